@@ -1,0 +1,63 @@
+/* The bridge's own declarations; what crosses the wall is in ophidia_abi.h. */
+#ifndef OPHIDIA_BRIDGE_H
+#define OPHIDIA_BRIDGE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "ophidia_abi.h"
+
+/* Where the guest sees its standard library. The host grants this folder as the first one, so the
+   descriptor that the snapshot remembers stays right. */
+#define OPHIDIA_STDLIB L"/usr/lib/python3.13"
+#define OPHIDIA_STDLIB_FD 3
+
+/* Objects fetched once before the snapshot, so that no call has to look them up. All are held
+   for the life of the interpreter. */
+struct bridge_objects {
+    PyObject *main_dict;        /* __main__.__dict__ */
+    PyObject *environ_data;     /* os.environ._data */
+    PyObject *posix_environ;    /* posix.environ */
+    PyObject *random;           /* the instance behind the random module's functions */
+    PyObject *logging;          /* the logging module */
+    PyObject *format_exception; /* _ophidia.launch.format_exception */
+    PyObject *run_module;       /* _ophidia.launch.run_module */
+    PyObject *prepare_main;     /* _ophidia.launch.prepare_main */
+    PyObject *is_complete;      /* _ophidia.launch.is_complete */
+    PyObject *finish;           /* _ophidia.launch.finish */
+};
+
+extern struct bridge_objects bridge;
+
+/* Fills `bridge`; -1 with an exception set when something is missing. */
+int bridge_objects_fetch(void);
+
+/* Finds the words through which the host interrupts the evaluation loop. */
+void bridge_interrupt_locate(struct ophidia_frame *frame);
+
+/* Writes them into the frame; once, before the snapshot. */
+void frame_publish_interrupt(void);
+
+/* Empties the frame and lets go of what the last entry left in it. */
+void frame_clear(void);
+
+/* Puts an object into a slot. Text and bytes are kept alive until the frame is cleared. An object
+   without a plain form travels as its repr, its type's name in the type slot.
+   -1 with an exception set when that cannot be done. */
+int frame_set_value(enum ophidia_slot_index index, PyObject *value);
+
+/* As above for text only; what cannot be UTF-8 is escaped. */
+int frame_set_text(enum ophidia_slot_index index, PyObject *text);
+
+void frame_set_int(enum ophidia_slot_index index, long long value);
+
+/* Moves the exception that is set into the frame and gives the status to return. With `hook`, a
+   sys.excepthook that the program has replaced is called instead of formatting a traceback.
+   `code` is the code object whose source text is `source`, or NULL: lines of it are shown in
+   tracebacks although no file has them. */
+uint32_t bridge_raised(int hook, PyObject *code, const char *source, uint32_t len);
+
+/* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. */
+void bridge_flush(void);
+
+#endif

@@ -1,0 +1,151 @@
+/* The shared frame: values and errors on their way to the host. */
+
+#include "bridge.h"
+
+#define SLOTS (sizeof(((struct ophidia_frame *)0)->slots) / sizeof(struct ophidia_slot))
+
+static struct ophidia_frame frame;
+static PyObject *held[SLOTS]; /* what a slot points into */
+
+uint32_t
+ophidia_frame(void)
+{
+    return (uint32_t)(uintptr_t)&frame;
+}
+
+uint32_t
+ophidia_abi_version(void)
+{
+    return OPHIDIA_ABI_VERSION;
+}
+
+void
+frame_clear(void)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (frame.slots[i].tag != OPHIDIA_TAG_NONE) {
+            frame.slots[i] = (struct ophidia_slot){.tag = OPHIDIA_TAG_NONE};
+            Py_CLEAR(held[i]);
+        }
+    }
+}
+
+static void
+set_bytes(enum ophidia_slot_index index, uint32_t tag, PyObject *owner, const char *data, Py_ssize_t len)
+{
+    frame.slots[index] = (struct ophidia_slot){
+        .tag = tag,
+        .len = (uint32_t)len,
+        .payload = (uint64_t)(uintptr_t)data,
+    };
+    Py_XSETREF(held[index], owner);
+}
+
+static int
+set_text(enum ophidia_slot_index index, uint32_t tag, PyObject *text)
+{
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
+    if (data != NULL) {
+        set_bytes(index, tag, Py_NewRef(text), data, len);
+        return 0;
+    }
+    PyErr_Clear();
+    PyObject *escaped = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+    if (escaped == NULL) {
+        return -1;
+    }
+    set_bytes(index, tag, escaped, PyBytes_AS_STRING(escaped), PyBytes_GET_SIZE(escaped));
+    return 0;
+}
+
+int
+frame_set_text(enum ophidia_slot_index index, PyObject *text)
+{
+    return set_text(index, OPHIDIA_TAG_STR, text);
+}
+
+void
+frame_set_int(enum ophidia_slot_index index, long long value)
+{
+    frame.slots[index] = (struct ophidia_slot){
+        .tag = OPHIDIA_TAG_INT,
+        .payload = (uint64_t)value,
+    };
+}
+
+static int
+set_repr(enum ophidia_slot_index index, PyObject *value)
+{
+    PyObject *repr = PyObject_Repr(value);
+    if (repr == NULL) {
+        return -1;
+    }
+    int failed = set_text(index, OPHIDIA_TAG_REPR, repr);
+    Py_DECREF(repr);
+    if (failed) {
+        return -1;
+    }
+    PyObject *name = PyType_GetQualName(Py_TYPE(value));
+    if (name == NULL) {
+        return -1;
+    }
+    failed = frame_set_text(OPHIDIA_SLOT_TYPE, name);
+    Py_DECREF(name);
+    return failed;
+}
+
+static int
+is_plain_text(PyObject *value)
+{
+    if (!PyUnicode_CheckExact(value)) {
+        return 0;
+    }
+    if (PyUnicode_AsUTF8AndSize(value, NULL) == NULL) {
+        PyErr_Clear(); /* lone surrogates: their repr shows them */
+        return 0;
+    }
+    return 1;
+}
+
+int
+frame_set_value(enum ophidia_slot_index index, PyObject *value)
+{
+    struct ophidia_slot *slot = &frame.slots[index];
+    if (Py_IsNone(value)) {
+        return 0;
+    }
+    if (PyBool_Check(value)) {
+        *slot = (struct ophidia_slot){.tag = OPHIDIA_TAG_BOOL, .payload = Py_IsTrue(value)};
+        return 0;
+    }
+    if (PyLong_CheckExact(value)) {
+        int overflow;
+        long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (overflow == 0) {
+            frame_set_int(index, number);
+            return 0;
+        }
+    }
+    if (PyFloat_CheckExact(value)) {
+        double number = PyFloat_AS_DOUBLE(value);
+        slot->tag = OPHIDIA_TAG_FLOAT;
+        memcpy(&slot->payload, &number, sizeof number);
+        return 0;
+    }
+    if (is_plain_text(value)) {
+        return frame_set_text(index, value);
+    }
+    if (PyBytes_CheckExact(value)) {
+        set_bytes(index, OPHIDIA_TAG_BYTES, Py_NewRef(value), PyBytes_AS_STRING(value),
+                  PyBytes_GET_SIZE(value));
+        return 0;
+    }
+    return set_repr(index, value);
+}
+
+void
+frame_publish_interrupt(void)
+{
+    bridge_interrupt_locate(&frame);
+}

@@ -1,0 +1,141 @@
+/* Before the snapshot: start the interpreter, import the preload list, leave nothing behind. */
+
+#include "bridge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bridge_objects bridge;
+
+static void
+die(const char *what)
+{
+    fprintf(stderr, "ophidia: the guest could not be initialised: %s\n", what);
+    if (PyErr_Occurred()) {
+        PyErr_Print();
+    }
+    abort();
+}
+
+static void
+check(PyStatus status)
+{
+    if (PyStatus_Exception(status)) {
+        die(status.err_msg ? status.err_msg : "unknown reason");
+    }
+}
+
+static void
+start_interpreter(void)
+{
+    PyPreConfig pre;
+    PyPreConfig_InitIsolatedConfig(&pre);
+    pre.utf8_mode = 1;
+    check(Py_PreInitialize(&pre));
+
+    PyConfig config;
+    PyConfig_InitIsolatedConfig(&config);
+    config.write_bytecode = 0;
+    config.pathconfig_warnings = 0;
+    config.install_signal_handlers = 1;
+    config.module_search_paths_set = 1;
+    check(PyWideStringList_Append(&config.module_search_paths, OPHIDIA_STDLIB));
+    struct {
+        wchar_t **field;
+        const wchar_t *value;
+    } texts[] = {
+        {&config.program_name, L"python3"}, {&config.executable, L""},
+        {&config.base_executable, L""},     {&config.prefix, L"/usr"},
+        {&config.base_prefix, L"/usr"},     {&config.exec_prefix, L"/usr"},
+        {&config.base_exec_prefix, L"/usr"}, {&config.platlibdir, L"lib"},
+        {&config.stdlib_dir, OPHIDIA_STDLIB}, {&config.stdio_encoding, L"utf-8"},
+        {&config.stdio_errors, L"strict"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        check(PyConfig_SetString(&config, texts[i].field, texts[i].value));
+    }
+    check(Py_InitializeFromConfig(&config));
+    PyConfig_Clear(&config);
+}
+
+static PyObject *
+attribute(const char *module_name, const char *name)
+{
+    PyObject *module = PyImport_ImportModule(module_name);
+    if (module == NULL) {
+        return NULL;
+    }
+    PyObject *value = PyObject_GetAttrString(module, name);
+    Py_DECREF(module);
+    return value;
+}
+
+int
+bridge_objects_fetch(void)
+{
+    PyObject *main_module = PyImport_AddModuleRef("__main__");
+    if (main_module == NULL) {
+        return -1;
+    }
+    bridge.main_dict = Py_NewRef(PyModule_GetDict(main_module));
+    Py_DECREF(main_module);
+
+    PyObject *environ = attribute("os", "environ");
+    if (environ == NULL) {
+        return -1;
+    }
+    bridge.environ_data = PyObject_GetAttrString(environ, "_data");
+    Py_DECREF(environ);
+
+    struct {
+        PyObject **field;
+        const char *module;
+        const char *name;
+    } wanted[] = {
+        {&bridge.posix_environ, "posix", "environ"},
+        {&bridge.random, "random", "_inst"},
+        {&bridge.logging, "asyncio.log", "logging"},
+        {&bridge.format_exception, "_ophidia.launch", "format_exception"},
+        {&bridge.run_module, "_ophidia.launch", "run_module"},
+        {&bridge.prepare_main, "_ophidia.launch", "prepare_main"},
+        {&bridge.is_complete, "_ophidia.launch", "is_complete"},
+        {&bridge.finish, "_ophidia.launch", "finish"},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        *wanted[i].field = attribute(wanted[i].module, wanted[i].name);
+        if (*wanted[i].field == NULL) {
+            return -1;
+        }
+    }
+    return bridge.environ_data == NULL ? -1 : 0;
+}
+
+/* What finished calls left below the stack pointer would be carried by every snapshot. The stack
+   lies at the bottom of linear memory (--stack-first); its first page stays out of it. */
+__attribute__((noinline)) static void
+clear_dead_stack(void)
+{
+    volatile char here;
+    uintptr_t top = (uintptr_t)&here;
+    uintptr_t bottom = 4096;
+    if (top > bottom + 1024) {
+        memset((void *)bottom, 0, top - 1024 - bottom);
+    }
+}
+
+void
+ophidia_initialize(void)
+{
+    start_interpreter();
+    PyObject *preload = PyImport_ImportModule("_ophidia.preload");
+    if (preload == NULL) {
+        die("importing the preload list failed");
+    }
+    Py_DECREF(preload);
+    if (bridge_objects_fetch() < 0) {
+        die("a module lacks what the bridge needs");
+    }
+    frame_publish_interrupt();
+    clear_dead_stack();
+}

@@ -1,0 +1,177 @@
+/* Running source text, modules and the end of a program. */
+
+#include "bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL_INPUT 4096
+#define KEPT_INPUT (1 << 20)
+
+/* Short inputs take no allocation; a long one's buffer is kept while it is not extravagant. */
+uint32_t
+ophidia_buffer(uint32_t size)
+{
+    static char small[SMALL_INPUT];
+    static char *large;
+    static uint32_t large_size;
+    if (size <= SMALL_INPUT) {
+        if (large_size > KEPT_INPUT) {
+            free(large);
+            large = NULL;
+            large_size = 0;
+        }
+        return (uint32_t)(uintptr_t)small;
+    }
+    if (size > large_size) {
+        free(large);
+        large = malloc(size);
+        large_size = large == NULL ? 0 : size;
+    }
+    return (uint32_t)(uintptr_t)large;
+}
+
+static PyObject *
+text_argument(uint32_t address, uint32_t len)
+{
+    return PyUnicode_DecodeUTF8((const char *)(uintptr_t)address, (Py_ssize_t)len,
+                                "surrogateescape");
+}
+
+/* Interactive statements share their __future__ features, as at python3's prompt. */
+static PyCompilerFlags interactive_flags;
+
+static PyObject *
+compile_source(uint32_t mode, const char *source, uint32_t len, PyObject *filename)
+{
+    static const int starts[] = {
+        [OPHIDIA_MODE_EXEC] = Py_file_input,
+        [OPHIDIA_MODE_EVAL] = Py_eval_input,
+        [OPHIDIA_MODE_SINGLE] = Py_single_input,
+        [OPHIDIA_MODE_MAIN] = Py_file_input,
+    };
+    if (memchr(source, 0, len) != NULL) {
+        PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
+        return NULL;
+    }
+    PyCompilerFlags fresh = {0, PY_MINOR_VERSION};
+    interactive_flags.cf_feature_version = PY_MINOR_VERSION;
+    PyCompilerFlags *flags = mode == OPHIDIA_MODE_SINGLE ? &interactive_flags : &fresh;
+    return Py_CompileStringObject(source, filename, starts[mode], flags, -1);
+}
+
+uint32_t
+ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename,
+            uint32_t filename_len)
+{
+    frame_clear();
+    const char *text = (const char *)(uintptr_t)source;
+    if (mode > OPHIDIA_MODE_MAIN || source == 0 || text[source_len] != 0) {
+        return OPHIDIA_STATUS_MISUSE;
+    }
+    PyObject *code = NULL, *value = NULL;
+    PyObject *name = text_argument(filename, filename_len);
+    if (name != NULL) {
+        code = compile_source(mode, text, source_len, name);
+    }
+    if (code != NULL && mode == OPHIDIA_MODE_MAIN) {
+        PyObject *prepared = PyObject_CallOneArg(bridge.prepare_main, name);
+        if (prepared == NULL) {
+            Py_CLEAR(code);
+        }
+        Py_XDECREF(prepared);
+    }
+    if (code != NULL) {
+        value = PyEval_EvalCode(code, bridge.main_dict, bridge.main_dict);
+    }
+    uint32_t status = OPHIDIA_STATUS_OK;
+    if (value == NULL
+        || (mode == OPHIDIA_MODE_EVAL && frame_set_value(OPHIDIA_SLOT_VALUE, value) < 0)) {
+        status = bridge_raised(mode == OPHIDIA_MODE_MAIN, code, text, source_len);
+    }
+    Py_XDECREF(value);
+    Py_XDECREF(code);
+    Py_XDECREF(name);
+    bridge_flush();
+    return status;
+}
+
+/* Calls a function of the in-guest package with one text; its result decides the status. */
+static uint32_t
+call_with_text(PyObject *function, uint32_t text, uint32_t len, int hook)
+{
+    frame_clear();
+    PyObject *argument = text_argument(text, len);
+    PyObject *value = argument == NULL ? NULL : PyObject_CallOneArg(function, argument);
+    Py_XDECREF(argument);
+    uint32_t status = OPHIDIA_STATUS_OK;
+    if (value == NULL) {
+        status = bridge_raised(hook, NULL, NULL, 0);
+    }
+    else if (Py_IsFalse(value)) {
+        status = OPHIDIA_STATUS_INCOMPLETE;
+    }
+    Py_XDECREF(value);
+    bridge_flush();
+    return status;
+}
+
+uint32_t
+ophidia_run_module(uint32_t name, uint32_t name_len)
+{
+    return call_with_text(bridge.run_module, name, name_len, 1);
+}
+
+uint32_t
+ophidia_complete(uint32_t source, uint32_t source_len)
+{
+    return call_with_text(bridge.is_complete, source, source_len, 0);
+}
+
+uint32_t
+ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front)
+{
+    frame_clear();
+    PyObject *list = PySys_GetObject("path"); /* borrowed */
+    PyObject *entry = text_argument(path, path_len);
+    int failed = -1;
+    if (list == NULL || !PyList_Check(list)) {
+        PyErr_SetString(PyExc_TypeError, "sys.path is not a list");
+    }
+    else if (entry != NULL) {
+        failed = front ? PyList_Insert(list, 0, entry) : PyList_Append(list, entry);
+    }
+    Py_XDECREF(entry);
+    return failed ? bridge_raised(0, NULL, NULL, 0) : OPHIDIA_STATUS_OK;
+}
+
+uint32_t
+ophidia_finish(void)
+{
+    frame_clear();
+    PyObject *value = PyObject_CallNoArgs(bridge.finish);
+    if (value == NULL) {
+        return bridge_raised(0, NULL, NULL, 0);
+    }
+    Py_DECREF(value);
+    return OPHIDIA_STATUS_OK;
+}
+
+void
+bridge_flush(void)
+{
+    static const char *const names[] = {"stdout", "stderr"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        PyObject *stream = PySys_GetObject(names[i]); /* borrowed */
+        if (stream == NULL || Py_IsNone(stream)) {
+            continue;
+        }
+        Py_INCREF(stream);
+        PyObject *done = PyObject_CallMethod(stream, "flush", NULL);
+        if (done == NULL) {
+            PyErr_Clear();
+        }
+        Py_XDECREF(done);
+        Py_DECREF(stream);
+    }
+}

@@ -1,0 +1,168 @@
+/* After the snapshot: the new run's own environment, arguments, folders, clocks and entropy. */
+
+#include "bridge.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <wasi/api.h>
+#include <wasi/libc-environ.h>
+#include <wasi/libc.h>
+
+/* Registers the granted folders behind the standard library, which the snapshot knows. */
+static int
+register_folders(void)
+{
+    for (__wasi_fd_t fd = OPHIDIA_STDLIB_FD + 1;; fd++) {
+        __wasi_prestat_t prestat;
+        if (__wasi_fd_prestat_get(fd, &prestat) != 0) {
+            return 0;
+        }
+        size_t len = prestat.u.dir.pr_name_len;
+        char *name = malloc(len + 1);
+        if (name == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        __wasi_errno_t error = __wasi_fd_prestat_dir_name(fd, (uint8_t *)name, len);
+        name[len] = 0;
+        if (error == 0 && __wasilibc_register_preopened_fd((int)fd, name) != 0) {
+            error = __WASI_ERRNO_NOMEM;
+        }
+        free(name);
+        if (error != 0) {
+            PyErr_Format(PyExc_OSError, "granted folder %u cannot be registered: error %u",
+                         (unsigned)fd, (unsigned)error);
+            return -1;
+        }
+    }
+}
+
+static int
+set_variable(const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+    if (equals == NULL) {
+        return 0;
+    }
+    PyObject *name = PyBytes_FromStringAndSize(entry, equals - entry);
+    PyObject *value = PyBytes_FromString(equals + 1);
+    int failed = name == NULL || value == NULL
+                 || PyDict_SetItem(bridge.posix_environ, name, value) < 0
+                 || PyDict_SetItem(bridge.environ_data, name, value) < 0;
+    Py_XDECREF(name);
+    Py_XDECREF(value);
+    return failed ? -1 : 0;
+}
+
+static int
+set_environment(void)
+{
+    size_t count, size;
+    if (__wasi_environ_sizes_get(&count, &size) != 0 || count == 0) {
+        return 0;
+    }
+    __wasilibc_deinitialize_environ();
+    __wasilibc_ensure_environ();
+    extern char **__wasilibc_environ;
+    for (char **entry = __wasilibc_environ; *entry != NULL; entry++) {
+        if (set_variable(*entry) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *
+argument_list(char **argv, size_t count)
+{
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        PyObject *text = PyUnicode_DecodeUTF8(argv[i], (Py_ssize_t)strlen(argv[i]),
+                                              "surrogateescape");
+        if (text == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, (Py_ssize_t)i, text);
+    }
+    return list;
+}
+
+static int
+set_arguments(void)
+{
+    size_t count, size;
+    if (__wasi_args_sizes_get(&count, &size) != 0 || count == 0) {
+        return 0;
+    }
+    char **argv = malloc(count * sizeof *argv);
+    char *data = malloc(size + 1);
+    PyObject *list = NULL;
+    if (argv == NULL || data == NULL) {
+        PyErr_NoMemory();
+    }
+    else if (__wasi_args_get((uint8_t **)argv, (uint8_t *)data) != 0) {
+        PyErr_SetString(PyExc_OSError, "the arguments cannot be read");
+    }
+    else {
+        list = argument_list(argv, count);
+    }
+    free(argv);
+    free(data);
+    int failed = list == NULL || PySys_SetObject("argv", list) < 0;
+    Py_XDECREF(list);
+    return failed ? -1 : 0;
+}
+
+/* Draws again what every copy of the snapshot would otherwise share. */
+static int
+reseed(void)
+{
+    PyObject *seed = PyObject_CallMethod(bridge.random, "seed", NULL);
+    if (seed == NULL) {
+        return -1;
+    }
+    Py_DECREF(seed);
+
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    PyObject *start = PyLong_FromLongLong(now.tv_sec * 1000000000LL + now.tv_nsec);
+    if (start == NULL) {
+        return -1;
+    }
+    int failed = PyObject_SetAttrString(bridge.logging, "_startTime", start);
+    Py_DECREF(start);
+    return failed;
+}
+
+static int
+enter_folder(uint32_t cwd, uint32_t cwd_len)
+{
+    if (cwd_len == 0) {
+        return 0;
+    }
+    char *path = strndup((const char *)(uintptr_t)cwd, cwd_len);
+    if (path == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int failed = chdir(path);
+    if (failed) {
+        PyErr_SetFromErrnoWithFilename(PyExc_OSError, path);
+    }
+    free(path);
+    return failed;
+}
+
+uint32_t
+ophidia_start(uint32_t cwd, uint32_t cwd_len)
+{
+    frame_clear();
+    if (register_folders() < 0 || set_environment() < 0 || set_arguments() < 0
+        || enter_folder(cwd, cwd_len) < 0 || reseed() < 0) {
+        return bridge_raised(0, NULL, NULL, 0);
+    }
+    return OPHIDIA_STATUS_OK;
+}

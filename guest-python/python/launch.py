@@ -1,0 +1,79 @@
+"""What surrounds a program: becoming `__main__`, running a module, tracebacks, and the end."""
+
+import atexit
+import codeop
+import gc
+import importlib.machinery
+import linecache
+import runpy
+import sys
+import traceback
+from types import CodeType
+
+_known: frozenset[str] = frozenset()
+
+
+def remember_modules() -> None:
+    """Take note of the modules the snapshot holds; `finish` leaves these alone."""
+    global _known
+    _known = frozenset(sys.modules)
+
+
+def prepare_main(filename: str) -> None:
+    """Give `__main__` what python3 gives it when it runs a file."""
+    main = sys.modules["__main__"].__dict__
+    if not filename.startswith("<"):
+        main["__file__"] = filename
+        main["__cached__"] = None
+        main["__loader__"] = importlib.machinery.SourceFileLoader("__main__", filename)
+
+
+def run_module(name: str) -> None:
+    """Run a module as `python3 -m` does."""
+    try:
+        runpy._get_module_details(name)
+    except runpy._Error as error:
+        sys.exit(str(error))
+    runpy._run_module_as_main(name)
+
+
+def is_complete(source: str) -> bool:
+    """Tell whether the text can be run; text with an error can, and will say so."""
+    try:
+        return codeop.compile_command(source, symbol="single") is not None
+    except (SyntaxError, ValueError, OverflowError):
+        return True
+
+
+def format_exception(exc: BaseException, code: CodeType | None, source: bytes) -> str:
+    """Format an exception as python3 prints it. `source` is the text `code` was compiled from."""
+    sys.last_exc = exc
+    sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
+    if code is not None and code.co_filename.startswith("<"):
+        linecache._register_code(code, source.decode("utf-8", "replace"), code.co_filename)
+    skipped = exc.__traceback__
+    while skipped is not None and skipped.tb_frame.f_code.co_filename == __file__:
+        skipped = skipped.tb_next
+    return "".join(traceback.format_exception(type(exc), exc, skipped))
+
+
+def finish() -> None:
+    """End the program as python3 does: exit callbacks, then its objects, then the streams."""
+    atexit._run_exitfuncs()
+    sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None
+    names = [name for name in sys.modules if name not in _known]
+    for module in [sys.modules.get(name) for name in ["__main__", *names]]:
+        _clear(getattr(module, "__dict__", {}))
+    gc.collect()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not getattr(stream, "closed", True):
+            stream.flush()
+
+
+def _clear(names: dict[str, object]) -> None:
+    for name in list(names):
+        if name.startswith("_") and not name.startswith("__"):
+            names[name] = None
+    for name in list(names):
+        if not name.startswith("__"):
+            names[name] = None

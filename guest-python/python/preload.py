@@ -1,0 +1,51 @@
+"""Imported once, before the snapshot: what most programs import anyway, and the settling after it.
+
+A module listed here costs a new interpreter nothing. A module is left out when importing it draws
+entropy, reads the clock or the environment in a way that cannot be set right again afterwards.
+"""
+
+import gc
+import importlib
+import sys
+import warnings
+
+MODULES = """
+abc argparse ast asyncio base64 bdb binascii bisect calendar cmath cmd codecs codeop collections
+collections.abc colorsys concurrent.futures configparser contextlib contextvars copy copyreg csv
+dataclasses datetime decimal difflib dis email email.message email.parser enum errno fnmatch
+fractions functools glob graphlib gzip hashlib heapq hmac html html.parser http importlib.metadata
+importlib.resources inspect io ipaddress itertools json keyword linecache locale logging math
+mimetypes numbers opcode operator os pathlib pickle pkgutil platform pprint queue quopri random re
+reprlib runpy secrets select selectors shlex shutil signal socket sqlite3 stat statistics string
+stringprep struct subprocess tarfile tempfile textwrap threading time timeit token tokenize
+traceback types typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree
+zipfile zlib zoneinfo bz2 lzma encodings.ascii encodings.latin_1 encodings.idna encodings.utf_8_sig
+encodings.cp437 array _strptime
+""".split()
+
+
+def _settle() -> None:
+    """Drop what importing left behind that belongs to this run and not to the next."""
+    linecache = sys.modules["linecache"]
+    linecache.clearcache()
+    sys.modules["re"].purge()
+    warnings.resetwarnings()
+    warnings.filters[:] = _filters
+    sys.argv = [""]
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        stream.reconfigure(line_buffering=True)
+
+
+_filters = list(warnings.filters)
+for _name in MODULES:
+    importlib.import_module(_name)
+
+from _ophidia import eventloop, launch  # noqa: E402
+
+eventloop.install()
+_settle()
+launch.remember_modules()
+del _name
+gc.collect()
+gc.freeze()

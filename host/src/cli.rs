@@ -1,0 +1,92 @@
+//! The command line: its subcommands, and what ends it early.
+
+mod doctor;
+mod guest;
+mod interrupt;
+mod load;
+mod outcome;
+mod program;
+mod progress;
+mod repl;
+mod run;
+mod sandbox;
+mod status;
+mod values;
+
+use clap::{Parser, Subcommand};
+use progress::say;
+use status::Status;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+
+/// Run Python programs in a sandbox
+///
+/// CPython 3.13, compiled to WebAssembly: a program reads the folder that it is in, and nothing else
+/// unless it is granted. Without a subcommand: an interactive session on a terminal, else the
+/// program on standard input.
+#[derive(Debug, Parser)]
+#[command(name = "ophidia", version, after_help = help(EXAMPLES))]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(Box<run::Run>),
+    Repl(repl::Repl),
+    #[command(subcommand)]
+    Guest(guest::Guest),
+    Doctor(doctor::Doctor),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ophidia run hello.py                          a script and its exit status
+  ophidia run -c 'print(6 * 7)'                 a line of code
+  generate | ophidia run count.py -v            a pipe, and an argument of the script's own
+  ophidia run --dir out:rw report.py            it may write into the folder out
+  ophidia run --timeout 2s --memory 64MiB x.py  and no more than that
+  ophidia                                       try things out; Ctrl-D leaves";
+
+/// Examples and the table of exit statuses, for the end of `--help`.
+fn help(examples: &str) -> String {
+    format!("{examples}\n\n{}", status::TABLE)
+}
+
+/// A command line that cannot be carried out: what of it, and what to change.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(String);
+
+/// Runs the command and gives what the process ends with.
+pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Status {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
+    let done = match cli.command {
+        Some(Command::Run(run)) => run.run(),
+        Some(Command::Repl(repl)) => repl.run(),
+        Some(Command::Guest(guest)) => guest.run(),
+        Some(Command::Doctor(doctor)) => doctor.run(),
+        None if std::io::stdin().is_terminal() => repl::Repl::default().run(),
+        None => run::run_stdin(),
+    };
+    done.unwrap_or_else(|error| {
+        say(&format!("{error:#}"));
+        if error.is::<Usage>() { Status::USAGE } else { Status::FAILURE }
+    })
+}
+
+/// Shows what clap has to say: help and version are asked for, anything else is refused.
+fn refused(error: &clap::Error) -> Status {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Status::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    say(text.trim_end());
+    Status::USAGE
+}

@@ -1,0 +1,180 @@
+//! How a program ended: what is shown, what `--json` reports, and the exit status.
+
+use super::status::Status;
+use ophidia::{Error, LimitExceeded, PythonError, Result};
+use serde::Serialize;
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    ended: Ended,
+    stopped_by: Option<&'static str>,
+    error: Option<Failure>,
+    /// What python3 would have written to standard error: a traceback, the message of `sys.exit`.
+    pub(crate) said: String,
+    /// What the command itself has to say.
+    pub(crate) complaint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Ended {
+    /// Ran to its end.
+    Ok,
+    /// Ended itself with `sys.exit` or `os._exit`.
+    Exit,
+    /// An exception was not caught.
+    Exception,
+    /// A limit fired.
+    Limit,
+    /// Ctrl-C.
+    Interrupted,
+    /// The guest or the host failed.
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    #[serde(rename = "type")]
+    kind: String,
+    message: String,
+    traceback: Option<String>,
+}
+
+/// The line of `--json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report<'a> {
+    status: Ended,
+    exit_code: i32,
+    stdout: &'a str,
+    stderr: &'a str,
+    duration_ms: f64,
+    peak_memory_bytes: u64,
+    stopped_by: Option<&'static str>,
+    error: Option<&'a Failure>,
+}
+
+impl Report<'_> {
+    /// One line, without its end.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Outcome {
+    /// Takes the result of running a program; `interrupted` says that Ctrl-C was pressed meanwhile.
+    pub(crate) fn of(result: Result<()>, interrupted: bool) -> Self {
+        let error = match result {
+            Ok(()) => return Self::new(Status::SUCCESS, Ended::Ok),
+            Err(error) => error,
+        };
+        match error {
+            Error::Python(error) => Self::of_python(*error, interrupted),
+            Error::Limit(limit) => Self::of_limit(&limit),
+            Error::Cancelled => Self {
+                stopped_by: Some("interrupt"),
+                complaint: Some("interrupted".into()),
+                ..Self::new(Status::INTERRUPTED, Ended::Interrupted)
+            },
+            error => Self::failed(&error),
+        }
+    }
+
+    fn new(status: Status, ended: Ended) -> Self {
+        Self { status, ended, stopped_by: None, error: None, said: String::new(), complaint: None }
+    }
+
+    fn of_python(error: PythonError, interrupted: bool) -> Self {
+        if let Some(status) = error.exit_status {
+            let mut outcome = Self::new(Status::of_program(status), Ended::Exit);
+            if !error.message.is_empty() {
+                outcome.said = error.message + "\n";
+            }
+            return outcome;
+        }
+        let interrupt = error.type_name == "KeyboardInterrupt";
+        let mut outcome = if interrupt {
+            Self::new(Status::INTERRUPTED, Ended::Interrupted)
+        } else {
+            Self::new(Status::EXCEPTION, Ended::Exception)
+        };
+        outcome.stopped_by = (interrupt && interrupted).then_some("interrupt");
+        outcome.said.clone_from(&error.traceback);
+        outcome.error = Some(Failure {
+            kind: error.type_name,
+            message: error.message,
+            traceback: Some(error.traceback),
+        });
+        outcome
+    }
+
+    fn of_limit(limit: &LimitExceeded) -> Self {
+        let (status, name) = match limit {
+            LimitExceeded::Timeout { .. } => (Status::TIMEOUT, "timeout"),
+            LimitExceeded::Memory { .. } => (Status::LIMIT, "memory"),
+            LimitExceeded::Output { .. } => (Status::LIMIT, "output"),
+            _ => (Status::LIMIT, "limit"),
+        };
+        let mut outcome = Self::new(status, Ended::Limit);
+        outcome.stopped_by = Some(name);
+        outcome.complain("LimitExceeded", limit.to_string());
+        outcome
+    }
+
+    /// The guest or the host failed.
+    pub(crate) fn failed(error: &Error) -> Self {
+        let (status, kind) = match error {
+            Error::Limit(limit) => return Self::of_limit(limit),
+            Error::Grant(_) => (Status::USAGE, "Grant"),
+            Error::GuestFault(_) => (Status::FAILURE, "GuestFault"),
+            Error::GuestMissing { .. } => (Status::FAILURE, "GuestMissing"),
+            Error::Image(_) => (Status::FAILURE, "Image"),
+            _ => (Status::FAILURE, "Host"),
+        };
+        let mut outcome = Self::new(status, Ended::Failed);
+        outcome.complain(kind, error.to_string());
+        outcome
+    }
+
+    fn complain(&mut self, kind: &str, message: String) {
+        self.complaint = Some(message.clone());
+        self.error = Some(Failure { kind: kind.into(), message, traceback: None });
+    }
+
+    /// What happened while the program was being finished: its exit callbacks, the last flush.
+    pub(crate) fn finished(self, result: Result<()>, interrupted: bool) -> Self {
+        match result {
+            Ok(()) | Err(Error::Poisoned { .. }) => self,
+            Err(Error::Python(error)) if error.exit_status.is_none() => {
+                let stream = "<_io.TextIOWrapper name='<stdout>' mode='w' encoding='utf-8'>";
+                Self {
+                    status: Status::UNFLUSHED,
+                    said: format!("Exception ignored in: {stream}\n{error}\n"),
+                    ..self
+                }
+            }
+            error => Self::of(error, interrupted),
+        }
+    }
+
+    /// What `--json` prints.
+    pub(crate) fn report<'a>(
+        &'a self,
+        stdout: &'a str,
+        stderr: &'a str,
+        duration: std::time::Duration,
+        peak_memory: u64,
+    ) -> Report<'a> {
+        Report {
+            status: self.ended,
+            exit_code: self.status.code(),
+            stdout,
+            stderr,
+            duration_ms: (duration.as_secs_f64() * 1e6).round() / 1e3,
+            peak_memory_bytes: peak_memory,
+            stopped_by: self.stopped_by,
+            error: self.error.as_ref(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
+
+use super::Usage;
+use super::sandbox::Sandbox;
+use ophidia::{Interpreter, Result, SourceKind};
+use std::env;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// A program that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Program {
+    what: What,
+    /// `sys.path[0]`.
+    path: String,
+}
+
+#[derive(Debug)]
+enum What {
+    /// Source text and what tracebacks call it.
+    Source { bytes: Vec<u8>, filename: String },
+    /// A module that `sys.path` leads to.
+    Module(String),
+    /// The `__main__` of a folder or an archive, which is `sys.path[0]`.
+    Main,
+}
+
+/// An archive's directory ends with a record of this signature, at most a comment before its end.
+const ARCHIVE_END: &[u8] = b"PK\x05\x06";
+const ARCHIVE_TAIL: u64 = 22 + 65_535;
+
+impl Program {
+    /// `-c CODE`.
+    pub(crate) fn code(code: String) -> Self {
+        Self::source(code.into_bytes(), "<string>", String::new())
+    }
+
+    /// `-`.
+    pub(crate) fn stdin(sandbox: &Sandbox) -> Result<Self, Usage> {
+        let bytes = read(io::stdin().lock(), sandbox)
+            .map_err(|reason| Usage(format!("the program on standard input: {reason}")))?;
+        Ok(Self::source(bytes, "<stdin>", String::new()))
+    }
+
+    /// `-m MODULE`. Where the current folder has the module, it is granted.
+    pub(crate) fn module(name: String, sandbox: &mut Sandbox) -> Result<Self, Usage> {
+        let top = name.split('.').next().unwrap_or_default();
+        let here = env::current_dir().unwrap_or_default();
+        if !top.is_empty() && (here.join(top).is_dir() || here.join(format!("{top}.py")).is_file()) {
+            sandbox.grant_folder(&here)?;
+        }
+        Ok(Self { what: What::Module(name), path: sandbox.current_dir() })
+    }
+
+    /// `FILE`: a script, or a folder or archive with a `__main__.py`. The folder that it is in is
+    /// granted.
+    pub(crate) fn file(name: &str, sandbox: &mut Sandbox) -> Result<Self, Usage> {
+        let refused = |reason: String| Usage(format!("{name}: {reason}"));
+        let given = env::current_dir().unwrap_or_default().join(name);
+        let data = fs::metadata(&given).map_err(|error| refused(unreadable(&error)))?;
+        if data.is_dir() {
+            if !given.join("__main__.py").is_file() {
+                return Err(refused("a folder without a __main__.py: name a script in it".into()));
+            }
+            return Self::importable(&given, &given, sandbox);
+        }
+        let mut file = File::open(&given).map_err(|error| refused(unreadable(&error)))?;
+        let folder = given.parent().unwrap_or(Path::new("/"));
+        let mut path = folder.to_owned();
+        if data.is_file() {
+            if is_archive(&mut file).map_err(|error| refused(unreadable(&error)))? {
+                return Self::importable(&given, folder, sandbox);
+            }
+            sandbox.grant_folder(folder)?;
+            // Modules are looked for beside the script itself, not beside a link to it.
+            path = fs::canonicalize(&given).ok().and_then(parent).unwrap_or(path);
+            sandbox.grant_folder(&path)?;
+        }
+        let bytes = read(file, sandbox).map_err(refused)?;
+        Ok(Self::source(bytes, &text(&given)?, text(&path)?))
+    }
+
+    fn source(bytes: Vec<u8>, filename: &str, path: String) -> Self {
+        Self { what: What::Source { bytes, filename: filename.into() }, path }
+    }
+
+    fn importable(given: &Path, folder: &Path, sandbox: &mut Sandbox) -> Result<Self, Usage> {
+        sandbox.grant_folder(folder)?;
+        Ok(Self { what: What::Main, path: text(given)? })
+    }
+
+    /// Runs it as the main program.
+    pub(crate) fn run(&self, py: &mut Interpreter) -> Result<()> {
+        py.prepend_path(&self.path)?;
+        match &self.what {
+            What::Source { bytes, filename } => py.run_source(SourceKind::Main, bytes, filename),
+            What::Module(name) => py.run_module(name),
+            What::Main => {
+                let run = b"__import__('runpy')._run_module_as_main('__main__', False)";
+                py.run_source(SourceKind::Main, run, "<string>")
+            }
+        }
+    }
+}
+
+fn parent(path: PathBuf) -> Option<PathBuf> {
+    path.parent().map(Path::to_owned)
+}
+
+fn text(path: &Path) -> Result<String, Usage> {
+    let refused = || Usage(format!("{}: the path is not UTF-8: rename it", path.display()));
+    path.to_str().map(str::to_owned).ok_or_else(refused)
+}
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            "no such file: check the path (other forms: -c CODE, -m MODULE, - for standard input)"
+                .into()
+        }
+        _ => format!("{error}: name a file that you can read"),
+    }
+}
+
+/// Reads a program that fits the guest's memory; the file may be endless.
+fn read(from: impl Read, sandbox: &Sandbox) -> Result<Vec<u8>, String> {
+    let most = sandbox.memory();
+    let mut bytes = Vec::new();
+    from.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(format!("larger than the {most} bytes of memory allowed (raise it with --memory)"));
+    }
+    Ok(bytes)
+}
+
+fn is_archive(file: &mut File) -> io::Result<bool> {
+    let len = file.seek(SeekFrom::End(0))?;
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(len.saturating_sub(ARCHIVE_TAIL)))?;
+    file.take(ARCHIVE_TAIL).read_to_end(&mut tail)?;
+    file.rewind()?;
+    Ok(tail.windows(ARCHIVE_END.len()).any(|window| window == ARCHIVE_END))
+}

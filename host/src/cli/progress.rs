@@ -1,0 +1,130 @@
+//! How far a build has come, on standard error: bars on a terminal, plain lines elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ophidia::ImageStage;
+use ophidia::guest::Progress;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Between two redraws of the clock.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Shows a build of the guest.
+#[derive(Debug)]
+pub(crate) struct BuildProgress {
+    bar: Option<ProgressBar>,
+    stage: Option<(String, Instant)>,
+}
+
+impl BuildProgress {
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
+            bar.set_style(style("{prefix} [{bar:24}] {elapsed} {wide_msg}"));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        Self { bar, stage: None }
+    }
+
+    /// Says why there is a build at all.
+    pub(crate) fn announce(&mut self, cache: &Path) {
+        self.message(&format!(
+            "no guest in {} yet: building CPython for WebAssembly, some minutes, once a machine",
+            cache.display()
+        ));
+    }
+
+    fn end_stage(&mut self) {
+        if let (Some((name, since)), Some(bar)) = (self.stage.take(), &self.bar) {
+            bar.println(format!("{name}: {:.1} s", since.elapsed().as_secs_f64()));
+        }
+    }
+}
+
+impl Progress for BuildProgress {
+    fn stage(&mut self, name: &str, index: usize, count: usize) {
+        self.end_stage();
+        let title = format!("[{index}/{count}] {name}");
+        match &self.bar {
+            Some(bar) => {
+                bar.reset();
+                bar.set_length(1);
+                bar.set_prefix(title.clone());
+                bar.set_message("");
+            }
+            None => say(&title),
+        }
+        self.stage = Some((title, Instant::now()));
+    }
+
+    fn tick(&mut self, done: u64, total: u64, note: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(total.max(1));
+            bar.set_position(done);
+            bar.set_message(note.to_owned());
+        }
+    }
+
+    fn message(&mut self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => say(text),
+        }
+    }
+}
+
+impl Drop for BuildProgress {
+    fn drop(&mut self) {
+        self.end_stage();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows the making of an image; costs nothing when none is made.
+#[derive(Debug, Default)]
+pub(crate) struct ImageProgress {
+    bar: Option<ProgressBar>,
+}
+
+impl ImageProgress {
+    pub(crate) fn show(&mut self, stage: &ImageStage) {
+        let text = match stage {
+            ImageStage::Waiting => "another process is making the image; waiting for it".to_owned(),
+            ImageStage::Discarded { reason } => {
+                say(&format!("the cached image is made again: {reason}"));
+                return;
+            }
+            ImageStage::Snapshot => "starting CPython once, for the snapshot".to_owned(),
+            ImageStage::Compile => "compiling the snapshot, some seconds, once a machine".to_owned(),
+            _ => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+                return;
+            }
+        };
+        if !std::io::stderr().is_terminal() {
+            return say(&text);
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(style("{spinner} {msg} {elapsed}"));
+            bar.enable_steady_tick(TICK);
+            bar
+        });
+        bar.set_message(text);
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A line of the command's own on standard error.
+pub(crate) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "ophidia: {text}");
+}

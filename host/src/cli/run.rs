@@ -1,0 +1,204 @@
+//! `ophidia run`: a program, from its first line to its exit status.
+
+use super::interrupt::{Interrupts, LastResort};
+use super::outcome::Outcome;
+use super::program::Program;
+use super::progress::say;
+use super::sandbox::Sandbox;
+use super::status::Status;
+use super::{Usage, load};
+use anyhow::Context as _;
+use ophidia::{Input, Interpreter, Output};
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+/// Run a Python program in the sandbox
+///
+/// The program, its arguments and its exit status are as with python3. It may read the folder that
+/// the script is in, and nothing else unless it is granted. Options of `run` stand before the
+/// program; whatever follows it is the program's own.
+#[derive(clap::Args, Debug)]
+#[command(after_help = super::help(EXAMPLES))]
+pub(crate) struct Run {
+    #[command(flatten)]
+    sandbox: Sandbox,
+
+    /// Capture the output and print one line of JSON at the end
+    ///
+    /// Fields: status (ok, exit, exception, limit, interrupted, failed), exit_code, stdout, stderr,
+    /// duration_ms, peak_memory_bytes, stopped_by (null, timeout, memory, output, interrupt),
+    /// error (null, or type, message and traceback).
+    #[arg(long)]
+    json: bool,
+
+    /// Run this code; what follows goes to sys.argv
+    #[arg(
+        short = 'c',
+        value_names = ["CODE", "ARGS"],
+        num_args = 1..,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["module", "program"]
+    )]
+    code: Option<Vec<OsString>>,
+
+    /// Run a module as the main program, as `python3 -m` does
+    #[arg(
+        short = 'm',
+        value_names = ["MODULE", "ARGS"],
+        num_args = 1..,
+        allow_hyphen_values = true,
+        conflicts_with = "program"
+    )]
+    module: Option<Vec<OsString>>,
+
+    /// The script (also a folder or zip archive with a __main__.py), or - for standard input; and
+    /// its arguments
+    #[arg(
+        value_names = ["FILE", "ARGS"],
+        trailing_var_arg = true,
+        required_unless_present_any = ["code", "module"]
+    )]
+    program: Vec<OsString>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ophidia run hello.py --name Ada               options after the script are the script's
+  ophidia run -c 'import sys; print(sys.argv)' x
+  ophidia run -m timeit '\"-\".join(\"abc\")'     a module of the standard library
+  echo 'print(1)' | ophidia run -               the program on standard input
+  ophidia run --dir in --dir out:rw convert.py  it reads in/ and writes into out/
+  ophidia run --dir /srv/data::/data report.py  a folder under another name
+  ophidia run --site packages page.py           what pip install --target packages has put there
+  ophidia run --env TOKEN --env MODE=test x.py  two variables, one of them as it is set here
+  ophidia run --json --timeout 2s x.py | jq .stopped_by";
+
+impl Run {
+    /// Runs it.
+    pub(crate) fn run(mut self) -> anyhow::Result<Status> {
+        self.sandbox.settle()?;
+        let (program, argv) = self.prepare()?;
+        execute(&self.sandbox, &program, argv, self.json)
+    }
+
+    /// Tells which of the four forms was asked for; gives `sys.argv` too.
+    fn prepare(&mut self) -> Result<(Program, Vec<String>), Usage> {
+        if let Some(words) = self.code.take() {
+            let (code, argv) = first_and_rest(words, "-c")?;
+            return Ok((Program::code(code), argv));
+        }
+        if let Some(words) = self.module.take() {
+            let (name, argv) = first_and_rest(words, "-m")?;
+            return Ok((Program::module(name, &mut self.sandbox)?, argv));
+        }
+        let argv: Vec<String> =
+            self.program.drain(..).map(utf8).collect::<Result<_, _>>()?;
+        let program = match argv.first().map(String::as_str) {
+            Some("-") => Program::stdin(&self.sandbox)?,
+            Some(name) => Program::file(name, &mut self.sandbox)?,
+            None => return Err(Usage("name a program: FILE, -c CODE, -m MODULE or -".into())),
+        };
+        Ok((program, argv))
+    }
+}
+
+/// Splits off the code or module name; in its place `sys.argv` has the option.
+fn first_and_rest(words: Vec<OsString>, option: &str) -> Result<(String, Vec<String>), Usage> {
+    let mut words = words.into_iter().map(utf8).collect::<Result<Vec<_>, _>>()?;
+    let first = match words.first_mut() {
+        Some(first) => std::mem::replace(first, option.to_owned()),
+        None => return Err(Usage(format!("{option}: give something to run after it"))),
+    };
+    Ok((first, words))
+}
+
+fn utf8(word: OsString) -> Result<String, Usage> {
+    word.into_string().map_err(|word| {
+        Usage(format!("argument {}: not UTF-8: give it in another encoding", word.display()))
+    })
+}
+
+/// Runs what stands on standard input, as a bare `python3` in a pipe does.
+pub(crate) fn run_stdin() -> anyhow::Result<Status> {
+    let sandbox = Sandbox::default();
+    execute(&sandbox, &Program::stdin(&sandbox)?, vec![String::new()], false)
+}
+
+fn execute(
+    sandbox: &Sandbox,
+    program: &Program,
+    argv: Vec<String>,
+    json: bool,
+) -> anyhow::Result<Status> {
+    let started = Instant::now();
+    let (stdout, stderr) = if json {
+        (Output::capture(), Output::capture())
+    } else {
+        (Output::inherit_stdout(), Output::inherit_stderr())
+    };
+    let interpreter = load::runtime().and_then(|runtime| {
+        sandbox
+            .interpreter(&runtime)
+            .args(argv)
+            .stdin(Input::inherit())
+            .stdout(stdout)
+            .stderr(stderr)
+            .build()
+    });
+    let mut py = match interpreter {
+        Ok(py) => py,
+        Err(error) => {
+            let outcome = Outcome::failed(&error);
+            show(&outcome, None, json);
+            if json {
+                print_report(&outcome, None, "", started.elapsed());
+            }
+            return Ok(outcome.status);
+        }
+    };
+    let interrupts =
+        Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
+    let mut said = String::new();
+    let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
+    let mut outcome = Outcome::of(result, interrupted);
+    show(&outcome, Some(&mut said), json);
+    if !py.is_poisoned() {
+        let (result, interrupted) = interrupts.during(&mut py, Interpreter::finish);
+        if result.is_err() {
+            outcome = outcome.finished(result, interrupted);
+            show(&outcome, Some(&mut said), json);
+        }
+    }
+    if json {
+        print_report(&outcome, Some(&mut py), &said, started.elapsed());
+    }
+    // Its slot would be cleared for a next interpreter; there is none.
+    std::mem::forget(py);
+    Ok(outcome.status)
+}
+
+/// Writes to standard error what the program and the command have to say; with --json the former
+/// goes into the report, and so does the latter.
+fn show(outcome: &Outcome, said: Option<&mut String>, json: bool) {
+    match (json, said) {
+        (true, Some(said)) => said.push_str(&outcome.said),
+        (true, None) => {}
+        (false, _) => {
+            let _ = std::io::stderr().write_all(outcome.said.as_bytes());
+            if let Some(complaint) = &outcome.complaint {
+                say(complaint);
+            }
+        }
+    }
+}
+
+fn print_report(outcome: &Outcome, py: Option<&mut Interpreter>, said: &str, elapsed: Duration) {
+    let (stdout, stderr, peak) = match py {
+        Some(py) => (py.take_stdout(), py.take_stderr(), py.usage().peak_memory),
+        None => (Vec::new(), Vec::new(), 0),
+    };
+    let stderr = String::from_utf8_lossy(&stderr) + said;
+    let report = outcome.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
+    let _ = writeln!(std::io::stdout(), "{report}");
+}

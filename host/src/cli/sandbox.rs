@@ -1,0 +1,152 @@
+//! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
+//! program needs by default.
+
+use super::Usage;
+use super::values::{self, Memory, Timeout, Variable};
+use ophidia::{Access, DirGrant, InterpreterBuilder, Runtime};
+use std::path::{Path, PathBuf};
+
+/// The options.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct Sandbox {
+    /// Grant a folder, read-only unless `:rw` follows
+    ///
+    /// The program sees it under its own absolute path, or as GUEST. Repeatable. The folder of the
+    /// script itself is granted read-only without asking.
+    #[arg(
+        long = "dir",
+        value_name = "HOST[::GUEST][:ro|:rw]",
+        value_parser = values::dir,
+        help_heading = HEADING
+    )]
+    dirs: Vec<DirGrant>,
+
+    /// Set an environment variable, or hand over the one set here
+    ///
+    /// Repeatable. The program sees no others.
+    #[arg(
+        long = "env",
+        value_name = "NAME[=VALUE]",
+        value_parser = values::variable,
+        help_heading = HEADING
+    )]
+    variables: Vec<Variable>,
+
+    /// Add a folder of pure-Python packages to the end of sys.path
+    ///
+    /// As `pip install --target DIR` makes it; granted read-only. Repeatable.
+    #[arg(long = "site", value_name = "DIR", value_parser = values::site, help_heading = HEADING)]
+    sites: Vec<DirGrant>,
+
+    /// Stop the program after this time: 500ms, 2s, 1m 30s, none
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value_t,
+        value_parser = values::timeout,
+        help_heading = HEADING
+    )]
+    timeout: Timeout,
+
+    /// Linear memory it may have: 256MiB, 1GiB; 4GiB at most
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value_t,
+        value_parser = values::memory,
+        help_heading = HEADING
+    )]
+    memory: Memory,
+}
+
+const HEADING: &str = "What the program may touch and use";
+
+/// Below it lies the guest's standard library.
+const STDLIB: &str = "/usr/lib/python3.13";
+
+impl Sandbox {
+    /// Refuses folders that would hide each other, and grants the sites.
+    pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        for (i, dir) in self.dirs.iter().enumerate() {
+            if self.dirs[..i].iter().any(|other| other.guest == dir.guest) {
+                return Err(Usage(format!(
+                    "--dir: two folders would be {} in the guest: give one of them another name \
+                     with --dir {}::/NAME",
+                    dir.guest,
+                    dir.host.display()
+                )));
+            }
+            if Path::new(&dir.guest).starts_with(STDLIB) {
+                return Err(Usage(format!(
+                    "--dir: {} is where the guest's standard library is: give the folder another \
+                     name with --dir {}::/NAME",
+                    dir.guest,
+                    dir.host.display()
+                )));
+            }
+        }
+        for site in self.sites.clone() {
+            self.grant(site);
+        }
+        Ok(())
+    }
+
+    /// Grants a folder read-only under its own absolute path, unless a grant covers it already.
+    pub(crate) fn grant_folder(&mut self, folder: &Path) -> Result<(), Usage> {
+        let guest = values::own_path(folder)
+            .map_err(|reason| Usage(format!("{}: {reason}", folder.display())))?;
+        self.grant(DirGrant { host: folder.to_owned(), guest, access: Access::ReadOnly });
+        Ok(())
+    }
+
+    fn grant(&mut self, grant: DirGrant) {
+        let wanted = Path::new(&grant.guest);
+        let covers = |have: &DirGrant| {
+            let own = values::own_path(&have.host);
+            wanted.starts_with(&have.guest) && own.is_ok_and(|own| own == have.guest)
+        };
+        let taken = self.dirs.iter().any(|have| have.guest == grant.guest);
+        if !taken && !self.dirs.iter().any(covers) {
+            self.dirs.push(grant);
+        }
+    }
+
+    /// Bytes of linear memory; nothing larger can be handed to the guest either.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory.0
+    }
+
+    /// The guest's working directory: the host's where a grant covers it, else `/`.
+    pub(crate) fn current_dir(&self) -> String {
+        let Ok(here) = std::env::current_dir() else { return "/".into() };
+        let inside = |dir: &DirGrant| -> Option<(usize, PathBuf)> {
+            let host = std::fs::canonicalize(&dir.host).ok()?;
+            let rest = here.strip_prefix(&host).ok()?;
+            let guest = Path::new(&dir.guest);
+            let path = if rest.as_os_str().is_empty() { guest.into() } else { guest.join(rest) };
+            Some((host.as_os_str().len(), path))
+        };
+        let best = self.dirs.iter().filter_map(inside).max_by_key(|(len, _)| *len);
+        best.and_then(|(_, path)| path.into_os_string().into_string().ok())
+            .unwrap_or_else(|| "/".into())
+    }
+
+    /// An interpreter with these grants and limits; its streams are the caller's to set.
+    pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
+        let mut builder =
+            runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0);
+        for dir in &self.dirs {
+            builder = builder.dir(dir.clone());
+        }
+        for variable in &self.variables {
+            builder = builder.env(&variable.name, &variable.value);
+        }
+        for site in &self.sites {
+            builder = builder.site(&site.guest);
+        }
+        match self.current_dir().as_str() {
+            "/" => builder,
+            path => builder.current_dir(path),
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Values of options: text from the command line to plain data. Each refusal says what to change;
+//! clap puts the option and the value in front of it.
+
+use ophidia::{Access, DirGrant, Limits};
+use std::fmt::{self, Display};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Linear memory is addressed with 32 bits.
+const MOST_MEMORY: u64 = 4 << 30;
+
+/// `--timeout`: a time, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timeout(pub(crate) Option<Duration>);
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(Limits::default().timeout)
+    }
+}
+
+impl Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(time) => write!(f, "{}", humantime::format_duration(time)),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+/// `--memory`, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Memory(pub(crate) u64);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Limits::default().memory)
+    }
+}
+
+impl Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}MiB", self.0 >> 20)
+    }
+}
+
+/// `--env`: a variable and its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// Reads `2s`, `500ms`, `1m 30s`, `none`.
+pub(crate) fn timeout(text: &str) -> Result<Timeout, String> {
+    if text == "none" {
+        return Ok(Timeout(None));
+    }
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can run in no time: give more, or none".into()),
+        Ok(time) => Ok(Timeout(Some(time))),
+        Err(_) => Err("give a number and a unit, such as 500ms, 2s or 1m, or none".into()),
+    }
+}
+
+/// Reads `256MiB`, `1.5GiB`, `512M`, `100000000`.
+pub(crate) fn memory(text: &str) -> Result<Memory, String> {
+    let example = || "give a number and a unit, such as 256MiB, 512MB or 1GiB".to_owned();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let scale: u32 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        _ => return Err(example()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| example())? * f64::from(scale);
+    if bytes > MOST_MEMORY as f64 {
+        return Err("an interpreter cannot have more than 4GiB".into());
+    }
+    Ok(Memory(bytes as u64))
+}
+
+/// Reads `NAME=VALUE`, or `NAME` to hand the host's own value on.
+pub(crate) fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, value.to_owned()),
+        None => (text, host_variable(text)?),
+    };
+    if name.is_empty() {
+        return Err("give a name before the '='".into());
+    }
+    Ok(Variable { name: name.to_owned(), value })
+}
+
+fn host_variable(name: &str) -> Result<String, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(value),
+        Err(std::env::VarError::NotPresent) => {
+            Err(format!("{name} is not set here: set it, or give a value with {name}=VALUE"))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(format!("the value of {name} is not UTF-8: give another with {name}=VALUE"))
+        }
+    }
+}
+
+/// Reads `HOST[::GUEST][:ro|:rw]`.
+pub(crate) fn dir(text: &str) -> Result<DirGrant, String> {
+    let (places, access) = match text.rsplit_once(':') {
+        Some((places, "ro")) if !places.ends_with(':') => (places, Access::ReadOnly),
+        Some((places, "rw")) if !places.ends_with(':') => (places, Access::ReadWrite),
+        _ => (text, Access::ReadOnly),
+    };
+    let (host, guest) = match places.split_once("::") {
+        Some((host, guest)) => (host, Some(guest)),
+        None => (places, None),
+    };
+    let host = Path::new(host);
+    let guest = match guest {
+        Some(guest) => guest_path(guest)?,
+        None => own_path(host)?,
+    };
+    folder(host)?;
+    Ok(DirGrant { host: host.to_owned(), guest, access })
+}
+
+/// Reads a folder of packages; it is granted read-only.
+pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
+    let host = Path::new(text);
+    folder(host)?;
+    Ok(DirGrant { host: host.to_owned(), guest: own_path(host)?, access: Access::ReadOnly })
+}
+
+fn guest_path(path: &str) -> Result<String, String> {
+    if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        return Err(format!("the guest's name for the folder, {path:?}, must be absolute, such as /data"));
+    }
+    Ok(without_trailing_slash(path))
+}
+
+/// The absolute path of a folder of the host, under which the guest sees it too.
+pub(crate) fn own_path(host: &Path) -> Result<String, String> {
+    let parents = host.components().any(|part| part == std::path::Component::ParentDir);
+    let absolute = if parents { fs::canonicalize(host) } else { std::path::absolute(host) };
+    match absolute.map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
+        Ok(Ok(path)) => Ok(without_trailing_slash(&path)),
+        Ok(Err(_)) => Err("the path is not UTF-8: rename a folder".into()),
+        Err(_) => Err(folder(host).err().unwrap_or_else(|| "give the path of a folder".into())),
+    }
+}
+
+fn without_trailing_slash(path: &str) -> String {
+    match path.trim_end_matches('/') {
+        "" => "/".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+fn folder(host: &Path) -> Result<(), String> {
+    match fs::read_dir(host) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(match error.kind() {
+            ErrorKind::NotFound => {
+                "no such folder: create it, or name one that exists (HOST[::GUEST][:ro|:rw])".into()
+            }
+            ErrorKind::NotADirectory => {
+                "a file, not a folder: grant the folder that it is in".into()
+            }
+            _ => format!("{error}: name a folder that you can read"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(timeout("1m 30s"), Ok(Timeout(Some(Duration::from_secs(90)))));
+        assert_eq!(timeout("none"), Ok(Timeout(None)));
+        for bad in ["", "2", "2 parsecs", "-1s", "0s", "1e9s", "99999999999999999999y"] {
+            assert!(timeout(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("4096", 4096),
+            ("1k", 1024),
+            ("256MiB", 256 << 20),
+            ("1.5 GiB", 3 << 29),
+            ("4GiB", 4 << 30),
+            ("100MB", 100_000_000),
+        ] {
+            assert_eq!(memory(text), Ok(Memory(bytes)), "{text}");
+        }
+        for bad in ["", "MiB", "5GiB", "12 apples", "1..2M", "-1", "1e3", "nan", "inf"] {
+            assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn folders() {
+        let made = tempfile::tempdir().expect("a folder");
+        let path = made.path().to_str().expect("UTF-8");
+        for (suffix, guest, access) in [
+            ("", path, Access::ReadOnly),
+            ("/", path, Access::ReadOnly),
+            (":rw", path, Access::ReadWrite),
+            ("::/data", "/data", Access::ReadOnly),
+            ("::/data/:rw", "/data", Access::ReadWrite),
+            ("::/", "/", Access::ReadOnly),
+        ] {
+            let grant = dir(&format!("{path}{suffix}")).expect("accepted");
+            assert_eq!((grant.guest.as_str(), grant.access), (guest, access), "{suffix}");
+        }
+        for bad in ["", "/no/such/folder", "/etc/passwd"] {
+            assert!(dir(bad).is_err(), "{bad}");
+        }
+        for bad in ["::data", "::rw", "::/a/../b", ":rx"] {
+            assert!(dir(&format!("{path}{bad}")).is_err(), "{bad}");
+        }
+    }
+}

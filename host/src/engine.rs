@@ -1,0 +1,62 @@
+//! The only place that builds a `wasmtime::Config`.
+
+use crate::error::{Error, Result};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+};
+
+/// Native stack a guest may use. The thread that calls an interpreter needs this much and some
+/// 256 KiB for the host; Rust's threads have 2 MiB unless told otherwise. CPython counts its own
+/// recursion and raises `RecursionError` before this is used up.
+const STACK: usize = 1 << 20;
+
+/// Larger than any snapshot: beyond it wasmtime copies the initial memory instead of mapping it.
+const DENSE_IMAGE: u64 = 1 << 30;
+
+/// Linear memory that is reset by copying when a slot is reused, instead of being unmapped.
+const KEEP_RESIDENT: usize = 4 << 20;
+
+/// Function-pointer table entries a slot has room for.
+const TABLE_ELEMENTS: usize = 32_768;
+
+/// Address space of one linear memory; with guard pages behind it, no bounds check is compiled.
+const MEMORY_SIZE: usize = 1 << 32;
+
+/// Most interpreters one runtime can hold: what fits the 47 bits of a process' address space.
+pub(crate) const MOST_INTERPRETERS: u32 = 16_000;
+
+/// The engine that compiles the image and runs interpreters.
+pub(crate) fn run(interpreters: u32) -> Result<Engine> {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_core_instances(interpreters)
+        .total_memories(interpreters)
+        .total_tables(interpreters)
+        .total_stacks(0)
+        .total_gc_heaps(0)
+        .max_memory_size(MEMORY_SIZE)
+        .table_elements(TABLE_ELEMENTS)
+        .max_core_instance_size(1 << 20)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto)
+        .max_unused_warm_slots(interpreters);
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK)
+        .memory_guaranteed_dense_image_size(DENSE_IMAGE)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    engine(&config)
+}
+
+/// The engine that runs the guest once, for the snapshot: compiled quickly, run briefly.
+pub(crate) fn snapshot() -> Result<Engine> {
+    let mut config = Config::new();
+    config.cranelift_opt_level(OptLevel::None).epoch_interruption(true).max_wasm_stack(STACK);
+    engine(&config)
+}
+
+fn engine(config: &Config) -> Result<Engine> {
+    Engine::new(config).map_err(|error| Error::Host(format!("wasmtime: {error:#}")))
+}

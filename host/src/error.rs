@@ -1,0 +1,88 @@
+//! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
+
+use crate::limits::LimitExceeded;
+use std::path::PathBuf;
+
+/// What this library's functions return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something did not work. The first two are the program's doing, the others are not.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Python code raised an exception that nothing caught.
+    #[error(transparent)]
+    Python(Box<PythonError>),
+    /// A limit fired. After a timeout the interpreter is poisoned; after a refused memory request
+    /// or too much output it is not.
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    /// The call was cancelled by [`Interrupter::cancel`](crate::Interrupter::cancel); the
+    /// interpreter is poisoned.
+    #[error("cancelled by the host")]
+    Cancelled,
+    /// An earlier call ended in a way that leaves the interpreter unusable. Make a new one.
+    #[error("this interpreter can no longer be used: {reason}")]
+    Poisoned {
+        /// How the earlier call ended.
+        reason: String,
+    },
+    /// The guest trapped or handed over something that the interop ABI does not allow; the
+    /// interpreter is poisoned. Nothing outside it is affected.
+    #[error("guest fault: {0}")]
+    GuestFault(String),
+    /// The cache folder holds no guest of this version.
+    #[error("no guest in {}: build it with `ophidia guest build`", cache.display())]
+    GuestMissing {
+        /// The cache folder that was searched.
+        cache: PathBuf,
+    },
+    /// Something asked of the interpreter cannot be granted: a folder, a variable, an argument.
+    #[error("{0}")]
+    Grant(String),
+    /// The image could not be made, stored or loaded.
+    #[error("image: {0}")]
+    Image(String),
+    /// The host failed: no memory, no interpreter slot, a file that cannot be opened.
+    #[error("{0}")]
+    Host(String),
+}
+
+/// A Python exception, as data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PythonError {
+    /// The type's qualified name, without `builtins`: `ValueError`, `json.decoder.JSONDecodeError`.
+    pub type_name: String,
+    /// `str(exception)`.
+    pub message: String,
+    /// The traceback as python3 prints it, ending in a line break. Empty when the program's own
+    /// `sys.excepthook` has shown the exception, and for `SystemExit`.
+    pub traceback: String,
+    /// For `SystemExit` and `os._exit`: the status, before it is cut to what a process can return.
+    pub exit_status: Option<i64>,
+}
+
+impl std::fmt::Display for PythonError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.exit_status, self.message.is_empty()) {
+            (Some(status), true) => write!(f, "{}: {status}", self.type_name),
+            (_, true) => f.write_str(&self.type_name),
+            (_, false) => write!(f, "{}: {}", self.type_name, self.message),
+        }
+    }
+}
+
+impl std::error::Error for PythonError {}
+
+impl From<PythonError> for Error {
+    fn from(error: PythonError) -> Self {
+        Self::Python(Box::new(error))
+    }
+}
+
+impl From<ophidia_guest::Error> for Error {
+    fn from(error: ophidia_guest::Error) -> Self {
+        Self::Image(error.to_string())
+    }
+}

@@ -1,0 +1,223 @@
+//! Configures and starts an `Interpreter`.
+
+use super::{Interpreter, State, on_epoch};
+use crate::deadline::Control;
+use crate::error::{Error, Result};
+use crate::grants::{DirGrant, Grants};
+use crate::limits::Limits;
+use crate::memory::GuestMemory;
+use crate::runtime::Runtime;
+use crate::wasi;
+use crate::wasi::stdio::{Input, Output, Stdin, Stdout};
+use ophidia_abi::Frame;
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::{AsContext, Extern, Store};
+
+/// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
+/// captured, [`Limits::default`].
+#[derive(Debug)]
+pub struct InterpreterBuilder {
+    runtime: Runtime,
+    grants: Grants,
+    limits: Limits,
+    args: Vec<String>,
+    current_dir: Option<String>,
+    sites: Vec<String>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+}
+
+impl InterpreterBuilder {
+    pub(crate) fn new(runtime: Runtime) -> Self {
+        Self {
+            runtime,
+            grants: Grants::default(),
+            limits: Limits::default(),
+            args: Vec::new(),
+            current_dir: None,
+            sites: Vec::new(),
+            stdin: Input::empty(),
+            stdout: Output::capture(),
+            stderr: Output::capture(),
+        }
+    }
+
+    /// Sets all grants at once.
+    #[must_use]
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants = grants;
+        self
+    }
+
+    /// Sets all limits at once.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Grants a folder.
+    #[must_use]
+    pub fn dir(mut self, dir: DirGrant) -> Self {
+        self.grants.dirs.push(dir);
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.grants.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds to `sys.argv`, the program's name first. Without any, `sys.argv` is `['']`.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// The working directory, as the guest names it; it must lie in a granted folder.
+    /// Default: `/`.
+    #[must_use]
+    pub fn current_dir(mut self, path: impl Into<String>) -> Self {
+        self.current_dir = Some(path.into());
+        self
+    }
+
+    /// Adds a folder of packages, as the guest names it, to the end of `sys.path`.
+    #[must_use]
+    pub fn site(mut self, path: impl Into<String>) -> Self {
+        self.sites.push(path.into());
+        self
+    }
+
+    /// Where standard input comes from. Default: [`Input::empty`].
+    #[must_use]
+    pub fn stdin(mut self, input: Input) -> Self {
+        self.stdin = input;
+        self
+    }
+
+    /// Where standard output goes. Default: [`Output::capture`].
+    #[must_use]
+    pub fn stdout(mut self, output: Output) -> Self {
+        self.stdout = output;
+        self
+    }
+
+    /// Where standard error goes. Default: [`Output::capture`].
+    #[must_use]
+    pub fn stderr(mut self, output: Output) -> Self {
+        self.stderr = output;
+        self
+    }
+
+    /// Sets [`Limits::timeout`].
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.limits.timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`Limits::memory`], in bytes.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// Sets [`Limits::output`], in bytes.
+    #[must_use]
+    pub fn output(mut self, bytes: u64) -> Self {
+        self.limits.output = bytes;
+        self
+    }
+
+    /// Starts the interpreter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Grant`] when something asked for cannot be granted, [`Error::Limit`] when the
+    /// memory limit is below what the image needs, [`Error::Host`] when every slot is taken.
+    pub fn build(self) -> Result<Interpreter> {
+        let control = Arc::new(Control::default());
+        let stream =
+            |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
+        let stdin = Stdin::new(self.stdin, Arc::clone(&control));
+        let stdout = stream(self.stdout);
+        let stderr = stream(self.stderr);
+        let shared = &self.runtime.shared;
+        let wasi = wasi::context(
+            &shared.stdlib,
+            &self.grants,
+            &self.args,
+            stdin.clone(),
+            stdout.clone(),
+            stderr.clone(),
+        )?;
+        let state = State::new(wasi, stdin, Arc::clone(&control), self.limits.memory);
+        let mut store = Store::new(&shared.engine, state);
+        store.limiter(|state| &mut state.ledger);
+        store.epoch_deadline_callback(on_epoch);
+        store.set_epoch_deadline(1);
+        let instance = match shared.pre.instantiate(&mut store) {
+            Ok(instance) => instance,
+            Err(error) => {
+                return Err(match store.data_mut().ledger.take_refused() {
+                    Some(limit) => limit.into(),
+                    None => Error::Host(format!(
+                        "no interpreter: {error:#} (at most {} at once: raise max_interpreters)",
+                        self.runtime.max_interpreters()
+                    )),
+                });
+            }
+        };
+        let memory = instance
+            .get_module_export(&mut store, &shared.exports.memory)
+            .and_then(Extern::into_memory)
+            .map(GuestMemory)
+            .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
+        store.data_mut().memory = Some(memory);
+        let mut interpreter = Interpreter {
+            store,
+            instance,
+            runtime: self.runtime.clone(),
+            memory,
+            frame: 0,
+            timeout: self.limits.timeout,
+            stdout,
+            stderr,
+            entered: Duration::ZERO,
+            poisoned: None,
+        };
+        interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
+        for site in &self.sites {
+            interpreter.append_path(site)?;
+        }
+        Ok(interpreter)
+    }
+}
+
+impl Interpreter {
+    /// Thaws the snapshot.
+    fn start(&mut self, current_dir: &str) -> Result<()> {
+        let exports = &self.runtime.shared.exports;
+        let (frame, start) = (exports.frame, exports.start);
+        self.enter(|guest| {
+            let address = guest.call(&frame, ())?;
+            guest.memory.bytes(guest.store.as_context(), address, Frame::SIZE)?;
+            guest.frame = address;
+            guest.store.data_mut().frame = address;
+            let (cwd, len) = guest.write_input(&[current_dir.as_bytes()])?;
+            guest.status(&start, (cwd, len))
+        })
+        .map(drop)
+        .map_err(|error| match error {
+            Error::Python(error) => Error::Grant(format!("the interpreter cannot start: {error}")),
+            other => other,
+        })
+    }
+}

@@ -1,0 +1,51 @@
+//! Embed CPython in Rust without trusting it.
+//!
+//! A [`Runtime`] holds what a process needs once: the engine, the compiled image of CPython, the
+//! slots for interpreters. An [`Interpreter`] is one isolated CPython: its own memory, its own GIL,
+//! its own [`Limits`], and nothing but the [`Grants`] it was given. Whatever its code does, it ends
+//! in an [`Error`] that tells three causes apart: Python raised, a limit fired, the host failed.
+//!
+//! ```
+//! use ophidia::{Error, Runtime, Value};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), Error> {
+//! let runtime = Runtime::ambient()?;
+//! let mut py = runtime.interpreter().timeout(Duration::from_secs(2)).memory(64 << 20).build()?;
+//! py.run("import statistics\nprint('hello')")?;
+//! assert_eq!(py.take_stdout(), b"hello\n");
+//! assert_eq!(py.eval("statistics.median([3, 1, 2])")?, Value::Int(2));
+//!
+//! let error = py.run("1 / 0").unwrap_err();
+//! assert!(matches!(&error, Error::Python(e) if e.type_name == "ZeroDivisionError"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The image is made from a guest that `ophidia guest build` puts into the cache folder once a
+//! machine.
+
+mod codec;
+mod deadline;
+mod engine;
+mod error;
+mod grants;
+mod image;
+mod interpreter;
+mod ledger;
+mod limits;
+mod memory;
+mod runtime;
+mod snapshot;
+mod wasi;
+
+pub use codec::Value;
+pub use deadline::Interrupter;
+pub use error::{Error, PythonError, Result};
+pub use grants::{Access, DirGrant, Grants};
+pub use image::ImageStage;
+pub use interpreter::{Completeness, Interpreter, InterpreterBuilder, SourceKind, Usage};
+pub use limits::{LimitExceeded, Limits};
+pub use ophidia_guest as guest;
+pub use runtime::{Runtime, RuntimeBuilder};
+pub use wasi::stdio::{Input, Output};

@@ -1,0 +1,78 @@
+//! The only place that touches guest bytes: every address and length is checked here.
+
+use crate::error::{Error, Result};
+use ophidia_abi::{Frame, Slot, SlotIndex};
+use wasmtime::{AsContext, AsContextMut, Memory};
+
+/// A guest's linear memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuestMemory(pub(crate) Memory);
+
+impl GuestMemory {
+    /// `len` bytes at `address`.
+    pub(crate) fn bytes<'a, T: 'static>(
+        self,
+        store: impl Into<wasmtime::StoreContext<'a, T>>,
+        address: u32,
+        len: u32,
+    ) -> Result<&'a [u8]> {
+        let data = self.0.data(store);
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        let len_bytes = usize::try_from(len).map_err(|_| out_of_bounds(address, len))?;
+        let end = start.checked_add(len_bytes).ok_or_else(|| out_of_bounds(address, len))?;
+        data.get(start..end).ok_or_else(|| out_of_bounds(address, len))
+    }
+
+    /// The `N` bytes at `address`.
+    pub(crate) fn array<const N: usize>(
+        self,
+        store: impl AsContext,
+        address: u32,
+    ) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        let len = u32::try_from(N).map_err(|_| out_of_bounds(address, u32::MAX))?;
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        self.0.read(store, start, &mut array).map_err(|_| out_of_bounds(address, len))?;
+        Ok(array)
+    }
+
+    pub(crate) fn u32(self, store: impl AsContext, address: u32) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(store, address)?))
+    }
+
+    pub(crate) fn write(
+        self,
+        store: impl AsContextMut,
+        address: u32,
+        bytes: &[u8],
+    ) -> Result<()> {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        self.0.write(store, start, bytes).map_err(|_| out_of_bounds(address, len))
+    }
+
+    /// A slot of the frame at `frame`.
+    pub(crate) fn slot(
+        self,
+        store: impl AsContext,
+        frame: u32,
+        index: SlotIndex,
+    ) -> Result<Slot> {
+        let address = frame
+            .checked_add(Frame::slot_offset(index))
+            .ok_or_else(|| out_of_bounds(frame, Frame::SIZE))?;
+        let raw: [u8; 16] = self.array(store, address)?;
+        let [a, b, c, d, e, f, g, h, payload @ ..] = raw;
+        Ok(Slot {
+            tag: u32::from_le_bytes([a, b, c, d]),
+            len: u32::from_le_bytes([e, f, g, h]),
+            payload: u64::from_le_bytes(payload),
+        })
+    }
+}
+
+fn out_of_bounds(address: u32, len: u32) -> Error {
+    Error::GuestFault(format!(
+        "the guest named {len} bytes at address {address:#x}, outside its memory"
+    ))
+}

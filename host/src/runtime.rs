@@ -1,0 +1,182 @@
+//! `Runtime`: one per process; engine, image, pool of interpreter slots, epoch ticker.
+
+use crate::deadline::Ticker;
+use crate::error::{Error, Result};
+use crate::image::{self, ImageStage};
+use crate::interpreter::{InterpreterBuilder, State};
+use crate::{engine, wasi};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
+
+/// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
+#[derive(Clone)]
+pub struct Runtime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) pre: InstancePre<State>,
+    pub(crate) exports: Exports,
+    pub(crate) ticker: Ticker,
+    pub(crate) stdlib: PathBuf,
+    max_interpreters: u32,
+}
+
+/// The guest's exports by index, so that a new interpreter looks up no names.
+pub(crate) struct Exports {
+    pub(crate) memory: ModuleExport,
+    pub(crate) frame: ModuleExport,
+    pub(crate) buffer: ModuleExport,
+    pub(crate) start: ModuleExport,
+    pub(crate) run: ModuleExport,
+    pub(crate) run_module: ModuleExport,
+    pub(crate) add_path: ModuleExport,
+    pub(crate) complete: ModuleExport,
+    pub(crate) finish: ModuleExport,
+}
+
+impl Exports {
+    fn of(module: &Module) -> Result<Self> {
+        use ophidia_abi::export as name;
+        let find = |name: &str| {
+            module
+                .get_export_index(name)
+                .ok_or_else(|| Error::Image(format!("the image lacks the export {name}")))
+        };
+        Ok(Self {
+            memory: find(ophidia_abi::MEMORY)?,
+            frame: find(name::FRAME)?,
+            buffer: find(name::BUFFER)?,
+            start: find(name::START)?,
+            run: find(name::RUN)?,
+            run_module: find(name::RUN_MODULE)?,
+            add_path: find(name::ADD_PATH)?,
+            complete: find(name::COMPLETE)?,
+            finish: find(name::FINISH)?,
+        })
+    }
+}
+
+impl Runtime {
+    /// A runtime with every default, its cache folder named by the process' environment
+    /// (`$OPHIDIA_CACHE`, else `ophidia` in the user's cache folder).
+    ///
+    /// # Errors
+    ///
+    /// As [`RuntimeBuilder::build`], and when the environment names no cache folder.
+    pub fn ambient() -> Result<Self> {
+        Self::builder(ophidia_guest::ambient_cache_dir()?).build()
+    }
+
+    /// Starts to configure a runtime that keeps its guest and image in a folder.
+    pub fn builder(cache_dir: impl Into<PathBuf>) -> RuntimeBuilder {
+        RuntimeBuilder {
+            cache_dir: cache_dir.into(),
+            max_interpreters: 1_000,
+            progress: Box::new(|_| {}),
+        }
+    }
+
+    /// Starts to configure an interpreter, with no grants and default limits.
+    #[must_use]
+    pub fn interpreter(&self) -> InterpreterBuilder {
+        InterpreterBuilder::new(self.clone())
+    }
+
+    /// How many interpreters can be alive at once.
+    #[must_use]
+    pub fn max_interpreters(&self) -> u32 {
+        self.shared.max_interpreters
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("max_interpreters", &self.max_interpreters()).finish()
+    }
+}
+
+/// Configures a [`Runtime`].
+pub struct RuntimeBuilder {
+    cache_dir: PathBuf,
+    max_interpreters: u32,
+    progress: Box<dyn FnMut(ImageStage)>,
+}
+
+impl RuntimeBuilder {
+    /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
+    /// space, which costs nothing; at most 16,000 fit.
+    #[must_use]
+    pub fn max_interpreters(mut self, count: u32) -> Self {
+        self.max_interpreters = count;
+        self
+    }
+
+    /// Is told what happens while an image is made, which takes some ten seconds once a machine.
+    #[must_use]
+    pub fn progress(mut self, progress: Box<dyn FnMut(ImageStage)>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Loads the image, making it first when the cache has none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GuestMissing`] when the cache holds no guest; [`Error::Image`] when the image
+    /// cannot be made or stored; [`Error::Host`] when the address space or a thread is refused.
+    pub fn build(mut self) -> Result<Runtime> {
+        if !(1..=engine::MOST_INTERPRETERS).contains(&self.max_interpreters) {
+            return Err(Error::Host(format!(
+                "max_interpreters: {} asked, 1 to {} possible",
+                self.max_interpreters,
+                engine::MOST_INTERPRETERS
+            )));
+        }
+        let guest = ophidia_guest::locate(&self.cache_dir)?
+            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
+        let engine = engine::run(self.max_interpreters)?;
+        let module = image::load_or_make(&self.cache_dir, &guest, &engine, &mut self.progress)?;
+        let mut linker = Linker::new(&engine);
+        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
+        wasi::add_to_linker(&mut linker).map_err(failed)?;
+        let shared = Shared {
+            pre: linker.instantiate_pre(&module).map_err(failed)?,
+            exports: Exports::of(&module)?,
+            ticker: Ticker::new(engine.clone())
+                .map_err(|error| Error::Host(format!("the epoch ticker: {error}")))?,
+            engine,
+            stdlib: guest.stdlib(),
+            max_interpreters: self.max_interpreters,
+        };
+        Ok(Runtime { shared: Arc::new(shared) })
+    }
+
+    /// Where the image lies, or would lie, for `doctor` and `guest info`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build), without making anything.
+    pub fn image_path(&self) -> Result<PathBuf> {
+        let guest = ophidia_guest::locate(&self.cache_dir)?
+            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
+        Ok(image::path(&self.cache_dir, &guest, &engine::run(1)?))
+    }
+
+    /// The cache folder.
+    #[must_use]
+    pub fn cache_dir(&self) -> &Path {
+        &self.cache_dir
+    }
+}
+
+impl std::fmt::Debug for RuntimeBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuntimeBuilder")
+            .field("cache_dir", &self.cache_dir)
+            .field("max_interpreters", &self.max_interpreters)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The snapshot: the guest is started once and its memory becomes the initial memory of a new
+//! module, from which every interpreter begins.
+
+use crate::deadline::Control;
+use crate::error::{Error, Result};
+use crate::grants::Grants;
+use crate::interpreter::State;
+use crate::wasi::{self, stdio};
+use ophidia_abi::{EXPORTS, IMPORT_MODULE, IMPORTS, MEMORY, export};
+use ophidia_guest::Guest;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use wasmtime::{Engine, ExternType, Linker, Module, Store, ValType};
+use wasmtime_wizer::Wizer;
+
+/// Bytes of linear memory the guest may use while it starts.
+const MEMORY_LIMIT: u64 = 512 << 20;
+
+/// Starts the guest and gives the module that continues from there.
+pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
+    let path = guest.wasm();
+    let wasm = std::fs::read(&path)
+        .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?;
+    let mut linker = Linker::new(engine);
+    wasi::add_to_linker(&mut linker).map_err(|error| Error::Image(format!("{error:#}")))?;
+    let control = Arc::new(Control::default());
+    let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
+    let stderr = output();
+    let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
+    let wasi = wasi::context(
+        &guest.stdlib(),
+        &Grants::default(),
+        &[],
+        stdin.clone(),
+        output(),
+        stderr.clone(),
+    )?;
+    let mut store = Store::new(engine, State::new(wasi, stdin, control, MEMORY_LIMIT));
+    store.limiter(|state| &mut state.ledger);
+    store.set_epoch_deadline(u64::MAX / 2);
+
+    let mut wizer = Wizer::new();
+    wizer.init_func(export::INITIALIZE);
+    let made = now(wizer.run(&mut store, &wasm, async |store, module| {
+        check(module)?;
+        let instance = linker.instantiate(&mut *store, module)?;
+        State::find_memory(&instance, &mut *store)?;
+        Ok(instance)
+    }));
+    made.map_err(|error| {
+        let said = stderr.take();
+        Error::Image(format!(
+            "the guest does not start: {error:#}\n{}",
+            String::from_utf8_lossy(&said).trim_end()
+        ))
+    })
+}
+
+/// Runs a future that has nothing to wait for: every host function of ours is synchronous.
+fn now<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(wasmtime::Error::msg("the guest waits for something while it starts")),
+    }
+}
+
+/// Compares a guest's imports and exports with the interop ABI.
+pub(crate) fn check(module: &Module) -> wasmtime::Result<()> {
+    for import in module.imports() {
+        if import.module() != IMPORT_MODULE || !IMPORTS.contains(&import.name()) {
+            return Err(wasmtime::Error::msg(format!(
+                "the guest imports {}::{}, which the interop ABI does not have",
+                import.module(),
+                import.name()
+            )));
+        }
+    }
+    if !matches!(module.get_export(MEMORY), Some(ExternType::Memory(_))) {
+        return Err(wasmtime::Error::msg("the guest exports no memory"));
+    }
+    for wanted in EXPORTS {
+        let found = match module.get_export(wanted.name) {
+            Some(ExternType::Func(found)) => found,
+            _ => {
+                return Err(wasmtime::Error::msg(format!(
+                    "the guest lacks the function {}",
+                    wanted.name
+                )));
+            }
+        };
+        let is_i32 = |ty: ValType| matches!(ty, ValType::I32);
+        let same = found.params().len() == wanted.params.len()
+            && found.results().len() == usize::from(wanted.result.is_some())
+            && found.params().all(is_i32)
+            && found.results().all(is_i32);
+        if !same {
+            return Err(wasmtime::Error::msg(format!(
+                "the guest's function {} has the type {found}, not that of the interop ABI",
+                wanted.name
+            )));
+        }
+    }
+    Ok(())
+}

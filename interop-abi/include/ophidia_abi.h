@@ -1,0 +1,99 @@
+/* Written by `cargo run -p ophidia-abi --example header`; do not edit. */
+#ifndef OPHIDIA_ABI_H
+#define OPHIDIA_ABI_H
+
+#include <stdint.h>
+
+#define OPHIDIA_ABI_VERSION 1
+
+enum ophidia_tag {
+    OPHIDIA_TAG_NONE = 0,
+    OPHIDIA_TAG_BOOL = 1,
+    OPHIDIA_TAG_INT = 2,
+    OPHIDIA_TAG_FLOAT = 3,
+    OPHIDIA_TAG_STR = 4,
+    OPHIDIA_TAG_BYTES = 5,
+    OPHIDIA_TAG_REPR = 6,
+};
+
+enum ophidia_status {
+    OPHIDIA_STATUS_OK = 0,
+    OPHIDIA_STATUS_RAISED = 1,
+    OPHIDIA_STATUS_EXIT = 2,
+    OPHIDIA_STATUS_INCOMPLETE = 3,
+    OPHIDIA_STATUS_MISUSE = 4,
+};
+
+enum ophidia_mode {
+    OPHIDIA_MODE_EXEC = 0,
+    OPHIDIA_MODE_EVAL = 1,
+    OPHIDIA_MODE_SINGLE = 2,
+    OPHIDIA_MODE_MAIN = 3,
+};
+
+enum ophidia_slot_index {
+    OPHIDIA_SLOT_VALUE = 0,
+    OPHIDIA_SLOT_TYPE = 1,
+    OPHIDIA_SLOT_MESSAGE = 2,
+    OPHIDIA_SLOT_TRACEBACK = 3,
+    OPHIDIA_SLOT_EXIT = 4,
+};
+
+struct ophidia_slot {
+    uint32_t tag;
+    uint32_t len;
+    uint64_t payload;
+};
+
+struct ophidia_frame {
+    uint32_t interrupt_flag;
+    uint32_t eval_breaker;
+    uint32_t eval_breaker_bits;
+    uint32_t reserved;
+    struct ophidia_slot slots[5];
+};
+
+_Static_assert(sizeof(struct ophidia_slot) == 16, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_frame) == 96, "layout differs from the host's");
+
+/* Starts the interpreter and imports the preload list; runs once, before the snapshot. */
+__attribute__((export_name("ophidia_initialize")))
+void ophidia_initialize(void);
+
+/* Gives the version of this agreement that the guest was built with. */
+__attribute__((export_name("ophidia_abi_version")))
+uint32_t ophidia_abi_version(void);
+
+/* Gives the address of the frame, which never moves. */
+__attribute__((export_name("ophidia_frame")))
+uint32_t ophidia_frame(void);
+
+/* Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short. It is valid until the next call of this function. */
+__attribute__((export_name("ophidia_buffer")))
+uint32_t ophidia_buffer(uint32_t size);
+
+/* Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory. */
+__attribute__((export_name("ophidia_start")))
+uint32_t ophidia_start(uint32_t cwd, uint32_t cwd_len);
+
+/* Compiles and runs source text in `__main__`; an expression's value goes to the value slot. */
+__attribute__((export_name("ophidia_run")))
+uint32_t ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename, uint32_t filename_len);
+
+/* Runs a module as the main program, as `python3 -m` does. */
+__attribute__((export_name("ophidia_run_module")))
+uint32_t ophidia_run_module(uint32_t name, uint32_t name_len);
+
+/* Puts a folder into `sys.path`: at the front, or at the back. */
+__attribute__((export_name("ophidia_add_path")))
+uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
+
+/* Tells whether source text is a complete statement or waits for more lines. */
+__attribute__((export_name("ophidia_complete")))
+uint32_t ophidia_complete(uint32_t source, uint32_t source_len);
+
+/* Runs the exit callbacks and flushes the standard streams. */
+__attribute__((export_name("ophidia_finish")))
+uint32_t ophidia_finish(void);
+
+#endif

@@ -1,0 +1,81 @@
+//! The functions that cross the wall: the guest's exports and the imports it may ask for.
+
+/// A WebAssembly value type used in a signature of this agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueType {
+    /// A 32-bit integer; pointers and lengths are unsigned.
+    I32,
+}
+
+/// One function that the guest exports.
+#[derive(Clone, Copy, Debug)]
+pub struct Export {
+    /// The exported name.
+    pub name: &'static str,
+    /// The names of the parameters, each a [`ValueType::I32`].
+    pub params: &'static [&'static str],
+    /// The type of the result, if there is one.
+    pub result: Option<ValueType>,
+    /// What the function does, in a sentence.
+    pub doc: &'static str,
+}
+
+macro_rules! exports {
+    ($( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)?; )*) => {
+        /// Every function the guest exports, in the order of the header.
+        pub const EXPORTS: &[Export] = &[$(
+            Export {
+                name: $name,
+                params: &[$(stringify!($param)),*],
+                result: exports!(@result $($result)?),
+                doc: concat!($($doc),*),
+            }
+        ),*];
+        /// The names of the exports, one constant each.
+        pub mod export {
+            $( $(#[doc = $doc])* pub const $id: &str = $name; )*
+        }
+    };
+    (@result) => { None };
+    (@result $result:ident) => { Some(ValueType::$result) };
+}
+
+exports! {
+    /// Starts the interpreter and imports the preload list; runs once, before the snapshot.
+    fn INITIALIZE = "ophidia_initialize"();
+    /// Gives the version of this agreement that the guest was built with.
+    fn VERSION = "ophidia_abi_version"() -> I32;
+    /// Gives the address of the frame, which never moves.
+    fn FRAME = "ophidia_frame"() -> I32;
+    /// Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short.
+    /// It is valid until the next call of this function.
+    fn BUFFER = "ophidia_buffer"(size) -> I32;
+    /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory.
+    fn START = "ophidia_start"(cwd, cwd_len) -> I32;
+    /// Compiles and runs source text in `__main__`; an expression's value goes to the value slot.
+    fn RUN = "ophidia_run"(mode, source, source_len, filename, filename_len) -> I32;
+    /// Runs a module as the main program, as `python3 -m` does.
+    fn RUN_MODULE = "ophidia_run_module"(name, name_len) -> I32;
+    /// Puts a folder into `sys.path`: at the front, or at the back.
+    fn ADD_PATH = "ophidia_add_path"(path, path_len, front) -> I32;
+    /// Tells whether source text is a complete statement or waits for more lines.
+    fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;
+    /// Runs the exit callbacks and flushes the standard streams.
+    fn FINISH = "ophidia_finish"() -> I32;
+}
+
+/// The module name of every import.
+pub const IMPORT_MODULE: &str = "wasi_snapshot_preview1";
+
+/// Every function of WASI preview 1 the guest may import. A guest that asks for another is refused.
+pub const IMPORTS: &[&str] = &[
+    "args_get", "args_sizes_get", "clock_res_get", "clock_time_get", "environ_get",
+    "environ_sizes_get", "fd_advise", "fd_allocate", "fd_close", "fd_datasync", "fd_fdstat_get",
+    "fd_fdstat_set_flags", "fd_filestat_get", "fd_filestat_set_size", "fd_filestat_set_times",
+    "fd_pread", "fd_prestat_dir_name", "fd_prestat_get", "fd_pwrite", "fd_read", "fd_readdir",
+    "fd_renumber", "fd_seek", "fd_sync", "fd_tell", "fd_write", "path_create_directory",
+    "path_filestat_get", "path_filestat_set_times", "path_link", "path_open", "path_readlink",
+    "path_remove_directory", "path_rename", "path_symlink", "path_unlink_file", "poll_oneoff",
+    "proc_exit", "random_get", "sched_yield", "sock_accept", "sock_recv", "sock_send",
+    "sock_shutdown",
+];

@@ -1,0 +1,60 @@
+//! The C header of the bridge, written from the lists of this crate.
+
+use crate::{EXPORTS, FRAME_FIELDS, Frame, Mode, Slot, SlotIndex, Status, Tag, VERSION};
+use core::fmt::{Result, Write};
+
+/// Writes the header. The result is committed as `include/ophidia_abi.h`; the example `header`
+/// prints it, and a test compares the two.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write(out: &mut impl Write) -> Result {
+    writeln!(out, "/* Written by `cargo run -p ophidia-abi --example header`; do not edit. */")?;
+    writeln!(out, "#ifndef OPHIDIA_ABI_H\n#define OPHIDIA_ABI_H\n")?;
+    writeln!(out, "#include <stdint.h>\n")?;
+    writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}\n")?;
+    constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
+    constants(out, "status", "STATUS", Status::ALL.iter().map(|(s, name)| (*name, *s as u32)))?;
+    constants(out, "mode", "MODE", Mode::ALL.iter().map(|(mode, name)| (*name, *mode as u32)))?;
+    constants(out, "slot_index", "SLOT", SlotIndex::ALL.iter().map(|(i, name)| (*name, *i as u32)))?;
+    structures(out)?;
+    for export in EXPORTS {
+        let result = if export.result.is_some() { "uint32_t" } else { "void" };
+        writeln!(out, "/*{} */", export.doc)?;
+        write!(out, "__attribute__((export_name(\"{0}\")))\n{result} {0}(", export.name)?;
+        for (i, param) in export.params.iter().enumerate() {
+            write!(out, "{}uint32_t {param}", if i == 0 { "" } else { ", " })?;
+        }
+        writeln!(out, "{});\n", if export.params.is_empty() { "void" } else { "" })?;
+    }
+    writeln!(out, "#endif")
+}
+
+fn constants<'a>(
+    out: &mut impl Write,
+    name: &str,
+    prefix: &str,
+    items: impl Iterator<Item = (&'a str, u32)>,
+) -> Result {
+    writeln!(out, "enum ophidia_{name} {{")?;
+    for (item, number) in items {
+        writeln!(out, "    OPHIDIA_{prefix}_{item} = {number},")?;
+    }
+    writeln!(out, "}};\n")
+}
+
+fn structures(out: &mut impl Write) -> Result {
+    writeln!(out, "struct ophidia_slot {{")?;
+    writeln!(out, "    uint32_t tag;\n    uint32_t len;\n    uint64_t payload;\n}};\n")?;
+    writeln!(out, "struct ophidia_frame {{")?;
+    for field in FRAME_FIELDS {
+        writeln!(out, "    uint32_t {};", field.name)?;
+    }
+    writeln!(out, "    struct ophidia_slot slots[{}];\n}};\n", SlotIndex::ALL.len())?;
+    for (what, size) in [("slot", Slot::SIZE), ("frame", Frame::SIZE)] {
+        let message = "layout differs from the host's";
+        writeln!(out, "_Static_assert(sizeof(struct ophidia_{what}) == {size}, \"{message}\");")?;
+    }
+    writeln!(out)
+}

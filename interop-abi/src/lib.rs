@@ -1,0 +1,21 @@
+//! What the Ophidia host and its CPython guest agree on: names, numbers and layouts.
+//!
+//! This crate is the single source. The host links against [`EXPORTS`] and [`IMPORTS`], reads the
+//! [`Frame`] at the offsets given here, and the C header of the bridge is written from the same lists
+//! by [`header::write`]; a test fails when the committed header differs.
+//!
+//! All integers are little-endian, all pointers are 32-bit offsets into the guest's linear memory.
+#![no_std]
+
+mod frame;
+mod functions;
+pub mod header;
+
+pub use frame::{Frame, FrameField, FRAME_FIELDS, Mode, Slot, SlotIndex, Status, Tag};
+pub use functions::{EXPORTS, Export, IMPORT_MODULE, IMPORTS, ValueType, export};
+
+/// The version of this agreement. The guest reports it, the host refuses any other.
+pub const VERSION: u32 = 1;
+
+/// The name under which the guest exports its linear memory.
+pub const MEMORY: &str = "memory";
