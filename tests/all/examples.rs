@@ -1,0 +1,110 @@
+//! Every example of `examples/examples.toml`, run by the command and by a native Python of the same
+//! version: both print the same bytes and end with the same status.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::support::{native_python, ophidia, repository, site_packages};
+
+#[derive(Deserialize)]
+struct Table {
+    example: Vec<Example>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Example {
+    file: String,
+    stdin: Option<String>,
+    #[serde(default)]
+    site: bool,
+    #[serde(default)]
+    folder: bool,
+    #[serde(default)]
+    status: i32,
+    stdout: Option<String>,
+}
+
+#[test]
+fn every_example_prints_what_native_python_prints() {
+    let folder = repository().join("examples");
+    let text = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
+    let table: Table = toml::from_str(&text).expect("the table is well formed");
+    assert!(
+        table.example.len() >= 9,
+        "only {} examples",
+        table.example.len()
+    );
+    // One that fails must not hide the others; each panic has already said what is wrong.
+    let fails = |example: &&Example| std::panic::catch_unwind(|| run(&folder, example)).is_err();
+    let failed: Vec<_> = table
+        .example
+        .iter()
+        .filter(fails)
+        .map(|example| &example.file)
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "{} examples fail: {failed:?}",
+        failed.len()
+    );
+}
+
+#[test]
+fn the_table_names_every_script() {
+    let folder = repository().join("examples");
+    let table = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
+    for entry in fs::read_dir(&folder).expect("the folder can be read") {
+        let name = entry
+            .expect("the folder can be read")
+            .file_name()
+            .into_string()
+            .expect("plain names");
+        assert!(
+            !name.ends_with(".py") || table.contains(&format!("\"{name}\"")),
+            "{name} is not in the table"
+        );
+    }
+}
+
+fn run(folder: &Path, example: &Example) {
+    let script = folder.join(&example.file);
+    let read =
+        |name: &String| fs::read(folder.join(name)).expect("a file of the examples can be read");
+    let stdin = example.stdin.as_ref().map(read).unwrap_or_default();
+    let work = tempfile::tempdir().expect("a temporary folder can be made");
+    let (mut command, mut native) = (ophidia(["run"]), native_python::<&str>([]));
+
+    if example.site {
+        let site = site_packages(&folder.join("requirements.txt"));
+        command = command.arg("--site").arg(&site);
+        native = native.env("PYTHONPATH", &site);
+    }
+    if example.folder {
+        command = command
+            .arg("--dir")
+            .arg(format!("{}:rw", work.path().display()));
+    }
+    command = command.arg(&script).stdin(stdin.clone());
+    native = native.arg(&script).stdin(stdin);
+    if example.folder {
+        command = command.arg(work.path());
+        native = native.arg(work.path());
+    }
+
+    let expected = match &example.stdout {
+        Some(name) => read(name),
+        None => native.expect_status(example.status).stdout,
+    };
+    let left: Vec<_> = fs::read_dir(work.path())
+        .expect("the folder can be read")
+        .collect();
+    assert!(
+        left.is_empty(),
+        "{} left files behind: {left:?}",
+        example.file
+    );
+    command.expect_status(example.status).stdout_is(expected);
+}

@@ -1,0 +1,181 @@
+"""Run one module of CPython's test-suite and write one JSON line for each thing that happens.
+
+    driver.py TREE RESULTS MODULE [--pretend-sockets]
+
+TREE holds the folder `test` of CPython's `Lib`; RESULTS is the file to write; the current folder is
+scratch space. Lines are written as things happen, without a buffer, so that a crash loses nothing:
+
+    {"event": "start", "id": ...}             a test begins; the last one without an end has crashed
+    {"event": "end", "id": ..., "outcome": ..., "note": ..., "detail": ...}
+    {"event": "module", "outcome": ..., "note": ..., "detail": ...}   the module itself is skipped or broken
+    {"event": "done", "seconds": ...}         everything was run
+
+Tests that already began in an earlier run, by what RESULTS holds, are left out: so the run goes on after
+a crash.
+
+Outcomes: passed, failed, error, skipped, expectedFailure, unexpectedSuccess. A test with subtests has
+the worst outcome of its parts.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import random
+import sys
+import time
+import traceback
+import unittest
+from collections.abc import Iterator
+
+BAD = ("error", "failed", "unexpectedSuccess")
+ORDER = (*BAD, "passed", "expectedFailure", "skipped")
+
+
+class Lines:
+    """The results file: each line is one write."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, event: str, **fields: object) -> None:
+        line = json.dumps({"event": event, **fields}) + "\n"
+        os.write(self._file, line.encode("ascii"))
+
+
+def begun(path: str) -> set[str]:
+    """The names of the tests that earlier runs began."""
+    try:
+        with open(path, encoding="ascii") as file:
+            return {line["id"] for line in map(json.loads, file) if line["event"] == "start"}
+    except FileNotFoundError:
+        return set()
+
+
+def leave_out(suite: unittest.TestSuite, names: set[str]) -> unittest.TestSuite:
+    """The same suite without the tests of these names."""
+    kept = []
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            kept.append(leave_out(test, names))
+        elif test.id() not in names:
+            kept.append(test)
+    return type(suite)(kept)
+
+
+def last_line(error: BaseException) -> str:
+    """The line that names the exception, shortened, and the place in the test that raised it."""
+    message = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if f"{os.sep}test{os.sep}" in frame.filename]
+    where = f" ({os.path.basename(inside[-1].filename)}:{inside[-1].lineno})" if inside else ""
+    return message[:300] + where
+
+
+class Recorder(unittest.TestResult):
+    """Turns unittest's calls into lines."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+        self._running: str | None = None
+        self._seen: list[tuple[str, str, str]] = []
+
+    def startTest(self, test: unittest.TestCase) -> None:
+        super().startTest(test)
+        self._running = test.id()
+        self._seen = []
+        self._lines.write("start", id=self._running)
+
+    def stopTest(self, test: unittest.TestCase) -> None:
+        outcome, note, detail = min(
+            self._seen, key=lambda seen: ORDER.index(seen[0]), default=("skipped", "", "")
+        )
+        self._lines.write("end", id=test.id(), outcome=outcome, note=note, detail=detail)
+        self._running = None
+        super().stopTest(test)
+
+    def _note(self, test: unittest.TestCase, outcome: str, error: object = None) -> None:
+        if isinstance(error, tuple):
+            detail = "".join(traceback.format_exception(*error))[-6000:]
+            seen = (outcome, last_line(error[1]), detail)
+        else:
+            seen = (outcome, str(error or "")[:300], "")
+        if self._running is None:
+            # A class or module whose set-up failed or skipped: no test is running.
+            self._lines.write("end", id=test.id(), outcome=seen[0], note=seen[1], detail=seen[2])
+        else:
+            self._seen.append(seen)
+
+    # unittest's own methods also keep every test and traceback alive: leave them out.
+    def addSuccess(self, test: unittest.TestCase) -> None:
+        self._note(test, "passed")
+
+    def addError(self, test: unittest.TestCase, err: object) -> None:
+        self._note(test, "error", err)
+
+    def addFailure(self, test: unittest.TestCase, err: object) -> None:
+        self._note(test, "failed", err)
+
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:
+        self._note(test, "skipped", reason)
+
+    def addExpectedFailure(self, test: unittest.TestCase, err: object) -> None:
+        self._note(test, "expectedFailure")
+
+    def addUnexpectedSuccess(self, test: unittest.TestCase) -> None:
+        self._note(test, "unexpectedSuccess")
+
+    def addSubTest(self, test: unittest.TestCase, subtest: unittest.TestCase, err: object) -> None:
+        if err is not None:
+            failure = issubclass(err[0], test.failureException)
+            self._note(test, "failed" if failure else "error", err)
+
+    def addDuration(self, test: unittest.TestCase, elapsed: float) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def pretending_sockets() -> Iterator[None]:
+    """test_asyncio skips itself as a whole without sockets, though most of it needs none."""
+    from test import support
+
+    real, support.has_socket_support = support.has_socket_support, True
+    try:
+        importlib.import_module("test.test_asyncio")
+        yield
+    finally:
+        support.has_socket_support = real
+
+
+def prepare() -> None:
+    """What CPython's own runner sets before it imports a test."""
+    from test import support
+
+    support.use_resources = []
+    support.verbose = False
+    random.seed(20250611)
+
+
+def main(tree: str, results: str, module: str, *options: str) -> None:
+    earlier = begun(results)
+    lines = Lines(results)
+    started = time.monotonic()
+    sys.path.insert(0, tree)
+    prepare()
+    try:
+        with pretending_sockets() if "--pretend-sockets" in options else contextlib.nullcontext():
+            loaded = importlib.import_module(f"test.{module}")
+            loader = unittest.TestLoader()
+            tests = loader.loadTestsFromModule(loaded)
+    except unittest.SkipTest as skip:
+        lines.write("module", outcome="skipped", note=str(skip), detail="")
+    except (Exception, SystemExit) as error:
+        lines.write("module", outcome="error", note=last_line(error), detail=traceback.format_exc())
+    else:
+        leave_out(tests, earlier).run(Recorder(lines))
+    lines.write("done", seconds=round(time.monotonic() - started, 3))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
