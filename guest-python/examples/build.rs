@@ -1,0 +1,33 @@
+//! Builds the guest into the ambient cache with plain lines of progress; `--verify` builds it a second
+//! time and compares the bytes. `ophidia guest build` does the same with a progress bar.
+#![expect(clippy::print_stdout, reason = "a program that reports on stdout")]
+
+use ophidia_guest::{BuildOptions, Progress};
+use std::time::Instant;
+
+struct Lines(Instant);
+
+impl Progress for Lines {
+    fn stage(&mut self, name: &str, index: usize, count: usize) {
+        println!("{:6.1} s  [{index}/{count}] {name}", self.0.elapsed().as_secs_f64());
+    }
+
+    fn tick(&mut self, _done: u64, _total: u64, _note: &str) {}
+
+    fn message(&mut self, text: &str) {
+        println!("{text}");
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let cache = ophidia_guest::ambient_cache_dir().ok_or("no cache folder: set OPHIDIA_CACHE")?;
+    let options = BuildOptions::ambient();
+    let mut lines = Lines(Instant::now());
+    let guest = ophidia_guest::build(&cache, &options, &mut lines)?;
+    println!("{}", guest.dir.display());
+    println!("{:#?}", guest.info()?);
+    if std::env::args().any(|argument| argument == "--verify") {
+        println!("{:#?}", ophidia_guest::verify_reproducible(&cache, &options, &mut lines)?);
+    }
+    Ok(())
+}

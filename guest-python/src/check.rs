@@ -1,0 +1,82 @@
+//! A finished `guest.wasm` is looked at before anybody gets it: valid, the agreed exports, no foreign import.
+
+use crate::Error;
+use crate::error::At;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use wasmparser::{ExternalKind, Parser, Payload, Validator};
+
+/// The module that WASI's functions are imported from.
+const WASI: &str = "wasi_snapshot_preview1";
+
+/// Checks that a guest is a valid module with all that the host expects of it.
+pub(crate) fn check(wasm: &Path) -> Result<(), Error> {
+    let bytes = fs::read(wasm).at("read", wasm)?;
+    examine(&bytes).map_err(|reason| Error::Unexpected { path: wasm.to_owned(), reason })
+}
+
+fn examine(bytes: &[u8]) -> Result<(), String> {
+    Validator::new().validate_all(bytes).map_err(|error| error.to_string())?;
+    let mut functions = BTreeSet::new();
+    let mut memory = false;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| error.to_string())? {
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    let export = export.map_err(|error| error.to_string())?;
+                    match export.kind {
+                        ExternalKind::Func => _ = functions.insert(export.name.to_owned()),
+                        ExternalKind::Memory => memory |= export.name == ophidia_abi::MEMORY,
+                        _ => {}
+                    }
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    let import = import.map_err(|error| error.to_string())?;
+                    if import.module != WASI && import.module != ophidia_abi::IMPORT_MODULE {
+                        return Err(format!("it imports {}.{}", import.module, import.name));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let expected = ophidia_abi::EXPORTS.iter().map(|export| export.name).chain(["_initialize"]);
+    let lacking: Vec<&str> = expected.filter(|name| !functions.contains(*name)).collect();
+    if !lacking.is_empty() {
+        return Err(format!("it does not export {}", lacking.join(", ")));
+    }
+    if memory { Ok(()) } else { Err("it does not export its memory".into()) }
+}
+
+/// Names the modules of `wanted` that are not in `found`.
+pub(crate) fn modules(wanted: &[String], found: &[String]) -> Result<(), Error> {
+    let lost: Vec<&str> =
+        wanted.iter().filter(|name| !found.contains(name)).map(String::as_str).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("configure left out the modules {}", lost.join(", "));
+    Err(Error::Unexpected { path: "Modules/config.c".into(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_guest_is_refused_with_the_reason() {
+        assert!(examine(b"\0asm").is_err());
+        let empty = b"\0asm\x01\0\0\0";
+        assert!(examine(empty).expect_err("no exports").contains("_initialize"));
+    }
+
+    #[test]
+    fn a_lost_module_is_named() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let error = modules(&names(&["math", "_sqlite3"]), &names(&["math"])).expect_err("one is lost");
+        assert!(error.to_string().contains("_sqlite3"));
+    }
+}

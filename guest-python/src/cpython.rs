@@ -1,0 +1,260 @@
+//! CPython itself: configured and compiled natively and for the guest, from one patched source tree.
+
+use crate::Error;
+use crate::error::At;
+use crate::inputs::Inputs;
+use crate::libraries;
+use crate::prerequisites::compiler;
+use crate::process;
+use crate::progress::Branch;
+use crate::toolchain::{TARGET, Tools, quote, script};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// About how many lines configure prints.
+pub(crate) const CONFIGURE_LINES: u64 = 780;
+/// About how many lines the native make and install print.
+pub(crate) const NATIVE_LINES: u64 = 1050;
+/// About how many lines the guest's make prints.
+pub(crate) const GUEST_LINES: u64 = 620;
+
+/// The guest's own static libraries, in the order they are made.
+const ARCHIVES: [&str; 4] = [
+    "libpython3.13.a",
+    "Modules/_decimal/libmpdec/libmpdec.a",
+    "Modules/expat/libexpat.a",
+    "Modules/_hacl/libHacl_Hash_SHA2.a",
+];
+
+/// The name that the native Python has for the guest's makefile.
+const BUILD_PYTHON: &str = "build-python";
+
+/// The places of one build. Everything is reached by relative paths from `python/*-build`, so that the
+/// folder's own name gets into nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    root: PathBuf,
+}
+
+impl Tree {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A folder of the build by its name.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// CPython's sources.
+    pub(crate) fn source(&self) -> PathBuf {
+        self.root.join("python")
+    }
+
+    pub(crate) fn native(&self) -> PathBuf {
+        self.source().join("native-build")
+    }
+
+    pub(crate) fn guest(&self) -> PathBuf {
+        self.source().join("guest-build")
+    }
+
+    pub(crate) fn crates(&self) -> PathBuf {
+        self.root.join("crates")
+    }
+
+    pub(crate) fn native_libraries(&self) -> PathBuf {
+        self.root.join("native-libraries")
+    }
+
+    pub(crate) fn guest_libraries(&self) -> PathBuf {
+        self.root.join("guest-libraries")
+    }
+
+    pub(crate) fn toolchain(&self) -> PathBuf {
+        self.root.join("toolchain")
+    }
+
+    /// The log of a stage.
+    pub(crate) fn log(&self, stage: &str) -> PathBuf {
+        self.root.join("logs").join(format!("{stage}.log"))
+    }
+}
+
+/// Applies the patches to the sources.
+pub(crate) fn patch(inputs: &Inputs, source: &Path) -> Result<(), Error> {
+    for (name, bytes) in inputs.folder("patches") {
+        let broken = |reason: String| Error::Unexpected { path: Path::new("patches").join(name), reason };
+        let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+        let patch = diffy::Patch::from_str(text).map_err(|error| broken(error.to_string()))?;
+        let file = patch.modified().and_then(|file| file.strip_prefix("b/"));
+        let path = source.join(file.ok_or_else(|| broken("it names no file".into()))?);
+        let before = fs::read_to_string(&path).at("read", &path)?;
+        let after = diffy::apply(&before, &patch).map_err(|error| broken(format!("{file:?}: {error}")))?;
+        fs::write(&path, after).at("write", &path)?;
+    }
+    Ok(())
+}
+
+/// Makes the native Python known under [`BUILD_PYTHON`]. The guest's configure wants its version only,
+/// and may run while the native Python is still being made.
+pub(crate) fn announce_build_python(tools: &Tools, python: &Path, series: &str) -> Result<(), Error> {
+    let python = quote(python);
+    let body = format!("if [ -x {python} ]; then exec {python} \"$@\"; fi\necho {series}\n");
+    script(&tools.bin().join(BUILD_PYTHON), &body)
+}
+
+/// Builds the native libraries, then configures the native Python. `home` is where it will be in the end.
+pub(crate) fn configure_native(
+    inputs: &Inputs,
+    tree: &Tree,
+    home: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let lock = &inputs.lock;
+    let with = libraries::For {
+        cc: &|| shell_words(&compiler()),
+        ar: &|| Command::new("ar"),
+        flags: ["-O2", "-fPIC", "-DNDEBUG"].map(str::to_owned).to_vec(),
+        guest: false,
+        epoch: lock.source_date_epoch,
+    };
+    let log = tree.log("native-libraries");
+    libraries::build(&tree.crates(), &tree.native_libraries(), &with, &log, branch)?;
+    let folder = tree.native();
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    let mut command = Command::new("../configure");
+    process::neutral(command.current_dir(&folder), lock.source_date_epoch)
+        .arg(format!("--prefix={}", home.display()))
+        .args(&lock.configure.native)
+        .env("CC", compiler())
+        .envs(libraries::variables("../../native-libraries"));
+    process::run(&mut command, "configuring the native Python", &tree.log("native-configure"), branch)
+}
+
+/// Builds the guest's libraries, then configures the guest.
+pub(crate) fn configure_guest(
+    inputs: &Inputs,
+    tree: &Tree,
+    tools: &Tools,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let lock = &inputs.lock;
+    let with = libraries::For {
+        cc: &|| tools.clang(),
+        ar: &|| tools.ar(),
+        flags: [&*lock.flags.libraries, &lock.flags.machine].concat(),
+        guest: true,
+        epoch: lock.source_date_epoch,
+    };
+    let log = tree.log("guest-libraries");
+    libraries::build(&tree.crates(), &tree.guest_libraries(), &with, &log, branch)?;
+    let folder = tree.guest();
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    let mut command = Command::new("../configure");
+    process::neutral(command.current_dir(&folder), lock.source_date_epoch)
+        .arg(format!("--host={TARGET}"))
+        // Only that it is another machine matters; the same answer everywhere gives the same bytes.
+        .arg("--build=x86_64-pc-linux-gnu")
+        .arg(format!("--with-build-python={BUILD_PYTHON}"))
+        .args(&lock.configure.guest)
+        .env("PATH", process::search_path(tools.bin()))
+        .env("CONFIG_SITE", "../Tools/wasm/config.site-wasm32-wasi")
+        .env("CC", format!("{TARGET}-clang"))
+        .env("AR", format!("{TARGET}-ar"))
+        .env("RANLIB", format!("{TARGET}-ranlib"))
+        .env("CFLAGS", lock.flags.machine.join(" "))
+        .env("HOSTRUNNER", "ophidia")
+        // What pkg-config finds belongs to this machine.
+        .env("PKG_CONFIG", "false")
+        .envs(libraries::variables("../../guest-libraries"));
+    process::run(&mut command, "configuring the guest", &tree.log("guest-configure"), branch)
+}
+
+/// Compiles the native Python and installs it without its library into `dest`; its home is below there.
+pub(crate) fn make_native(
+    inputs: &Inputs,
+    tree: &Tree,
+    dest: &Path,
+    jobs: usize,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let lock = &inputs.lock;
+    let optimise = format!("OPT={}", lock.configure.native_flags.join(" "));
+    let log = tree.log("native-make");
+    // The second run installs what is there; the usual target would compile the library three times.
+    let install = ["altbininstall", "inclinstall", "libainstall", "sharedinstall"];
+    let destination = format!("DESTDIR={}", dest.display());
+    for (targets, extra) in [(&["all"][..], None), (&install[..], Some(destination))] {
+        let mut command = Command::new("make");
+        process::neutral(command.current_dir(tree.native()), lock.source_date_epoch)
+            .arg(format!("-j{jobs}"))
+            .args(targets)
+            .arg(&optimise)
+            .args(extra);
+        process::run(&mut command, "compiling the native Python", &log, branch)?;
+    }
+    Ok(())
+}
+
+/// Compiles the guest's static libraries and its configuration data.
+pub(crate) fn make_guest(
+    inputs: &Inputs,
+    tree: &Tree,
+    tools: &Tools,
+    jobs: usize,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let lock = &inputs.lock;
+    let mut command = Command::new("make");
+    process::neutral(command.current_dir(tree.guest()), lock.source_date_epoch)
+        .arg(format!("-j{jobs}"))
+        .args(archives(inputs))
+        .arg("pybuilddir.txt")
+        .arg(format!("OPT={}", lock.flags.cpython.join(" ")))
+        .arg("ARFLAGS=rcsD")
+        .env("PATH", process::search_path(tools.bin()));
+    process::run(&mut command, "compiling the guest", &tree.log("guest-make"), branch)
+}
+
+/// CPython's own static libraries below the guest's build folder.
+pub(crate) fn archives(inputs: &Inputs) -> Vec<String> {
+    let series = inputs.lock.python_series();
+    ARCHIVES.iter().map(|name| name.replace("3.13", series)).collect()
+}
+
+/// The modules that are built into the guest, from the table that configure's choice led to.
+pub(crate) fn builtin_modules(tree: &Tree) -> Result<Vec<String>, Error> {
+    let path = tree.guest().join("Modules/config.c");
+    let text = fs::read_to_string(&path).at("read", &path)?;
+    let names = text.lines().filter_map(|line| line.trim().strip_prefix("{\"")?.split('"').next());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// A command out of a variable such as `CC`, which may hold options after the program.
+fn shell_words(text: &str) -> Command {
+    let mut words = text.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("cc"));
+    command.args(words);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_touch_nothing_but_the_guest() {
+        let inputs = Inputs::embedded().expect("valid");
+        for (name, bytes) in inputs.folder("patches") {
+            let text = std::str::from_utf8(bytes).expect("text");
+            assert!(diffy::Patch::from_str(text).is_ok(), "{name}");
+            assert!(text.contains("__wasi__"), "{name} would change the native Python, the baseline");
+        }
+    }
+}

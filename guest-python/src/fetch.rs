@@ -1,0 +1,255 @@
+//! Gets the items of the lock file with the machine's own clients, and believes only their SHA-256.
+
+use crate::Error;
+use crate::cache::Cache;
+use crate::error::At;
+use crate::inputs::sha256_file;
+use crate::lock::{Client, Source};
+use crate::process::output;
+use crate::progress::Branch;
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Debian's download program.
+pub(crate) const APT_HELPER: &str = "/usr/lib/apt/apt-helper";
+
+/// Where the items of the lock file are, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Fetched(BTreeMap<String, PathBuf>);
+
+impl Fetched {
+    pub(crate) fn path(&self, name: &str) -> Result<&Path, Error> {
+        let reason = || format!("it has no {name} for {}", crate::lock::host());
+        self.0.get(name).map(PathBuf::as_path).ok_or_else(|| Error::Lock(reason()))
+    }
+}
+
+/// Where an item is kept in the cache.
+pub(crate) fn kept(cache: &Cache, source: &Source) -> PathBuf {
+    cache.sources().join(format!("{}-{}", source.sha256, source.file))
+}
+
+/// The items that neither the cache nor the folder `local` has.
+pub(crate) fn absent<'s>(cache: &Cache, local: Option<&Path>, sources: &[&'s Source]) -> Vec<&'s Source> {
+    let there = |source: &Source| {
+        kept(cache, source).is_file() || local.is_some_and(|folder| folder.join(&source.file).is_file())
+    };
+    sources.iter().copied().filter(|source| !there(source)).collect()
+}
+
+/// Makes sure that all items are in the cache, whole and unaltered.
+pub(crate) fn fetch(
+    cache: &Cache,
+    local: Option<&Path>,
+    sources: &[&Source],
+    work: &Path,
+    branch: &Branch<'_>,
+) -> Result<Fetched, Error> {
+    let folder = cache.sources();
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    let mut fetched = Fetched::default();
+    for source in sources {
+        branch.step(&source.file);
+        let path = kept(cache, source);
+        if !path.is_file() {
+            if let Some(file) = local.map(|folder| folder.join(&source.file)).filter(|file| file.is_file()) {
+                verify(&file, source)?;
+                keep(&file, &path, work)?;
+            } else {
+                let file = download(source, work)?;
+                verify(&file, source)?;
+                keep(&file, &path, work)?;
+            }
+        } else if let Err(error) = verify(&path, source) {
+            // A damaged copy must not stand in the way of the next try.
+            fs::remove_file(&path).at("remove", &path)?;
+            return Err(error);
+        }
+        fetched.0.insert(source.name.clone(), path);
+    }
+    Ok(fetched)
+}
+
+/// Refuses a file that is not the one the lock file names.
+pub(crate) fn verify(file: &Path, source: &Source) -> Result<(), Error> {
+    let found = sha256_file(file)?;
+    if found == source.sha256 {
+        return Ok(());
+    }
+    Err(Error::Hash { path: file.to_owned(), expected: source.sha256.clone(), found })
+}
+
+/// Puts a verified file into the cache, whole: nobody sees half of it.
+fn keep(file: &Path, target: &Path, work: &Path) -> Result<(), Error> {
+    let copy = work.join("download");
+    fs::copy(file, &copy).at("copy", file)?;
+    fs::rename(&copy, target).at("move into place", target)
+}
+
+fn download(source: &Source, work: &Path) -> Result<PathBuf, Error> {
+    let folder = work.join("downloads").join(&source.name);
+    fs::create_dir_all(&folder).at("create", &folder)?;
+    match source.client {
+        Client::Apt => apt(source, &folder),
+        Client::Pip => pip(source, &folder),
+        Client::Cargo => cargo(source, &folder),
+    }
+}
+
+/// Tries each of the mirrors that this machine's apt is set up with.
+fn apt(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
+    let listed = output(Command::new("apt-get").args(["--print-uris", "update"])).unwrap_or_default();
+    let file = folder.join(&source.file);
+    let mut reason = "apt has no sources on this machine".to_owned();
+    for base in mirrors(&listed) {
+        let uri = format!("{base}/{}", source.path.as_deref().unwrap_or_default());
+        match client(Command::new(APT_HELPER).arg("download-file").arg(uri).arg(&file), source) {
+            Ok(()) => return Ok(file),
+            Err(error) => reason = error,
+        }
+    }
+    Err(Error::Fetch { file: source.file.clone(), reason })
+}
+
+/// The base addresses in the output of `apt-get --print-uris update`, Debian's own archive first.
+fn mirrors(listed: &str) -> Vec<&str> {
+    let mut bases: Vec<&str> = Vec::new();
+    for line in listed.lines() {
+        let base = line.strip_prefix('\'').and_then(|line| line.split_once("/dists/")).map(|(base, _)| base);
+        bases.extend(base.filter(|base| !bases.contains(base)));
+    }
+    bases.sort_by_key(|base| !base.ends_with("/debian"));
+    bases
+}
+
+fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
+    let package = format!("{}=={}", source.package.as_deref().unwrap_or_default(), source.package_version());
+    let mut command = Command::new("python3");
+    command
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
+        .arg(folder)
+        .arg(package);
+    client(&mut command, source).map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
+    let file = folder.join(&source.file);
+    if file.is_file() {
+        return Ok(file);
+    }
+    let reason = "pip chose another file of this version for this machine".to_owned();
+    Err(Error::Fetch { file: source.file.clone(), reason })
+}
+
+/// Lets cargo fetch a package that depends on the crate, and takes the archive from cargo's own cache.
+fn cargo(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
+    if let Some(file) = in_cargo_home(source) {
+        return Ok(file);
+    }
+    let (package, version) = (source.package.as_deref().unwrap_or_default(), source.package_version());
+    // Build metadata takes no part in a requirement.
+    let version = version.split('+').next().unwrap_or(version);
+    let manifest = folder.join("Cargo.toml");
+    let text = format!(
+        "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+         {package} = {{ version = \"={version}\", default-features = false }}\n\n[workspace]\n"
+    );
+    fs::write(&manifest, text).at("write", &manifest)?;
+    let src = folder.join("src");
+    fs::create_dir_all(&src).at("create", &src)?;
+    fs::write(src.join("lib.rs"), "").at("write", &src)?;
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.arg("fetch").current_dir(folder);
+    client(&mut command, source).map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
+    let reason = || Error::Fetch { file: source.file.clone(), reason: "it is not in cargo's cache".into() };
+    in_cargo_home(source).ok_or_else(reason)
+}
+
+/// A crate's archive in cargo's cache, of whichever registry.
+fn in_cargo_home(source: &Source) -> Option<PathBuf> {
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")))?;
+    let registries = fs::read_dir(home.join("registry/cache")).ok()?;
+    registries
+        .filter_map(|registry| Some(registry.ok()?.path().join(&source.file)))
+        .find(|file| file.is_file() && verify(file, source).is_ok())
+}
+
+/// Runs a client; its last words are the reason when it fails.
+fn client(command: &mut Command, source: &Source) -> Result<(), String> {
+    let out = command
+        .stdin(std::process::Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run {}: {error}", command.get_program().display()))?;
+    if out.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&out.stderr);
+    let mut last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+    last.reverse();
+    Err(format!("{} could not get {} {}: {}", command.get_program().display(), source.name, source.version, last.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock::Lock;
+    use crate::progress::{Silent, Work, run_stage};
+
+    fn zlib() -> Source {
+        let lock = Lock::parse(crate::inputs::LOCK).expect("valid");
+        lock.sources.into_iter().find(|source| source.name == "zlib").expect("zlib")
+    }
+
+    fn fetch_one(cache: &Cache, local: Option<&Path>, source: &Source) -> Result<(), Error> {
+        let work: Work<'_> =
+            Box::new(|branch| fetch(cache, local, &[source], cache.root(), branch).map(|_| ()));
+        run_stage(&mut Silent, 1, vec![work])
+    }
+
+    #[test]
+    fn a_file_with_another_hash_is_refused_and_not_kept() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (cache, local) = (Cache::new(&root.path().join("cache")), root.path().join("local"));
+        let source = zlib();
+        fs::create_dir_all(&local).expect("created");
+        fs::write(local.join(&source.file), "something else").expect("written");
+        let error = fetch_one(&cache, Some(&local), &source).expect_err("refused");
+        assert!(matches!(error, Error::Hash { .. }), "{error}");
+        assert!(error.to_string().contains(&source.sha256));
+        assert_eq!(fs::read_dir(cache.sources()).expect("made").count(), 0);
+    }
+
+    #[test]
+    fn a_damaged_copy_in_the_cache_is_refused_once_and_removed() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::new(root.path());
+        let source = zlib();
+        fs::create_dir_all(cache.sources()).expect("created");
+        fs::write(kept(&cache, &source), "damaged").expect("written");
+        assert!(matches!(fetch_one(&cache, None, &source), Err(Error::Hash { .. })));
+        assert!(!kept(&cache, &source).exists());
+    }
+
+    #[test]
+    fn a_local_file_is_used_before_any_client() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let (cache, local) = (Cache::new(&root.path().join("cache")), root.path().join("local"));
+        let mut source = zlib();
+        fs::create_dir_all(&local).expect("created");
+        fs::write(local.join(&source.file), "abc").expect("written");
+        source.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into();
+        assert!(absent(&cache, Some(&local), &[&source]).is_empty());
+        fetch_one(&cache, Some(&local), &source).expect("found");
+        assert_eq!(fs::read(kept(&cache, &source)).expect("kept"), b"abc");
+    }
+
+    #[test]
+    fn mirrors_are_listed_once_and_debian_comes_first() {
+        let listed = "'mirror:/security/dists/x-security/InRelease' a 0 \n\
+                      'mirror:/debian/dists/x/InRelease' b 0 \n'mirror:/debian/dists/y/InRelease' c 0 \n";
+        assert_eq!(mirrors(listed), ["mirror:/debian", "mirror:/security"]);
+    }
+}

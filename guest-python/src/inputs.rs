@@ -1,0 +1,171 @@
+//! Everything the guest is made from, embedded, and the keys that name what it gives.
+
+use crate::Error;
+use crate::error::At;
+use crate::lock::Lock;
+use crate::toolchain::Toolchain;
+use sha2::{Digest as _, Sha256};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
+
+/// The text of the lock file.
+pub(crate) const LOCK: &str = include_str!("../guest.lock.toml");
+
+/// The notices that go with a finished guest.
+pub(crate) const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.md");
+
+/// Raised whenever this crate's own code changes what a build gives.
+const RECIPE: u32 = 1;
+
+/// What a build consists of. A test puts other contents in.
+#[derive(Debug, Clone)]
+pub(crate) struct Inputs {
+    pub(crate) lock: Lock,
+    lock_text: String,
+    files: Vec<(String, Vec<u8>)>,
+    header: String,
+}
+
+/// Names of the two things a build leaves in the cache: the first 16 hexadecimal digits of the SHA-256
+/// over all that goes into each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Keys {
+    /// CPython without the bridge. It takes minutes, and a change of the bridge leaves it as it is.
+    pub(crate) cpython: String,
+    /// The guest.
+    pub(crate) guest: String,
+}
+
+impl Inputs {
+    /// What is embedded in this crate.
+    pub(crate) fn embedded() -> Result<Self, Error> {
+        let mut header = String::new();
+        ophidia_abi::header::write(&mut header)
+            .map_err(|error| Error::Lock(format!("the bridge's header: {error}")))?;
+        Ok(Self {
+            lock: Lock::parse(LOCK)?,
+            lock_text: LOCK.to_owned(),
+            files: FILES.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect(),
+            header,
+        })
+    }
+
+    /// The files of one folder, sorted, named from there.
+    pub(crate) fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.files.iter().filter_map(move |(name, bytes)| {
+            let name = name.strip_prefix(folder)?.strip_prefix('/')?;
+            Some((name, &**bytes))
+        })
+    }
+
+    /// Writes the files of one folder below `target`.
+    pub(crate) fn write_folder(&self, folder: &str, target: &Path) -> Result<(), Error> {
+        for (name, bytes) in self.folder(folder) {
+            let path = target.join(name);
+            let parent = path.parent().unwrap_or(target);
+            fs::create_dir_all(parent).at("create", parent)?;
+            fs::write(&path, bytes).at("write", &path)?;
+        }
+        Ok(())
+    }
+
+    /// The C header of the bridge.
+    pub(crate) fn header(&self) -> &str {
+        &self.header
+    }
+
+    /// The keys of what these inputs give.
+    pub(crate) fn keys(&self, toolchain: &Toolchain) -> Keys {
+        let mut hash = Sha256::new();
+        add(&mut hash, "recipe", &RECIPE.to_le_bytes());
+        add(&mut hash, "lock", self.lock_text.as_bytes());
+        add(&mut hash, "toolchain", toolchain.identity().as_bytes());
+        for folder in ["patches", "recipe"] {
+            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
+        }
+        let cpython = hash.clone().finalize();
+        for folder in ["bridge", "python"] {
+            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
+        }
+        add(&mut hash, "header", self.header.as_bytes());
+        let guest = hash.finalize();
+        let short = |digest: &[u8]| hex(digest).chars().take(16).collect();
+        Keys { cpython: short(&cpython), guest: short(&guest) }
+    }
+}
+
+fn add(hash: &mut Sha256, name: &str, bytes: &[u8]) {
+    for part in [name.as_bytes(), bytes] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The SHA-256 of a file's content.
+pub(crate) fn sha256_file(path: &Path) -> Result<String, Error> {
+    let mut file = fs::File::open(path).at("open", path)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = file.read(&mut buffer).at("read", path)?;
+        match buffer.get(..count) {
+            Some(part) if count > 0 => hash.update(part),
+            _ => return Ok(hex(&hash.finalize())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_the_bridge_leaves_cpython_as_it_is() {
+        let before = Inputs::embedded().expect("valid");
+        let keys = before.keys(&Toolchain::Pinned);
+        let mut after = before.clone();
+        let (_, bytes) =
+            after.files.iter_mut().find(|(name, _)| name.starts_with("bridge/")).expect("a bridge");
+        bytes.push(b'\n');
+        let changed = after.keys(&Toolchain::Pinned);
+        assert_eq!(keys.cpython, changed.cpython);
+        assert_ne!(keys.guest, changed.guest);
+    }
+
+    #[test]
+    fn a_change_of_lock_or_patch_or_header_gives_a_new_key() {
+        let before = Inputs::embedded().expect("valid");
+        let keys = before.keys(&Toolchain::Pinned);
+        let mut lock = before.clone();
+        lock.lock_text.push('\n');
+        let mut patch = before.clone();
+        patch.files.iter_mut().find(|(name, _)| name.starts_with("patches/")).expect("a patch").1.push(0);
+        for changed in [lock, patch] {
+            let changed = changed.keys(&Toolchain::Pinned);
+            assert_ne!(keys.cpython, changed.cpython);
+            assert_ne!(keys.guest, changed.guest);
+        }
+        let mut header = before;
+        header.header.push('\n');
+        let changed = header.keys(&Toolchain::Pinned);
+        assert_eq!(keys.cpython, changed.cpython);
+        assert_ne!(keys.guest, changed.guest);
+        assert_eq!(keys.guest.len(), 16);
+    }
+
+    #[test]
+    fn the_recipe_is_embedded_whole() {
+        let inputs = Inputs::embedded().expect("valid");
+        for folder in ["bridge", "python", "patches", "recipe"] {
+            assert!(inputs.folder(folder).count() > 0, "{folder}");
+        }
+    }
+}

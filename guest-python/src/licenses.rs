@@ -1,0 +1,67 @@
+//! The licence texts of all that is linked into the guest, taken from the sources themselves.
+
+use crate::Error;
+use crate::cpython::Tree;
+use crate::error::At;
+use crate::fetch::Fetched;
+use crate::unpack;
+use std::fs;
+use std::path::Path;
+
+/// Files below CPython's sources, and the names they get.
+const CPYTHON: [(&str, &str); 3] = [
+    ("LICENSE", "cpython.txt"),
+    // Names what CPython itself took over from others: libmpdec, SipHash, dtoa, HACL* and more.
+    ("Doc/license.rst", "cpython-incorporated.rst"),
+    ("Modules/expat/COPYING", "expat.txt"),
+];
+
+/// Files below an unpacked crate, and the names they get.
+const LIBRARIES: [(&str, &str, &str); 4] = [
+    ("zlib", "src/zlib/LICENSE", "zlib.txt"),
+    ("bzip2", "bzip2-1.0.8/LICENSE", "bzip2.txt"),
+    ("xz", "xz/COPYING", "xz.txt"),
+    ("xz", "xz/COPYING.0BSD", "xz-0bsd.txt"),
+];
+
+/// Debian's records of the licences of the two packages whose code is linked.
+const PACKAGES: [(&str, &str, &str); 2] = [
+    ("system", "usr/share/doc/wasi-libc/copyright", "wasi-libc.txt"),
+    ("runtime", "usr/share/doc/libclang-rt-19-dev-wasm32/copyright", "compiler-rt.txt"),
+];
+
+/// Comment in front of sqlite's source, which gives it to the public domain.
+const BLESSING: &str = "The author disclaims copyright";
+
+/// Copies the licence texts into `target`. With a WASI SDK its own texts stand in the SDK.
+pub(crate) fn collect(tree: &Tree, fetched: &Fetched, pinned: bool, target: &Path) -> Result<(), Error> {
+    fs::create_dir_all(target).at("create", target)?;
+    let copy = |from: &Path, name: &str| fs::copy(from, target.join(name)).at("copy", from).map(|_| ());
+    for (from, name) in CPYTHON {
+        copy(&tree.source().join(from), name)?;
+    }
+    for (library, from, name) in LIBRARIES {
+        copy(&tree.crates().join(library).join(from), name)?;
+    }
+    let sqlite = tree.crates().join("sqlite/sqlite3/sqlite3.h");
+    let text = fs::read_to_string(&sqlite).at("read", &sqlite)?;
+    let blessing: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.contains(BLESSING))
+        .take_while(|line| !line.starts_with("****"))
+        .map(|line| line.trim_start_matches("**").trim())
+        .collect();
+    let path = target.join("sqlite.txt");
+    fs::write(&path, blessing.join("\n")).at("write", &path)?;
+    if pinned {
+        for (folder, from, name) in PACKAGES {
+            copy(&tree.toolchain().join(folder).join(from), name)?;
+        }
+        // Headers of clang's own leave inline functions in the guest.
+        let wanted = |name: &str| name == "ziglang/LICENSE";
+        let folder = tree.toolchain().join("licence");
+        unpack::zip(fetched.path("ziglang")?, &folder, wanted)?;
+        copy(&folder.join("ziglang/LICENSE"), "ziglang.txt")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What a build needs from this machine; all that is missing is named at once.
+
+use crate::cache::Cache;
+use crate::error::Missing;
+use crate::fetch;
+use crate::inputs::Inputs;
+use crate::lock::Client;
+use crate::process::{find_program, output};
+use crate::recipe::BuildOptions;
+use crate::toolchain::Toolchain;
+use std::path::Path;
+use std::process::Command;
+
+/// Programs that configure scripts and makefiles use, and the Debian packages that have them.
+const PROGRAMS: [(&str, &str, &str); 7] = [
+    ("make", "runs CPython's makefile", "make"),
+    ("ar", "makes the native Python's libraries", "binutils"),
+    ("sh", "runs configure", "dash"),
+    ("sed", "used by configure", "sed"),
+    ("grep", "used by configure", "grep"),
+    ("awk", "used by configure", "mawk"),
+    ("install", "used by CPython's makefile", "coreutils"),
+];
+
+/// Names everything that a build in this cache would need and that this machine lacks; empty when it can
+/// start.
+#[must_use]
+pub fn missing(cache: &Path, options: &BuildOptions) -> Vec<Missing> {
+    match Inputs::embedded() {
+        Ok(inputs) => check(&Machine, &Cache::new(cache), &inputs, options),
+        Err(error) => vec![item("a valid lock file", "names what to build", &error.to_string())],
+    }
+}
+
+/// What a check asks of a machine; a test puts another one in.
+pub(crate) trait Has {
+    fn program(&self, name: &str) -> bool;
+    fn pip(&self) -> bool;
+    fn host(&self) -> String;
+}
+
+/// This machine.
+pub(crate) struct Machine;
+
+impl Has for Machine {
+    fn program(&self, name: &str) -> bool {
+        find_program(name).is_some()
+    }
+
+    fn pip(&self) -> bool {
+        output(Command::new("python3").args(["-m", "pip", "--version"])).is_some()
+    }
+
+    fn host(&self) -> String {
+        crate::lock::host()
+    }
+}
+
+pub(crate) fn check(has: &dyn Has, cache: &Cache, inputs: &Inputs, options: &BuildOptions) -> Vec<Missing> {
+    let mut missing = Vec::new();
+    let toolchain = options.toolchain();
+    if let Toolchain::WasiSdk(sdk) = &toolchain {
+        if !sdk.join("bin/clang").is_file() {
+            let what = format!("{}/bin/clang", sdk.display());
+            missing.push(item(&what, "the compiler for the guest", "point WASI_SDK_PATH to an unpacked WASI SDK, or unset it"));
+        }
+    } else if !inputs.lock.sources.iter().any(|source| source.host.as_ref() == Some(&has.host())) {
+        let what = format!("a pinned compiler for {}", has.host());
+        missing.push(item(&what, "compiles the guest", "unpack a WASI SDK and set WASI_SDK_PATH to its folder"));
+    }
+    if !has.program(&compiler()) {
+        missing.push(item(&compiler(), "compiles the native Python that the build needs", &debian("gcc libc6-dev")));
+    }
+    for (program, purpose, package) in PROGRAMS {
+        if !has.program(program) {
+            missing.push(item(program, purpose, &debian(package)));
+        }
+    }
+    let needed = inputs.lock.needed(toolchain == Toolchain::Pinned);
+    let absent = fetch::absent(cache, options.sources.as_deref(), &needed);
+    let files = |client: Client| {
+        let files: Vec<&str> = absent.iter().filter(|s| s.client == client).map(|s| &*s.file).collect();
+        (!files.is_empty()).then(|| files.join(", "))
+    };
+    let or_by_hand = |way: &str| format!("{way}, or put the files into a folder and set OPHIDIA_SOURCES to it");
+    if let Some(files) = files(Client::Apt)
+        && !(has.program("apt-get") && has.program(fetch::APT_HELPER))
+    {
+        missing.push(item("apt", &format!("fetches {files}"), &or_by_hand("use a Debian machine")));
+    }
+    if let Some(files) = files(Client::Pip)
+        && !has.pip()
+    {
+        missing.push(item("python3 with pip", &format!("fetches {files}"), &or_by_hand(&debian("python3-pip"))));
+    }
+    if let Some(files) = files(Client::Cargo)
+        && !has.program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
+    {
+        missing.push(item("cargo", &format!("fetches {files}"), &or_by_hand(&debian("cargo"))));
+    }
+    missing
+}
+
+/// The machine's own C compiler: `$CC`, else `cc`.
+pub(crate) fn compiler() -> String {
+    std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".into())
+}
+
+fn debian(packages: &str) -> String {
+    format!("apt-get install {packages}")
+}
+
+fn item(what: &str, purpose: &str, remedy: &str) -> Missing {
+    Missing { what: what.into(), purpose: purpose.into(), remedy: remedy.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    struct Nothing;
+
+    impl Has for Nothing {
+        fn program(&self, _: &str) -> bool {
+            false
+        }
+        fn pip(&self) -> bool {
+            false
+        }
+        fn host(&self) -> String {
+            "riscv64-linux".into()
+        }
+    }
+
+    #[test]
+    fn everything_that_is_missing_is_named_at_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inputs = Inputs::embedded().expect("valid");
+        let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &BuildOptions::default());
+        let text = Error::Missing(found).to_string();
+        for word in ["make", "apt-get install gcc", "pip", "cargo", "WASI_SDK_PATH", "OPHIDIA_SOURCES", "riscv64", "Python-3"] {
+            assert!(text.contains(word), "{word} is not in: {text}");
+        }
+    }
+
+    #[test]
+    fn clients_are_not_asked_for_when_all_files_are_there() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let inputs = Inputs::embedded().expect("valid");
+        for source in &inputs.lock.sources {
+            std::fs::write(folder.path().join(&source.file), "").expect("written");
+        }
+        let options = BuildOptions { sources: Some(folder.path().to_owned()), ..BuildOptions::default() };
+        let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &options);
+        assert!(found.iter().all(|item| !item.purpose.starts_with("fetches")), "{found:?}");
+    }
+}

@@ -1,0 +1,189 @@
+//! Runs the programs of the build: output to a log, one progress step a line, a clean environment.
+
+use crate::error::At;
+use crate::progress::Branch;
+use crate::Error;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Lines of output that an error shows.
+const TAIL: usize = 15;
+
+/// Beginnings of the names of variables that would change what a compiler, make, configure or Python does.
+const DISTURBING: [&str; 20] = [
+    "AR", "CC", "CFLAGS", "CONFIG_SITE", "CPATH", "CPP", "CXX", "C_INCLUDE_PATH", "DESTDIR", "LD", "LIBRARY_PATH",
+    "LIBS", "MAKE", "MFLAGS", "OBJC", "PKG_CONFIG", "PYTHON", "ac_cv_", "py_cv_", "RANLIB",
+];
+
+/// Takes from a command's environment what could change the bytes it makes.
+pub(crate) fn neutral(command: &mut Command, epoch: u64) -> &mut Command {
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        // LD_LIBRARY_PATH may be what the machine's own compiler lives on.
+        if text != "LD_LIBRARY_PATH" && DISTURBING.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .env("LC_ALL", "C")
+        .env("TZ", "UTC")
+        .env("PYTHONHASHSEED", "0")
+        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+}
+
+/// Runs a command to its end with its output in `log`, which is appended to.
+pub(crate) fn run(
+    command: &mut Command,
+    what: &str,
+    log: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let mut file = File::options().create(true).append(true).open(log).at("open", log)?;
+    writeln!(file, "$ {command:?}").at("write", log)?;
+    // One pipe for both streams keeps their lines in order.
+    let (reader, writer) = std::io::pipe().at("make a pipe for", log)?;
+    let second = writer.try_clone().at("make a pipe for", log)?;
+    let started = command.stdin(Stdio::null()).stdout(writer).stderr(second).spawn();
+    // The command keeps its ends of the pipe until it is given others.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let program = PathBuf::from(command.get_program());
+    let mut child = started.at("run", &program)?;
+    let copied = copy_lines(BufReader::new(reader), &mut file, log, branch, &child);
+    if copied.is_err() {
+        terminate(&child);
+    }
+    let status = child.wait().at("wait for", &program)?;
+    copied?;
+    if status.success() {
+        return Ok(());
+    }
+    if branch.stopped() {
+        return Err(Error::Stopped);
+    }
+    Err(failure(what, &format!("{} ended with {status}", program.display()), log))
+}
+
+/// The error for a command that failed, from the end of its log.
+fn failure(what: &str, reason: &str, log: &Path) -> Error {
+    let text = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
+    // With several jobs the line that says it may be further up.
+    let recent = lines.get(lines.len().saturating_sub(500)..).unwrap_or_default();
+    if recent.iter().any(|line| line.contains("No space left on device") || line.contains("Disk quota exceeded")) {
+        return Error::DiskFull { path: log.parent().unwrap_or(log).to_owned() };
+    }
+    Error::Command {
+        what: what.to_owned(),
+        reason: reason.to_owned(),
+        tail: shown.join("\n"),
+        log: log.to_owned(),
+    }
+}
+
+fn copy_lines(
+    mut reader: impl BufRead,
+    file: &mut File,
+    log: &Path,
+    branch: &Branch<'_>,
+    child: &Child,
+) -> Result<(), Error> {
+    let mut line = Vec::new();
+    let mut told = false;
+    while reader.read_until(b'\n', &mut line).at("read the output for", log)? > 0 {
+        file.write_all(&line).at("write", log)?;
+        if branch.stopped() && !told {
+            terminate(child);
+            told = true;
+        }
+        branch.step(&note(&String::from_utf8_lossy(&line)));
+        line.clear();
+    }
+    Ok(())
+}
+
+/// A short form of a line of output: the object of a compiler's command line, else the line's start.
+fn note(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    if let Some(object) = words.by_ref().skip_while(|word| *word != "-o").nth(1) {
+        return object.to_owned();
+    }
+    line.trim().chars().take(60).collect()
+}
+
+/// Asks a child to end; make passes that on to what it runs.
+fn terminate(child: &Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+}
+
+/// Runs a command whose output is wanted; `None` when it cannot be run or fails.
+pub(crate) fn output(command: &mut Command) -> Option<String> {
+    let out = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// The search path with `first` in front.
+pub(crate) fn search_path(first: &Path) -> std::ffi::OsString {
+    let rest = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&rest));
+    env::join_paths(folders).unwrap_or_else(|_| first.as_os_str().to_owned())
+}
+
+/// Finds a program as a shell would.
+pub(crate) fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+    let name = Path::new(name.as_ref());
+    if name.components().count() > 1 {
+        return name.is_file().then(|| name.to_owned());
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))
+}
+
+fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::{Silent, run_stage};
+
+    fn shell(script: &str) -> (tempfile::TempDir, Result<(), Error>) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("log");
+        let work: crate::progress::Work<'_> = Box::new(|branch| {
+            run(Command::new("sh").args(["-c", script]), "trying", &log, branch)
+        });
+        let result = run_stage(&mut Silent, 1, vec![work]);
+        (folder, result)
+    }
+
+    #[test]
+    fn a_failure_shows_the_last_lines_and_the_log() {
+        let (_folder, result) = shell("seq 100; echo the cause >&2; exit 3");
+        let text = result.expect_err("exit 3").to_string();
+        assert!(text.contains("the cause") && text.contains("100") && !text.contains("\n50\n"), "{text}");
+        assert!(text.contains("/log"), "{text}");
+    }
+
+    #[test]
+    fn a_full_disk_in_a_compiler_is_recognised() {
+        let (_folder, result) = shell("echo 'x.o: No space left on device'; seq 40; exit 1");
+        assert!(matches!(result, Err(Error::DiskFull { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn notes_name_the_object() {
+        assert_eq!(note("cc -I. -c x.c -o Objects/x.o\n"), "Objects/x.o");
+        assert_eq!(note("checking for int... yes\n"), "checking for int... yes");
+    }
+}

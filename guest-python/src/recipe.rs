@@ -1,0 +1,127 @@
+//! Building a guest: from the cache when it is there, else by the stages of the recipe, under a lock.
+
+use crate::Error;
+use crate::cache::Cache;
+use crate::guest::Guest;
+use crate::inputs::{Inputs, sha256_file};
+use crate::progress::Progress;
+use crate::stages::Build;
+use crate::stdlib;
+use crate::toolchain::Toolchain;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+/// How a guest is built. The default takes everything from the lock file, and as many jobs as there are
+/// processors.
+#[derive(Debug, Clone, Default)]
+pub struct BuildOptions {
+    /// A folder with files of the lock file, by their names; used before anything is fetched.
+    pub sources: Option<PathBuf>,
+    /// An unpacked WASI SDK to compile with instead of the pinned toolchain. The bytes will differ.
+    pub wasi_sdk: Option<PathBuf>,
+    /// Compiler processes at once; as many as there are processors when absent.
+    pub jobs: Option<usize>,
+}
+
+impl BuildOptions {
+    /// Options from the environment: `OPHIDIA_SOURCES` and `WASI_SDK_PATH`.
+    #[must_use]
+    pub fn ambient() -> Self {
+        let folder = |name: &str| {
+            let value = env::var_os(name).filter(|value| !value.is_empty())?;
+            std::path::absolute(value).ok()
+        };
+        Self { sources: folder("OPHIDIA_SOURCES"), wasi_sdk: folder("WASI_SDK_PATH"), jobs: None }
+    }
+
+    pub(crate) fn toolchain(&self) -> Toolchain {
+        self.wasi_sdk.clone().map_or(Toolchain::Pinned, Toolchain::WasiSdk)
+    }
+
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs.or_else(|| Some(available_parallelism().ok()?.get())).unwrap_or(1)
+    }
+}
+
+/// Gives the guest of this recipe, from the cache or built now.
+///
+/// A build takes some minutes, about 2 GB while it runs, and leaves about 300 MB. When another process is
+/// building in the same cache, this one waits for it. Nothing half-made is ever seen: a build that fails
+/// or is killed leaves only verified downloads and, for the next build to remove, its working folder.
+///
+/// # Errors
+///
+/// [`Error::Missing`] names all that the machine lacks; [`Error::Fetch`], [`Error::Hash`],
+/// [`Error::DiskFull`] and [`Error::Command`] tell what went wrong on the way.
+pub fn build(cache: &Path, options: &BuildOptions, progress: &mut dyn Progress) -> Result<Guest, Error> {
+    let inputs = Inputs::embedded()?;
+    let keys = inputs.keys(&options.toolchain());
+    let cache = Cache::new(cache);
+    let guest = Guest::at(&cache, &keys.guest);
+    if guest.is_complete() {
+        return Ok(guest);
+    }
+    let lock = cache.lock(progress)?;
+    // Another process may have built it while this one waited.
+    if guest.is_complete() {
+        return Ok(guest);
+    }
+    let cpython = cache.cpython(&keys.cpython);
+    let stages = if cpython.is_dir() { 5 } else { 9 };
+    let mut work = lock.work(&keys.guest)?;
+    let mut build = Build::new(&inputs, options, &cache, work.path(), stages, progress);
+    let result = build.all(&lock, &cpython, &guest);
+    if result.is_err() {
+        work.keep_logs();
+    }
+    result.map(|()| guest)
+}
+
+/// What [`verify_reproducible`] compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reproduced {
+    /// The SHA-256 of both `guest.wasm`.
+    pub wasm_sha256: String,
+    /// The SHA-256 over both standard libraries.
+    pub stdlib_sha256: String,
+}
+
+/// Builds the guest once more, in a new folder, and compares the bytes of `guest.wasm` and of the standard
+/// library with those in the cache. The native Python, which only runs the recipe's scripts, is taken from
+/// the cache.
+///
+/// # Errors
+///
+/// [`Error::NotReproducible`] names what differs; otherwise those of [`build`].
+pub fn verify_reproducible(
+    cache: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn Progress,
+) -> Result<Reproduced, Error> {
+    let first = build(cache, options, progress)?;
+    let recorded = first.info()?;
+    let inputs = Inputs::embedded()?;
+    let cache = Cache::new(cache);
+    let lock = cache.lock(progress)?;
+    let mut work = lock.work("again")?;
+    let mut build = Build::new(&inputs, options, &cache, work.path(), 8, progress);
+    let second = build.again(&first);
+    if second.is_err() {
+        work.keep_logs();
+    }
+    let second = second?;
+    for (what, one, two) in [
+        ("guest.wasm", sha256_file(&first.wasm())?, second.wasm_sha256.clone()),
+        ("the standard library", stdlib::hash_tree(&first.stdlib())?, second.stdlib_sha256.clone()),
+        ("the record of guest.wasm", recorded.wasm_sha256, second.wasm_sha256.clone()),
+        ("the record of the standard library", recorded.stdlib_sha256, second.stdlib_sha256.clone()),
+    ] {
+        if one != two {
+            return Err(Error::NotReproducible(what.to_owned()));
+        }
+    }
+    Ok(second)
+}
+

@@ -1,0 +1,286 @@
+//! The stages of a build in their order: each one's branches, steps and products.
+
+use crate::Error;
+use crate::cache::{BuildLock, Cache};
+use crate::cpython::{self, Tree};
+use crate::error::At;
+use crate::fetch::{self, Fetched};
+use crate::guest::{Guest, Info, write_info};
+use crate::inputs::{Inputs, NOTICES, sha256_file};
+use crate::lock::{Purpose, Source};
+use crate::progress::{Branch, Progress, Work, run_stage};
+use crate::recipe::{BuildOptions, Reproduced};
+use crate::stdlib::{self, Scripts};
+use crate::toolchain::{Toolchain, Tools};
+use crate::{check, libraries, licenses, link, prerequisites, unpack};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+/// One build under way.
+pub(crate) struct Build<'a> {
+    inputs: &'a Inputs,
+    options: &'a BuildOptions,
+    cache: &'a Cache,
+    tree: Tree,
+    progress: &'a mut dyn Progress,
+    stages: usize,
+    seconds: BTreeMap<String, f64>,
+}
+
+impl<'a> Build<'a> {
+    /// A build of `stages` stages that works in the folder `work`.
+    pub(crate) fn new(
+        inputs: &'a Inputs,
+        options: &'a BuildOptions,
+        cache: &'a Cache,
+        work: &Path,
+        stages: usize,
+        progress: &'a mut dyn Progress,
+    ) -> Self {
+        let (tree, seconds) = (Tree::new(work), BTreeMap::new());
+        Self { inputs, options, cache, tree, progress, stages, seconds }
+    }
+
+    /// Builds what the cache lacks and installs it.
+    pub(crate) fn all(&mut self, lock: &BuildLock, cpython: &Path, guest: &Guest) -> Result<(), Error> {
+        let with_cpython = !cpython.is_dir();
+        let fetched = self.fetch(with_cpython)?;
+        let tools = self.unpack(&fetched, with_cpython)?;
+        if with_cpython {
+            let out = self.tree.folder("cpython");
+            let home = cpython.join("native");
+            cpython::announce_build_python(&tools, &self.tree.native().join("python"), self.series())?;
+            self.configure(&tools, Some(&home))?;
+            self.native(&home, &out.join("native"))?;
+            self.guest(&tools, &fetched, &out)?;
+            self.library(&out, &out.join("native"))?;
+            lock.install(&out, cpython)?;
+        }
+        let out = self.tree.folder("guest");
+        self.link(&tools, cpython, &out)?;
+        self.package(cpython, &out)?;
+        // A link from one folder of the cache to the other keeps both movable together.
+        let native = Path::new("../../cpython").join(cpython.file_name().unwrap_or_default()).join("native");
+        let place = out.join("native");
+        std::os::unix::fs::symlink(native, &place).at("create", &place)?;
+        self.finish(&out, guest.key())?;
+        lock.install(&out, &guest.dir)
+    }
+
+    /// Builds all but the native Python once more, for its hashes.
+    pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
+        let fetched = self.fetch(true)?;
+        let tools = self.unpack(&fetched, true)?;
+        cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
+        self.configure(&tools, None)?;
+        let cpython = self.tree.folder("cpython");
+        self.guest(&tools, &fetched, &cpython)?;
+        let native = first.dir.join("native");
+        self.library(&cpython, &native)?;
+        let out = self.tree.folder("guest");
+        self.link(&tools, &cpython, &out)?;
+        self.package_with(&cpython, &native, &out)?;
+        Ok(Reproduced {
+            wasm_sha256: sha256_file(&out.join("guest.wasm"))?,
+            stdlib_sha256: stdlib::hash_tree(&out.join("lib"))?,
+        })
+    }
+
+    fn series(&self) -> &str {
+        self.inputs.lock.python_series()
+    }
+
+    /// Runs one stage: its name, about how many steps it takes, and its branches.
+    fn stage(&mut self, name: &str, steps: u64, branches: Vec<Work<'_>>) -> Result<(), Error> {
+        let index = self.seconds.len() + 1;
+        self.progress.stage(name, index, self.stages.max(index));
+        let start = Instant::now();
+        run_stage(self.progress, steps, branches)?;
+        self.seconds.insert(name.to_owned(), start.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    fn fetch(&mut self, with_cpython: bool) -> Result<Fetched, Error> {
+        // Linking alone takes no program of this machine.
+        let missing = with_cpython.then(|| prerequisites::missing(self.cache.root(), self.options));
+        if let Some(missing) = missing.filter(|missing| !missing.is_empty()) {
+            return Err(Error::Missing(missing));
+        }
+        let root = self.cache.root();
+        if root.to_string_lossy().contains(char::is_whitespace) {
+            let reason = "CPython's makefile cannot work below a folder with white space in its name (set OPHIDIA_CACHE to another)";
+            return Err(Error::Unexpected { path: root.to_owned(), reason: reason.into() });
+        }
+        let mut sources: Vec<&Source> = self.inputs.lock.needed(self.options.toolchain() == Toolchain::Pinned);
+        sources.retain(|source| with_cpython || source.purpose == Purpose::Toolchain);
+        let logs = self.tree.folder("logs");
+        fs::create_dir_all(&logs).at("create", &logs)?;
+        let (cache, local) = (self.cache, self.options.sources.as_deref());
+        let work = self.tree.folder("fetch");
+        fs::create_dir_all(&work).at("create", &work)?;
+        let mut fetched = Fetched::default();
+        let into = &mut fetched;
+        self.stage("download", sources.len() as u64, vec![Box::new(|branch| {
+            *into = fetch::fetch(cache, local, &sources, &work, branch)?;
+            Ok(())
+        })])?;
+        Ok(fetched)
+    }
+
+    /// Unpacks the toolchain, and CPython with its libraries when they are to be built.
+    fn unpack(&mut self, fetched: &Fetched, with_cpython: bool) -> Result<Tools, Error> {
+        let (tree, inputs, toolchain) = (self.tree.clone(), self.inputs, self.options.toolchain());
+        let mut tools = None;
+        let into = &mut tools;
+        let root = tree.root().to_owned();
+        let mut branches: Vec<Work<'_>> = vec![Box::new(|branch: &Branch<'_>| {
+            branch.step("toolchain");
+            *into = Some(toolchain.install(fetched, &tree.toolchain(), &root)?);
+            Ok(())
+        })];
+        if with_cpython {
+            branches.push(Box::new(|branch| {
+                let seen = |name: &Path| branch.step(&name.to_string_lossy());
+                unpack::tar_xz(fetched.path("cpython")?, &tree.source(), &seen)?;
+                cpython::patch(inputs, &tree.source())
+            }));
+            branches.push(Box::new(|branch| {
+                for name in libraries::names() {
+                    branch.step(name);
+                    unpack::tar_gz(fetched.path(name)?, &tree.crates().join(name))?;
+                }
+                Ok(())
+            }));
+        }
+        self.stage("unpack", if with_cpython { 5000 } else { 1 }, branches)?;
+        tools.ok_or(Error::Stopped)
+    }
+
+    fn configure(&mut self, tools: &Tools, native_home: Option<&Path>) -> Result<(), Error> {
+        let (tree, inputs) = (self.tree.clone(), self.inputs);
+        let steps = 2 * libraries::STEPS + cpython::CONFIGURE_LINES;
+        let mut branches: Vec<Work<'_>> =
+            vec![Box::new(|branch| cpython::configure_guest(inputs, &tree, tools, branch))];
+        if let Some(home) = native_home {
+            let tree = &tree;
+            branches.push(Box::new(move |branch| cpython::configure_native(inputs, tree, home, branch)));
+        }
+        let count = branches.len() as u64;
+        self.stage("libraries and configure", steps * count, branches)
+    }
+
+    fn native(&mut self, home: &Path, target: &Path) -> Result<(), Error> {
+        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
+        let dest = tree.folder("dest");
+        self.stage("native python", cpython::NATIVE_LINES, vec![Box::new(|branch| {
+            cpython::make_native(inputs, &tree, &dest, jobs, branch)?;
+            let installed = dest.join(home.strip_prefix("/").unwrap_or(home));
+            let library = installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
+            stdlib::copy_library(&tree.source().join("Lib"), &library)?;
+            let data = stdlib::find_sysconfigdata(&tree.native())?;
+            fs::copy(&data, library.join(crate::progress::file_name(&data))).at("copy", &data)?;
+            let parent = target.parent().unwrap_or(target);
+            fs::create_dir_all(parent).at("create", parent)?;
+            fs::rename(&installed, target).at("move into place", target)
+        })])
+    }
+
+    /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
+    fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
+        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
+        let pinned = self.options.toolchain() == Toolchain::Pinned;
+        self.stage("compile", cpython::GUEST_LINES, vec![Box::new(|branch| {
+            check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
+            cpython::make_guest(inputs, &tree, tools, jobs, branch)?;
+            let archives = out.join("archives");
+            fs::create_dir_all(&archives).at("create", &archives)?;
+            for name in cpython::archives(inputs) {
+                let from = tree.guest().join(&name);
+                let to = archives.join(crate::progress::file_name(&from));
+                fs::copy(&from, &to).at("copy", &from)?;
+            }
+            stdlib::copy_tree(&tree.guest_libraries().join("lib"), &archives, &|_| true)?;
+            stdlib::copy_tree(&tree.source().join("Include"), &out.join("include"), &|_| true)?;
+            let config = tree.guest().join("pyconfig.h");
+            fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
+            licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
+        })])
+    }
+
+    /// The standard library without the in-guest package.
+    fn library(&mut self, out: &Path, native: &Path) -> Result<(), Error> {
+        let (tree, inputs) = (self.tree.clone(), self.inputs);
+        let lib = out.join("lib");
+        stdlib::copy_library(&tree.source().join("Lib"), &lib)?;
+        let folder = tree.folder("scripts");
+        inputs.write_folder("recipe", &folder)?;
+        let python = native.join("bin").join(format!("python{}", self.series()));
+        let epoch = inputs.lock.source_date_epoch;
+        let log = tree.log("library");
+        let scripts = Scripts { python: &python, folder: &folder, epoch, log: &log };
+        let root = tree.root();
+        let build = tree.guest();
+        // First the one file that is written, then all that are compiled.
+        run_stage(self.progress, 1, vec![scripts.sysconfigdata(&build, root, &lib)])?;
+        let guest = stdlib::guest_path(inputs);
+        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, &guest))?;
+        stdlib::normalise(&lib, epoch)
+    }
+
+    fn link(&mut self, tools: &Tools, cpython: &Path, out: &Path) -> Result<(), Error> {
+        fs::create_dir_all(out).at("create", out)?;
+        let wasm = out.join("guest.wasm");
+        let (inputs, wasm) = (self.inputs, &wasm);
+        let work = self.tree.root().to_owned();
+        let steps = inputs.folder("bridge").count() as u64;
+        self.stage("link", steps, vec![Box::new(move |branch| {
+            link::link(inputs, tools, cpython, &work, wasm, branch)
+        })])?;
+        self.stage("check", 1, vec![Box::new(move |branch| {
+            branch.step("guest.wasm");
+            check::check(wasm)
+        })])
+    }
+
+    fn package(&mut self, cpython: &Path, out: &Path) -> Result<(), Error> {
+        self.package_with(cpython, &cpython.join("native"), out)
+    }
+
+    /// The standard library with the in-guest package, the headers and the licences.
+    fn package_with(&mut self, cpython: &Path, native: &Path, out: &Path) -> Result<(), Error> {
+        let inputs = self.inputs;
+        let lib = out.join("lib");
+        stdlib::link_tree(&cpython.join("lib"), &lib)?;
+        stdlib::link_tree(&cpython.join("include"), &out.join("include"))?;
+        stdlib::link_tree(&cpython.join("licenses"), &out.join("licenses"))?;
+        let package = lib.join("_ophidia");
+        inputs.write_folder("python", &package)?;
+        let folder = self.tree.folder("scripts");
+        inputs.write_folder("recipe", &folder)?;
+        let python = native.join("bin").join(format!("python{}", self.series()));
+        let epoch = inputs.lock.source_date_epoch;
+        let log = self.tree.log("package");
+        let scripts = Scripts { python: &python, folder: &folder, epoch, log: &log };
+        let guest = format!("{}/_ophidia", stdlib::guest_path(inputs));
+        let steps = inputs.folder("python").count() as u64;
+        self.stage("install", steps, scripts.compile(&package, &guest))?;
+        stdlib::normalise(&package, epoch)
+    }
+
+    fn finish(&mut self, out: &Path, key: &str) -> Result<(), Error> {
+        let wasm = out.join("guest.wasm");
+        let notices = out.join("licenses/THIRD-PARTY-NOTICES.md");
+        fs::write(&notices, NOTICES).at("write", &notices)?;
+        let info = Info {
+            key: key.to_owned(),
+            python: self.inputs.lock.python.clone(),
+            wasm_sha256: sha256_file(&wasm)?,
+            wasm_bytes: fs::metadata(&wasm).at("read", &wasm)?.len(),
+            stdlib_sha256: stdlib::hash_tree(&out.join("lib"))?,
+            seconds: self.seconds.clone(),
+        };
+        write_info(out, &info)
+    }
+}

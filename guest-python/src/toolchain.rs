@@ -1,0 +1,136 @@
+//! The compiler for the guest: clang out of the pinned wheel with Debian's WASI libraries, or a WASI SDK.
+
+use crate::Error;
+use crate::error::At;
+use crate::fetch::Fetched;
+use crate::inputs::hex;
+use crate::process;
+use crate::unpack;
+use sha2::{Digest as _, Sha256};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The target of everything in the guest.
+pub(crate) const TARGET: &str = "wasm32-wasip1";
+
+/// Which compiler builds the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The one in the lock file.
+    Pinned,
+    /// A WASI SDK on this machine.
+    WasiSdk(PathBuf),
+}
+
+impl Toolchain {
+    /// What tells this compiler from others. The pinned one is named by the lock file.
+    pub(crate) fn identity(&self) -> String {
+        let Self::WasiSdk(sdk) = self else { return "pinned".to_owned() };
+        // Every release carries a file VERSION that names all its parts.
+        let version = fs::read(sdk.join("VERSION")).unwrap_or_default();
+        format!("wasi-sdk {} {}", sdk.display(), hex(&Sha256::digest(version)))
+    }
+
+    /// Unpacks what is needed into `folder` and writes the commands of [`Tools`].
+    pub(crate) fn install(&self, fetched: &Fetched, folder: &Path, work: &Path) -> Result<Tools, Error> {
+        let bin = folder.join("bin");
+        fs::create_dir_all(&bin).at("create", &bin)?;
+        // Paths of this build's folder must not end up in what it makes.
+        let common = format!(
+            "--target={TARGET} -Wno-unused-command-line-argument -ffile-prefix-map={}=/build",
+            quote(work)
+        );
+        match self {
+            Self::Pinned => {
+                let zig = self.unpack_pinned(fetched, folder)?;
+                let (root, system) = (quote(folder), quote(&folder.join("system/usr")));
+                let zig = quote(&zig);
+                let clang = format!(
+                    "{zig} clang {common} --sysroot={system} -resource-dir {root}/resource \
+                     -isystem {root}/wheel/ziglang/lib/include -isystem {system}/include/{TARGET} \
+                     -L{system}/lib/{TARGET}"
+                );
+                for (name, command) in [
+                    ("clang", clang),
+                    ("ar", format!("{zig} ar")),
+                    ("ranlib", format!("{zig} ranlib")),
+                    ("wasm-ld", format!("{zig} wasm-ld")),
+                ] {
+                    // clang looks for its linker by the plain name.
+                    let prefix = if name == "wasm-ld" { String::new() } else { format!("{TARGET}-") };
+                    script(&bin.join(prefix + name), &format!("exec {command} \"$@\"\n"))?;
+                }
+            }
+            Self::WasiSdk(sdk) => {
+                let sdk = quote(&sdk.join("bin"));
+                for (name, command) in [
+                    ("clang", format!("{sdk}/clang {common}")),
+                    ("ar", format!("{sdk}/llvm-ar")),
+                    ("ranlib", format!("{sdk}/llvm-ranlib")),
+                ] {
+                    script(&bin.join(format!("{TARGET}-{name}")), &format!("exec {command} \"$@\"\n"))?;
+                }
+            }
+        }
+        Ok(Tools { bin })
+    }
+
+    fn unpack_pinned(&self, fetched: &Fetched, folder: &Path) -> Result<PathBuf, Error> {
+        let wheel = folder.join("wheel");
+        let wanted = |name: &str| name == "ziglang/zig" || name.starts_with("ziglang/lib/include/");
+        unpack::zip(fetched.path("ziglang")?, &wheel, wanted)?;
+        let zig = wheel.join("ziglang/zig");
+        fs::set_permissions(&zig, fs::Permissions::from_mode(0o755)).at("make executable", &zig)?;
+        unpack::deb(fetched.path("wasi-libc")?, &folder.join("system"))?;
+        let runtime = folder.join("runtime");
+        unpack::deb(fetched.path("compiler-rt")?, &runtime)?;
+        let builtins = unpack::find(&runtime, "libclang_rt.builtins-wasm32.a")?;
+        let resource = folder.join("resource/lib").join(TARGET);
+        fs::create_dir_all(&resource).at("create", &resource)?;
+        let target = resource.join("libclang_rt.builtins.a");
+        fs::copy(&builtins, &target).at("copy", &builtins)?;
+        Ok(zig)
+    }
+}
+
+/// The commands of an installed toolchain; they carry the target and the system's folders.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    bin: PathBuf,
+}
+
+impl Tools {
+    /// The folder to put in front of the search path.
+    pub(crate) fn bin(&self) -> &Path {
+        &self.bin
+    }
+
+    /// A command that compiles and links for the guest.
+    pub(crate) fn clang(&self) -> Command {
+        self.command("clang")
+    }
+
+    /// A command that makes archives.
+    pub(crate) fn ar(&self) -> Command {
+        self.command("ar")
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.bin.join(format!("{TARGET}-{name}")));
+        command.env("PATH", process::search_path(&self.bin));
+        command
+    }
+}
+
+/// Writes an executable shell script.
+pub(crate) fn script(path: &Path, body: &str) -> Result<(), Error> {
+    fs::write(path, format!("#!/bin/sh\n{body}")).at("write", path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).at("make executable", path)
+}
+
+/// A path as one word of a shell script.
+pub(crate) fn quote(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', r"'\''"))
+}
