@@ -1,1 +1,152 @@
-//! Shared by the benches: figures and medians.
+//! Shared by the benches: medians, figure lines, the two sides of a comparison.
+
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The median of some measurements.
+///
+/// # Panics
+///
+/// When there are none.
+#[must_use]
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// The geometric mean of some ratios.
+#[must_use]
+pub fn geometric_mean(ratios: &[f64]) -> f64 {
+    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
+}
+
+/// Prints one figure line, `figure KEY VALUE UNIT`.
+#[allow(clippy::print_stdout, reason = "figure lines are the short form's output")]
+pub fn figure(key: &str, value: f64, unit: &str) {
+    println!("figure {key} {value:.3} {unit}");
+}
+
+/// Whether the short form was asked for (`cargo bench --bench NAME -- --figures`).
+#[must_use]
+pub fn figures_wanted() -> bool {
+    std::env::args().any(|arg| arg == "--figures")
+}
+
+/// The `ophidia` command of the same build.
+///
+/// # Errors
+///
+/// When it has not been built.
+pub fn command() -> Result<PathBuf> {
+    let exe = std::env::current_exe()?;
+    let path = exe.ancestors().nth(2).map(|dir| dir.join("ophidia")).context("no build folder")?;
+    if !path.exists() {
+        bail!("{} is missing: run `cargo build --release` first", path.display());
+    }
+    Ok(path)
+}
+
+/// Runs a command to its end, discarding what it prints, and gives the seconds it took.
+///
+/// # Errors
+///
+/// When it cannot be started or fails.
+pub fn time_process(program: &Path, args: &[&str]) -> Result<f64> {
+    let started = std::time::Instant::now();
+    let output = Command::new(program).args(args).output()?;
+    let seconds = started.elapsed().as_secs_f64();
+    if !output.status.success() {
+        bail!("{} {args:?}: {}", program.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(seconds)
+}
+
+/// One of the programs under `benches/programs`.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The file's name without its ending.
+    pub name: String,
+    /// Its source, which defines `main(n)`, `N` and `EXPECTED`.
+    pub source: String,
+}
+
+impl Program {
+    /// All of them, by name.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read.
+    pub fn all() -> Result<Vec<Self>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+        let mut programs = Vec::new();
+        for entry in std::fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "py") {
+                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                programs.push(Self { name, source: std::fs::read_to_string(&path)? });
+            }
+        }
+        programs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(programs)
+    }
+
+    /// The program, followed by one timed and checked call of `main(N)` whose seconds are printed.
+    #[must_use]
+    pub fn timed(&self) -> String {
+        format!(
+            "{}\nimport time as _time\n_start = _time.perf_counter()\n_result = main(N)\n\
+             _seconds = _time.perf_counter() - _start\n\
+             assert _result == EXPECTED, f'{{_result!r}} is not {{EXPECTED!r}}'\n\
+             print(_seconds)\n",
+            self.source
+        )
+    }
+
+    /// Seconds that a native `python3` takes.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn native(&self, python: &Path) -> Result<f64> {
+        let output = Command::new(python).args(["-I", "-S", "-c", &self.timed()]).output()?;
+        if !output.status.success() {
+            bail!("{} natively: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?.trim().parse()?)
+    }
+
+    /// Seconds that a new interpreter takes.
+    ///
+    /// # Errors
+    ///
+    /// When it fails.
+    pub fn sandboxed(&self, runtime: &ophidia::Runtime) -> Result<f64> {
+        let mut py = runtime.interpreter().build()?;
+        py.run(&self.timed()).with_context(|| format!("{} in the guest", self.name))?;
+        Ok(String::from_utf8(py.take_stdout())?.trim().parse()?)
+    }
+}
+
+/// A line of this process' memory summary, in KiB (`Private_Dirty`, `Rss`, …; Linux).
+///
+/// # Errors
+///
+/// When the system has no such line.
+pub fn memory_kib(line: &str) -> Result<f64> {
+    let summary = std::fs::read_to_string("/proc/self/smaps_rollup")?;
+    let found = summary.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
+    let value = found.with_context(|| format!("no {line} in the memory summary"))?;
+    Ok(value.trim().trim_end_matches("kB").trim().parse()?)
+}
+
+/// The native Python that was built along with the guest: same version, plain `-O3`.
+///
+/// # Errors
+///
+/// When there is no guest.
+pub fn native_python() -> Result<PathBuf> {
+    let cache = ophidia::guest::ambient_cache_dir().context("no cache folder")?;
+    let guest = ophidia::guest::locate(&cache)?.context("no guest: run `ophidia guest build`")?;
+    Ok(guest.native_python())
+}

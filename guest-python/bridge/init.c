@@ -124,6 +124,27 @@ clear_dead_stack(void)
     }
 }
 
+/* Defined in obmalloc.c by patches/0004-seal-heap.patch. */
+extern void _PyObject_SealHeap(void);
+
+/* What the same patch does for small objects, for the C library's heap: free chunks between those
+   in use are taken out of circulation, so that new ones come from the top of the heap. */
+static void
+seal_c_heap(void)
+{
+    uintptr_t top = (uintptr_t)malloc(1 << 20); /* too large for any gap */
+    free((void *)top);
+    for (size_t size = 512 << 10; size >= 16; size -= size > 4096 ? size / 8 & ~(size_t)15 : 16) {
+        for (;;) {
+            void *chunk = malloc(size);
+            if (chunk == NULL || (uintptr_t)chunk >= top) {
+                free(chunk);
+                break;
+            }
+        }
+    }
+}
+
 void
 ophidia_initialize(void)
 {
@@ -137,5 +158,7 @@ ophidia_initialize(void)
         die("a module lacks what the bridge needs");
     }
     frame_publish_interrupt();
+    _PyObject_SealHeap();
+    seal_c_heap();
     clear_dead_stack();
 }

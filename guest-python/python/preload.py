@@ -41,9 +41,10 @@ _filters = list(warnings.filters)
 for _name in MODULES:
     importlib.import_module(_name)
 
-from _ophidia import eventloop, launch  # noqa: E402
+from _ophidia import eventloop, launch, network  # noqa: E402
 
 eventloop.install()
+network.install()
 _settle()
 launch.remember_modules()
 del _name

@@ -130,7 +130,7 @@ pub struct Usage {
 /// One isolated CPython: its own memory, its own GIL, its own limits.
 ///
 /// It may be moved between threads and is used by one at a time. The calling thread needs about
-/// 1.3 MiB of stack. Dropping it frees its slot.
+/// 1.8 MiB of stack. Dropping it frees its slot.
 pub struct Interpreter {
     store: Store<State>,
     instance: Instance,

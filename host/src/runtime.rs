@@ -67,7 +67,10 @@ impl Runtime {
     ///
     /// As [`RuntimeBuilder::build`], and when the environment names no cache folder.
     pub fn ambient() -> Result<Self> {
-        Self::builder(ophidia_guest::ambient_cache_dir()?).build()
+        let cache = ophidia_guest::ambient_cache_dir().ok_or_else(|| {
+            Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into())
+        })?;
+        Self::builder(cache).build()
     }
 
     /// Starts to configure a runtime that keeps its guest and image in a folder.
