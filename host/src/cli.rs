@@ -13,6 +13,7 @@ mod sandbox;
 mod status;
 mod values;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use progress::say;
 use status::Status;
@@ -86,7 +87,12 @@ fn refused(error: &clap::Error) -> Status {
         return Status::SUCCESS;
     }
     let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    say(text.trim_end());
+    let mut text = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && std::path::Path::new(name).extension().is_some()
+    {
+        text = format!("{name} is no subcommand: to run a script, say `ophidia run {name}`");
+    }
+    say(&text);
     Status::USAGE
 }

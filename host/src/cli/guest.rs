@@ -3,8 +3,8 @@
 use super::load;
 use super::progress::BuildProgress;
 use super::status::Status;
-use ophidia::guest::{self, BuildOptions, Info};
 use ophidia::Runtime;
+use ophidia::guest::{self, BuildOptions, Info};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -64,7 +64,10 @@ fn build(verify: bool) -> anyhow::Result<Status> {
         let mut progress = BuildProgress::new();
         let same = guest::verify_reproducible(&cache, &BuildOptions::ambient(), &mut progress)?;
         drop(progress);
-        print(&format!("two builds, the same bytes: guest.wasm has SHA-256 {}\n", same.wasm_sha256));
+        print(&format!(
+            "two builds, the same bytes: guest.wasm has SHA-256 {}\n",
+            same.wasm_sha256
+        ));
     }
     load::runtime()?;
     info(false)

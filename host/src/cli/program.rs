@@ -47,7 +47,8 @@ impl Program {
     pub(crate) fn module(name: String, sandbox: &mut Sandbox) -> Result<Self, Usage> {
         let top = name.split('.').next().unwrap_or_default();
         let here = env::current_dir().unwrap_or_default();
-        if !top.is_empty() && (here.join(top).is_dir() || here.join(format!("{top}.py")).is_file()) {
+        if !top.is_empty() && (here.join(top).is_dir() || here.join(format!("{top}.py")).is_file())
+        {
             sandbox.grant_folder(&here)?;
         }
         Ok(Self { what: What::Module(name), path: sandbox.current_dir() })
@@ -131,7 +132,9 @@ fn read(from: impl Read, sandbox: &Sandbox) -> Result<Vec<u8>, String> {
         .read_to_end(&mut bytes)
         .map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > most {
-        return Err(format!("larger than the {most} bytes of memory allowed (raise it with --memory)"));
+        return Err(format!(
+            "larger than the {most} bytes of memory allowed (raise it with --memory)"
+        ));
     }
     Ok(bytes)
 }

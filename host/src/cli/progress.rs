@@ -99,7 +99,9 @@ impl ImageProgress {
                 return;
             }
             ImageStage::Snapshot => "starting CPython once, for the snapshot".to_owned(),
-            ImageStage::Compile => "compiling the snapshot, some seconds, once a machine".to_owned(),
+            ImageStage::Compile => {
+                "compiling the snapshot, some seconds, once a machine".to_owned()
+            }
             _ => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

@@ -53,7 +53,8 @@ impl Repl {
             let (result, interrupted) = interrupts.during(&mut py, |py| {
                 py.run_source(SourceKind::Interactive, statement.as_bytes(), &filename)
             });
-            let exited = matches!(&result, Err(ophidia::Error::Python(e)) if e.exit_status.is_some());
+            let exited =
+                matches!(&result, Err(ophidia::Error::Python(e)) if e.exit_status.is_some());
             let outcome = Outcome::of(result, interrupted);
             show(&outcome);
             if exited {
@@ -105,7 +106,8 @@ struct Prompt {
 impl Prompt {
     fn new() -> anyhow::Result<Self> {
         // Pasted text comes line by line, so that each statement of it is run by itself.
-        let config = Config::builder().max_history_size(HISTORY)?.tab_stop(4).bracketed_paste(false);
+        let config =
+            Config::builder().max_history_size(HISTORY)?.tab_stop(4).bracketed_paste(false);
         let mut lines = Lines::with_config(config.build())?;
         let history = load::cache_dir().ok().map(|cache| cache.join("history"));
         if let Some(history) = &history {
@@ -151,7 +153,8 @@ impl Prompt {
                 Err(ReadlineError::Eof) => return Ok(Some(text)),
                 Err(error) => return Err(error).context("the prompt cannot be read"),
             }
-            let blank = |line: &str| line.trim_start().is_empty() || line.trim_start().starts_with('#');
+            let blank =
+                |line: &str| line.trim_start().is_empty() || line.trim_start().starts_with('#');
             if text.lines().all(blank) {
                 text.clear();
             } else if !matches!(py.completeness(&text), Ok(Completeness::Incomplete)) {

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// the script is in, and nothing else unless it is granted. Options of `run` stand before the
 /// program; whatever follows it is the program's own.
 #[derive(clap::Args, Debug)]
-#[command(after_help = super::help(EXAMPLES))]
+#[command(override_usage = USAGE, after_help = super::help(EXAMPLES))]
 pub(crate) struct Run {
     #[command(flatten)]
     sandbox: Sandbox,
@@ -62,11 +62,16 @@ pub(crate) struct Run {
     program: Vec<OsString>,
 }
 
+const USAGE: &str = "ophidia run [OPTIONS] FILE [ARGS]...
+       ophidia run [OPTIONS] -c CODE [ARGS]...
+       ophidia run [OPTIONS] -m MODULE [ARGS]...
+       ophidia run [OPTIONS] - [ARGS]...";
+
 const EXAMPLES: &str = "\
 Examples:
   ophidia run hello.py --name Ada               options after the script are the script's
   ophidia run -c 'import sys; print(sys.argv)' x
-  ophidia run -m timeit '\"-\".join(\"abc\")'     a module of the standard library
+  ophidia run -m timeit '\"-\".join(\"abc\")'       a module of the standard library
   echo 'print(1)' | ophidia run -               the program on standard input
   ophidia run --dir in --dir out:rw convert.py  it reads in/ and writes into out/
   ophidia run --dir /srv/data::/data report.py  a folder under another name
@@ -92,8 +97,7 @@ impl Run {
             let (name, argv) = first_and_rest(words, "-m")?;
             return Ok((Program::module(name, &mut self.sandbox)?, argv));
         }
-        let argv: Vec<String> =
-            self.program.drain(..).map(utf8).collect::<Result<_, _>>()?;
+        let argv: Vec<String> = self.program.drain(..).map(utf8).collect::<Result<_, _>>()?;
         let program = match argv.first().map(String::as_str) {
             Some("-") => Program::stdin(&self.sandbox)?,
             Some(name) => Program::file(name, &mut self.sandbox)?,
@@ -199,6 +203,7 @@ fn print_report(outcome: &Outcome, py: Option<&mut Interpreter>, said: &str, ela
         None => (Vec::new(), Vec::new(), 0),
     };
     let stderr = String::from_utf8_lossy(&stderr) + said;
-    let report = outcome.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
+    let report =
+        outcome.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
     let _ = writeln!(std::io::stdout(), "{report}");
 }

@@ -133,8 +133,7 @@ impl Sandbox {
 
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
-        let mut builder =
-            runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0);
+        let mut builder = runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0);
         for dir in &self.dirs {
             builder = builder.dir(dir.clone());
         }

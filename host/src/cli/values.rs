@@ -140,7 +140,9 @@ pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
 
 fn guest_path(path: &str) -> Result<String, String> {
     if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        return Err(format!("the guest's name for the folder, {path:?}, must be absolute, such as /data"));
+        return Err(format!(
+            "the guest's name for the folder, {path:?}, must be absolute, such as /data"
+        ));
     }
     Ok(without_trailing_slash(path))
 }

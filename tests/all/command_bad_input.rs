@@ -1,0 +1,149 @@
+//! Every refusal names the thing, the value and what to change; nothing panics.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+
+use crate::support::{Outcome, native_python, ophidia};
+
+/// The command refuses these arguments, and says all of these words.
+#[track_caller]
+fn refused(arguments: &[&str], words: &[&str]) {
+    let outcome = ophidia(arguments).expect_status(2);
+    assert!(outcome.stdout.is_empty(), "{outcome}");
+    let stderr = outcome.stderr();
+    assert!(stderr.starts_with("ophidia: ") && !stderr.contains("panicked"), "{outcome}");
+    for word in words {
+        assert!(stderr.contains(word), "no {word:?} in: {outcome}");
+    }
+}
+
+#[test]
+fn scripts_that_cannot_be_read() {
+    let made = tempfile::tempdir().expect("a folder");
+    let path = made.path().to_str().expect("UTF-8");
+    refused(&["run", "/no/such/script.py"], &["/no/such/script.py", "no such file", "-c CODE"]);
+    refused(&["run", path], &[path, "a folder without a __main__.py", "name a script"]);
+    refused(&["run", "/etc/passwd/x.py"], &["/etc/passwd/x.py", "Not a directory", "name a file"]);
+    refused(
+        &["run", "/proc/self/mem"],
+        &["/proc/self/mem", "error", "name a file that you can read"],
+    );
+    refused(
+        &["run", "--memory", "64MiB", "/dev/zero"],
+        &["/dev/zero", "larger than the 67108864 bytes", "--memory"],
+    );
+    refused(&["run", "x".repeat(5000).as_str()], &["too long", "name a file"]);
+    let bytes = OsStr::from_bytes(b"\xff.py");
+    let outcome = ophidia([OsStr::new("run"), bytes]).expect_status(2);
+    outcome.stderr_has("not UTF-8");
+}
+
+#[test]
+fn nothing_to_run() {
+    refused(&["run"], &["FILE", "Usage"]);
+    refused(&["run", "-c"], &["-c", "CODE"]);
+    refused(&["run", "-m"], &["-m", "MODULE"]);
+    refused(&["run", "--timeuot", "2s", "x.py"], &["--timeuot", "--timeout"]);
+    refused(&["rum", "x.py"], &["rum", "run"]);
+    refused(&["script.py"], &["script.py", "ophidia run script.py"]);
+}
+
+#[test]
+fn folders_that_cannot_be_granted() {
+    let made = tempfile::tempdir().expect("a folder");
+    let path = made.path().to_str().expect("UTF-8");
+    let dir = |value: &str, words: &[&str]| refused(&["run", "--dir", value, "-c", "1"], words);
+    dir("/no/such/folder", &["--dir", "/no/such/folder", "no such folder", "create it"]);
+    dir(&format!("{path}:rx"), &["--dir", ":rx", "no such folder", "[:ro|:rw]"]);
+    dir("", &["--dir", "no such folder"]);
+    dir(
+        "/etc/passwd",
+        &["--dir", "/etc/passwd", "a file, not a folder", "the folder that it is in"],
+    );
+    dir(&format!("{path}::data"), &["--dir", "\"data\"", "must be absolute", "/data"]);
+    dir(&format!("{path}::/a/../b"), &["--dir", "/a/../b", "must be absolute"]);
+    dir(
+        &format!("{path}::/usr/lib/python3.13"),
+        &["--dir", "/usr/lib/python3.13", "standard library", "another name"],
+    );
+    let (one, two) = (format!("{path}::/data"), format!("{path}::/data/:rw"));
+    refused(&["run", "--dir", &one, "--dir", &two, "-c", "1"], &["--dir", "/data", "another name"]);
+    refused(&["run", "--site", "/no/such", "-c", "1"], &["--site", "/no/such", "no such folder"]);
+    refused(&["repl", "--dir", "/no/such"], &["--dir", "/no/such", "no such folder"]);
+}
+
+#[test]
+fn limits_that_make_no_sense() {
+    for value in ["2", "soon", "-1s", "", "1h2"] {
+        refused(&["run", &format!("--timeout={value}"), "-c", "1"], &["--timeout", value, "2s"]);
+    }
+    refused(&["run", "--timeout", "0s", "-c", "1"], &["--timeout", "no time", "none"]);
+    for value in ["lots", "12 apples", "-5", ""] {
+        refused(&["run", &format!("--memory={value}"), "-c", "1"], &["--memory", value, "256MiB"]);
+    }
+    refused(&["run", "--memory", "5GiB", "-c", "1"], &["--memory", "5GiB", "more than 4GiB"]);
+    let small = ophidia(["run", "--memory", "1MiB", "-c", "1"]).expect_status(125);
+    small.stderr_has("limit memory").stderr_has("1048576").stderr_has("--memory");
+}
+
+#[test]
+fn variables_that_cannot_be_set() {
+    refused(
+        &["run", "--env", "NOT_SET_ANYWHERE", "-c", "1"],
+        &["--env", "NOT_SET_ANYWHERE", "NOT_SET_ANYWHERE=VALUE"],
+    );
+    refused(&["run", "--env", "=x", "-c", "1"], &["--env", "name"]);
+    let bytes = OsStr::from_bytes(b"\xff");
+    let call = ophidia(["run", "--env", "BYTES", "-c", "1"]).env("BYTES", bytes);
+    call.expect_status(2).stderr_has("BYTES").stderr_has("not UTF-8");
+}
+
+/// What python3 says about the same file, with the same status.
+#[track_caller]
+fn as_python3_says(source: &[u8]) -> Outcome {
+    let made = tempfile::tempdir().expect("a folder");
+    let path = made.path().canonicalize().expect("it exists");
+    fs::write(path.join("script.py"), source).expect("a file");
+    let expected = native_python(["script.py"]).current_dir(&path).expect_status(1);
+    let found = ophidia(["run", "script.py"]).current_dir(&path).expect_status(1);
+    assert_eq!(found.stderr(), expected.stderr());
+    found
+}
+
+#[test]
+fn source_that_python_cannot_read() {
+    as_python3_says(b"print('before')\nx = 'caf\xe9'\n").stderr_has("SyntaxError: (unicode error)");
+    as_python3_says(b"print(1)\nx = (\n").stderr_has("SyntaxError: '(' was never closed");
+    as_python3_says(b"if x:\n\tpass\n        pass\n").stderr_has("TabError");
+    as_python3_says(b"# coding: no-such-codec\n").stderr_has("SyntaxError");
+    let null = b"print(1)\nprint('\0')\n";
+    let made = tempfile::tempdir().expect("a folder");
+    fs::write(made.path().join("null.py"), null).expect("a file");
+    let call = ophidia(["run", "null.py"]).current_dir(made.path());
+    call.expect_status(1).stderr_has("SyntaxError: source code cannot contain null bytes");
+}
+
+#[test]
+fn modules_that_are_not_there() {
+    ophidia(["run", "-m", "no_such_module"])
+        .expect_status(1)
+        .stderr_has("No module named no_such_module");
+    ophidia(["run", "-m", "json.nothing"])
+        .expect_status(1)
+        .stderr_has("No module named json.nothing");
+    ophidia(["run", "-m", ""]).expect_status(1);
+    ophidia(["run", "-m", "../x"]).expect_status(1);
+    ophidia(["run", "-c", "import ctypes"]).expect_status(1).stderr_has("ModuleNotFoundError");
+}
+
+#[test]
+fn a_cache_folder_that_cannot_be_used() {
+    let made = tempfile::tempdir().expect("a folder");
+    let file = made.path().join("file");
+    fs::write(&file, "").expect("a file");
+    let call = ophidia(["guest", "info"]).env("OPHIDIA_CACHE", &file);
+    call.expect_status(126).stderr_has("ophidia guest build");
+    let doctor = ophidia(["doctor"]).env("OPHIDIA_CACHE", &file);
+    doctor.expect_status(1).stdout_has("OPHIDIA_CACHE");
+}

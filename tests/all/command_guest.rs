@@ -1,0 +1,98 @@
+//! `ophidia guest` and `ophidia doctor`, and a cache entry that is not what it should be.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::support::{cache, guest, ophidia};
+
+fn json(arguments: &[&str], status: i32) -> Value {
+    let outcome = ophidia(arguments).expect_status(status);
+    serde_json::from_str(&outcome.stdout()).expect("one line of JSON")
+}
+
+#[test]
+fn info_tells_what_the_guest_is() {
+    let guest = guest();
+    let info = json(&["guest", "info", "--json"], 0);
+    assert_eq!(info["key"], guest.key());
+    assert_eq!(info["guest"], guest.dir.to_str().expect("UTF-8"));
+    assert_eq!(info["wasm_bytes"], fs::metadata(guest.wasm()).expect("a file").len());
+    let text = ophidia(["guest", "info"]).expect_ok();
+    text.stdout_has(guest.key()).stdout_has(info["wasm_sha256"].as_str().expect("text"));
+}
+
+#[test]
+fn building_what_is_there_takes_nothing_and_says_what_it_is() {
+    let outcome = ophidia(["guest", "build"]).expect_ok().stderr_is_empty();
+    outcome.stdout_has(guest().key());
+}
+
+#[test]
+fn doctor_finds_nothing_wrong_here() {
+    ophidia(["run", "-c", "pass"]).expect_ok();
+    let found = json(&["doctor", "--json"], 0);
+    assert_eq!(found["usable"], true);
+    assert_eq!(found["cache"], cache().to_str().expect("UTF-8"));
+    assert!(found["python"].as_str().expect("a version").starts_with("3.13."), "{found}");
+    assert!(found["failure"].is_null() && found["image_bytes"].as_u64() > Some(1 << 20), "{found}");
+    ophidia(["doctor"]).expect_ok().stdout_has("runs").stdout_has("Python 3.13.");
+}
+
+#[test]
+fn doctor_in_an_empty_cache_builds_nothing() {
+    let made = tempfile::tempdir().expect("a folder");
+    let outcome = ophidia(["doctor", "--json"]).env("OPHIDIA_CACHE", made.path()).run();
+    let found: Value = serde_json::from_str(&outcome.stdout()).expect("one line of JSON");
+    assert!(found["guest"].is_null() && found["image"].is_null() && found["python"].is_null());
+    assert_eq!(fs::read_dir(made.path()).expect("a folder").count(), 0);
+    let info = ophidia(["guest", "info"]).env("OPHIDIA_CACHE", made.path()).expect_status(126);
+    info.stderr_has("no guest").stderr_has("ophidia guest build");
+}
+
+#[test]
+fn cleaning_empties_the_cache() {
+    let made = tempfile::tempdir().expect("a folder");
+    for name in ["guest/0123456789abcdef/guest.wasm", "image/0123456789abcdef.cwasm"] {
+        let file = made.path().join(name);
+        fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
+        fs::write(file, vec![0; 3 << 20]).expect("a file");
+    }
+    let call = ophidia(["guest", "clean"]).env("OPHIDIA_CACHE", made.path());
+    call.expect_ok().stdout_has("removed 6 MiB");
+    assert!(!made.path().join("guest").exists());
+    assert_eq!(fs::read_dir(made.path().join("image")).expect("a folder").count(), 0);
+}
+
+/// A cache of this test's own, with the real guest and the real image in it.
+fn copied_cache() -> (tempfile::TempDir, PathBuf) {
+    ophidia(["run", "-c", "pass"]).expect_ok();
+    let made = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(cache().join("guest"), made.path().join("guest")).expect("a link");
+    let image = json(&["guest", "info", "--json"], 0)["image"].as_str().expect("a path").to_owned();
+    let name = PathBuf::from(&image).file_name().expect("a name").to_owned();
+    let copy = made.path().join("image").join(name);
+    fs::create_dir(made.path().join("image")).expect("a folder");
+    for (from, to) in [
+        (PathBuf::from(&image), copy.clone()),
+        (PathBuf::from(&image).with_extension("sha256"), copy.with_extension("sha256")),
+    ] {
+        fs::copy(from, to).expect("a copy");
+    }
+    (made, copy)
+}
+
+#[test]
+fn a_damaged_image_is_noticed_made_again_and_said() {
+    let (made, image) = copied_cache();
+    let run = || ophidia(["run", "-c", "print(1)"]).env("OPHIDIA_CACHE", made.path());
+    run().expect_ok().stdout_is("1\n").stderr_is_empty();
+    let mut bytes = fs::read(&image).expect("the image");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(&image, &bytes).expect("written");
+    let outcome = run().expect_ok().stdout_is("1\n");
+    outcome.stderr_has("made again").stderr_has("not what was written");
+    run().expect_ok().stdout_is("1\n").stderr_is_empty();
+}

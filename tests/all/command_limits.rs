@@ -1,0 +1,134 @@
+//! Limits fire, whatever the program does, and say which one it was; recursion never gets that far.
+
+use std::process::Stdio;
+
+use crate::support::{ophidia, ophidia_command};
+
+/// The program is stopped by the timeout.
+#[track_caller]
+fn times_out(code: &str) {
+    let outcome = ophidia(["run", "--timeout", "150ms", "-c", code]).expect_status(124);
+    outcome.stderr_has("ophidia: limit timeout: 150ms allowed").stderr_has("--timeout");
+}
+
+#[test]
+fn the_timeout_stops_a_program_that_computes() {
+    times_out("while True: pass");
+    times_out("while True:\n    try:\n        while True: pass\n    except BaseException: pass");
+    times_out("sum(range(10 ** 12))");
+    times_out("'a' * 10 ** 5 in 'b' * 10 ** 7 + 'a'; import re; re.match('(a*)*b', 'a' * 40)");
+    times_out("9 ** 9 ** 9");
+}
+
+#[test]
+fn the_timeout_stops_a_program_that_sleeps() {
+    times_out("import time; time.sleep(1000)");
+    times_out("import asyncio; asyncio.run(asyncio.sleep(1000))");
+    times_out("import select; select.select([], [], [], 1000)");
+    times_out("import atexit, time; atexit.register(time.sleep, 1000)");
+}
+
+#[test]
+fn the_timeout_stops_a_program_that_waits_for_input() {
+    for code in ["input()", "import sys; sys.stdin.read()", "import os; os.read(0, 1)"] {
+        let mut command = ophidia_command();
+        command.args(["run", "--timeout", "150ms", "-c", code]);
+        command.stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the command starts");
+        // The other end stays open: there is no end of the file to be read.
+        let stdin = child.stdin.take();
+        assert_eq!(child.wait().expect("it ends").code(), Some(124), "{code}");
+        drop(stdin);
+    }
+}
+
+#[test]
+fn no_timeout_is_no_timeout() {
+    let code = "import time; time.sleep(0.2); print('done')";
+    ophidia(["run", "--timeout", "none", "-c", code]).expect_ok().stdout_is("done\n");
+}
+
+#[test]
+fn the_memory_limit_stops_a_program_that_takes_too_much() {
+    for code in [
+        "b'x' * 500_000_000",
+        "x = []\nwhile True: x.append('x' * 100_000)",
+        "list(range(10 ** 8))",
+    ] {
+        let outcome = ophidia(["run", "--memory", "64MiB", "-c", code]).expect_status(125);
+        outcome
+            .stderr_has("ophidia: limit memory")
+            .stderr_has("67108864 allowed")
+            .stderr_has("--memory");
+    }
+    ophidia(["run", "--memory", "1GiB", "-c", "print(len(b'x' * 500_000_000))"])
+        .expect_ok()
+        .stdout_is("500000000\n");
+}
+
+#[test]
+fn a_program_can_live_with_a_refused_request() {
+    let code = "try: b'x' * 500_000_000\nexcept MemoryError: print('went without')";
+    ophidia(["run", "--memory", "64MiB", "-c", code]).expect_ok().stdout_is("went without\n");
+}
+
+#[test]
+fn captured_output_is_bounded() {
+    let flood = "while True: print('x' * 100_000)";
+    let outcome = ophidia(["run", "--json", "--timeout", "none", "-c", flood]).expect_status(125);
+    outcome.stdout_has("\"stopped_by\":\"output\"");
+}
+
+#[test]
+fn deep_recursion_is_a_recursion_error() {
+    for (what, code) in [
+        ("a function", "def f(): f()\nf()"),
+        (
+            "with a raised limit",
+            "import sys; sys.setrecursionlimit(10 ** 9)\ndef f(): return [f()]\nf()",
+        ),
+        ("a repr", "class A:\n    def __repr__(self): return repr(self)\nrepr(A())"),
+        ("a str method", "class A:\n    def __str__(self): return f'{self}'\nstr(A())"),
+        (
+            "attributes",
+            "class A:\n    def __getattr__(self, n): return getattr(self, n + 'x')\nA().y",
+        ),
+        ("a comparison", "class A:\n    def __lt__(self, o): return sorted([self, o])\nA() < A()"),
+        ("a key function", "def f(x): return max([1, 2], key=f)\nf(1)"),
+        (
+            "a callback in C",
+            "import functools\ndef f(a, b): return functools.reduce(f, [1, 2])\nf(1, 2)",
+        ),
+        ("nested lists", "x = []\nfor _ in range(10 ** 5): x = [x]\nrepr(x)"),
+        (
+            "nested comparison",
+            "x = y = []\nfor _ in range(10 ** 5): x, y = [x], [y]\nx == y; a = []; b = []\nfor _ in range(10 ** 5): a, b = [a], [b]\na == b",
+        ),
+        ("json out", "import json\nx = []\nfor _ in range(10 ** 5): x = [x]\njson.dumps(x)"),
+        ("json in", "import json; json.loads('[' * 10 ** 5)"),
+        ("pickle", "import pickle\nx = []\nfor _ in range(10 ** 5): x = [x]\npickle.dumps(x)"),
+        ("copy", "import copy\nx = []\nfor _ in range(10 ** 5): x = [x]\ncopy.deepcopy(x)"),
+        ("generators", "def g(n): yield from g(n + 1)\nnext(g(0))"),
+        ("isinstance", "t = int\nfor _ in range(10 ** 5): t = (t,)\nisinstance('', t)"),
+        (
+            "imports",
+            "import builtins\nold = builtins.__import__\nbuiltins.__import__ = lambda *a: __import__(*a)\nimport xml",
+        ),
+        ("the parser", "import ast; ast.parse('-' * 10 ** 5 + '1')"),
+        ("the compiler", "compile('x' + '.y' * 10 ** 5, '', 'exec')"),
+    ] {
+        let program = format!(
+            "code = {code:?}\ntry:\n    exec(code, {{}})\nexcept (RecursionError, MemoryError, SyntaxError) as error:\n    \
+             print(type(error).__name__)\nelse:\n    print('nothing')\nprint('alive')"
+        );
+        let outcome = ophidia(["run", "--timeout", "none", "-c", &program]).run();
+        assert_eq!(outcome.status, 0, "{what}: {outcome}");
+        let stdout = outcome.stdout();
+        let expected = match what {
+            "the parser" => ["MemoryError", "RecursionError", "SyntaxError"].as_slice(),
+            _ => &["RecursionError"],
+        };
+        let first = stdout.lines().next().unwrap_or_default();
+        assert!(expected.contains(&first) && stdout.ends_with("alive\n"), "{what}: {outcome}");
+    }
+}
