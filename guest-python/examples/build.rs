@@ -1,8 +1,9 @@
 //! Builds the guest into the ambient cache with plain lines of progress; `--verify` builds it a second
 //! time and compares the bytes. `ophidia guest build` does the same with a progress bar.
-#![expect(clippy::print_stdout, reason = "a program that reports on stdout")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
 use ophidia_guest::{BuildOptions, Progress};
+use std::process::ExitCode;
 use std::time::Instant;
 
 struct Lines(Instant);
@@ -19,7 +20,17 @@ impl Progress for Lines {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let cache = ophidia_guest::ambient_cache_dir().ok_or("no cache folder: set OPHIDIA_CACHE")?;
     let options = BuildOptions::ambient();
     let mut lines = Lines(Instant::now());

@@ -53,7 +53,12 @@ impl Cache {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&self.root).at("create", &self.root)?;
         let path = self.root.join("guest.lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path).at("open", &path)?;
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .at("open", &path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -182,7 +187,9 @@ pub fn clean(cache: &Path, sources: bool, progress: &mut dyn Progress) -> Result
     for folder in folders.map(|name| cache.join(name)) {
         measure(&folder, &mut cleaned).at("read", &folder)?;
         match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).at("remove", &folder),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).at("remove", &folder);
+            }
             _ => {}
         }
     }

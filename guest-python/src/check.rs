@@ -75,8 +75,10 @@ mod tests {
 
     #[test]
     fn a_lost_module_is_named() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let error = modules(&names(&["math", "_sqlite3"]), &names(&["math"])).expect_err("one is lost");
+        let names =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let error =
+            modules(&names(&["math", "_sqlite3"]), &names(&["math"])).expect_err("one is lost");
         assert!(error.to_string().contains("_sqlite3"));
     }
 }

@@ -89,13 +89,15 @@ impl Tree {
 /// Applies the patches to the sources.
 pub(crate) fn patch(inputs: &Inputs, source: &Path) -> Result<(), Error> {
     for (name, bytes) in inputs.folder("patches") {
-        let broken = |reason: String| Error::Unexpected { path: Path::new("patches").join(name), reason };
+        let broken =
+            |reason: String| Error::Unexpected { path: Path::new("patches").join(name), reason };
         let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
         let patch = diffy::Patch::from_str(text).map_err(|error| broken(error.to_string()))?;
         let file = patch.modified().and_then(|file| file.strip_prefix("b/"));
         let path = source.join(file.ok_or_else(|| broken("it names no file".into()))?);
         let before = fs::read_to_string(&path).at("read", &path)?;
-        let after = diffy::apply(&before, &patch).map_err(|error| broken(format!("{file:?}: {error}")))?;
+        let after =
+            diffy::apply(&before, &patch).map_err(|error| broken(format!("{file:?}: {error}")))?;
         fs::write(&path, after).at("write", &path)?;
     }
     Ok(())
@@ -103,7 +105,11 @@ pub(crate) fn patch(inputs: &Inputs, source: &Path) -> Result<(), Error> {
 
 /// Makes the native Python known under [`BUILD_PYTHON`]. The guest's configure wants its version only,
 /// and may run while the native Python is still being made.
-pub(crate) fn announce_build_python(tools: &Tools, python: &Path, series: &str) -> Result<(), Error> {
+pub(crate) fn announce_build_python(
+    tools: &Tools,
+    python: &Path,
+    series: &str,
+) -> Result<(), Error> {
     let python = quote(python);
     let body = format!("if [ -x {python} ]; then exec {python} \"$@\"; fi\necho {series}\n");
     script(&tools.bin().join(BUILD_PYTHON), &body)
@@ -134,7 +140,17 @@ pub(crate) fn configure_native(
         .args(&lock.configure.native)
         .env("CC", compiler())
         .envs(libraries::variables("../../native-libraries"));
-    process::run(&mut command, "configuring the native Python", &tree.log("native-configure"), branch)
+    configured(
+        tree,
+        &folder,
+        "native",
+        process::run(
+            &mut command,
+            "configuring the native Python",
+            &tree.log("native-configure"),
+            branch,
+        ),
+    )
 }
 
 /// Builds the guest's libraries, then configures the guest.
@@ -173,7 +189,26 @@ pub(crate) fn configure_guest(
         // What pkg-config finds belongs to this machine.
         .env("PKG_CONFIG", "false")
         .envs(libraries::variables("../../guest-libraries"));
-    process::run(&mut command, "configuring the guest", &tree.log("guest-configure"), branch)
+    configured(
+        tree,
+        &folder,
+        "guest",
+        process::run(&mut command, "configuring the guest", &tree.log("guest-configure"), branch),
+    )
+}
+
+/// Keeps configure's own record beside the logs when it failed: the cause stands there.
+fn configured(
+    tree: &Tree,
+    folder: &Path,
+    name: &str,
+    result: Result<(), Error>,
+) -> Result<(), Error> {
+    if result.is_err() {
+        // Without it the error is still complete.
+        let _ = fs::copy(folder.join("config.log"), tree.log(&format!("{name}-config")));
+    }
+    result
 }
 
 /// Compiles the native Python and installs it without its library into `dest`; its home is below there.
@@ -200,6 +235,19 @@ pub(crate) fn make_native(
         process::run(&mut command, "compiling the native Python", &log, branch)?;
     }
     Ok(())
+}
+
+/// Refuses a native Python that lost modules of the cross-built libraries: what runs natively and in the
+/// guest is compared, so both must have them.
+pub(crate) fn check_native(
+    python: &Path,
+    epoch: u64,
+    log: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let mut command = Command::new(python);
+    command.args(["-I", "-B", "-c", "import bz2, lzma, sqlite3, zlib"]);
+    process::run(process::neutral(&mut command, epoch), "trying the native Python", log, branch)
 }
 
 /// Compiles the guest's static libraries and its configuration data.
@@ -254,7 +302,10 @@ mod tests {
         for (name, bytes) in inputs.folder("patches") {
             let text = std::str::from_utf8(bytes).expect("text");
             assert!(diffy::Patch::from_str(text).is_ok(), "{name}");
-            assert!(text.contains("__wasi__"), "{name} would change the native Python, the baseline");
+            assert!(
+                text.contains("__wasi__"),
+                "{name} would change the native Python, the baseline"
+            );
         }
     }
 }

@@ -33,9 +33,14 @@ pub(crate) fn kept(cache: &Cache, source: &Source) -> PathBuf {
 }
 
 /// The items that neither the cache nor the folder `local` has.
-pub(crate) fn absent<'s>(cache: &Cache, local: Option<&Path>, sources: &[&'s Source]) -> Vec<&'s Source> {
+pub(crate) fn absent<'s>(
+    cache: &Cache,
+    local: Option<&Path>,
+    sources: &[&'s Source],
+) -> Vec<&'s Source> {
     let there = |source: &Source| {
-        kept(cache, source).is_file() || local.is_some_and(|folder| folder.join(&source.file).is_file())
+        kept(cache, source).is_file()
+            || local.is_some_and(|folder| folder.join(&source.file).is_file())
     };
     sources.iter().copied().filter(|source| !there(source)).collect()
 }
@@ -55,7 +60,9 @@ pub(crate) fn fetch(
         branch.step(&source.file);
         let path = kept(cache, source);
         if !path.is_file() {
-            if let Some(file) = local.map(|folder| folder.join(&source.file)).filter(|file| file.is_file()) {
+            if let Some(file) =
+                local.map(|folder| folder.join(&source.file)).filter(|file| file.is_file())
+            {
                 verify(&file, source)?;
                 keep(&file, &path, work)?;
             } else {
@@ -101,7 +108,8 @@ fn download(source: &Source, work: &Path) -> Result<PathBuf, Error> {
 
 /// Tries each of the mirrors that this machine's apt is set up with.
 fn apt(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
-    let listed = output(Command::new("apt-get").args(["--print-uris", "update"])).unwrap_or_default();
+    let listed =
+        output(Command::new("apt-get").args(["--print-uris", "update"])).unwrap_or_default();
     let file = folder.join(&source.file);
     let mut reason = "apt has no sources on this machine".to_owned();
     for base in mirrors(&listed) {
@@ -118,7 +126,10 @@ fn apt(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
 fn mirrors(listed: &str) -> Vec<&str> {
     let mut bases: Vec<&str> = Vec::new();
     for line in listed.lines() {
-        let base = line.strip_prefix('\'').and_then(|line| line.split_once("/dists/")).map(|(base, _)| base);
+        let base = line
+            .strip_prefix('\'')
+            .and_then(|line| line.split_once("/dists/"))
+            .map(|(base, _)| base);
         bases.extend(base.filter(|base| !bases.contains(base)));
     }
     bases.sort_by_key(|base| !base.ends_with("/debian"));
@@ -126,13 +137,15 @@ fn mirrors(listed: &str) -> Vec<&str> {
 }
 
 fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
-    let package = format!("{}=={}", source.package.as_deref().unwrap_or_default(), source.package_version());
+    let package =
+        format!("{}=={}", source.package.as_deref().unwrap_or_default(), source.package_version());
     let mut command = Command::new("python3");
     command
         .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
         .arg(folder)
         .arg(package);
-    client(&mut command, source).map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
+    client(&mut command, source)
+        .map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
     let file = folder.join(&source.file);
     if file.is_file() {
         return Ok(file);
@@ -146,7 +159,8 @@ fn cargo(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     if let Some(file) = in_cargo_home(source) {
         return Ok(file);
     }
-    let (package, version) = (source.package.as_deref().unwrap_or_default(), source.package_version());
+    let (package, version) =
+        (source.package.as_deref().unwrap_or_default(), source.package_version());
     // Build metadata takes no part in a requirement.
     let version = version.split('+').next().unwrap_or(version);
     let manifest = folder.join("Cargo.toml");
@@ -161,8 +175,10 @@ fn cargo(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.arg("fetch").current_dir(folder);
-    client(&mut command, source).map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
-    let reason = || Error::Fetch { file: source.file.clone(), reason: "it is not in cargo's cache".into() };
+    client(&mut command, source)
+        .map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
+    let reason =
+        || Error::Fetch { file: source.file.clone(), reason: "it is not in cargo's cache".into() };
     in_cargo_home(source).ok_or_else(reason)
 }
 
@@ -187,9 +203,16 @@ fn client(command: &mut Command, source: &Source) -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&out.stderr);
-    let mut last: Vec<&str> = said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
+    let mut last: Vec<&str> =
+        said.lines().rev().filter(|line| !line.trim().is_empty()).take(3).collect();
     last.reverse();
-    Err(format!("{} could not get {} {}: {}", command.get_program().display(), source.name, source.version, last.join("; ")))
+    Err(format!(
+        "{} could not get {} {}: {}",
+        command.get_program().display(),
+        source.name,
+        source.version,
+        last.join("; ")
+    ))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! A finished guest in the cache.
 
+use crate::Error;
 use crate::cache::Cache;
 use crate::error::At;
 use crate::fetch;
 use crate::inputs::Inputs;
 use crate::recipe::BuildOptions;
-use crate::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;

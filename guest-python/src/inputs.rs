@@ -54,7 +54,10 @@ impl Inputs {
     }
 
     /// The files of one folder, sorted, named from there.
-    pub(crate) fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+    pub(crate) fn folder<'a>(
+        &'a self,
+        folder: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.files.iter().filter_map(move |(name, bytes)| {
             let name = name.strip_prefix(folder)?.strip_prefix('/')?;
             Some((name, &**bytes))
@@ -147,7 +150,13 @@ mod tests {
         let mut lock = before.clone();
         lock.lock_text.push('\n');
         let mut patch = before.clone();
-        patch.files.iter_mut().find(|(name, _)| name.starts_with("patches/")).expect("a patch").1.push(0);
+        patch
+            .files
+            .iter_mut()
+            .find(|(name, _)| name.starts_with("patches/"))
+            .expect("a patch")
+            .1
+            .push(0);
         for changed in [lock, patch] {
             let changed = changed.keys(&Toolchain::Pinned);
             assert_ne!(keys.cpython, changed.cpython);

@@ -190,7 +190,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 /// The variables that tell CPython's configure where the libraries are; `prefix` is relative to the
 /// folder it runs in.
 pub(crate) fn variables(prefix: &str) -> Vec<(String, String)> {
-    [("ZLIB", "-lz"), ("BZIP2", "-lbz2"), ("LIBLZMA", "-llzma"), ("LIBSQLITE3", "-lsqlite3")]
+    [("ZLIB", "-lz"), ("BZIP2", "-lbz2"), ("LIBLZMA", "-llzma"), ("LIBSQLITE3", "-lsqlite3 -lm")]
         .into_iter()
         .flat_map(|(name, library)| {
             [

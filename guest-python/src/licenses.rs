@@ -34,9 +34,15 @@ const PACKAGES: [(&str, &str, &str); 2] = [
 const BLESSING: &str = "The author disclaims copyright";
 
 /// Copies the licence texts into `target`. With a WASI SDK its own texts stand in the SDK.
-pub(crate) fn collect(tree: &Tree, fetched: &Fetched, pinned: bool, target: &Path) -> Result<(), Error> {
+pub(crate) fn collect(
+    tree: &Tree,
+    fetched: &Fetched,
+    pinned: bool,
+    target: &Path,
+) -> Result<(), Error> {
     fs::create_dir_all(target).at("create", target)?;
-    let copy = |from: &Path, name: &str| fs::copy(from, target.join(name)).at("copy", from).map(|_| ());
+    let copy =
+        |from: &Path, name: &str| fs::copy(from, target.join(name)).at("copy", from).map(|_| ());
     for (from, name) in CPYTHON {
         copy(&tree.source().join(from), name)?;
     }

@@ -32,13 +32,23 @@ pub(crate) fn link(
         // As a system folder: the bridge's warnings are errors, CPython's are not ours.
         command.arg("-isystem").arg(cpython.join("include"));
         command.arg("-c").arg(name).arg("-o").arg(&object);
-        process::run(process::neutral(&mut command, inputs.lock.source_date_epoch), "compiling the bridge", &log, branch)?;
+        process::run(
+            process::neutral(&mut command, inputs.lock.source_date_epoch),
+            "compiling the bridge",
+            &log,
+            branch,
+        )?;
         objects.push(object);
     }
     let mut command = tools.clang();
     command.current_dir(&source).args(&flags.link).args(&flags.machine).args(&objects);
     command.args(archives(inputs, cpython)).args(&flags.system_libraries).arg("-o").arg(target);
-    process::run(process::neutral(&mut command, inputs.lock.source_date_epoch), "linking the guest", &log, branch)
+    process::run(
+        process::neutral(&mut command, inputs.lock.source_date_epoch),
+        "linking the guest",
+        &log,
+        branch,
+    )
 }
 
 /// The static libraries in the order the linker gets them.

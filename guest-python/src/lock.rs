@@ -165,7 +165,9 @@ mod tests {
     fn the_committed_file_is_complete() {
         let lock = Lock::parse(COMMITTED).expect("valid");
         assert_eq!(lock.python_series(), "3.13");
-        for name in ["cpython", "zlib", "bzip2", "xz", "sqlite", "wasi-libc", "compiler-rt", "ziglang"] {
+        for name in
+            ["cpython", "zlib", "bzip2", "xz", "sqlite", "wasi-libc", "compiler-rt", "ziglang"]
+        {
             assert!(lock.sources.iter().any(|source| source.name == name), "{name}");
         }
         let without = lock.needed(false);

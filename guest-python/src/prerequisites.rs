@@ -56,20 +56,37 @@ impl Has for Machine {
     }
 }
 
-pub(crate) fn check(has: &dyn Has, cache: &Cache, inputs: &Inputs, options: &BuildOptions) -> Vec<Missing> {
+pub(crate) fn check(
+    has: &dyn Has,
+    cache: &Cache,
+    inputs: &Inputs,
+    options: &BuildOptions,
+) -> Vec<Missing> {
     let mut missing = Vec::new();
     let toolchain = options.toolchain();
     if let Toolchain::WasiSdk(sdk) = &toolchain {
         if !sdk.join("bin/clang").is_file() {
             let what = format!("{}/bin/clang", sdk.display());
-            missing.push(item(&what, "the compiler for the guest", "point WASI_SDK_PATH to an unpacked WASI SDK, or unset it"));
+            missing.push(item(
+                &what,
+                "the compiler for the guest",
+                "point WASI_SDK_PATH to an unpacked WASI SDK, or unset it",
+            ));
         }
     } else if !inputs.lock.sources.iter().any(|source| source.host.as_ref() == Some(&has.host())) {
         let what = format!("a pinned compiler for {}", has.host());
-        missing.push(item(&what, "compiles the guest", "unpack a WASI SDK and set WASI_SDK_PATH to its folder"));
+        missing.push(item(
+            &what,
+            "compiles the guest",
+            "unpack a WASI SDK and set WASI_SDK_PATH to its folder",
+        ));
     }
     if !has.program(&compiler()) {
-        missing.push(item(&compiler(), "compiles the native Python that the build needs", &debian("gcc libc6-dev")));
+        missing.push(item(
+            &compiler(),
+            "compiles the native Python that the build needs",
+            &debian("gcc libc6-dev"),
+        ));
     }
     for (program, purpose, package) in PROGRAMS {
         if !has.program(program) {
@@ -79,10 +96,12 @@ pub(crate) fn check(has: &dyn Has, cache: &Cache, inputs: &Inputs, options: &Bui
     let needed = inputs.lock.needed(toolchain == Toolchain::Pinned);
     let absent = fetch::absent(cache, options.sources.as_deref(), &needed);
     let files = |client: Client| {
-        let files: Vec<&str> = absent.iter().filter(|s| s.client == client).map(|s| &*s.file).collect();
+        let files: Vec<&str> =
+            absent.iter().filter(|s| s.client == client).map(|s| &*s.file).collect();
         (!files.is_empty()).then(|| files.join(", "))
     };
-    let or_by_hand = |way: &str| format!("{way}, or put the files into a folder and set OPHIDIA_SOURCES to it");
+    let or_by_hand =
+        |way: &str| format!("{way}, or put the files into a folder and set OPHIDIA_SOURCES to it");
     if let Some(files) = files(Client::Apt)
         && !(has.program("apt-get") && has.program(fetch::APT_HELPER))
     {
@@ -91,7 +110,11 @@ pub(crate) fn check(has: &dyn Has, cache: &Cache, inputs: &Inputs, options: &Bui
     if let Some(files) = files(Client::Pip)
         && !has.pip()
     {
-        missing.push(item("python3 with pip", &format!("fetches {files}"), &or_by_hand(&debian("python3-pip"))));
+        missing.push(item(
+            "python3 with pip",
+            &format!("fetches {files}"),
+            &or_by_hand(&debian("python3-pip")),
+        ));
     }
     if let Some(files) = files(Client::Cargo)
         && !has.program(&std::env::var("CARGO").unwrap_or_else(|_| "cargo".into()))
@@ -139,7 +162,16 @@ mod tests {
         let inputs = Inputs::embedded().expect("valid");
         let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &BuildOptions::default());
         let text = Error::Missing(found).to_string();
-        for word in ["make", "apt-get install gcc", "pip", "cargo", "WASI_SDK_PATH", "OPHIDIA_SOURCES", "riscv64", "Python-3"] {
+        for word in [
+            "make",
+            "apt-get install gcc",
+            "pip",
+            "cargo",
+            "WASI_SDK_PATH",
+            "OPHIDIA_SOURCES",
+            "riscv64",
+            "Python-3",
+        ] {
             assert!(text.contains(word), "{word} is not in: {text}");
         }
     }
@@ -151,7 +183,8 @@ mod tests {
         for source in &inputs.lock.sources {
             std::fs::write(folder.path().join(&source.file), "").expect("written");
         }
-        let options = BuildOptions { sources: Some(folder.path().to_owned()), ..BuildOptions::default() };
+        let options =
+            BuildOptions { sources: Some(folder.path().to_owned()), ..BuildOptions::default() };
         let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &options);
         assert!(found.iter().all(|item| !item.purpose.starts_with("fetches")), "{found:?}");
     }

@@ -1,8 +1,8 @@
 //! Runs the programs of the build: output to a log, one progress step a line, a clean environment.
 
+use crate::Error;
 use crate::error::At;
 use crate::progress::Branch;
-use crate::Error;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -15,8 +15,26 @@ const TAIL: usize = 15;
 
 /// Beginnings of the names of variables that would change what a compiler, make, configure or Python does.
 const DISTURBING: [&str; 20] = [
-    "AR", "CC", "CFLAGS", "CONFIG_SITE", "CPATH", "CPP", "CXX", "C_INCLUDE_PATH", "DESTDIR", "LD", "LIBRARY_PATH",
-    "LIBS", "MAKE", "MFLAGS", "OBJC", "PKG_CONFIG", "PYTHON", "ac_cv_", "py_cv_", "RANLIB",
+    "AR",
+    "CC",
+    "CFLAGS",
+    "CONFIG_SITE",
+    "CPATH",
+    "CPP",
+    "CXX",
+    "C_INCLUDE_PATH",
+    "DESTDIR",
+    "LD",
+    "LIBRARY_PATH",
+    "LIBS",
+    "MAKE",
+    "MFLAGS",
+    "OBJC",
+    "PKG_CONFIG",
+    "PYTHON",
+    "ac_cv_",
+    "py_cv_",
+    "RANLIB",
 ];
 
 /// Takes from a command's environment what could change the bytes it makes.
@@ -75,7 +93,9 @@ fn failure(what: &str, reason: &str, log: &Path) -> Error {
     let shown = lines.get(lines.len().saturating_sub(TAIL)..).unwrap_or_default();
     // With several jobs the line that says it may be further up.
     let recent = lines.get(lines.len().saturating_sub(500)..).unwrap_or_default();
-    if recent.iter().any(|line| line.contains("No space left on device") || line.contains("Disk quota exceeded")) {
+    if recent.iter().any(|line| {
+        line.contains("No space left on device") || line.contains("Disk quota exceeded")
+    }) {
         return Error::DiskFull { path: log.parent().unwrap_or(log).to_owned() };
     }
     Error::Command {
@@ -160,9 +180,8 @@ mod tests {
     fn shell(script: &str) -> (tempfile::TempDir, Result<(), Error>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("log");
-        let work: crate::progress::Work<'_> = Box::new(|branch| {
-            run(Command::new("sh").args(["-c", script]), "trying", &log, branch)
-        });
+        let work: crate::progress::Work<'_> =
+            Box::new(|branch| run(Command::new("sh").args(["-c", script]), "trying", &log, branch));
         let result = run_stage(&mut Silent, 1, vec![work]);
         (folder, result)
     }
@@ -171,7 +190,10 @@ mod tests {
     fn a_failure_shows_the_last_lines_and_the_log() {
         let (_folder, result) = shell("seq 100; echo the cause >&2; exit 3");
         let text = result.expect_err("exit 3").to_string();
-        assert!(text.contains("the cause") && text.contains("100") && !text.contains("\n50\n"), "{text}");
+        assert!(
+            text.contains("the cause") && text.contains("100") && !text.contains("\n50\n"),
+            "{text}"
+        );
         assert!(text.contains("/log"), "{text}");
     }
 

@@ -54,7 +54,11 @@ impl BuildOptions {
 ///
 /// [`Error::Missing`] names all that the machine lacks; [`Error::Fetch`], [`Error::Hash`],
 /// [`Error::DiskFull`] and [`Error::Command`] tell what went wrong on the way.
-pub fn build(cache: &Path, options: &BuildOptions, progress: &mut dyn Progress) -> Result<Guest, Error> {
+pub fn build(
+    cache: &Path,
+    options: &BuildOptions,
+    progress: &mut dyn Progress,
+) -> Result<Guest, Error> {
     let inputs = Inputs::embedded()?;
     let keys = inputs.keys(&options.toolchain());
     let cache = Cache::new(cache);
@@ -116,7 +120,11 @@ pub fn verify_reproducible(
         ("guest.wasm", sha256_file(&first.wasm())?, second.wasm_sha256.clone()),
         ("the standard library", stdlib::hash_tree(&first.stdlib())?, second.stdlib_sha256.clone()),
         ("the record of guest.wasm", recorded.wasm_sha256, second.wasm_sha256.clone()),
-        ("the record of the standard library", recorded.stdlib_sha256, second.stdlib_sha256.clone()),
+        (
+            "the record of the standard library",
+            recorded.stdlib_sha256,
+            second.stdlib_sha256.clone(),
+        ),
     ] {
         if one != two {
             return Err(Error::NotReproducible(what.to_owned()));
@@ -124,4 +132,3 @@ pub fn verify_reproducible(
     }
     Ok(second)
 }
-

@@ -44,14 +44,23 @@ impl<'a> Build<'a> {
     }
 
     /// Builds what the cache lacks and installs it.
-    pub(crate) fn all(&mut self, lock: &BuildLock, cpython: &Path, guest: &Guest) -> Result<(), Error> {
+    pub(crate) fn all(
+        &mut self,
+        lock: &BuildLock,
+        cpython: &Path,
+        guest: &Guest,
+    ) -> Result<(), Error> {
         let with_cpython = !cpython.is_dir();
         let fetched = self.fetch(with_cpython)?;
         let tools = self.unpack(&fetched, with_cpython)?;
         if with_cpython {
             let out = self.tree.folder("cpython");
             let home = cpython.join("native");
-            cpython::announce_build_python(&tools, &self.tree.native().join("python"), self.series())?;
+            cpython::announce_build_python(
+                &tools,
+                &self.tree.native().join("python"),
+                self.series(),
+            )?;
             self.configure(&tools, Some(&home))?;
             self.native(&home, &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
@@ -62,7 +71,8 @@ impl<'a> Build<'a> {
         self.link(&tools, cpython, &out)?;
         self.package(cpython, &out)?;
         // A link from one folder of the cache to the other keeps both movable together.
-        let native = Path::new("../../cpython").join(cpython.file_name().unwrap_or_default()).join("native");
+        let native =
+            Path::new("../../cpython").join(cpython.file_name().unwrap_or_default()).join("native");
         let place = out.join("native");
         std::os::unix::fs::symlink(native, &place).at("create", &place)?;
         self.finish(&out, guest.key())?;
@@ -113,7 +123,8 @@ impl<'a> Build<'a> {
             let reason = "CPython's makefile cannot work below a folder with white space in its name (set OPHIDIA_CACHE to another)";
             return Err(Error::Unexpected { path: root.to_owned(), reason: reason.into() });
         }
-        let mut sources: Vec<&Source> = self.inputs.lock.needed(self.options.toolchain() == Toolchain::Pinned);
+        let mut sources: Vec<&Source> =
+            self.inputs.lock.needed(self.options.toolchain() == Toolchain::Pinned);
         sources.retain(|source| with_cpython || source.purpose == Purpose::Toolchain);
         let logs = self.tree.folder("logs");
         fs::create_dir_all(&logs).at("create", &logs)?;
@@ -122,10 +133,14 @@ impl<'a> Build<'a> {
         fs::create_dir_all(&work).at("create", &work)?;
         let mut fetched = Fetched::default();
         let into = &mut fetched;
-        self.stage("download", sources.len() as u64, vec![Box::new(|branch| {
-            *into = fetch::fetch(cache, local, &sources, &work, branch)?;
-            Ok(())
-        })])?;
+        self.stage(
+            "download",
+            sources.len() as u64,
+            vec![Box::new(|branch| {
+                *into = fetch::fetch(cache, local, &sources, &work, branch)?;
+                Ok(())
+            })],
+        )?;
         Ok(fetched)
     }
 
@@ -165,7 +180,9 @@ impl<'a> Build<'a> {
             vec![Box::new(|branch| cpython::configure_guest(inputs, &tree, tools, branch))];
         if let Some(home) = native_home {
             let tree = &tree;
-            branches.push(Box::new(move |branch| cpython::configure_native(inputs, tree, home, branch)));
+            branches.push(Box::new(move |branch| {
+                cpython::configure_native(inputs, tree, home, branch)
+            }));
         }
         let count = branches.len() as u64;
         self.stage("libraries and configure", steps * count, branches)
@@ -174,39 +191,57 @@ impl<'a> Build<'a> {
     fn native(&mut self, home: &Path, target: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
         let dest = tree.folder("dest");
-        self.stage("native python", cpython::NATIVE_LINES, vec![Box::new(|branch| {
-            cpython::make_native(inputs, &tree, &dest, jobs, branch)?;
-            let installed = dest.join(home.strip_prefix("/").unwrap_or(home));
-            let library = installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
-            stdlib::copy_library(&tree.source().join("Lib"), &library)?;
-            let data = stdlib::find_sysconfigdata(&tree.native())?;
-            fs::copy(&data, library.join(crate::progress::file_name(&data))).at("copy", &data)?;
-            let parent = target.parent().unwrap_or(target);
-            fs::create_dir_all(parent).at("create", parent)?;
-            fs::rename(&installed, target).at("move into place", target)
-        })])
+        self.stage(
+            "native python",
+            cpython::NATIVE_LINES,
+            vec![Box::new(|branch| {
+                cpython::make_native(inputs, &tree, &dest, jobs, branch)?;
+                let installed = dest.join(home.strip_prefix("/").unwrap_or(home));
+                let library =
+                    installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
+                stdlib::copy_library(&tree.source().join("Lib"), &library)?;
+                let data = stdlib::find_sysconfigdata(&tree.native())?;
+                fs::copy(&data, library.join(crate::progress::file_name(&data)))
+                    .at("copy", &data)?;
+                let parent = target.parent().unwrap_or(target);
+                fs::create_dir_all(parent).at("create", parent)?;
+                let python =
+                    installed.join("bin").join(format!("python{}", inputs.lock.python_series()));
+                cpython::check_native(
+                    &python,
+                    inputs.lock.source_date_epoch,
+                    &tree.log("native-make"),
+                    branch,
+                )?;
+                fs::rename(&installed, target).at("move into place", target)
+            })],
+        )
     }
 
     /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
     fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
         let pinned = self.options.toolchain() == Toolchain::Pinned;
-        self.stage("compile", cpython::GUEST_LINES, vec![Box::new(|branch| {
-            check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
-            cpython::make_guest(inputs, &tree, tools, jobs, branch)?;
-            let archives = out.join("archives");
-            fs::create_dir_all(&archives).at("create", &archives)?;
-            for name in cpython::archives(inputs) {
-                let from = tree.guest().join(&name);
-                let to = archives.join(crate::progress::file_name(&from));
-                fs::copy(&from, &to).at("copy", &from)?;
-            }
-            stdlib::copy_tree(&tree.guest_libraries().join("lib"), &archives, &|_| true)?;
-            stdlib::copy_tree(&tree.source().join("Include"), &out.join("include"), &|_| true)?;
-            let config = tree.guest().join("pyconfig.h");
-            fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
-            licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
-        })])
+        self.stage(
+            "compile",
+            cpython::GUEST_LINES,
+            vec![Box::new(|branch| {
+                check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
+                cpython::make_guest(inputs, &tree, tools, jobs, branch)?;
+                let archives = out.join("archives");
+                fs::create_dir_all(&archives).at("create", &archives)?;
+                for name in cpython::archives(inputs) {
+                    let from = tree.guest().join(&name);
+                    let to = archives.join(crate::progress::file_name(&from));
+                    fs::copy(&from, &to).at("copy", &from)?;
+                }
+                stdlib::copy_tree(&tree.guest_libraries().join("lib"), &archives, &|_| true)?;
+                stdlib::copy_tree(&tree.source().join("Include"), &out.join("include"), &|_| true)?;
+                let config = tree.guest().join("pyconfig.h");
+                fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
+                licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
+            })],
+        )
     }
 
     /// The standard library without the in-guest package.
@@ -235,13 +270,19 @@ impl<'a> Build<'a> {
         let (inputs, wasm) = (self.inputs, &wasm);
         let work = self.tree.root().to_owned();
         let steps = inputs.folder("bridge").count() as u64;
-        self.stage("link", steps, vec![Box::new(move |branch| {
-            link::link(inputs, tools, cpython, &work, wasm, branch)
-        })])?;
-        self.stage("check", 1, vec![Box::new(move |branch| {
-            branch.step("guest.wasm");
-            check::check(wasm)
-        })])
+        self.stage(
+            "link",
+            steps,
+            vec![Box::new(move |branch| link::link(inputs, tools, cpython, &work, wasm, branch))],
+        )?;
+        self.stage(
+            "check",
+            1,
+            vec![Box::new(move |branch| {
+                branch.step("guest.wasm");
+                check::check(wasm)
+            })],
+        )
     }
 
     fn package(&mut self, cpython: &Path, out: &Path) -> Result<(), Error> {

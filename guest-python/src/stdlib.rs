@@ -14,7 +14,16 @@ use std::time::{Duration, SystemTime};
 
 /// Folders and files of `Lib` that the guest cannot use, or nobody would.
 const LEFT_OUT: [&str; 10] = [
-    "__pycache__", "ensurepip", "idlelib", "pip", "site-packages", "test", "tests", "tkinter", "turtle.py", "turtledemo",
+    "__pycache__",
+    "ensurepip",
+    "idlelib",
+    "pip",
+    "site-packages",
+    "test",
+    "tests",
+    "tkinter",
+    "turtle.py",
+    "turtledemo",
 ];
 
 /// Processes that compile the library. It takes part in the bytes, so it does not follow the machine.
@@ -34,7 +43,11 @@ pub(crate) fn copy_library(source: &Path, target: &Path) -> Result<(), Error> {
 }
 
 /// Copies a folder's files for which, and for all folders above which, `wanted` holds for the name.
-pub(crate) fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+pub(crate) fn copy_tree(
+    from: &Path,
+    to: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+) -> Result<(), Error> {
     walk(from, to, wanted, &|from, to| fs::copy(from, to).at("copy", from).map(|_| ()))
 }
 
@@ -48,7 +61,12 @@ pub(crate) fn link_tree(from: &Path, to: &Path) -> Result<(), Error> {
 
 type Place<'a> = &'a dyn Fn(&Path, &Path) -> Result<(), Error>;
 
-fn walk(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool, place: Place<'_>) -> Result<(), Error> {
+fn walk(
+    from: &Path,
+    to: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    place: Place<'_>,
+) -> Result<(), Error> {
     fs::create_dir_all(to).at("create", to)?;
     for entry in fs::read_dir(from).at("read", from)? {
         let entry = entry.at("read", from)?;
@@ -85,7 +103,12 @@ impl Scripts<'_> {
     }
 
     /// The work of writing the guest's `_sysconfigdata` into `lib`.
-    pub(crate) fn sysconfigdata<'w>(&'w self, build: &'w Path, work: &'w Path, lib: &'w Path) -> Work<'w> {
+    pub(crate) fn sysconfigdata<'w>(
+        &'w self,
+        build: &'w Path,
+        work: &'w Path,
+        lib: &'w Path,
+    ) -> Work<'w> {
         Box::new(move |branch| {
             let generated = find_sysconfigdata(build)?;
             let target = lib.join(crate::progress::file_name(&generated));
@@ -115,7 +138,10 @@ pub(crate) fn find_sysconfigdata(build: &Path) -> Result<PathBuf, Error> {
     let entries = fs::read_dir(&folder).at("read", &folder)?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let found = paths.find(|path| crate::progress::file_name(path).starts_with("_sysconfigdata"));
-    found.ok_or_else(|| Error::Unexpected { path: folder, reason: "it has no _sysconfigdata".into() })
+    found.ok_or_else(|| Error::Unexpected {
+        path: folder,
+        reason: "it has no _sysconfigdata".into(),
+    })
 }
 
 /// Gives every file the same mode and time stamp.
@@ -185,13 +211,20 @@ mod tests {
     fn tests_and_editors_are_left_out() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (from, to) = (folder.path().join("from"), folder.path().join("to"));
-        for name in ["os.py", "test/test_os.py", "idlelib/x.py", "json/__init__.py", "json/__pycache__/x.pyc"] {
+        for name in [
+            "os.py",
+            "test/test_os.py",
+            "idlelib/x.py",
+            "json/__init__.py",
+            "json/__pycache__/x.pyc",
+        ] {
             let path = from.join(name);
             fs::create_dir_all(path.parent().expect("a parent")).expect("created");
             fs::write(path, "").expect("written");
         }
         copy_library(&from, &to).expect("copied");
-        let names: Vec<String> = sorted_files(&to).expect("read").into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            sorted_files(&to).expect("read").into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["json/__init__.py", "os.py"]);
     }
 }

@@ -34,7 +34,12 @@ impl Toolchain {
     }
 
     /// Unpacks what is needed into `folder` and writes the commands of [`Tools`].
-    pub(crate) fn install(&self, fetched: &Fetched, folder: &Path, work: &Path) -> Result<Tools, Error> {
+    pub(crate) fn install(
+        &self,
+        fetched: &Fetched,
+        folder: &Path,
+        work: &Path,
+    ) -> Result<Tools, Error> {
         let bin = folder.join("bin");
         fs::create_dir_all(&bin).at("create", &bin)?;
         // Paths of this build's folder must not end up in what it makes.
@@ -59,7 +64,8 @@ impl Toolchain {
                     ("wasm-ld", format!("{zig} wasm-ld")),
                 ] {
                     // clang looks for its linker by the plain name.
-                    let prefix = if name == "wasm-ld" { String::new() } else { format!("{TARGET}-") };
+                    let prefix =
+                        if name == "wasm-ld" { String::new() } else { format!("{TARGET}-") };
                     script(&bin.join(prefix + name), &format!("exec {command} \"$@\"\n"))?;
                 }
             }
@@ -70,7 +76,10 @@ impl Toolchain {
                     ("ar", format!("{sdk}/llvm-ar")),
                     ("ranlib", format!("{sdk}/llvm-ranlib")),
                 ] {
-                    script(&bin.join(format!("{TARGET}-{name}")), &format!("exec {command} \"$@\"\n"))?;
+                    script(
+                        &bin.join(format!("{TARGET}-{name}")),
+                        &format!("exec {command} \"$@\"\n"),
+                    )?;
                 }
             }
         }
@@ -87,7 +96,8 @@ impl Toolchain {
         let runtime = folder.join("runtime");
         unpack::deb(fetched.path("compiler-rt")?, &runtime)?;
         let builtins = unpack::find(&runtime, "libclang_rt.builtins-wasm32.a")?;
-        let resource = folder.join("resource/lib").join(TARGET);
+        // Here clang spells the target out.
+        let resource = folder.join("resource/lib/wasm32-unknown-wasip1");
         fs::create_dir_all(&resource).at("create", &resource)?;
         let target = resource.join("libclang_rt.builtins.a");
         fs::copy(&builtins, &target).at("copy", &builtins)?;

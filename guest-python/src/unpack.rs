@@ -34,9 +34,15 @@ pub(crate) fn deb(package: &Path, target: &Path) -> Result<(), Error> {
 }
 
 /// Unpacks a wheel's files for which `wanted` holds into `target`.
-pub(crate) fn zip(archive: &Path, target: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), Error> {
-    let broken =
-        |error: zip::result::ZipError| Error::Unexpected { path: archive.to_owned(), reason: error.to_string() };
+pub(crate) fn zip(
+    archive: &Path,
+    target: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    let broken = |error: zip::result::ZipError| Error::Unexpected {
+        path: archive.to_owned(),
+        reason: error.to_string(),
+    };
     let file = BufReader::new(File::open(archive).at("open", archive)?);
     let mut files = zip::ZipArchive::new(file).map_err(broken)?;
     for index in 0..files.len() {
@@ -67,7 +73,13 @@ pub(crate) fn find(folder: &Path, name: &str) -> Result<PathBuf, Error> {
     Err(Error::Unexpected { path: folder.to_owned(), reason: format!("it has no {name}") })
 }
 
-fn tar(reader: impl Read, archive: &Path, target: &Path, strip: usize, seen: &dyn Fn(&Path)) -> Result<(), Error> {
+fn tar(
+    reader: impl Read,
+    archive: &Path,
+    target: &Path,
+    strip: usize,
+    seen: &dyn Fn(&Path),
+) -> Result<(), Error> {
     let mut tar = tar::Archive::new(reader);
     for entry in tar.entries().at("read", archive)? {
         let mut entry = entry.at("read", archive)?;
