@@ -18,8 +18,7 @@ struct bridge_objects {
     PyObject *main_dict;        /* __main__.__dict__ */
     PyObject *environ_data;     /* os.environ._data */
     PyObject *posix_environ;    /* posix.environ */
-    PyObject *random;           /* the instance behind the random module's functions */
-    PyObject *logging;          /* the logging module */
+    PyObject *flush;            /* the text "flush" */
     PyObject *format_exception; /* _ophidia.launch.format_exception */
     PyObject *run_module;       /* _ophidia.launch.run_module */
     PyObject *prepare_main;     /* _ophidia.launch.prepare_main */

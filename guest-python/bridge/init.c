@@ -71,6 +71,9 @@ attribute(const char *module_name, const char *name)
     return value;
 }
 
+/* Defined in _randommodule.c by patches/0006-forget-seed.patch. */
+extern void _PyRandom_ForgetSeed(PyObject *);
+
 int
 bridge_objects_fetch(void)
 {
@@ -87,6 +90,14 @@ bridge_objects_fetch(void)
     }
     bridge.environ_data = PyObject_GetAttrString(environ, "_data");
     Py_DECREF(environ);
+    bridge.flush = PyUnicode_InternFromString("flush");
+
+    PyObject *random = attribute("random", "_inst");
+    if (random == NULL || bridge.flush == NULL) {
+        return -1;
+    }
+    _PyRandom_ForgetSeed(random);
+    Py_DECREF(random);
 
     struct {
         PyObject **field;
@@ -94,8 +105,6 @@ bridge_objects_fetch(void)
         const char *name;
     } wanted[] = {
         {&bridge.posix_environ, "posix", "environ"},
-        {&bridge.random, "random", "_inst"},
-        {&bridge.logging, "asyncio.log", "logging"},
         {&bridge.format_exception, "_ophidia.launch", "format_exception"},
         {&bridge.run_module, "_ophidia.launch", "run_module"},
         {&bridge.prepare_main, "_ophidia.launch", "prepare_main"},

@@ -157,9 +157,16 @@ ophidia_finish(void)
     return OPHIDIA_STATUS_OK;
 }
 
+/* Set where a stream is written to, by patches/0007-output-written.patch. */
+extern int _PyIO_written;
+
 void
 bridge_flush(void)
 {
+    if (!_PyIO_written) {
+        return;
+    }
+    _PyIO_written = 0;
     static const char *const names[] = {"stdout", "stderr"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         PyObject *stream = PySys_GetObject(names[i]); /* borrowed */
@@ -167,7 +174,7 @@ bridge_flush(void)
             continue;
         }
         Py_INCREF(stream);
-        PyObject *done = PyObject_CallMethod(stream, "flush", NULL);
+        PyObject *done = PyObject_CallMethodNoArgs(stream, bridge.flush);
         if (done == NULL) {
             PyErr_Clear();
         }

@@ -1,10 +1,11 @@
-/* After the snapshot: the new run's own environment, arguments, folders, clocks and entropy. */
+/* After the snapshot: the new run's own environment, arguments and folders. What the snapshot must
+   not share in other ways, entropy and clocks, is arranged before it (init.c, preload.py), so that
+   starting touches no more memory than it has to. */
 
 #include "bridge.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <wasi/api.h>
 #include <wasi/libc-environ.h>
@@ -116,27 +117,6 @@ set_arguments(void)
     return failed ? -1 : 0;
 }
 
-/* Draws again what every copy of the snapshot would otherwise share. */
-static int
-reseed(void)
-{
-    PyObject *seed = PyObject_CallMethod(bridge.random, "seed", NULL);
-    if (seed == NULL) {
-        return -1;
-    }
-    Py_DECREF(seed);
-
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    PyObject *start = PyLong_FromLongLong(now.tv_sec * 1000000000LL + now.tv_nsec);
-    if (start == NULL) {
-        return -1;
-    }
-    int failed = PyObject_SetAttrString(bridge.logging, "_startTime", start);
-    Py_DECREF(start);
-    return failed;
-}
-
 static int
 enter_folder(uint32_t cwd, uint32_t cwd_len)
 {
@@ -161,7 +141,7 @@ ophidia_start(uint32_t cwd, uint32_t cwd_len)
 {
     frame_clear();
     if (register_folders() < 0 || set_environment() < 0 || set_arguments() < 0
-        || enter_folder(cwd, cwd_len) < 0 || reseed() < 0) {
+        || enter_folder(cwd, cwd_len) < 0) {
         return bridge_raised(0, NULL, NULL, 0);
     }
     return OPHIDIA_STATUS_OK;

@@ -41,8 +41,9 @@ _filters = list(warnings.filters)
 for _name in MODULES:
     importlib.import_module(_name)
 
-from _ophidia import eventloop, launch, network  # noqa: E402
+from _ophidia import clock, eventloop, launch, network  # noqa: E402
 
+clock.install()
 eventloop.install()
 network.install()
 _settle()
