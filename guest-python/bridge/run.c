@@ -157,7 +157,7 @@ ophidia_finish(void)
     return OPHIDIA_STATUS_OK;
 }
 
-/* Set where a stream is written to, by patches/0007-output-written.patch. */
+/* Set where a stream is written to, by patches/0007-output-written-text.patch. */
 extern int _PyIO_written;
 
 void

@@ -92,7 +92,7 @@ pub(crate) fn verify(file: &Path, source: &Source) -> Result<(), Error> {
 /// Puts a verified file into the cache, whole: nobody sees half of it.
 fn keep(file: &Path, target: &Path, work: &Path) -> Result<(), Error> {
     let copy = work.join("download");
-    fs::copy(file, &copy).at("copy", file)?;
+    fs::copy(file, &copy).at("write", &copy)?;
     fs::rename(&copy, target).at("move into place", target)
 }
 
