@@ -342,8 +342,10 @@ fn a_reader_that_goes_away_is_a_broken_pipe() {
     drop(lines);
     let output = child.wait_with_output().expect("it ends");
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
-    assert!(stderr.ends_with("BrokenPipeError: [Errno 32] Broken pipe\n"), "{stderr}");
+    // As with python3: the exception ends the program, and its last output is lost too.
+    assert_eq!(output.status.code(), Some(120), "{stderr}");
+    assert!(stderr.contains("Traceback") && stderr.contains("\nException ignored in"), "{stderr}");
+    assert!(stderr.contains("BrokenPipeError") && !stderr.contains("panicked"), "{stderr}");
 }
 
 #[test]

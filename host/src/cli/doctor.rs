@@ -154,6 +154,6 @@ impl From<guest::Missing> for Missing {
 
 /// Whether a file can be made in the folder, or the folder itself where its nearest parent is.
 fn writable(folder: &std::path::Path) -> bool {
-    let there = folder.ancestors().find(|folder| folder.is_dir());
+    let there = folder.ancestors().find(|folder| folder.exists());
     there.is_some_and(|folder| tempfile::tempfile_in(folder).is_ok())
 }

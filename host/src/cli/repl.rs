@@ -63,6 +63,7 @@ impl Repl {
             }
             if py.is_poisoned() {
                 say("what the session held is lost; a new session begins");
+                drop(py); // The runtime has room for one.
                 py = start(&self.sandbox, &runtime)?;
             }
         }
@@ -142,7 +143,6 @@ impl Prompt {
                 Ok(line) => {
                     self.remember(&line);
                     text.push_str(&line);
-                    text.push('\n');
                 }
                 Err(ReadlineError::Interrupted) => {
                     let _ = writeln!(std::io::stderr(), "KeyboardInterrupt");
@@ -157,7 +157,12 @@ impl Prompt {
                 |line: &str| line.trim_start().is_empty() || line.trim_start().starts_with('#');
             if text.lines().all(blank) {
                 text.clear();
-            } else if !matches!(py.completeness(&text), Ok(Completeness::Incomplete)) {
+                continue;
+            }
+            // A block ends with a blank line, not with the end of its last line.
+            let completeness = py.completeness(&text);
+            text.push('\n');
+            if !matches!(completeness, Ok(Completeness::Incomplete)) {
                 return Ok(Some(text));
             }
         }
