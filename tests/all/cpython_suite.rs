@@ -8,10 +8,8 @@ fn the_quick_modules_differ_from_cpython_only_as_written_down() {
         .arg("--quick")
         .output()
         .expect("the command can be started");
-    let (stdout, stderr) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("10 modules"), "{stdout}");
 }

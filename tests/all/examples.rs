@@ -32,24 +32,11 @@ fn every_example_prints_what_native_python_prints() {
     let folder = repository().join("examples");
     let text = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
     let table: Table = toml::from_str(&text).expect("the table is well formed");
-    assert!(
-        table.example.len() >= 9,
-        "only {} examples",
-        table.example.len()
-    );
+    assert!(table.example.len() >= 9, "only {} examples", table.example.len());
     // One that fails must not hide the others; each panic has already said what is wrong.
     let fails = |example: &&Example| std::panic::catch_unwind(|| run(&folder, example)).is_err();
-    let failed: Vec<_> = table
-        .example
-        .iter()
-        .filter(fails)
-        .map(|example| &example.file)
-        .collect();
-    assert!(
-        failed.is_empty(),
-        "{} examples fail: {failed:?}",
-        failed.len()
-    );
+    let failed: Vec<_> = table.example.iter().filter(fails).map(|example| &example.file).collect();
+    assert!(failed.is_empty(), "{} examples fail: {failed:?}", failed.len());
 }
 
 #[test]
@@ -57,11 +44,8 @@ fn the_table_names_every_script() {
     let folder = repository().join("examples");
     let table = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
     for entry in fs::read_dir(&folder).expect("the folder can be read") {
-        let name = entry
-            .expect("the folder can be read")
-            .file_name()
-            .into_string()
-            .expect("plain names");
+        let name =
+            entry.expect("the folder can be read").file_name().into_string().expect("plain names");
         assert!(
             !name.ends_with(".py") || table.contains(&format!("\"{name}\"")),
             "{name} is not in the table"
@@ -83,9 +67,7 @@ fn run(folder: &Path, example: &Example) {
         native = native.env("PYTHONPATH", &site);
     }
     if example.folder {
-        command = command
-            .arg("--dir")
-            .arg(format!("{}:rw", work.path().display()));
+        command = command.arg("--dir").arg(format!("{}:rw", work.path().display()));
     }
     command = command.arg(&script).stdin(stdin.clone());
     native = native.arg(&script).stdin(stdin);
@@ -98,13 +80,7 @@ fn run(folder: &Path, example: &Example) {
         Some(name) => read(name),
         None => native.expect_status(example.status).stdout,
     };
-    let left: Vec<_> = fs::read_dir(work.path())
-        .expect("the folder can be read")
-        .collect();
-    assert!(
-        left.is_empty(),
-        "{} left files behind: {left:?}",
-        example.file
-    );
+    let left: Vec<_> = fs::read_dir(work.path()).expect("the folder can be read").collect();
+    assert!(left.is_empty(), "{} left files behind: {left:?}", example.file);
     command.expect_status(example.status).stdout_is(expected);
 }

@@ -1,9 +1,11 @@
 """Run one module of CPython's test-suite and write one JSON line for each thing that happens.
 
-    driver.py TREE RESULTS MODULE [--pretend-sockets]
+    driver.py TREE RESULTS MODULE [--pretend=WHAT ...] [STAND_IN ...]
 
 TREE holds the folder `test` of CPython's `Lib`; RESULTS is the file to write; the current folder is
-scratch space. Lines are written as things happen, without a buffer, so that a crash loses nothing:
+scratch space. WHAT is `socket` or `subprocess`: pretended to be there while MODULE is imported, when it
+would skip itself as a whole although most of its tests need neither. Each STAND_IN is a C module, made for testing CPython itself and absent here, whose absence
+would skip the whole of MODULE; with an empty module in its place, only the tests that use it are. Lines are written as things happen, without a buffer, so that a crash loses nothing:
 
     {"event": "start", "id": ...}             a test begins; the last one without an end has crashed
     {"event": "end", "id": ..., "outcome": ..., "note": ..., "detail": ...}
@@ -25,6 +27,7 @@ import random
 import sys
 import time
 import traceback
+import types
 import unittest
 from collections.abc import Iterator
 
@@ -135,17 +138,39 @@ class Recorder(unittest.TestResult):
         pass
 
 
+class StandIn(types.ModuleType):
+    """A module whose functions skip the test that calls them, but for those that need no C."""
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def skip(*args: object, **kwargs: object) -> object:
+            raise unittest.SkipTest(f"uses {name} of {self.__name__}")
+
+        return skip
+
+    def get_config(self) -> dict[str, object]:
+        """What test.support asks _testinternalcapi: whether tracebacks can point into lines."""
+        return {"code_debug_ranges": 1}
+
+    def exception_print(self, value: object, legacy: bool = False) -> None:
+        """Print an exception by the C function that the interpreter uses for uncaught ones."""
+        sys.__excepthook__(type(value), value, getattr(value, "__traceback__", None))
+
+
 @contextlib.contextmanager
-def pretending_sockets() -> Iterator[None]:
-    """test_asyncio skips itself as a whole without sockets, though most of it needs none."""
+def pretending(what: list[str]) -> Iterator[None]:
+    """Have sockets or subprocesses while a module is imported that would skip itself without them."""
     from test import support
 
-    real, support.has_socket_support = support.has_socket_support, True
+    names = [f"has_{word}_support" for word in what]
+    real = {name: getattr(support, name) for name in names}
+    vars(support).update(dict.fromkeys(names, True))
     try:
-        importlib.import_module("test.test_asyncio")
         yield
     finally:
-        support.has_socket_support = real
+        vars(support).update(real)
 
 
 def prepare() -> None:
@@ -163,8 +188,12 @@ def main(tree: str, results: str, module: str, *options: str) -> None:
     started = time.monotonic()
     sys.path.insert(0, tree)
     prepare()
+    for name in options:
+        if not name.startswith("--"):
+            sys.modules[name] = StandIn(name)
+    wanted = [word.removeprefix("--pretend=") for word in options if word.startswith("--pretend=")]
     try:
-        with pretending_sockets() if "--pretend-sockets" in options else contextlib.nullcontext():
+        with pretending(wanted):
             loaded = importlib.import_module(f"test.{module}")
             loader = unittest.TestLoader()
             tests = loader.loadTestsFromModule(loaded)

@@ -44,11 +44,7 @@ impl Expected {
     pub(crate) fn store(&self) -> Result<()> {
         let mut text = HEAD.to_owned();
         for (module, entry) in &self.modules {
-            let quoted = if module.contains('.') {
-                format!("{module:?}")
-            } else {
-                module.clone()
-            };
+            let quoted = if module.contains('.') { format!("{module:?}") } else { module.clone() };
             text += &format!("\n[{quoted}]\npassed = {}\n", entry.passed);
             if !entry.differs.is_empty() {
                 text += &format!("[{quoted}.differs]\n{}", toml::to_string(&entry.differs)?);
@@ -62,16 +58,13 @@ impl Expected {
         for report in reports {
             let mut old = self.modules.remove(&report.module).unwrap_or_default();
             let differs = report.differences().map(|(id, result)| {
-                let reason = old.differs.remove(id);
+                let reason = old.differs.remove(id).filter(|reason| !reason.starts_with('?'));
                 (
                     id.clone(),
                     reason.unwrap_or_else(|| format!("? {}: {}", result.outcome, result.note)),
                 )
             });
-            let entry = Entry {
-                passed: report.count().passed,
-                differs: differs.collect(),
-            };
+            let entry = Entry { passed: report.count().passed, differs: differs.collect() };
             self.modules.insert(report.module.clone(), entry);
         }
     }
@@ -99,9 +92,7 @@ impl Expected {
             }
             for id in entry.differs.keys() {
                 let Some(result) = report.tests.get(id) else {
-                    complaints.push(format!(
-                        "{module}: {id} was not run, but is in expected.toml"
-                    ));
+                    complaints.push(format!("{module}: {id} was not run, but is in expected.toml"));
                     continue;
                 };
                 if report.differences().all(|(different, _)| different != id) {
@@ -113,10 +104,8 @@ impl Expected {
             }
             let passed = report.count().passed;
             if passed < entry.passed {
-                complaints.push(format!(
-                    "{module}: only {passed} tests passed, {} before",
-                    entry.passed
-                ));
+                complaints
+                    .push(format!("{module}: only {passed} tests passed, {} before", entry.passed));
             }
         }
         complaints
@@ -129,13 +118,8 @@ impl Expected {
 
     /// How many of them lack a reason.
     pub(crate) fn unexplained(&self) -> usize {
-        let reasons = self
-            .modules
-            .values()
-            .flat_map(|entry| entry.differs.values());
-        reasons
-            .filter(|reason| reason.starts_with('?') || reason.is_empty())
-            .count()
+        let reasons = self.modules.values().flat_map(|entry| entry.differs.values());
+        reasons.filter(|reason| reason.starts_with('?') || reason.is_empty()).count()
     }
 }
 

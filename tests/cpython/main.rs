@@ -121,26 +121,16 @@ fn print_report(report: &Report, tracebacks: bool) {
     );
     if tracebacks {
         for (test, result) in report.differences() {
-            println!(
-                "  {} {test}: {}\n{}",
-                result.outcome, result.note, result.detail
-            );
+            println!("  {} {test}: {}\n{}", result.outcome, result.note, result.detail);
         }
     }
 }
 
 fn print_totals(reports: &[Report], count: usize) {
     let sum = |of: fn(&run::Count) -> usize| {
-        reports
-            .iter()
-            .map(|report| of(&report.count()))
-            .sum::<usize>()
+        reports.iter().map(|report| of(&report.count())).sum::<usize>()
     };
-    let seconds = reports
-        .iter()
-        .map(|report| report.duration)
-        .sum::<Duration>()
-        .as_secs_f64();
+    let seconds = reports.iter().map(|report| report.duration).sum::<Duration>().as_secs_f64();
     println!(
         "{count} modules: {} passed, {} failed, {} skipped, {seconds:.1} s",
         sum(|count| count.passed),

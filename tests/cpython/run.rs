@@ -63,20 +63,9 @@ pub(crate) struct Count {
 #[derive(Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Line {
-    Start {
-        id: String,
-    },
-    End {
-        id: String,
-        outcome: Outcome,
-        note: String,
-        detail: String,
-    },
-    Module {
-        outcome: Outcome,
-        note: String,
-        detail: String,
-    },
+    Start { id: String },
+    End { id: String, outcome: Outcome, note: String, detail: String },
+    Module { outcome: Outcome, note: String, detail: String },
     Done {},
 }
 
@@ -95,11 +84,7 @@ impl Runner {
         if native.is_none() {
             command();
         }
-        Ok(Self {
-            tree: tree::test_tree()?,
-            driver,
-            native,
-        })
+        Ok(Self { tree: tree::test_tree()?, driver, native })
     }
 
     /// Runs a module in a fresh folder; whatever goes wrong becomes part of the report.
@@ -114,12 +99,7 @@ impl Runner {
             complete: false,
         };
         if let Err(error) = self.run_until_done(module, &mut report) {
-            report.add(
-                "(host)".to_owned(),
-                Outcome::Crashed,
-                format!("{error:#}"),
-                String::new(),
-            );
+            report.add("(host)".to_owned(), Outcome::Crashed, format!("{error:#}"), String::new());
         }
         report.duration = started.elapsed();
         report
@@ -133,9 +113,7 @@ impl Runner {
         let mut ended = String::new();
         for _ in 0..MAX_RUNS {
             let before = fs::read_to_string(&results).unwrap_or_default().len();
-            let status = self
-                .python(module, folder.path(), &results, &errors)?
-                .status()?;
+            let status = self.python(module, folder.path(), &results, &errors)?.status()?;
             let lines = fs::read_to_string(&results).unwrap_or_default();
             let running = report.take(lines.get(before..).unwrap_or_default())?;
             ended = format!("{status}: {}", last_line(&fs::read(&errors)?));
@@ -175,24 +153,15 @@ impl Runner {
             None => {
                 let mut python = Command::new(command());
                 python.args(["run", "--timeout", "300s", "--memory", "1GiB"]);
-                python
-                    .arg("--dir")
-                    .arg(format!("{}:ro", self.tree.display()));
+                python.arg("--dir").arg(format!("{}:ro", self.tree.display()));
                 python.arg("--dir").arg(format!("{}:rw", folder.display()));
-                python
-                    .arg("--env")
-                    .arg(format!("TMPDIR={}", temporary.display()));
+                python.arg("--env").arg(format!("TMPDIR={}", temporary.display()));
                 python
             }
         };
-        python
-            .arg(&self.driver)
-            .arg(&self.tree)
-            .arg(results)
-            .arg(&module.name);
-        if module.pretend_sockets {
-            python.arg("--pretend-sockets");
-        }
+        python.arg(&self.driver).arg(&self.tree).arg(results).arg(&module.name);
+        python.args(module.pretend.iter().map(|what| format!("--pretend={what}")));
+        python.args(&module.stand_ins);
         python
             .current_dir(scratch)
             .stdin(Stdio::null())
@@ -209,20 +178,11 @@ impl Report {
         for line in lines.lines() {
             match serde_json::from_str(line)? {
                 Line::Start { id } => running = Some(id),
-                Line::End {
-                    id,
-                    outcome,
-                    note,
-                    detail,
-                } => {
+                Line::End { id, outcome, note, detail } => {
                     running = None;
                     self.add(id, outcome, note, detail);
                 }
-                Line::Module {
-                    outcome,
-                    note,
-                    detail,
-                } => {
+                Line::Module { outcome, note, detail } => {
                     self.add("(module)".to_owned(), outcome, note, detail);
                 }
                 Line::Done {} => self.complete = true,
@@ -234,11 +194,7 @@ impl Report {
     fn add(&mut self, id: String, outcome: Outcome, note: String, detail: String) {
         self.passed += usize::from(outcome == Outcome::Passed);
         self.skipped += usize::from(outcome == Outcome::Skipped);
-        let new = TestResult {
-            outcome,
-            note,
-            detail,
-        };
+        let new = TestResult { outcome, note, detail };
         let kept = self.tests.entry(id).or_insert_with(|| new.clone());
         if new.outcome < kept.outcome {
             *kept = new;
@@ -246,11 +202,7 @@ impl Report {
     }
 
     pub(crate) fn count(&self) -> Count {
-        Count {
-            passed: self.passed,
-            failed: self.differences().count(),
-            skipped: self.skipped,
-        }
+        Count { passed: self.passed, failed: self.differences().count(), skipped: self.skipped }
     }
 
     /// Every test that did not do what its authors expect, and a module that skips itself as a whole.
@@ -264,15 +216,9 @@ impl Report {
     /// Words for the end of the module's line when it was not a plain one.
     pub(crate) fn ending(&self) -> String {
         let whole = ["(module)", "(host)", "(exit)", "(rest)"];
-        let found = self
-            .tests
-            .iter()
-            .find(|(id, _)| whole.contains(&id.as_str()));
-        let crashes = self
-            .tests
-            .values()
-            .filter(|result| result.outcome == Outcome::Crashed)
-            .count();
+        let found = self.tests.iter().find(|(id, _)| whole.contains(&id.as_str()));
+        let crashes =
+            self.tests.values().filter(|result| result.outcome == Outcome::Crashed).count();
         match found {
             Some((id, result)) => format!("  {} {id}: {}", result.outcome, result.note),
             None if crashes > 0 => format!("  {crashes} crashed"),

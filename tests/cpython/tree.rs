@@ -13,11 +13,8 @@ use sha2::{Digest as _, Sha256};
 pub(crate) fn test_tree() -> Result<PathBuf> {
     let guest = guest();
     let bytes = fs::read(guest.source_tarball()?)?;
-    let hash: String = Sha256::digest(&bytes)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hash: String =
+        Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let folder = cache().join("cpython-tests");
     fs::create_dir_all(&folder)?;
     let tree = folder.join(&hash);
@@ -46,9 +43,7 @@ fn unpack(archive: &[u8], target: &Path) -> Result<()> {
         }
         let inside = parts.as_path();
         if inside.starts_with("test")
-            && inside
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
+            && inside.components().all(|part| matches!(part, Component::Normal(_)))
         {
             let place = target.join(inside);
             fs::create_dir_all(place.parent().unwrap_or(target))?;

@@ -32,10 +32,7 @@ pub struct Outcome {
 pub fn ophidia<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Call {
     let mut command = ophidia_command();
     command.args(arguments);
-    Call {
-        command,
-        stdin: Vec::new(),
-    }
+    Call { command, stdin: Vec::new() }
 }
 
 /// The built `ophidia` command as it is, for tests that watch it while it runs.
@@ -46,14 +43,8 @@ pub fn ophidia_command() -> Command {
 /// The native Python of the guest's own version with these arguments, speaking UTF-8 as the guest does.
 pub fn native_python<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Call {
     let mut command = Command::new(pieces::guest().native_python());
-    command
-        .args(arguments)
-        .env("PYTHONUTF8", "1")
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    Call {
-        command,
-        stdin: Vec::new(),
-    }
+    command.args(arguments).env("PYTHONUTF8", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    Call { command, stdin: Vec::new() }
 }
 
 impl Call {
@@ -93,14 +84,9 @@ impl Call {
     /// When it cannot be started.
     pub fn run(mut self) -> Outcome {
         let shown = shown(&self.command);
-        self.command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = self
-            .command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+        self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            self.command.spawn().unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
         let mut pipe = child.stdin.take().expect("standard input is a pipe");
         let input = std::mem::take(&mut self.stdin);
         let writer = std::thread::spawn(move || pipe.write_all(&input));
@@ -113,12 +99,7 @@ impl Call {
             _ => {}
         }
         let status = output.status.code().unwrap_or(-1);
-        Outcome {
-            status,
-            stdout: output.stdout,
-            stderr: output.stderr,
-            shown,
-        }
+        Outcome { status, stdout: output.stdout, stderr: output.stderr, shown }
     }
 
     /// Runs the program, which must end with status 0.
@@ -159,10 +140,7 @@ impl Outcome {
     pub fn stdout_is(self, expected: impl AsRef<[u8]>) -> Self {
         let expected = expected.as_ref();
         if self.stdout != expected {
-            panic!(
-                "stdout differs {}\n{self}",
-                first_difference(&self.stdout, expected)
-            );
+            panic!("stdout differs {}\n{self}", first_difference(&self.stdout, expected));
         }
         self
     }
@@ -172,10 +150,7 @@ impl Outcome {
     /// # Panics
     /// When it does not.
     pub fn stdout_has(self, part: &str) -> Self {
-        assert!(
-            self.stdout().contains(part),
-            "no {part:?} in stdout: {self}"
-        );
+        assert!(self.stdout().contains(part), "no {part:?} in stdout: {self}");
         self
     }
 
@@ -184,10 +159,7 @@ impl Outcome {
     /// # Panics
     /// When it does not.
     pub fn stderr_has(self, part: &str) -> Self {
-        assert!(
-            self.stderr().contains(part),
-            "no {part:?} in stderr: {self}"
-        );
+        assert!(self.stderr().contains(part), "no {part:?} in stderr: {self}");
         self
     }
 
@@ -210,17 +182,11 @@ impl std::fmt::Display for Outcome {
 
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn first_difference(found: &[u8], expected: &[u8]) -> String {
-    let (mut found, mut expected) = (
-        found.split(|b| *b == b'\n'),
-        expected.split(|b| *b == b'\n'),
-    );
+    let (mut found, mut expected) = (found.split(|b| *b == b'\n'), expected.split(|b| *b == b'\n'));
     for line in 1.. {
         let (a, b) = (found.next(), expected.next());
         if a != b || a.is_none() {

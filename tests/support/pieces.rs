@@ -11,9 +11,7 @@ use ophidia_guest::Guest;
 /// # Panics
 /// Never: the crate lies directly below the root.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the crate is a folder of the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is a folder of the repository")
 }
 
 /// The cache folder that the command uses as well.
@@ -48,14 +46,7 @@ pub fn command() -> PathBuf {
         .map(|folder| folder.join(&name))
         .find(|path| path.is_file());
     found.unwrap_or_else(|| {
-        let release = if cfg!(debug_assertions) {
-            ""
-        } else {
-            " --release"
-        };
-        panic!(
-            "no `{name}` near {}: build it with `cargo build{release}`",
-            this.display()
-        )
+        let release = if cfg!(debug_assertions) { "" } else { " --release" };
+        panic!("no `{name}` near {}: build it with `cargo build{release}`", this.display())
     })
 }

@@ -16,11 +16,8 @@ use crate::pieces;
 /// When pip is missing or fails; shows what it said.
 pub fn site_packages(requirements: &Path) -> PathBuf {
     let text = fs::read(requirements).expect("the requirements file can be read");
-    let key: String = Sha256::digest(&text)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key: String =
+        Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let folder = pieces::cache().join("site");
     fs::create_dir_all(&folder).expect("the cache can be written");
     let site = folder.join(&key);
@@ -37,37 +34,12 @@ pub fn site_packages(requirements: &Path) -> PathBuf {
 /// The same words as the comment in examples/requirements.txt.
 fn install(requirements: &Path, target: &Path) {
     let mut pip = Command::new("python3");
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--target",
-    ])
-    .arg(target);
-    pip.args([
-        "--require-hashes",
-        "--no-deps",
-        "--no-compile",
-        "--only-binary=:all:",
-    ]);
-    pip.args([
-        "--implementation",
-        "cp",
-        "--python-version",
-        "3.13",
-        "--abi",
-        "cp313",
-    ]);
-    pip.args(["--platform", "manylinux2014_x86_64", "-r"])
-        .arg(requirements);
-    let output = pip
-        .output()
-        .unwrap_or_else(|error| panic!("the tests need python3 with pip: {error}"));
-    assert!(
-        output.status.success(),
-        "pip failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
+        .arg(target);
+    pip.args(["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]);
+    pip.args(["--implementation", "cp", "--python-version", "3.13", "--abi", "cp313"]);
+    pip.args(["--platform", "manylinux2014_x86_64", "-r"]).arg(requirements);
+    let output =
+        pip.output().unwrap_or_else(|error| panic!("the tests need python3 with pip: {error}"));
+    assert!(output.status.success(), "pip failed:\n{}", String::from_utf8_lossy(&output.stderr));
 }
