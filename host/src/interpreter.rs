@@ -319,6 +319,12 @@ impl Interpreter {
         let refused = self.store.data_mut().ledger.take_refused();
         match (codec::python_error(&self.store, self.memory, self.frame), refused) {
             (Ok(error), Some(limit)) if error.type_name == "MemoryError" => limit.into(),
+            // Without any memory left, the exception itself cannot be made, nor described.
+            (Ok(error), Some(limit))
+                if error.traceback.is_empty() && matches!(&*error.type_name, "" | "SystemError") =>
+            {
+                limit.into()
+            }
             (Ok(error), _) => error.into(),
             (Err(fault), _) => self.poison(fault),
         }
