@@ -8,7 +8,7 @@ import linecache
 import runpy
 import sys
 import traceback
-from types import CodeType
+from types import CodeType, ModuleType
 
 _known: frozenset[str] = frozenset()
 
@@ -22,9 +22,11 @@ def remember_modules() -> None:
 def prepare_main(filename: str) -> None:
     """Give `__main__` what python3 gives it when it runs a file."""
     main = sys.modules["__main__"].__dict__
+    if filename == "<string>":
+        return
+    main["__file__"] = filename
+    main["__cached__"] = None
     if not filename.startswith("<"):
-        main["__file__"] = filename
-        main["__cached__"] = None
         main["__loader__"] = importlib.machinery.SourceFileLoader("__main__", filename)
 
 
@@ -63,7 +65,8 @@ def finish() -> None:
     sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None
     names = [name for name in sys.modules if name not in _known]
     for module in [sys.modules.get(name) for name in ["__main__", *names]]:
-        _clear(getattr(module, "__dict__", {}))
+        if type(module) is ModuleType:
+            _clear(module.__dict__)
     gc.collect()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and not getattr(stream, "closed", True):

@@ -97,7 +97,12 @@ const LIBRARIES: [Library; 4] = [
             "-DSQLITE_ENABLE_MATH_FUNCTIONS",
             "-DSQLITE_DEFAULT_MEMSTATUS=0",
         ],
-        guest_flags: &["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_WAL"],
+        // No locks between processes: WASI has none, and lock files would outlive a stopped run.
+        guest_flags: &[
+            "-DSQLITE_THREADSAFE=0",
+            "-DSQLITE_OMIT_WAL",
+            "-DSQLITE_DEFAULT_UNIX_VFS=\"unix-none\"",
+        ],
         headers: &[("sqlite3/sqlite3.h", "sqlite3.h")],
     },
 ];
