@@ -138,7 +138,10 @@ fn criterion() -> Result<()> {
 
     let python = native_python()?;
     let mut group = criterion.benchmark_group("speed");
-    group.sample_size(10).measurement_time(Duration::from_secs(2)).sampling_mode(SamplingMode::Flat);
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(2))
+        .sampling_mode(SamplingMode::Flat);
     for program in Program::all()? {
         group.bench_function(format!("{} native", program.name), |b| {
             b.iter_custom(|n| (0..n).map(|_| seconds(program.native(&python))).sum());

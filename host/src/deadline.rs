@@ -123,10 +123,7 @@ impl Control {
             timer = match next {
                 Some(next) => {
                     let left = next.saturating_duration_since(now);
-                    self.changed
-                        .wait_timeout(timer, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.changed.wait_timeout(timer, left).unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => self.changed.wait(timer).unwrap_or_else(PoisonError::into_inner),
             };

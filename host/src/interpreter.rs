@@ -287,7 +287,10 @@ impl Interpreter {
     }
 
     /// Enters the guest: starts the clock, runs `call`, and turns what stopped it into an error.
-    fn enter(&mut self, call: impl FnOnce(&mut Self) -> wasmtime::Result<Status>) -> Result<Status> {
+    fn enter(
+        &mut self,
+        call: impl FnOnce(&mut Self) -> wasmtime::Result<Status>,
+    ) -> Result<Status> {
         if let Some(reason) = &self.poisoned {
             return Err(Error::Poisoned { reason: reason.clone() });
         }
@@ -321,7 +324,8 @@ impl Interpreter {
             (Ok(error), Some(limit)) if error.type_name == "MemoryError" => limit.into(),
             // Without any memory left, the exception itself cannot be made, nor described.
             (Ok(error), Some(limit))
-                if error.traceback.is_empty() && matches!(&*error.type_name, "" | "SystemError") =>
+                if error.traceback.is_empty()
+                    && matches!(&*error.type_name, "" | "SystemError") =>
             {
                 limit.into()
             }
@@ -365,8 +369,10 @@ impl Interpreter {
         let buffer = self.runtime.shared.exports.buffer;
         let total: usize = parts.iter().map(|part| part.len()).sum();
         let first = parts.first().map_or(0, |part| part.len());
-        let too_large = || Error::Grant(format!("input of {total} bytes: at most 1 GiB is possible"));
-        let size = u32::try_from(total).ok().filter(|size| *size <= 1 << 30).ok_or_else(too_large)?;
+        let too_large =
+            || Error::Grant(format!("input of {total} bytes: at most 1 GiB is possible"));
+        let size =
+            u32::try_from(total).ok().filter(|size| *size <= 1 << 30).ok_or_else(too_large)?;
         let mut address: u32 = self.call(&buffer, size)?;
         if address == 0 {
             let limit = self.store.data_mut().ledger.take_refused();

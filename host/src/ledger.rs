@@ -27,9 +27,7 @@ impl Ledger {
 
     /// The memory request that was refused since this was last asked, if one was.
     pub(crate) fn take_refused(&mut self) -> Option<LimitExceeded> {
-        self.refused
-            .take()
-            .map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
+        self.refused.take().map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
     }
 }
 

@@ -29,13 +29,17 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum LimitExceeded {
     /// A call into the guest took longer than [`Limits::timeout`].
-    #[error("limit timeout: {limit:?} allowed, not finished by then (raise it with --timeout, or `timeout` in the library)")]
+    #[error(
+        "limit timeout: {limit:?} allowed, not finished by then (raise it with --timeout, or `timeout` in the library)"
+    )]
     Timeout {
         /// What was allowed.
         limit: Duration,
     },
     /// The guest asked for more linear memory than [`Limits::memory`].
-    #[error("limit memory: {asked} bytes asked, {limit} allowed (raise it with --memory, or `memory` in the library)")]
+    #[error(
+        "limit memory: {asked} bytes asked, {limit} allowed (raise it with --memory, or `memory` in the library)"
+    )]
     Memory {
         /// Bytes of linear memory there would have been.
         asked: u64,
@@ -43,7 +47,9 @@ pub enum LimitExceeded {
         limit: u64,
     },
     /// The guest wrote more than [`Limits::output`] to a captured stream.
-    #[error("limit output: more than {limit} bytes written to a captured stream (raise it with `output` in the library, or stream the output instead of capturing it)")]
+    #[error(
+        "limit output: more than {limit} bytes written to a captured stream (raise it with `output` in the library, or stream the output instead of capturing it)"
+    )]
     Output {
         /// Bytes allowed.
         limit: u64,

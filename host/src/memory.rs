@@ -40,24 +40,14 @@ impl GuestMemory {
         Ok(u32::from_le_bytes(self.array(store, address)?))
     }
 
-    pub(crate) fn write(
-        self,
-        store: impl AsContextMut,
-        address: u32,
-        bytes: &[u8],
-    ) -> Result<()> {
+    pub(crate) fn write(self, store: impl AsContextMut, address: u32, bytes: &[u8]) -> Result<()> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
         self.0.write(store, start, bytes).map_err(|_| out_of_bounds(address, len))
     }
 
     /// A slot of the frame at `frame`.
-    pub(crate) fn slot(
-        self,
-        store: impl AsContext,
-        frame: u32,
-        index: SlotIndex,
-    ) -> Result<Slot> {
+    pub(crate) fn slot(self, store: impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
         let address = frame
             .checked_add(Frame::slot_offset(index))
             .ok_or_else(|| out_of_bounds(frame, Frame::SIZE))?;

@@ -67,9 +67,8 @@ impl Runtime {
     ///
     /// As [`RuntimeBuilder::build`], and when the environment names no cache folder.
     pub fn ambient() -> Result<Self> {
-        let cache = ophidia_guest::ambient_cache_dir().ok_or_else(|| {
-            Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into())
-        })?;
+        let cache = ophidia_guest::ambient_cache_dir()
+            .ok_or_else(|| Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into()))?;
         Self::builder(cache).build()
     }
 

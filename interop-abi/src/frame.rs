@@ -181,7 +181,10 @@ pub struct FrameField {
 
 /// The words at the head of the frame, in order.
 pub const FRAME_FIELDS: &[FrameField] = &[
-    FrameField { name: "interrupt_flag", offset: core::mem::offset_of!(Frame, interrupt_flag) as u32 },
+    FrameField {
+        name: "interrupt_flag",
+        offset: core::mem::offset_of!(Frame, interrupt_flag) as u32,
+    },
     FrameField { name: "eval_breaker", offset: core::mem::offset_of!(Frame, eval_breaker) as u32 },
     FrameField {
         name: "eval_breaker_bits",

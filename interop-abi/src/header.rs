@@ -17,7 +17,12 @@ pub fn write(out: &mut impl Write) -> Result {
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
     constants(out, "status", "STATUS", Status::ALL.iter().map(|(s, name)| (*name, *s as u32)))?;
     constants(out, "mode", "MODE", Mode::ALL.iter().map(|(mode, name)| (*name, *mode as u32)))?;
-    constants(out, "slot_index", "SLOT", SlotIndex::ALL.iter().map(|(i, name)| (*name, *i as u32)))?;
+    constants(
+        out,
+        "slot_index",
+        "SLOT",
+        SlotIndex::ALL.iter().map(|(i, name)| (*name, *i as u32)),
+    )?;
     structures(out)?;
     for export in EXPORTS {
         let result = if export.result.is_some() { "uint32_t" } else { "void" };

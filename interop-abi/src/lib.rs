@@ -11,7 +11,7 @@ mod frame;
 mod functions;
 pub mod header;
 
-pub use frame::{Frame, FrameField, FRAME_FIELDS, Mode, Slot, SlotIndex, Status, Tag};
+pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, Tag};
 pub use functions::{EXPORTS, Export, IMPORT_MODULE, IMPORTS, ValueType, export};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.

@@ -144,8 +144,7 @@ impl InterpreterBuilder {
     /// memory limit is below what the image needs, [`Error::Host`] when every slot is taken.
     pub fn build(self) -> Result<Interpreter> {
         let control = Arc::new(Control::default());
-        let stream =
-            |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
+        let stream = |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
         let stdin = Stdin::new(self.stdin, Arc::clone(&control));
         let stdout = stream(self.stdout);
         let stderr = stream(self.stderr);

@@ -153,7 +153,10 @@ fn offset(base: i32, index: u32, size: usize) -> Option<u32> {
 }
 
 /// The subscriptions that are due, or `None` when an interruption came first.
-fn wait<'a>(state: &State, wanted: &'a [Subscription]) -> Result<Option<Vec<&'a Subscription>>, Stop> {
+fn wait<'a>(
+    state: &State,
+    wanted: &'a [Subscription],
+) -> Result<Option<Vec<&'a Subscription>>, Stop> {
     let wants_stdin = wanted.iter().any(|one| matches!(one.wanted, Wanted::Read(STDIN)));
     loop {
         let stdin_ready = wants_stdin && state.stdin.is_ready();

@@ -139,10 +139,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Whether a descriptor becomes ready within `wait`; an error of the call counts as ready, so that
 /// the operation itself reports it.
 fn fd_ready(fd: BorrowedFd<'_>, flags: PollFlags, wait: Duration) -> bool {
-    let timeout = Timespec {
-        tv_sec: wait.as_secs().cast_signed(),
-        tv_nsec: i64::from(wait.subsec_nanos()),
-    };
+    let timeout =
+        Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: i64::from(wait.subsec_nanos()) };
     match poll(&mut [PollFd::new(&fd, flags)], Some(&timeout)) {
         Ok(ready) => ready > 0,
         Err(error) => error != rustix::io::Errno::INTR,
