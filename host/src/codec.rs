@@ -108,3 +108,66 @@ fn text<T>(store: &Store<T>, memory: GuestMemory, slot: Slot) -> Result<String> 
         Error::GuestFault(format!("text that is not UTF-8 at byte {}", error.valid_up_to()))
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    //! A guest of a few bytes, with hostile frames.
+
+    use super::*;
+    use ophidia_abi::Frame;
+    use wasmtime::{Engine, Instance, Module};
+
+    const WAT: &str = "(module (memory (export \"memory\") 1))";
+
+    /// A store whose memory of one page holds a frame at `at` with this value slot.
+    fn frame(at: u32, tag: u32, len: u32, payload: u64) -> (Store<()>, GuestMemory) {
+        let engine = Engine::default();
+        let module = Module::new(&engine, wat::parse_str(WAT).unwrap()).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = GuestMemory(instance.get_memory(&mut store, "memory").unwrap());
+        let slot = at.wrapping_add(Frame::slot_offset(SlotIndex::Value));
+        for (offset, bytes) in
+            [(0, &tag.to_le_bytes()[..]), (4, &len.to_le_bytes()), (8, &payload.to_le_bytes())]
+        {
+            let _ = memory.write(&mut store, slot.wrapping_add(offset), bytes);
+        }
+        (store, memory)
+    }
+
+    fn fault(tag: u32, len: u32, payload: u64) -> String {
+        let (store, memory) = frame(64, tag, len, payload);
+        match value(&store, memory, 64) {
+            Err(Error::GuestFault(said)) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn wild_slots_are_faults() {
+        let text = Tag::Str as u32;
+        assert!(fault(99, 0, 0).contains("unknown tag 99"));
+        assert!(fault(text, 10, 65_530).contains("outside its memory"));
+        assert!(fault(text, u32::MAX, 1).contains("outside its memory"));
+        assert!(fault(text, 1, u64::from(u32::MAX)).contains("outside its memory"));
+        assert!(fault(text, 1, 1 << 32).contains("past 4 GiB"));
+        assert!(fault(Tag::Bytes as u32, 65_536, 1).contains("outside its memory"));
+    }
+
+    #[test]
+    fn a_frame_outside_memory_is_a_fault() {
+        let (store, memory) = frame(64, 0, 0, 0);
+        for at in [65_530, u32::MAX, u32::MAX - 20] {
+            assert!(matches!(value(&store, memory, at), Err(Error::GuestFault(_))), "{at:#x}");
+        }
+    }
+
+    #[test]
+    fn plain_slots_are_values() {
+        let (store, memory) = frame(64, Tag::Int as u32, 0, (-5i64).cast_unsigned());
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Int(-5));
+        let (store, memory) = frame(64, Tag::Bytes as u32, 3, 8);
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Bytes(vec![0; 3]));
+    }
+}
