@@ -2,7 +2,21 @@
 
 mod support;
 
+/// Bad input: every refusal says what to change, nothing panics.
+mod command_bad_input;
+/// `ophidia guest` and `ophidia doctor`; a damaged cache entry.
+mod command_guest;
+/// Timeout, memory, output, recursion: each limit fires and says which it was.
+mod command_limits;
+/// `ophidia run` against `python3`: arguments, statuses, streams, grants, Ctrl-C.
+mod command_run;
 /// CPython's own test-suite: the ten quickest modules, inside the guest.
 mod cpython_suite;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// The image in the cache: tampering is noticed, said and repaired.
+mod image;
+/// The library: running, streams, grants, limits, errors, interruption.
+mod library;
+/// The interactive session, on a pseudo-terminal.
+mod repl;
