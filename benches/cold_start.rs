@@ -14,7 +14,8 @@ use ophidia_benches::{
     Program, command, figure, figures_wanted, geometric_mean, median, memory_kib, native_python,
     time_process,
 };
-use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Interpreters alive at once in the density figure.
@@ -70,10 +71,17 @@ fn figures() -> Result<()> {
     Ok(())
 }
 
+/// The program behind the machine's `python3`, which may be a script that looks for it.
+fn machine_python() -> Result<PathBuf> {
+    let output =
+        Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().into())
+}
+
 /// Median seconds of the whole command and of the machine's `python3`, in turn.
 fn whole_process(runs: usize) -> Result<(f64, f64)> {
     let command = command()?;
-    let python = Path::new("python3");
+    let python = &machine_python()?;
     let mut ours = Vec::new();
     let mut theirs = Vec::new();
     for run in 0..=runs {
@@ -120,13 +128,14 @@ fn raise_open_files(wanted: u64) -> Result<()> {
 fn criterion() -> Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
     let command = command()?;
+    let python = machine_python()?;
     let mut group = criterion.benchmark_group("process");
     group.sample_size(20).sampling_mode(SamplingMode::Flat);
     group.bench_function("ophidia run -c print(1)", |b| {
         b.iter(|| time_process(&command, &["run", "-c", "print(1)"]));
     });
     group.bench_function("python3 -I -S -c print(1)", |b| {
-        b.iter(|| time_process(Path::new("python3"), &["-I", "-S", "-c", "print(1)"]));
+        b.iter(|| time_process(&python, &["-I", "-S", "-c", "print(1)"]));
     });
     group.finish();
 
