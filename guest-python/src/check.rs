@@ -2,13 +2,11 @@
 
 use crate::Error;
 use crate::error::At;
+use ophidia_abi::{HOST_MODULE, WASI_MODULE};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use wasmparser::{ExternalKind, Parser, Payload, Validator};
-
-/// The module that WASI's functions are imported from.
-const WASI: &str = "wasi_snapshot_preview1";
 
 /// Checks that a guest is a valid module with all that the host expects of it.
 pub(crate) fn check(wasm: &Path) -> Result<(), Error> {
@@ -35,7 +33,7 @@ fn examine(bytes: &[u8]) -> Result<(), String> {
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
                     let import = import.map_err(|error| error.to_string())?;
-                    if import.module != WASI && import.module != ophidia_abi::IMPORT_MODULE {
+                    if ![HOST_MODULE, WASI_MODULE].contains(&import.module) {
                         return Err(format!("it imports {}.{}", import.module, import.name));
                     }
                 }

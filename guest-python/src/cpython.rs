@@ -302,8 +302,9 @@ mod tests {
         for (name, bytes) in inputs.folder("patches") {
             let text = std::str::from_utf8(bytes).expect("text");
             assert!(diffy::Patch::from_str(text).is_ok(), "{name}");
+            // The marks of metering are nothing outside the guest: patches/0009-meter-macro.patch.
             assert!(
-                text.contains("__wasi__"),
+                text.contains("__wasi__") || text.contains("OPHIDIA_METER"),
                 "{name} would change the native Python, the baseline"
             );
         }

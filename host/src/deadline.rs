@@ -1,22 +1,17 @@
-//! Deadlines, interruption and cancellation: the epoch ticker, and the control that waiting host
-//! calls look at.
+//! Deadlines, interruption and cancellation: the control that guest code and waiting host calls
+//! look at.
 //!
-//! While any interpreter runs, the ticker advances the engine's epoch every millisecond; guest code
-//! then calls back into the host, which looks at that interpreter's [`Control`]. A host call that
-//! waits (a sleep, a read of standard input) looks at the same control itself.
+//! Guest code calls the host every few microseconds, because [`metering`](crate::metering) made it
+//! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
+//! of standard input) looks at the same control itself.
 
+use crate::interpreter::State;
 use crate::limits::LimitExceeded;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use ophidia_abi::{HOST_MODULE, import};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
-use wasmtime::Engine;
-
-/// How often the epoch advances, and so the precision of deadlines.
-const TICK: Duration = Duration::from_millis(1);
-
-/// How many ticks the ticker waits for new work before it goes to sleep.
-const IDLE_TICKS: u32 = 64;
+use wasmtime::{Caller, Linker};
 
 /// Why the host ends a running call.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -131,6 +126,17 @@ impl Control {
     }
 }
 
+/// Links the function that metered guest code calls.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let meter = |mut caller: Caller<'_, State>, _work: u32| -> wasmtime::Result<()> {
+        caller.data().control.check()?;
+        State::raise_interrupt(&mut caller);
+        Ok(())
+    };
+    linker.func_wrap(HOST_MODULE, import::METER, meter)?;
+    Ok(())
+}
+
 /// Interrupts or cancels what an [`Interpreter`](crate::Interpreter) is doing, from any thread.
 #[derive(Clone, Debug)]
 pub struct Interrupter(pub(crate) Arc<Control>);
@@ -145,89 +151,5 @@ impl Interrupter {
     /// The guest cannot prevent it; the interpreter is poisoned.
     pub fn cancel(&self) {
         self.0.cancel();
-    }
-}
-
-/// Advances an engine's epoch while interpreters run.
-#[derive(Debug)]
-pub(crate) struct Ticker {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    running: AtomicU32,
-    asleep: AtomicBool,
-    closed: AtomicBool,
-    lock: Mutex<()>,
-    wake: Condvar,
-}
-
-impl Ticker {
-    /// Makes a ticker whose thread starts asleep.
-    pub(crate) fn new(engine: Engine) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { asleep: AtomicBool::new(true), ..Shared::default() });
-        let theirs = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("ophidia-ticker".into())
-            .stack_size(128 << 10)
-            .spawn(move || theirs.tick(&engine))?;
-        Ok(Self { shared })
-    }
-
-    /// Keeps the epoch advancing until the answer is dropped.
-    pub(crate) fn run(&self) -> Running<'_> {
-        self.shared.running.fetch_add(1, Ordering::SeqCst);
-        if self.shared.asleep.load(Ordering::SeqCst) {
-            drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner));
-            self.shared.wake.notify_one();
-        }
-        Running(&self.shared)
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.shared.closed.store(true, Ordering::SeqCst);
-        drop(self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner));
-        self.shared.wake.notify_one();
-    }
-}
-
-/// Held while a call runs in the guest.
-#[derive(Debug)]
-pub(crate) struct Running<'a>(&'a Shared);
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl Shared {
-    fn tick(&self, engine: &Engine) {
-        let mut idle = IDLE_TICKS;
-        while !self.closed.load(Ordering::SeqCst) {
-            if self.running.load(Ordering::SeqCst) == 0 {
-                idle += 1;
-            } else {
-                idle = 0;
-            }
-            if idle > IDLE_TICKS {
-                self.sleep();
-                idle = 0;
-            }
-            thread::sleep(TICK);
-            engine.increment_epoch();
-        }
-    }
-
-    fn sleep(&self) {
-        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.asleep.store(true, Ordering::SeqCst);
-        while self.running.load(Ordering::SeqCst) == 0 && !self.closed.load(Ordering::SeqCst) {
-            guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.asleep.store(false, Ordering::SeqCst);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
     let mut config = Config::new();
     config
         .cranelift_opt_level(OptLevel::Speed)
-        .epoch_interruption(true)
+        .wasm_branch_hinting(true) // those of `metering`
         .max_wasm_stack(STACK)
         .memory_guaranteed_dense_image_size(DENSE_IMAGE)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
@@ -53,7 +53,7 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
 /// The engine that runs the guest once, for the snapshot: compiled quickly, run briefly.
 pub(crate) fn snapshot() -> Result<Engine> {
     let mut config = Config::new();
-    config.cranelift_opt_level(OptLevel::None).epoch_interruption(true).max_wasm_stack(STACK);
+    config.cranelift_opt_level(OptLevel::None).max_wasm_stack(STACK);
     engine(&config)
 }
 

@@ -9,7 +9,7 @@
 #![expect(unsafe_code, reason = "loading compiled code is wasmtime's one unsafe entry point")]
 
 use crate::error::{Error, Result};
-use crate::{engine, snapshot};
+use crate::{engine, metering, snapshot};
 use ophidia_guest::Guest;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
@@ -130,6 +130,7 @@ fn make(
 ) -> Result<()> {
     progress(ImageStage::Snapshot);
     let snapshot = snapshot::take(guest, &engine::snapshot()?)?;
+    let snapshot = metering::instrument(&snapshot)?;
     progress(ImageStage::Compile);
     let compiled = engine
         .precompile_module(&snapshot)

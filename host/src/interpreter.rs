@@ -16,8 +16,7 @@ use ophidia_abi::{Frame, MEMORY, Mode, Status};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{
-    AsContextMut, Caller, Instance, ModuleExport, Store, StoreContextMut, Trap, UpdateDeadline,
-    WasmParams,
+    AsContextMut, Caller, Instance, ModuleExport, Store, StoreContextMut, Trap, WasmParams,
 };
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -87,13 +86,6 @@ fn raise_interrupt(mut store: StoreContextMut<'_, State>) {
     let Ok(current) = memory.u32(&store, breaker) else { return };
     let _ = memory.write(&mut store, flag, &1u32.to_le_bytes());
     let _ = memory.write(&mut store, breaker, &(current | bits).to_le_bytes());
-}
-
-/// Called when the epoch has advanced while guest code runs.
-pub(crate) fn on_epoch(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
-    store.data().control.check()?;
-    raise_interrupt(store);
-    Ok(UpdateDeadline::Continue(1))
 }
 
 /// Whether source text can be run as it stands.
@@ -295,14 +287,10 @@ impl Interpreter {
             return Err(Error::Poisoned { reason: reason.clone() });
         }
         let control = Arc::clone(&self.store.data().control);
-        let runtime = self.runtime.clone();
         let before = Instant::now();
         control.begin(self.timeout);
         self.store.data_mut().ledger.take_refused();
-        self.store.set_epoch_deadline(1);
-        let running = runtime.shared.ticker.run();
         let outcome = call(self);
-        drop(running);
         control.end();
         self.entered += before.elapsed();
         match outcome {

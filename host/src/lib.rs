@@ -35,6 +35,7 @@ mod interpreter;
 mod ledger;
 mod limits;
 mod memory;
+mod metering;
 mod runtime;
 mod snapshot;
 mod wasi;

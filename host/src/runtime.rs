@@ -1,10 +1,9 @@
-//! `Runtime`: one per process; engine, image, pool of interpreter slots, epoch ticker.
+//! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
-use crate::deadline::Ticker;
 use crate::error::{Error, Result};
 use crate::image::{self, ImageStage};
 use crate::interpreter::{InterpreterBuilder, State};
-use crate::{engine, wasi};
+use crate::{deadline, engine, wasi};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
@@ -19,7 +18,6 @@ pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
-    pub(crate) ticker: Ticker,
     pub(crate) stdlib: PathBuf,
     max_interpreters: u32,
 }
@@ -144,11 +142,10 @@ impl RuntimeBuilder {
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         wasi::add_to_linker(&mut linker).map_err(failed)?;
+        deadline::add_to_linker(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(&module).map_err(failed)?,
             exports: Exports::of(&module)?,
-            ticker: Ticker::new(engine.clone())
-                .map_err(|error| Error::Host(format!("the epoch ticker: {error}")))?,
             engine,
             stdlib: guest.stdlib(),
             max_interpreters: self.max_interpreters,

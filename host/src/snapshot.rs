@@ -1,12 +1,12 @@
 //! The snapshot: the guest is started once and its memory becomes the initial memory of a new
 //! module, from which every interpreter begins.
 
-use crate::deadline::Control;
+use crate::deadline::{self, Control};
 use crate::error::{Error, Result};
 use crate::grants::Grants;
 use crate::interpreter::State;
 use crate::wasi::{self, stdio};
-use ophidia_abi::{EXPORTS, IMPORT_MODULE, IMPORTS, MEMORY, export};
+use ophidia_abi::{EXPORTS, HOST_MODULE, IMPORTS, MEMORY, WASI_IMPORTS, WASI_MODULE, export};
 use ophidia_guest::Guest;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +23,9 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
     let wasm = std::fs::read(&path)
         .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?;
     let mut linker = Linker::new(engine);
-    wasi::add_to_linker(&mut linker).map_err(|error| Error::Image(format!("{error:#}")))?;
+    wasi::add_to_linker(&mut linker)
+        .and_then(|()| deadline::add_to_linker(&mut linker))
+        .map_err(|error| Error::Image(format!("{error:#}")))?;
     let control = Arc::new(Control::default());
     let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
     let stderr = output();
@@ -38,7 +40,6 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
     )?;
     let mut store = Store::new(engine, State::new(wasi, stdin, control, MEMORY_LIMIT));
     store.limiter(|state| &mut state.ledger);
-    store.set_epoch_deadline(u64::MAX / 2);
 
     let mut wizer = Wizer::new();
     wizer.init_func(export::INITIALIZE);
@@ -68,7 +69,12 @@ fn now<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result
 /// Compares a guest's imports and exports with the interop ABI.
 pub(crate) fn check(module: &Module) -> wasmtime::Result<()> {
     for import in module.imports() {
-        if import.module() != IMPORT_MODULE || !IMPORTS.contains(&import.name()) {
+        let known = match import.module() {
+            HOST_MODULE => IMPORTS.iter().any(|function| function.name == import.name()),
+            WASI_MODULE => WASI_IMPORTS.contains(&import.name()),
+            _ => false,
+        };
+        if !known {
             return Err(wasmtime::Error::msg(format!(
                 "the guest imports {}::{}, which the interop ABI does not have",
                 import.module(),

@@ -7,7 +7,7 @@ use crate::deadline::Stop;
 use crate::error::{Error, Result};
 use crate::grants::{Access, Grants};
 use crate::interpreter::State;
-use ophidia_abi::IMPORT_MODULE;
+use ophidia_abi::WASI_MODULE;
 use std::path::Path;
 use wasmtime::{Caller, Linker};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -20,9 +20,9 @@ const STDLIB: &str = "/usr/lib/python3.13";
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p1::add_to_linker_sync(linker, |state: &mut State| &mut state.wasi)?;
     linker.allow_shadowing(true);
-    linker.func_wrap(IMPORT_MODULE, "poll_oneoff", poll::poll_oneoff)?;
+    linker.func_wrap(WASI_MODULE, "poll_oneoff", poll::poll_oneoff)?;
     linker.func_wrap(
-        IMPORT_MODULE,
+        WASI_MODULE,
         "proc_exit",
         |_: Caller<'_, State>, status: i32| -> wasmtime::Result<()> {
             Err(Stop::Exit(status).into())

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 1
+#define OPHIDIA_ABI_VERSION 2
 
 enum ophidia_tag {
     OPHIDIA_TAG_NONE = 0,

@@ -7,10 +7,10 @@ pub enum ValueType {
     I32,
 }
 
-/// One function that the guest exports.
+/// One function that the guest exports, or imports from the host.
 #[derive(Clone, Copy, Debug)]
-pub struct Export {
-    /// The exported name.
+pub struct Function {
+    /// Its name.
     pub name: &'static str,
     /// The names of the parameters, each a [`ValueType::I32`].
     pub params: &'static [&'static str],
@@ -20,19 +20,20 @@ pub struct Export {
     pub doc: &'static str,
 }
 
-macro_rules! exports {
-    ($( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)?; )*) => {
-        /// Every function the guest exports, in the order of the header.
-        pub const EXPORTS: &[Export] = &[$(
-            Export {
+macro_rules! functions {
+    ($(#[doc = $all:literal])* $list:ident, $(#[doc = $names:literal])* $module:ident:
+     $( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)?; )*) => {
+        $(#[doc = $all])*
+        pub const $list: &[Function] = &[$(
+            Function {
                 name: $name,
                 params: &[$(stringify!($param)),*],
-                result: exports!(@result $($result)?),
+                result: functions!(@result $($result)?),
                 doc: concat!($($doc),*),
             }
         ),*];
-        /// The names of the exports, one constant each.
-        pub mod export {
+        $(#[doc = $names])*
+        pub mod $module {
             $( $(#[doc = $doc])* pub const $id: &str = $name; )*
         }
     };
@@ -40,7 +41,11 @@ macro_rules! exports {
     (@result $result:ident) => { Some(ValueType::$result) };
 }
 
-exports! {
+functions! {
+    /// Every function the guest exports, in the order of the header.
+    EXPORTS,
+    /// The names of the exports, one constant each.
+    export:
     /// Starts the interpreter and imports the preload list; runs once, before the snapshot.
     fn INITIALIZE = "ophidia_initialize"();
     /// Gives the version of this agreement that the guest was built with.
@@ -64,11 +69,24 @@ exports! {
     fn FINISH = "ophidia_finish"() -> I32;
 }
 
-/// The module name of every import.
-pub const IMPORT_MODULE: &str = "wasi_snapshot_preview1";
+/// The module name of the host's own functions.
+pub const HOST_MODULE: &str = "ophidia";
+
+functions! {
+    /// The host's own functions, which the guest may import.
+    IMPORTS,
+    /// Their names, one constant each.
+    import:
+    /// Says that about `work` code units of bytecode follow, and where in the evaluation loop code may
+    /// run that has run before. The host replaces each call by a check of its own.
+    fn METER = "meter"(work);
+}
+
+/// The module name of what the guest imports from WASI preview 1.
+pub const WASI_MODULE: &str = "wasi_snapshot_preview1";
 
 /// Every function of WASI preview 1 the guest may import. A guest that asks for another is refused.
-pub const IMPORTS: &[&str] = &[
+pub const WASI_IMPORTS: &[&str] = &[
     "args_get",
     "args_sizes_get",
     "clock_res_get",

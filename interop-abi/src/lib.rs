@@ -12,10 +12,12 @@ mod functions;
 pub mod header;
 
 pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, Tag};
-pub use functions::{EXPORTS, Export, IMPORT_MODULE, IMPORTS, ValueType, export};
+pub use functions::{
+    EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
+};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

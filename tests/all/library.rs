@@ -247,6 +247,12 @@ fn a_deadline_ends_whatever_runs() {
         "sum(range(10**12))",
         "import re; re.match('(a*)*b', 'a' * 100)",
         "10 ** 10 ** 8",
+        // Recursion that branches, in C and without a loop.
+        "s = slice(1)\nfor _ in range(99): s = slice(s, s, s)\nhash(s)",
+        // Little but bulk copies, and code without a jump.
+        "b = bytearray(10**8)\nwhile True: b[:] = b",
+        "exec('while True:\\n' + ' x = 1\\n' * 100_000)",
+        "exec('def f():\\n' + ' x = 1\\n' * 100_000)\nwhile True: f()",
     ] {
         let mut py = python().timeout(Duration::from_millis(100)).build().expect("an interpreter");
         let ended = py.run(source);
@@ -255,6 +261,32 @@ fn a_deadline_ends_whatever_runs() {
             "{source}: {ended:?}"
         );
         assert!(matches!(py.run("1"), Err(Error::Poisoned { .. })), "{source}");
+    }
+}
+
+#[test]
+fn a_deadline_ends_forged_bytecode() {
+    let forge = "import opcode\n\
+        def run(*code, table=b''):\n    \
+            ops = [part for op, arg in code for part in (opcode.opmap[op], arg)]\n    \
+            f = lambda: None\n    \
+            f.__code__ = f.__code__.replace(co_code=bytes(ops), co_exceptiontable=table)\n    \
+            f()\n";
+    for code in [
+        // A jump backward that looks at no signals.
+        "('RESUME', 0), ('NOP', 0), ('JUMP_BACKWARD_NO_INTERRUPT', 2)",
+        // A jump forward so far that it comes out behind itself.
+        "('RESUME', 0), ('EXTENDED_ARG', 255), ('EXTENDED_ARG', 255), ('EXTENDED_ARG', 255), \
+         ('JUMP_FORWARD', 252)",
+        // An exception handler that raises into itself.
+        "('RESUME', 0), ('RAISE_VARARGS', 0), table=b'\\x81\\x01\\x01\\x00'",
+    ] {
+        let mut py = python().timeout(Duration::from_millis(100)).build().expect("an interpreter");
+        let ended = py.run(&format!("{forge}run({code})"));
+        assert!(
+            matches!(ended, Err(Error::Limit(LimitExceeded::Timeout { .. }))),
+            "{code}: {ended:?}"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! Configures and starts an `Interpreter`.
 
-use super::{Interpreter, State, on_epoch};
+use super::{Interpreter, State};
 use crate::deadline::Control;
 use crate::error::{Error, Result};
 use crate::grants::{DirGrant, Grants};
@@ -160,8 +160,6 @@ impl InterpreterBuilder {
         let state = State::new(wasi, stdin, Arc::clone(&control), self.limits.memory);
         let mut store = Store::new(&shared.engine, state);
         store.limiter(|state| &mut state.ledger);
-        store.epoch_deadline_callback(on_epoch);
-        store.set_epoch_deadline(1);
         let instance = match shared.pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) => {

@@ -1,0 +1,161 @@
+//! What the rewriting has to know of a module, and which functions take from the budget on entry.
+
+use super::Function;
+use ophidia_abi::{HOST_MODULE, import};
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::{BTreeSet, HashSet};
+use wasmparser::{
+    BinaryReaderError, CompositeInnerType, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
+
+pub(super) struct Survey<'a> {
+    /// The index of the imported function [`import::METER`].
+    pub(super) meter: Option<u32>,
+    /// How many functions are imported.
+    pub(super) imported: u32,
+    /// How many globals there are.
+    pub(super) globals: u32,
+    /// The module's own functions.
+    pub(super) functions: Vec<Function<'a>>,
+}
+
+impl<'a> Survey<'a> {
+    pub(super) fn of(wasm: &'a [u8]) -> Result<Self, BinaryReaderError> {
+        let mut survey = Survey { meter: None, imported: 0, globals: 0, functions: Vec::new() };
+        let mut params_of_type = Vec::new();
+        let mut types = Vec::new();
+        let mut calls = Vec::new();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for group in section {
+                        for ty in group?.into_types() {
+                            params_of_type.push(match &ty.composite_type.inner {
+                                CompositeInnerType::Func(ty) => ty.params().len(),
+                                _ => 0,
+                            });
+                        }
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let import = import?;
+                        match import.ty {
+                            TypeRef::Func(_) => {
+                                if (import.module, import.name) == (HOST_MODULE, import::METER) {
+                                    survey.meter = Some(survey.imported);
+                                }
+                                survey.imported += 1;
+                            }
+                            TypeRef::Global(_) => survey.globals += 1,
+                            _ => {}
+                        }
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
+                }
+                Payload::GlobalSection(section) => survey.globals += section.count(),
+                Payload::CodeSectionEntry(body) => {
+                    let ty = types.get(survey.functions.len()).map(|ty| *ty as usize);
+                    let params = ty.and_then(|ty| params_of_type.get(ty)).copied().unwrap_or(0);
+                    let (marked_loops, callees) = read(&body, survey.meter)?;
+                    let params = u32::try_from(params).unwrap_or(u32::MAX);
+                    survey.functions.push(Function { body, params, on_entry: false, marked_loops });
+                    calls.push(callees);
+                }
+                _ => {}
+            }
+        }
+        survey.cut(&calls);
+        Ok(survey)
+    }
+
+    /// Chooses the functions that take from the budget on entry.
+    fn cut(&mut self, calls: &[BTreeSet<u32>]) {
+        for index in cuts(calls, self.imported) {
+            if let Some(function) = self.functions.get_mut(index) {
+                function.on_entry = true;
+            }
+        }
+    }
+}
+
+/// Tells of every loop whether a mark lies in it, and which functions are called directly.
+fn read(
+    body: &FunctionBody<'_>,
+    meter: Option<u32>,
+) -> Result<(Vec<bool>, BTreeSet<u32>), BinaryReaderError> {
+    let mut marked = Vec::new();
+    let mut callees = BTreeSet::new();
+    // The blocks that are open; of a loop, its place in `marked`.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        match operators.read()? {
+            Operator::Loop { .. } => {
+                open.push(Some(marked.len()));
+                marked.push(false);
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                open.push(None);
+            }
+            Operator::End => drop(open.pop()),
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                if Some(function_index) == meter {
+                    for at in open.iter().flatten() {
+                        if let Some(marked) = marked.get_mut(*at) {
+                            *marked = true;
+                        }
+                    }
+                } else {
+                    callees.insert(function_index);
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((marked, callees))
+}
+
+/// Functions without which there is no cycle of direct calls, by their place among the module's own.
+/// The smallest such set is hard to find; taking the best-connected function out of every cycle, over
+/// and over, comes close.
+fn cuts(calls: &[BTreeSet<u32>], imported: u32) -> HashSet<usize> {
+    let mut graph: DiGraph<usize, ()> = DiGraph::new();
+    let nodes: Vec<NodeIndex> = (0..calls.len()).map(|index| graph.add_node(index)).collect();
+    for (callees, from) in calls.iter().zip(&nodes) {
+        let own = callees.iter().filter_map(|callee| callee.checked_sub(imported));
+        for to in own.filter_map(|callee| nodes.get(callee as usize)) {
+            graph.add_edge(*from, *to, ());
+        }
+    }
+    let mut cuts = HashSet::new();
+    loop {
+        let mut taken = Vec::new();
+        for component in tarjan_scc(&graph) {
+            let members: HashSet<NodeIndex> = component.iter().copied().collect();
+            let among = |neighbors: petgraph::graph::Neighbors<'_, ()>| {
+                neighbors.filter(|neighbor| members.contains(neighbor)).count()
+            };
+            let best = component.iter().copied().max_by_key(|node| {
+                among(graph.neighbors(*node))
+                    * among(graph.neighbors_directed(*node, petgraph::Incoming))
+            });
+            taken.extend(
+                best.filter(|node| component.len() > 1 || graph.contains_edge(*node, *node)),
+            );
+        }
+        if taken.is_empty() {
+            return cuts;
+        }
+        cuts.extend(taken.iter().filter_map(|node| graph.node_weight(*node).copied()));
+        let taken: HashSet<NodeIndex> = taken.into_iter().collect();
+        graph.retain_edges(|graph, edge| {
+            graph
+                .edge_endpoints(edge)
+                .is_none_or(|(from, to)| !taken.contains(&from) && !taken.contains(&to))
+        });
+    }
+}
