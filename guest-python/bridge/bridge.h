@@ -40,10 +40,9 @@ void frame_publish_interrupt(void);
 /* Empties the frame and lets go of what the last entry left in it. */
 void frame_clear(void);
 
-/* Puts an object into a slot. Text and bytes are kept alive until the frame is cleared. An object
-   without a plain form travels as its repr, its type's name in the type slot.
-   -1 with an exception set when that cannot be done. */
-int frame_set_value(enum ophidia_slot_index index, PyObject *value);
+/* Puts an object into a slot in the form the host wants. What the slot points to is kept alive until
+   the frame is cleared. -1 with an exception set when that cannot be done. */
+int frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want);
 
 /* As above for text only; what cannot be UTF-8 is escaped. */
 int frame_set_text(enum ophidia_slot_index index, PyObject *text);
@@ -55,6 +54,25 @@ void frame_set_int(enum ophidia_slot_index index, long long value);
    `code` is the code object whose source text is `source`, or NULL: lines of it are shown in
    tracebacks although no file has them. */
 uint32_t bridge_raised(int hook, PyObject *code, const char *source, uint32_t len);
+
+/* Gives an object out: the host holds it until it releases the handle that goes into the slot. */
+int handle_new(PyObject *object, struct ophidia_slot *slot);
+
+/* The object of a handle, borrowed; NULL with a ReferenceError when there is none. */
+PyObject *handle_object(uint32_t index, uint32_t generation);
+
+/* Lets go of an object; a handle that is not given out is ignored. */
+void handle_release(uint32_t index, uint32_t generation);
+
+/* How many handles are given out. */
+uint32_t handle_count(void);
+
+/* Encodes a value; the bytes are valid until the next call. -1 with an exception set. */
+int value_encode(PyObject *value, const unsigned char **data, size_t *len);
+
+/* Decodes values that follow one another. Gives how many there are: fewer than `count`, with an
+   exception set, when the next one cannot be decoded. */
+Py_ssize_t value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count);
 
 /* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. */
 void bridge_flush(void);

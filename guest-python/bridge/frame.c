@@ -75,27 +75,6 @@ frame_set_int(enum ophidia_slot_index index, long long value)
 }
 
 static int
-set_repr(enum ophidia_slot_index index, PyObject *value)
-{
-    PyObject *repr = PyObject_Repr(value);
-    if (repr == NULL) {
-        return -1;
-    }
-    int failed = set_text(index, OPHIDIA_TAG_REPR, repr);
-    Py_DECREF(repr);
-    if (failed) {
-        return -1;
-    }
-    PyObject *name = PyType_GetQualName(Py_TYPE(value));
-    if (name == NULL) {
-        return -1;
-    }
-    failed = frame_set_text(OPHIDIA_SLOT_TYPE, name);
-    Py_DECREF(name);
-    return failed;
-}
-
-static int
 is_plain_text(PyObject *value)
 {
     if (!PyUnicode_CheckExact(value)) {
@@ -108,8 +87,8 @@ is_plain_text(PyObject *value)
     return 1;
 }
 
-int
-frame_set_value(enum ophidia_slot_index index, PyObject *value)
+static int
+set_value(enum ophidia_slot_index index, PyObject *value)
 {
     struct ophidia_slot *slot = &frame.slots[index];
     if (Py_IsNone(value)) {
@@ -141,7 +120,26 @@ frame_set_value(enum ophidia_slot_index index, PyObject *value)
                   PyBytes_GET_SIZE(value));
         return 0;
     }
-    return set_repr(index, value);
+    const unsigned char *data;
+    size_t len;
+    if (value_encode(value, &data, &len) < 0) {
+        return -1;
+    }
+    set_bytes(index, OPHIDIA_TAG_ENCODED, NULL, (const char *)data, (Py_ssize_t)len);
+    return 0;
+}
+
+int
+frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
+{
+    switch (want) {
+    case OPHIDIA_WANT_NOTHING:
+        return 0;
+    case OPHIDIA_WANT_HANDLE:
+        return handle_new(value, &frame.slots[index]);
+    default:
+        return set_value(index, value);
+    }
 }
 
 void

@@ -49,6 +49,7 @@ compile_source(uint32_t mode, const char *source, uint32_t len, PyObject *filena
         [OPHIDIA_MODE_EVAL] = Py_eval_input,
         [OPHIDIA_MODE_SINGLE] = Py_single_input,
         [OPHIDIA_MODE_MAIN] = Py_file_input,
+        [OPHIDIA_MODE_EVAL_HANDLE] = Py_eval_input,
     };
     if (memchr(source, 0, len) != NULL) {
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
@@ -66,7 +67,7 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
 {
     frame_clear();
     const char *text = (const char *)(uintptr_t)source;
-    if (mode > OPHIDIA_MODE_MAIN || source == 0 || text[source_len] != 0) {
+    if (mode > OPHIDIA_MODE_EVAL_HANDLE || source == 0 || text[source_len] != 0) {
         return OPHIDIA_STATUS_MISUSE;
     }
     PyObject *code = NULL, *value = NULL;
@@ -84,9 +85,11 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
     if (code != NULL) {
         value = PyEval_EvalCode(code, bridge.main_dict, bridge.main_dict);
     }
+    uint32_t want = mode == OPHIDIA_MODE_EVAL          ? OPHIDIA_WANT_VALUE
+                    : mode == OPHIDIA_MODE_EVAL_HANDLE ? OPHIDIA_WANT_HANDLE
+                                                       : OPHIDIA_WANT_NOTHING;
     uint32_t status = OPHIDIA_STATUS_OK;
-    if (value == NULL
-        || (mode == OPHIDIA_MODE_EVAL && frame_set_value(OPHIDIA_SLOT_VALUE, value) < 0)) {
+    if (value == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, value, want) < 0) {
         status = bridge_raised(mode == OPHIDIA_MODE_MAIN, code, text, source_len);
     }
     Py_XDECREF(value);

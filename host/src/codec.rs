@@ -1,49 +1,113 @@
-//! Values that come out of the guest, decoded from the slots of the frame.
+//! Values that come out of the guest, decoded from the slots of the frame; and their encoding.
+
+mod decode;
+mod encode;
 
 use crate::error::{Error, PythonError, Result};
+use crate::limits::LimitExceeded;
 use crate::memory::GuestMemory;
+use crate::object::{Domain, Object};
 use ophidia_abi::{Slot, SlotIndex, Tag};
+use std::sync::Arc;
 use wasmtime::{AsContext, Store};
 
-/// The value of a Python expression.
-#[derive(Clone, Debug, PartialEq)]
+pub use encode::Encoder;
+
+/// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
     /// `None`.
+    #[default]
     None,
     /// `True` or `False`.
     Bool(bool),
     /// An `int` that fits 64 bits.
     Int(i64),
+    /// Any other `int`, as little-endian two's complement.
+    BigInt(Vec<u8>),
     /// A `float`.
     Float(f64),
+    /// A `complex`.
+    Complex {
+        /// The real part.
+        real: f64,
+        /// The imaginary part.
+        imaginary: f64,
+    },
     /// A `str` without lone surrogates.
     Str(String),
+    /// A `str` with lone surrogates: UTF-8 that encodes them as if they were characters (WTF-8).
+    WideStr(Vec<u8>),
     /// A `bytes`.
     Bytes(Vec<u8>),
-    /// Any other object: its type's name and its `repr`.
-    Repr {
-        /// The type's qualified name, such as `dict`.
-        type_name: String,
-        /// What `repr` gives.
-        repr: String,
-    },
+    /// A `list`.
+    List(Vec<Self>),
+    /// A `tuple`.
+    Tuple(Vec<Self>),
+    /// A `dict`, in its order.
+    Dict(Vec<(Self, Self)>),
+    /// A `set`, in no particular order.
+    Set(Vec<Self>),
+    /// A `frozenset`, in no particular order.
+    FrozenSet(Vec<Self>),
+    /// Anything else, and what is nested deeper than 64 containers.
+    Object(Object),
+}
+
+impl Value {
+    /// What an error calls a value of this kind.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Bool(_) => "bool",
+            Self::Int(_) | Self::BigInt(_) => "int",
+            Self::Float(_) => "float",
+            Self::Complex { .. } => "complex",
+            Self::Str(_) | Self::WideStr(_) => "str",
+            Self::Bytes(_) => "bytes",
+            Self::List(_) => "list",
+            Self::Tuple(_) => "tuple",
+            Self::Dict(_) => "dict",
+            Self::Set(_) => "set",
+            Self::FrozenSet(_) => "frozenset",
+            Self::Object(_) => "an object without a plain form",
+        }
+    }
 }
 
 /// Reads the value slot.
-pub(crate) fn value<T>(store: &Store<T>, memory: GuestMemory, frame: u32) -> Result<Value> {
+pub(crate) fn value<T>(
+    store: &Store<T>,
+    memory: GuestMemory,
+    frame: u32,
+    domain: &Arc<Domain>,
+    limit: u64,
+) -> Result<Value> {
     let slot = memory.slot(store, frame, SlotIndex::Value)?;
     Ok(match tag(slot)? {
         Tag::None => Value::None,
         Tag::Bool => Value::Bool(slot.payload != 0),
         Tag::Int => Value::Int(slot.payload.cast_signed()),
         Tag::Float => Value::Float(f64::from_bits(slot.payload)),
-        Tag::Str => Value::Str(text(store, memory, slot)?),
-        Tag::Bytes => Value::Bytes(bytes(store, memory, slot)?.to_vec()),
-        Tag::Repr => Value::Repr {
-            type_name: text_slot(store, memory, frame, SlotIndex::Type)?,
-            repr: text(store, memory, slot)?,
-        },
+        Tag::Str | Tag::Bytes => {
+            let bytes = bytes(store, memory, slot)?;
+            if u64::from(slot.len) > limit {
+                return Err(LimitExceeded::Value { limit }.into());
+            }
+            if slot.tag == Tag::Str as u32 {
+                Value::Str(utf8(bytes)?)
+            } else {
+                Value::Bytes(bytes.to_vec())
+            }
+        }
+        Tag::Encoded => decode::decode(domain, bytes(store, memory, slot)?, limit)?,
+        Tag::Handle => {
+            let index = u32::try_from(slot.payload).map_err(|_| {
+                Error::GuestFault(format!("a handle with the index {:#x}", slot.payload))
+            })?;
+            Value::Object(Object::new(domain, index, slot.len)?)
+        }
     })
 }
 
@@ -103,7 +167,10 @@ fn bytes<T>(store: &Store<T>, memory: GuestMemory, slot: Slot) -> Result<&[u8]> 
 }
 
 fn text<T>(store: &Store<T>, memory: GuestMemory, slot: Slot) -> Result<String> {
-    let bytes = bytes(store, memory, slot)?;
+    utf8(bytes(store, memory, slot)?)
+}
+
+fn utf8(bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         Error::GuestFault(format!("text that is not UTF-8 at byte {}", error.valid_up_to()))
     })
@@ -138,7 +205,7 @@ mod tests {
 
     fn fault(tag: u32, len: u32, payload: u64) -> String {
         let (store, memory) = frame(64, tag, len, payload);
-        match value(&store, memory, 64) {
+        match value(&store, memory, 64, &Domain::new(10), 1 << 20) {
             Err(Error::GuestFault(said)) => said,
             other => panic!("{other:?}"),
         }
@@ -159,15 +226,24 @@ mod tests {
     fn a_frame_outside_memory_is_a_fault() {
         let (store, memory) = frame(64, 0, 0, 0);
         for at in [65_530, u32::MAX, u32::MAX - 20] {
-            assert!(matches!(value(&store, memory, at), Err(Error::GuestFault(_))), "{at:#x}");
+            assert!(
+                matches!(
+                    value(&store, memory, at, &Domain::new(10), 1 << 20),
+                    Err(Error::GuestFault(_))
+                ),
+                "{at:#x}"
+            );
         }
     }
 
     #[test]
     fn plain_slots_are_values() {
         let (store, memory) = frame(64, Tag::Int as u32, 0, (-5i64).cast_unsigned());
-        assert_eq!(value(&store, memory, 64).unwrap(), Value::Int(-5));
+        assert_eq!(value(&store, memory, 64, &Domain::new(10), 1 << 20).unwrap(), Value::Int(-5));
         let (store, memory) = frame(64, Tag::Bytes as u32, 3, 8);
-        assert_eq!(value(&store, memory, 64).unwrap(), Value::Bytes(vec![0; 3]));
+        assert_eq!(
+            value(&store, memory, 64, &Domain::new(10), 1 << 20).unwrap(),
+            Value::Bytes(vec![0; 3])
+        );
     }
 }

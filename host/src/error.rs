@@ -1,5 +1,6 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
+use crate::convert::ConversionError;
 use crate::limits::LimitExceeded;
 use std::path::PathBuf;
 
@@ -31,6 +32,9 @@ pub enum Error {
     /// interpreter is poisoned. Nothing outside it is affected.
     #[error("guest fault: {0}")]
     GuestFault(String),
+    /// A value has another type than asked for, or does not fit.
+    #[error(transparent)]
+    Conversion(#[from] ConversionError),
     /// The cache folder holds no guest of this version.
     #[error("no guest in {}: build it with `ophidia guest build`", cache.display())]
     GuestMissing {

@@ -2,6 +2,7 @@
 //! entered again.
 
 mod builder;
+mod objects;
 
 pub use builder::InterpreterBuilder;
 
@@ -10,9 +11,11 @@ use crate::deadline::{Control, Interrupter, Stop};
 use crate::error::{Error, PythonError, Result};
 use crate::ledger::Ledger;
 use crate::memory::GuestMemory;
+use crate::object::{Domain, Object};
 use crate::runtime::Runtime;
 use crate::wasi::stdio::{Stdin, Stdout};
 use ophidia_abi::{Frame, MEMORY, Mode, Status};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{
@@ -130,6 +133,12 @@ pub struct Interpreter {
     memory: GuestMemory,
     frame: u32,
     timeout: Option<Duration>,
+    value_limit: u64,
+    domain: Arc<Domain>,
+    /// Names that have been used, interned in the guest.
+    names: HashMap<Box<str>, Object>,
+    /// Room for the operands of an operation, kept between calls.
+    input: Vec<u8>,
     stdout: Stdout,
     stderr: Stdout,
     entered: Duration,
@@ -147,14 +156,25 @@ impl Interpreter {
         self.run_source(SourceKind::Statements, source.as_bytes(), "<string>")
     }
 
-    /// Evaluates an expression in `__main__` and gives its value.
+    /// Evaluates an expression in `__main__` and gives its value: a copy when it is plain data,
+    /// else an object.
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
     pub fn eval(&mut self, source: &str) -> Result<Value> {
         self.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
-        codec::value(&self.store, self.memory, self.frame)
+        self.value()
+    }
+
+    /// Reads the value that a call has left in the frame.
+    fn value(&mut self) -> Result<Value> {
+        codec::value(&self.store, self.memory, self.frame, &self.domain, self.value_limit).map_err(
+            |error| match error {
+                Error::GuestFault(_) => self.poison(error),
+                other => other,
+            },
+        )
     }
 
     /// Runs the bytes of a source file, decoded as Python does (UTF-8 unless a coding line says
@@ -361,7 +381,7 @@ impl Interpreter {
             || Error::Grant(format!("input of {total} bytes: at most 1 GiB is possible"));
         let size =
             u32::try_from(total).ok().filter(|size| *size <= 1 << 30).ok_or_else(too_large)?;
-        let mut address: u32 = self.call(&buffer, size)?;
+        let mut address: u32 = self.call_export(&buffer, size)?;
         if address == 0 {
             let limit = self.store.data_mut().ledger.take_refused();
             return Err(match limit {
@@ -377,7 +397,11 @@ impl Interpreter {
         Ok((start, u32::try_from(first).unwrap_or(u32::MAX)))
     }
 
-    fn call<P: WasmParams>(&mut self, function: &ModuleExport, params: P) -> wasmtime::Result<u32> {
+    fn call_export<P: WasmParams>(
+        &mut self,
+        function: &ModuleExport,
+        params: P,
+    ) -> wasmtime::Result<u32> {
         let function = self
             .instance
             .get_module_export(&mut self.store, function)
@@ -391,7 +415,7 @@ impl Interpreter {
         function: &ModuleExport,
         params: P,
     ) -> wasmtime::Result<Status> {
-        let number = self.call(function, params)?;
+        let number = self.call_export(function, params)?;
         Status::from_u32(number)
             .ok_or_else(|| Error::GuestFault(format!("unknown status {number}")).into())
     }

@@ -26,6 +26,7 @@
 //! machine.
 
 mod codec;
+mod convert;
 mod deadline;
 mod engine;
 mod error;
@@ -36,17 +37,20 @@ mod ledger;
 mod limits;
 mod memory;
 mod metering;
+mod object;
 mod runtime;
 mod snapshot;
 mod wasi;
 
-pub use codec::Value;
+pub use codec::{Encoder, Value};
+pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
 pub use deadline::Interrupter;
 pub use error::{Error, PythonError, Result};
 pub use grants::{Access, DirGrant, Grants};
 pub use image::ImageStage;
 pub use interpreter::{Completeness, Interpreter, InterpreterBuilder, SourceKind, Usage};
 pub use limits::{LimitExceeded, Limits};
+pub use object::Object;
 pub use ophidia_guest as guest;
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use wasi::stdio::{Input, Output};

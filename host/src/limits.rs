@@ -13,6 +13,11 @@ pub struct Limits {
     /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
     /// address space, most of it shared with the image.
     pub memory: u64,
+    /// Bytes of the host's memory that one value which comes out of the guest may take.
+    /// Default: 256 MiB.
+    pub value: u64,
+    /// Objects of the guest that the host may hold at once. Default: 1,000,000.
+    pub objects: u32,
     /// Bytes of captured standard output, and as many of captured standard error.
     /// Default: 64 MiB.
     pub output: u64,
@@ -20,7 +25,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { timeout: Some(Duration::from_secs(60)), memory: 256 << 20, output: 64 << 20 }
+        Self {
+            timeout: Some(Duration::from_secs(60)),
+            memory: 256 << 20,
+            value: 256 << 20,
+            objects: 1_000_000,
+            output: 64 << 20,
+        }
     }
 }
 
@@ -45,6 +56,22 @@ pub enum LimitExceeded {
         asked: u64,
         /// Bytes allowed.
         limit: u64,
+    },
+    /// A value that came out of the guest was larger than [`Limits::value`].
+    #[error(
+        "limit value: more than {limit} bytes of the host's memory needed (raise it with `value` in the library, or keep the value in the guest as an object)"
+    )]
+    Value {
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The host would hold more objects of the guest than [`Limits::objects`].
+    #[error(
+        "limit objects: {limit} objects held (drop some, or raise it with `objects` in the library)"
+    )]
+    Objects {
+        /// Objects allowed.
+        limit: u32,
     },
     /// The guest wrote more than [`Limits::output`] to a captured stream.
     #[error(

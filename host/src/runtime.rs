@@ -31,6 +31,7 @@ pub(crate) struct Exports {
     pub(crate) run: ModuleExport,
     pub(crate) run_module: ModuleExport,
     pub(crate) add_path: ModuleExport,
+    pub(crate) operate: ModuleExport,
     pub(crate) complete: ModuleExport,
     pub(crate) finish: ModuleExport,
 }
@@ -51,6 +52,7 @@ impl Exports {
             run: find(name::RUN)?,
             run_module: find(name::RUN_MODULE)?,
             add_path: find(name::ADD_PATH)?,
+            operate: find(name::OPERATE)?,
             complete: find(name::COMPLETE)?,
             finish: find(name::FINISH)?,
         })

@@ -4,7 +4,9 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 2
+#define OPHIDIA_ABI_VERSION 3
+#define OPHIDIA_MAX_DEPTH 64
+#define OPHIDIA_MAX_ENCODED 268435456u
 
 enum ophidia_tag {
     OPHIDIA_TAG_NONE = 0,
@@ -13,7 +15,8 @@ enum ophidia_tag {
     OPHIDIA_TAG_FLOAT = 3,
     OPHIDIA_TAG_STR = 4,
     OPHIDIA_TAG_BYTES = 5,
-    OPHIDIA_TAG_REPR = 6,
+    OPHIDIA_TAG_HANDLE = 6,
+    OPHIDIA_TAG_ENCODED = 7,
 };
 
 enum ophidia_status {
@@ -29,6 +32,7 @@ enum ophidia_mode {
     OPHIDIA_MODE_EVAL = 1,
     OPHIDIA_MODE_SINGLE = 2,
     OPHIDIA_MODE_MAIN = 3,
+    OPHIDIA_MODE_EVAL_HANDLE = 4,
 };
 
 enum ophidia_slot_index {
@@ -37,6 +41,56 @@ enum ophidia_slot_index {
     OPHIDIA_SLOT_MESSAGE = 2,
     OPHIDIA_SLOT_TRACEBACK = 3,
     OPHIDIA_SLOT_EXIT = 4,
+};
+
+enum ophidia_encoded {
+    OPHIDIA_ENCODED_NONE = 0,
+    OPHIDIA_ENCODED_FALSE = 1,
+    OPHIDIA_ENCODED_TRUE = 2,
+    OPHIDIA_ENCODED_INT = 3,
+    OPHIDIA_ENCODED_BIG_INT = 4,
+    OPHIDIA_ENCODED_FLOAT = 5,
+    OPHIDIA_ENCODED_COMPLEX = 6,
+    OPHIDIA_ENCODED_STR = 7,
+    OPHIDIA_ENCODED_WIDE_STR = 8,
+    OPHIDIA_ENCODED_BYTES = 9,
+    OPHIDIA_ENCODED_LIST = 10,
+    OPHIDIA_ENCODED_TUPLE = 11,
+    OPHIDIA_ENCODED_DICT = 12,
+    OPHIDIA_ENCODED_SET = 13,
+    OPHIDIA_ENCODED_FROZEN_SET = 14,
+    OPHIDIA_ENCODED_HANDLE = 15,
+};
+
+enum ophidia_operation {
+    OPHIDIA_OPERATION_IDENTITY = 0,
+    OPHIDIA_OPERATION_INTERN = 1,
+    OPHIDIA_OPERATION_IMPORT = 2,
+    OPHIDIA_OPERATION_GLOBALS = 3,
+    OPHIDIA_OPERATION_CALL = 4,
+    OPHIDIA_OPERATION_CALL_METHOD = 5,
+    OPHIDIA_OPERATION_GET_ATTR = 6,
+    OPHIDIA_OPERATION_SET_ATTR = 7,
+    OPHIDIA_OPERATION_DEL_ATTR = 8,
+    OPHIDIA_OPERATION_GET_ITEM = 9,
+    OPHIDIA_OPERATION_SET_ITEM = 10,
+    OPHIDIA_OPERATION_DEL_ITEM = 11,
+    OPHIDIA_OPERATION_LEN = 12,
+    OPHIDIA_OPERATION_ITER = 13,
+    OPHIDIA_OPERATION_NEXT = 14,
+    OPHIDIA_OPERATION_STR = 15,
+    OPHIDIA_OPERATION_REPR = 16,
+    OPHIDIA_OPERATION_IS = 17,
+    OPHIDIA_OPERATION_TRUTH = 18,
+    OPHIDIA_OPERATION_CONTAINS = 19,
+    OPHIDIA_OPERATION_TYPE = 20,
+    OPHIDIA_OPERATION_HANDLES = 21,
+};
+
+enum ophidia_want {
+    OPHIDIA_WANT_NOTHING = 0,
+    OPHIDIA_WANT_HANDLE = 1,
+    OPHIDIA_WANT_VALUE = 2,
 };
 
 struct ophidia_slot {
@@ -87,6 +141,10 @@ uint32_t ophidia_run_module(uint32_t name, uint32_t name_len);
 /* Puts a folder into `sys.path`: at the front, or at the back. */
 __attribute__((export_name("ophidia_add_path")))
 uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
+
+/* Lets go of handles, then carries out an operation on `count` operands, `keywords` of them keyword arguments; the result goes to the value slot in the form wanted. */
+__attribute__((export_name("ophidia_operate")))
+uint32_t ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords, uint32_t want);
 
 /* Tells whether source text is a complete statement or waits for more lines. */
 __attribute__((export_name("ophidia_complete")))

@@ -19,8 +19,10 @@ pub enum Tag {
     Str = 4,
     /// Bytes; the payload is their address, `len` their number.
     Bytes = 5,
-    /// The `repr` of an object that has no plain form, as UTF-8 text.
-    Repr = 6,
+    /// An object that stays in the guest: the payload is its index, `len` its generation.
+    Handle = 6,
+    /// A value of the encoding; the payload is its address, `len` its bytes.
+    Encoded = 7,
 }
 
 impl Tag {
@@ -32,7 +34,8 @@ impl Tag {
         (Self::Float, "FLOAT"),
         (Self::Str, "STR"),
         (Self::Bytes, "BYTES"),
-        (Self::Repr, "REPR"),
+        (Self::Handle, "HANDLE"),
+        (Self::Encoded, "ENCODED"),
     ];
 
     /// The tag with this number, if there is one.
@@ -52,7 +55,8 @@ pub enum Status {
     Raised = 1,
     /// `SystemExit` was raised; its status is in the exit slot.
     Exit = 2,
-    /// The source text is the beginning of a statement (answer of `ophidia_complete`).
+    /// The source text is the beginning of a statement (answer of `ophidia_complete`); an iterator
+    /// is at its end.
     Incomplete = 3,
     /// The host called the bridge in a way this agreement does not allow.
     Misuse = 4,
@@ -85,6 +89,8 @@ pub enum Mode {
     Eval = 1,
     /// One interactive statement; the value of an expression is printed.
     Single = 2,
+    /// One expression; a handle of its value goes to the value slot.
+    EvalHandle = 4,
     /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
     Main = 3,
 }
@@ -96,6 +102,7 @@ impl Mode {
         (Self::Eval, "EVAL"),
         (Self::Single, "SINGLE"),
         (Self::Main, "MAIN"),
+        (Self::EvalHandle, "EVAL_HANDLE"),
     ];
 }
 
@@ -105,7 +112,7 @@ impl Mode {
 pub enum SlotIndex {
     /// The value of an expression.
     Value = 0,
-    /// The qualified type name: of the exception, or of a value that travels as its `repr`.
+    /// The exception's qualified type name.
     Type = 1,
     /// The exception's message (`str(exception)`).
     Message = 2,

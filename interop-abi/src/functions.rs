@@ -63,6 +63,9 @@ functions! {
     fn RUN_MODULE = "ophidia_run_module"(name, name_len) -> I32;
     /// Puts a folder into `sys.path`: at the front, or at the back.
     fn ADD_PATH = "ophidia_add_path"(path, path_len, front) -> I32;
+    /// Lets go of handles, then carries out an operation on `count` operands, `keywords` of them
+    /// keyword arguments; the result goes to the value slot in the form wanted.
+    fn OPERATE = "ophidia_operate"(operation, input, len, count, keywords, want) -> I32;
     /// Tells whether source text is a complete statement or waits for more lines.
     fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;
     /// Runs the exit callbacks and flushes the standard streams.

@@ -1,6 +1,9 @@
 //! The C header of the bridge, written from the lists of this crate.
 
-use crate::{EXPORTS, FRAME_FIELDS, Frame, Mode, Slot, SlotIndex, Status, Tag, VERSION};
+use crate::{
+    EXPORTS, Encoded, FRAME_FIELDS, Frame, MAX_DEPTH, MAX_ENCODED, Mode, Operation, Slot,
+    SlotIndex, Status, Tag, VERSION, Want,
+};
 use core::fmt::{Result, Write};
 
 /// Writes the header. The result is committed as `include/ophidia_abi.h`; the example `header`
@@ -13,7 +16,9 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "/* Written by `cargo run -p ophidia-abi --example header`; do not edit. */")?;
     writeln!(out, "#ifndef OPHIDIA_ABI_H\n#define OPHIDIA_ABI_H\n")?;
     writeln!(out, "#include <stdint.h>\n")?;
-    writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}\n")?;
+    writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}")?;
+    writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
+    writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u\n")?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
     constants(out, "status", "STATUS", Status::ALL.iter().map(|(s, name)| (*name, *s as u32)))?;
     constants(out, "mode", "MODE", Mode::ALL.iter().map(|(mode, name)| (*name, *mode as u32)))?;
@@ -23,6 +28,11 @@ pub fn write(out: &mut impl Write) -> Result {
         "SLOT",
         SlotIndex::ALL.iter().map(|(i, name)| (*name, *i as u32)),
     )?;
+    let encoded = Encoded::ALL.iter().map(|(tag, name)| (*name, u32::from(*tag as u8)));
+    constants(out, "encoded", "ENCODED", encoded)?;
+    let operations = Operation::ALL.iter().map(|(operation, name)| (*name, *operation as u32));
+    constants(out, "operation", "OPERATION", operations)?;
+    constants(out, "want", "WANT", Want::ALL.iter().map(|(want, name)| (*name, *want as u32)))?;
     structures(out)?;
     for export in EXPORTS {
         let result = if export.result.is_some() { "uint32_t" } else { "void" };

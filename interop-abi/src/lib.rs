@@ -7,17 +7,21 @@
 //! All integers are little-endian, all pointers are 32-bit offsets into the guest's linear memory.
 #![no_std]
 
+mod encoding;
 mod frame;
 mod functions;
 pub mod header;
+mod operation;
 
+pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED};
 pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, Tag};
 pub use functions::{
     EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
 };
+pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

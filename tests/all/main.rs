@@ -18,5 +18,7 @@ mod examples;
 mod image;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
+/// Objects of the guest in the hands of Rust: handles, calls, conversions.
+mod objects;
 /// The interactive session, on a pseudo-terminal.
 mod repl;

@@ -6,10 +6,12 @@ use crate::error::{Error, Result};
 use crate::grants::{DirGrant, Grants};
 use crate::limits::Limits;
 use crate::memory::GuestMemory;
+use crate::object::Domain;
 use crate::runtime::Runtime;
 use crate::wasi;
 use crate::wasi::stdio::{Input, Output, Stdin, Stdout};
 use ophidia_abi::Frame;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{AsContext, Extern, Store};
@@ -129,6 +131,20 @@ impl InterpreterBuilder {
         self
     }
 
+    /// Sets [`Limits::value`], in bytes.
+    #[must_use]
+    pub fn value(mut self, bytes: u64) -> Self {
+        self.limits.value = bytes;
+        self
+    }
+
+    /// Sets [`Limits::objects`].
+    #[must_use]
+    pub fn objects(mut self, count: u32) -> Self {
+        self.limits.objects = count;
+        self
+    }
+
     /// Sets [`Limits::output`], in bytes.
     #[must_use]
     pub fn output(mut self, bytes: u64) -> Self {
@@ -185,6 +201,10 @@ impl InterpreterBuilder {
             memory,
             frame: 0,
             timeout: self.limits.timeout,
+            value_limit: self.limits.value,
+            domain: Domain::new(self.limits.objects),
+            names: HashMap::new(),
+            input: Vec::new(),
             stdout,
             stderr,
             entered: Duration::ZERO,
@@ -204,7 +224,7 @@ impl Interpreter {
         let exports = &self.runtime.shared.exports;
         let (frame, start) = (exports.frame, exports.start);
         self.enter(|guest| {
-            let address = guest.call(&frame, ())?;
+            let address = guest.call_export(&frame, ())?;
             guest.memory.bytes(guest.store.as_context(), address, Frame::SIZE)?;
             guest.frame = address;
             guest.store.data_mut().frame = address;

@@ -1,0 +1,88 @@
+/* The table of objects that the host holds. */
+
+#include "bridge.h"
+
+#include <stdlib.h>
+
+struct entry {
+    PyObject *object;    /* NULL: free */
+    uint32_t generation; /* of the handle that is or was last given out */
+    uint32_t next_free;  /* index + 1; 0 ends the list */
+};
+
+static struct entry *entries;
+static uint32_t used, capacity, first_free, live;
+
+static int
+grow(void)
+{
+    uint32_t wanted = capacity == 0 ? 64 : capacity * 2;
+    struct entry *grown = wanted < capacity || wanted > UINT32_MAX / sizeof *entries
+                              ? NULL
+                              : realloc(entries, wanted * sizeof *entries);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    entries = grown;
+    capacity = wanted;
+    return 0;
+}
+
+int
+handle_new(PyObject *object, struct ophidia_slot *slot)
+{
+    uint32_t index;
+    if (first_free != 0) {
+        index = first_free - 1;
+        first_free = entries[index].next_free;
+    }
+    else {
+        if (used == capacity && grow() < 0) {
+            return -1;
+        }
+        index = used++;
+        entries[index].generation = 0;
+    }
+    entries[index].object = Py_NewRef(object);
+    live++;
+    *slot = (struct ophidia_slot){
+        .tag = OPHIDIA_TAG_HANDLE,
+        .len = ++entries[index].generation,
+        .payload = index,
+    };
+    return 0;
+}
+
+PyObject *
+handle_object(uint32_t index, uint32_t generation)
+{
+    if (index < used && entries[index].object != NULL && entries[index].generation == generation) {
+        return entries[index].object;
+    }
+    PyErr_SetString(PyExc_ReferenceError, "the host holds no such object");
+    return NULL;
+}
+
+void
+handle_release(uint32_t index, uint32_t generation)
+{
+    if (index >= used || entries[index].object == NULL || entries[index].generation != generation) {
+        return;
+    }
+    PyObject *object = entries[index].object;
+    entries[index].object = NULL;
+    live--;
+    /* A generation that would come round again retires its entry. */
+    if (generation != UINT32_MAX) {
+        entries[index].next_free = first_free;
+        first_free = index + 1;
+    }
+    Py_DECREF(object); /* may run Python code, and so give out handles */
+}
+
+uint32_t
+handle_count(void)
+{
+    return live;
+}

@@ -1,0 +1,427 @@
+/* Values between the encoding and Python objects; interop-abi describes the format. */
+
+#define Py_BUILD_CORE 1
+#include "bridge.h"
+#include "internal/pycore_setobject.h"
+
+#include <string.h>
+
+/* What has been encoded so far. */
+static struct {
+    unsigned char *data;
+    size_t len, capacity;
+} out;
+
+/* What a long value needed is given back afterwards. */
+#define KEPT (64 << 10)
+
+static int
+reserve(size_t more)
+{
+    if (more > OPHIDIA_MAX_ENCODED - out.len) {
+        PyErr_Format(PyExc_OverflowError, "a value of more than %zu MiB cannot travel at once",
+                     (size_t)OPHIDIA_MAX_ENCODED >> 20);
+        return -1;
+    }
+    if (out.len + more <= out.capacity) {
+        return 0;
+    }
+    size_t wanted = out.capacity < 512 ? 1024 : out.capacity * 2;
+    while (wanted < out.len + more) {
+        wanted *= 2;
+    }
+    unsigned char *grown = PyMem_RawRealloc(out.data, wanted);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    out.data = grown;
+    out.capacity = wanted;
+    return 0;
+}
+
+static int
+put(uint8_t tag, const void *data, size_t len)
+{
+    if (reserve(1 + len) < 0) {
+        return -1;
+    }
+    out.data[out.len] = tag;
+    memcpy(out.data + out.len + 1, data, len);
+    out.len += 1 + len;
+    return 0;
+}
+
+static int
+put_counted(uint8_t tag, const void *data, size_t len)
+{
+    uint32_t count = (uint32_t)len;
+    if (reserve(5 + len) < 0) {
+        return -1;
+    }
+    out.data[out.len] = tag;
+    memcpy(out.data + out.len + 1, &count, 4);
+    memcpy(out.data + out.len + 5, data, len);
+    out.len += 5 + len;
+    return 0;
+}
+
+static int
+put_count(uint8_t tag, Py_ssize_t items)
+{
+    uint32_t count = (uint32_t)items;
+    return put(tag, &count, 4);
+}
+
+static int
+put_int(PyObject *value)
+{
+    int overflow;
+    long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    if (overflow == 0) {
+        return put(OPHIDIA_ENCODED_INT, &number, 8);
+    }
+    Py_ssize_t size = PyLong_AsNativeBytes(value, NULL, 0, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    if (size < 0 || reserve(5 + (size_t)size) < 0) {
+        return -1;
+    }
+    uint32_t count = (uint32_t)size;
+    out.data[out.len] = OPHIDIA_ENCODED_BIG_INT;
+    memcpy(out.data + out.len + 1, &count, 4);
+    if (PyLong_AsNativeBytes(value, out.data + out.len + 5, size, Py_ASNATIVEBYTES_LITTLE_ENDIAN)
+        < 0) {
+        return -1;
+    }
+    out.len += 5 + (size_t)size;
+    return 0;
+}
+
+static int
+put_text(PyObject *value)
+{
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(value, &len);
+    if (data != NULL) {
+        return put_counted(OPHIDIA_ENCODED_STR, data, (size_t)len);
+    }
+    PyErr_Clear();
+    PyObject *bytes = PyUnicode_AsEncodedString(value, "utf-8", "surrogatepass");
+    if (bytes == NULL) {
+        return -1;
+    }
+    int failed = put_counted(OPHIDIA_ENCODED_WIDE_STR, PyBytes_AS_STRING(bytes),
+                             (size_t)PyBytes_GET_SIZE(bytes));
+    Py_DECREF(bytes);
+    return failed;
+}
+
+static int
+put_handle(PyObject *value)
+{
+    struct ophidia_slot slot;
+    if (handle_new(value, &slot) < 0) {
+        return -1;
+    }
+    uint32_t words[2] = {(uint32_t)slot.payload, slot.len};
+    return put(OPHIDIA_ENCODED_HANDLE, words, sizeof words);
+}
+
+static int put_value(PyObject *value, int depth);
+
+static int
+put_set(PyObject *value, uint8_t tag, int depth)
+{
+    if (put_count(tag, PySet_GET_SIZE(value)) < 0) {
+        return -1;
+    }
+    Py_ssize_t position = 0;
+    PyObject *item;
+    Py_hash_t hash;
+    while (_PySet_NextEntry(value, &position, &item, &hash)) {
+        if (put_value(item, depth) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+put_dict(PyObject *value, int depth)
+{
+    if (put_count(OPHIDIA_ENCODED_DICT, PyDict_GET_SIZE(value)) < 0) {
+        return -1;
+    }
+    Py_ssize_t position = 0;
+    PyObject *key, *item;
+    while (PyDict_Next(value, &position, &key, &item)) {
+        if (put_value(key, depth) < 0 || put_value(item, depth) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+put_items(PyObject *value, uint8_t tag, int depth)
+{
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(value);
+    if (put_count(tag, count) < 0) {
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (put_value(PySequence_Fast_GET_ITEM(value, i), depth) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Nothing in here runs Python code, so containers do not change while they are walked. */
+static int
+put_value(PyObject *value, int depth)
+{
+    if (Py_IsNone(value)) {
+        return put(OPHIDIA_ENCODED_NONE, "", 0);
+    }
+    if (PyBool_Check(value)) {
+        return put(Py_IsTrue(value) ? OPHIDIA_ENCODED_TRUE : OPHIDIA_ENCODED_FALSE, "", 0);
+    }
+    if (PyLong_CheckExact(value)) {
+        return put_int(value);
+    }
+    if (PyFloat_CheckExact(value)) {
+        double number = PyFloat_AS_DOUBLE(value);
+        return put(OPHIDIA_ENCODED_FLOAT, &number, 8);
+    }
+    if (PyUnicode_CheckExact(value)) {
+        return put_text(value);
+    }
+    if (PyBytes_CheckExact(value)) {
+        return put_counted(OPHIDIA_ENCODED_BYTES, PyBytes_AS_STRING(value),
+                           (size_t)PyBytes_GET_SIZE(value));
+    }
+    if (PyComplex_CheckExact(value)) {
+        Py_complex number = PyComplex_AsCComplex(value);
+        return put(OPHIDIA_ENCODED_COMPLEX, &number, 16);
+    }
+    if (depth < OPHIDIA_MAX_DEPTH) {
+        if (PyList_CheckExact(value)) {
+            return put_items(value, OPHIDIA_ENCODED_LIST, depth + 1);
+        }
+        if (PyTuple_CheckExact(value)) {
+            return put_items(value, OPHIDIA_ENCODED_TUPLE, depth + 1);
+        }
+        if (PyDict_CheckExact(value)) {
+            return put_dict(value, depth + 1);
+        }
+        if (PySet_CheckExact(value)) {
+            return put_set(value, OPHIDIA_ENCODED_SET, depth + 1);
+        }
+        if (PyFrozenSet_CheckExact(value)) {
+            return put_set(value, OPHIDIA_ENCODED_FROZEN_SET, depth + 1);
+        }
+    }
+    return put_handle(value);
+}
+
+int
+value_encode(PyObject *value, const unsigned char **data, size_t *len)
+{
+    if (out.capacity > KEPT) {
+        PyMem_RawFree(out.data);
+        out.data = NULL;
+        out.capacity = 0;
+    }
+    out.len = 0;
+    if (put_value(value, 0) < 0) {
+        return -1;
+    }
+    *data = out.data;
+    *len = out.len;
+    return 0;
+}
+
+/* --- from the host ------------------------------------------------------------------------- */
+
+struct input {
+    const unsigned char *at, *end;
+};
+
+static int
+get(struct input *in, void *data, size_t len)
+{
+    if ((size_t)(in->end - in->at) < len) {
+        PyErr_SetString(PyExc_SystemError, "a value from the host is cut off");
+        return -1;
+    }
+    memcpy(data, in->at, len);
+    in->at += len;
+    return 0;
+}
+
+/* The count of a container; each item takes a byte at least. */
+static Py_ssize_t
+get_count(struct input *in, size_t least)
+{
+    uint32_t count;
+    if (get(in, &count, 4) < 0) {
+        return -1;
+    }
+    if ((size_t)(in->end - in->at) / least < count) {
+        PyErr_SetString(PyExc_SystemError, "a value from the host is cut off");
+        return -1;
+    }
+    return (Py_ssize_t)count;
+}
+
+static PyObject *get_value(struct input *in, int depth);
+
+static PyObject *
+get_list(struct input *in, int depth)
+{
+    Py_ssize_t count = get_count(in, 1);
+    PyObject *list = count < 0 ? NULL : PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *item = get_value(in, depth);
+        if (item == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, i, item);
+    }
+    return list;
+}
+
+static PyObject *
+get_tuple(struct input *in, int depth)
+{
+    Py_ssize_t count = get_count(in, 1);
+    PyObject *tuple = count < 0 ? NULL : PyTuple_New(count);
+    for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
+        PyObject *item = get_value(in, depth);
+        if (item == NULL) {
+            Py_CLEAR(tuple);
+            break;
+        }
+        PyTuple_SET_ITEM(tuple, i, item);
+    }
+    return tuple;
+}
+
+static PyObject *
+get_dict(struct input *in, int depth)
+{
+    Py_ssize_t count = get_count(in, 2);
+    PyObject *dict = count < 0 ? NULL : PyDict_New();
+    for (Py_ssize_t i = 0; dict != NULL && i < count; i++) {
+        PyObject *key = get_value(in, depth);
+        PyObject *item = key == NULL ? NULL : get_value(in, depth);
+        if (item == NULL || PyDict_SetItem(dict, key, item) < 0) {
+            Py_CLEAR(dict);
+        }
+        Py_XDECREF(key);
+        Py_XDECREF(item);
+    }
+    return dict;
+}
+
+static PyObject *
+get_set(struct input *in, PyObject *set, int depth)
+{
+    Py_ssize_t count = get_count(in, 1);
+    if (count < 0) {
+        Py_CLEAR(set);
+    }
+    for (Py_ssize_t i = 0; set != NULL && i < count; i++) {
+        PyObject *item = get_value(in, depth);
+        if (item == NULL || PySet_Add(set, item) < 0) {
+            Py_CLEAR(set);
+        }
+        Py_XDECREF(item);
+    }
+    return set;
+}
+
+static PyObject *
+get_counted(struct input *in, uint8_t tag)
+{
+    Py_ssize_t len = get_count(in, 1);
+    if (len < 0) {
+        return NULL;
+    }
+    const char *data = (const char *)in->at;
+    in->at += len;
+    switch (tag) {
+    case OPHIDIA_ENCODED_BYTES:
+        return PyBytes_FromStringAndSize(data, len);
+    case OPHIDIA_ENCODED_BIG_INT:
+        return PyLong_FromNativeBytes(data, (size_t)len, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
+    case OPHIDIA_ENCODED_WIDE_STR:
+        return PyUnicode_DecodeUTF8(data, len, "surrogatepass");
+    default:
+        return PyUnicode_DecodeUTF8(data, len, NULL);
+    }
+}
+
+static PyObject *
+get_value(struct input *in, int depth)
+{
+    uint8_t tag;
+    if (get(in, &tag, 1) < 0) {
+        return NULL;
+    }
+    if (depth > OPHIDIA_MAX_DEPTH) {
+        PyErr_SetString(PyExc_RecursionError, "a value from the host is nested too deeply");
+        return NULL;
+    }
+    long long number;
+    double real;
+    Py_complex complex;
+    uint32_t words[2];
+    switch (tag) {
+    case OPHIDIA_ENCODED_NONE:
+        return Py_NewRef(Py_None);
+    case OPHIDIA_ENCODED_FALSE:
+        return Py_NewRef(Py_False);
+    case OPHIDIA_ENCODED_TRUE:
+        return Py_NewRef(Py_True);
+    case OPHIDIA_ENCODED_INT:
+        return get(in, &number, 8) < 0 ? NULL : PyLong_FromLongLong(number);
+    case OPHIDIA_ENCODED_FLOAT:
+        return get(in, &real, 8) < 0 ? NULL : PyFloat_FromDouble(real);
+    case OPHIDIA_ENCODED_COMPLEX:
+        return get(in, &complex, 16) < 0 ? NULL : PyComplex_FromCComplex(complex);
+    case OPHIDIA_ENCODED_STR:
+    case OPHIDIA_ENCODED_WIDE_STR:
+    case OPHIDIA_ENCODED_BYTES:
+    case OPHIDIA_ENCODED_BIG_INT:
+        return get_counted(in, tag);
+    case OPHIDIA_ENCODED_LIST:
+        return get_list(in, depth + 1);
+    case OPHIDIA_ENCODED_TUPLE:
+        return get_tuple(in, depth + 1);
+    case OPHIDIA_ENCODED_DICT:
+        return get_dict(in, depth + 1);
+    case OPHIDIA_ENCODED_SET:
+        return get_set(in, PySet_New(NULL), depth + 1);
+    case OPHIDIA_ENCODED_FROZEN_SET:
+        return get_set(in, PyFrozenSet_New(NULL), depth + 1);
+    case OPHIDIA_ENCODED_HANDLE:
+        return get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
+    }
+    PyErr_Format(PyExc_SystemError, "a value from the host has the unknown tag %d", tag);
+    return NULL;
+}
+
+Py_ssize_t
+value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count)
+{
+    struct input in = {data, data + len};
+    for (Py_ssize_t i = 0; i < count; i++) {
+        values[i] = get_value(&in, 0);
+        if (values[i] == NULL) {
+            return i;
+        }
+    }
+    return count;
+}

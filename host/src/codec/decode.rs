@@ -1,0 +1,215 @@
+//! Encoded values that come out of the guest. Everything here is hostile until it has been checked:
+//! counts against the bytes that are left, depth against a bound, text for being UTF-8.
+
+use super::Value;
+use crate::error::{Error, Result};
+use crate::limits::LimitExceeded;
+use crate::object::{Domain, Object};
+use ophidia_abi::{Encoded, MAX_DEPTH};
+use std::sync::Arc;
+
+/// Decodes one value, which has to take up all the bytes, and may take `limit` bytes of the host.
+pub(crate) fn decode(domain: &Arc<Domain>, bytes: &[u8], limit: u64) -> Result<Value> {
+    let mut input = Input { domain, rest: bytes, limit, left: limit };
+    let value = match input.value(0) {
+        Ok(value) => value,
+        Err(error) => {
+            // The guest has given out the handles that were not reached too.
+            let _ = input.release_rest();
+            return Err(error);
+        }
+    };
+    match input.rest.len() {
+        0 => Ok(value),
+        left => Err(Error::GuestFault(format!("{left} bytes after an encoded value"))),
+    }
+}
+
+struct Input<'a> {
+    domain: &'a Arc<Domain>,
+    rest: &'a [u8],
+    limit: u64,
+    /// What the rest may take of it.
+    left: u64,
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(cut_off)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    /// The count of a container whose items take at least so many bytes each.
+    fn count(&mut self, least: usize) -> Result<usize> {
+        let count = u32::from_le_bytes(self.array()?) as usize;
+        if count > self.rest.len() / least { Err(cut_off()) } else { Ok(count) }
+    }
+
+    fn counted(&mut self) -> Result<&'a [u8]> {
+        let len = self.count(1)?;
+        let bytes = self.take(len)?;
+        self.spend(len)?;
+        Ok(bytes)
+    }
+
+    /// A byte of the guest's may become 40 of the host's: what they come to is bounded.
+    fn spend(&mut self, bytes: usize) -> Result<()> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.left =
+            self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit: self.limit })?;
+        Ok(())
+    }
+
+    /// Lets go of every handle in what is left. Containers need no nesting for that: what is in them
+    /// follows them.
+    fn release_rest(&mut self) -> Result<()> {
+        while let Ok([tag]) = self.array() {
+            match Encoded::from_u8(tag) {
+                Some(Encoded::None | Encoded::False | Encoded::True) => {}
+                Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
+                Some(Encoded::Complex) => drop(self.take(16)?),
+                Some(Encoded::BigInt | Encoded::Str | Encoded::WideStr | Encoded::Bytes) => {
+                    let len = self.count(1)?;
+                    self.take(len)?;
+                }
+                Some(
+                    Encoded::List
+                    | Encoded::Tuple
+                    | Encoded::Dict
+                    | Encoded::Set
+                    | Encoded::FrozenSet,
+                ) => drop(self.take(4)?),
+                Some(Encoded::Handle) => drop(self.object()),
+                None => return Err(cut_off()),
+            }
+        }
+        Ok(())
+    }
+
+    fn object(&mut self) -> Result<Object> {
+        let index = u32::from_le_bytes(self.array()?);
+        let generation = u32::from_le_bytes(self.array()?);
+        Object::new(self.domain, index, generation)
+    }
+
+    fn items(&mut self, depth: u32) -> Result<Vec<Value>> {
+        let count = self.count(1)?;
+        let mut items = Vec::with_capacity(count.min(4096));
+        for _ in 0..count {
+            items.push(self.value(depth)?);
+        }
+        Ok(items)
+    }
+
+    fn pairs(&mut self, depth: u32) -> Result<Vec<(Value, Value)>> {
+        let count = self.count(2)?;
+        let mut pairs = Vec::with_capacity(count.min(4096));
+        for _ in 0..count {
+            pairs.push((self.value(depth)?, self.value(depth)?));
+        }
+        Ok(pairs)
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Value> {
+        if depth > MAX_DEPTH {
+            return Err(Error::GuestFault(format!("a value nested more than {MAX_DEPTH} deep")));
+        }
+        self.spend(size_of::<Value>())?;
+        let [tag] = self.array()?;
+        let tag = Encoded::from_u8(tag).ok_or_else(|| {
+            Error::GuestFault(format!("an encoded value with the unknown tag {tag}"))
+        })?;
+        Ok(match tag {
+            Encoded::None => Value::None,
+            Encoded::False => Value::Bool(false),
+            Encoded::True => Value::Bool(true),
+            Encoded::Int => Value::Int(i64::from_le_bytes(self.array()?)),
+            Encoded::BigInt => Value::BigInt(self.counted()?.to_vec()),
+            Encoded::Float => Value::Float(f64::from_le_bytes(self.array()?)),
+            Encoded::Complex => Value::Complex {
+                real: f64::from_le_bytes(self.array()?),
+                imaginary: f64::from_le_bytes(self.array()?),
+            },
+            Encoded::Str => Value::Str(super::utf8(self.counted()?)?),
+            Encoded::WideStr => Value::WideStr(self.counted()?.to_vec()),
+            Encoded::Bytes => Value::Bytes(self.counted()?.to_vec()),
+            Encoded::List => Value::List(self.items(depth + 1)?),
+            Encoded::Tuple => Value::Tuple(self.items(depth + 1)?),
+            Encoded::Dict => Value::Dict(self.pairs(depth + 1)?),
+            Encoded::Set => Value::Set(self.items(depth + 1)?),
+            Encoded::FrozenSet => Value::FrozenSet(self.items(depth + 1)?),
+            Encoded::Handle => Value::Object(self.object()?),
+        })
+    }
+}
+
+fn cut_off() -> Error {
+    Error::GuestFault("an encoded value is cut off".into())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+
+    fn fault(bytes: &[u8]) -> String {
+        match decode(&Domain::new(10), bytes, 1 << 20) {
+            Err(Error::GuestFault(said)) => said,
+            other => panic!("{bytes:?}: {other:?}"),
+        }
+    }
+
+    /// A tag, and a number behind it.
+    fn head(tag: Encoded, number: u32) -> Vec<u8> {
+        [&[tag as u8][..], &number.to_le_bytes()].concat()
+    }
+
+    #[test]
+    fn hostile_encodings_are_faults() {
+        assert!(fault(&[]).contains("cut off"));
+        assert!(fault(&[99]).contains("unknown tag 99"));
+        assert!(fault(&[Encoded::None as u8, 0]).contains("1 bytes after"));
+        assert!(fault(&[Encoded::Int as u8, 0, 0]).contains("cut off"));
+        for tag in [Encoded::Str, Encoded::List, Encoded::Dict, Encoded::BigInt, Encoded::Set] {
+            assert!(fault(&head(tag, u32::MAX)).contains("cut off"), "{tag:?}");
+            assert!(fault(&head(tag, 1)).contains("cut off"), "{tag:?}");
+        }
+        assert!(fault(&[&head(Encoded::Str, 1)[..], &[0xff]].concat()).contains("not UTF-8"));
+        assert!(fault(&head(Encoded::List, 1).repeat(70)).contains("nested more than 64"));
+        assert!(fault(&head(Encoded::Handle, 1)).contains("cut off"));
+    }
+
+    #[test]
+    fn any_bytes_are_a_value_or_an_error() {
+        // A linear congruential generator: the same bytes every time, of every kind of tag.
+        let mut state = 1u32;
+        let mut byte = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        for _ in 0..100_000 {
+            let len = usize::from(byte() % 40);
+            let bytes: Vec<u8> =
+                (0..len).map(|_| if byte() < 160 { byte() % 17 } else { byte() }).collect();
+            let _ = decode(&Domain::new(3), &bytes, 1_000);
+        }
+    }
+
+    #[test]
+    fn what_was_given_out_is_let_go_of_whatever_happens() {
+        let handle = |index: u32| [&head(Encoded::Handle, index)[..], &[1, 0, 0, 0]].concat();
+        let list = [head(Encoded::List, 3), handle(0), handle(1), handle(2)].concat();
+        let domain = Domain::new(1);
+        assert!(matches!(decode(&domain, &list, 1 << 20), Err(Error::Limit(_))));
+        let mut released = domain.take_released();
+        released.sort_unstable();
+        assert_eq!(released, [(0, 1), (1, 1), (2, 1)]);
+    }
+}

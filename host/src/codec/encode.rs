@@ -1,0 +1,160 @@
+//! Values on their way into the guest.
+
+use crate::convert::ConversionError;
+use crate::object::{Domain, Object};
+use ophidia_abi::{Encoded, MAX_DEPTH, MAX_ENCODED};
+use std::sync::Arc;
+
+/// Writes values for the guest; [`ToPython`](crate::ToPython) is given one.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    domain: &'a Arc<Domain>,
+    bytes: Vec<u8>,
+    depth: u32,
+}
+
+/// What cannot be encoded.
+type Encode = Result<(), ConversionError>;
+
+impl<'a> Encoder<'a> {
+    /// Writes into a buffer, after emptying it.
+    pub(crate) fn new(domain: &'a Arc<Domain>, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { domain, bytes, depth: 0 }
+    }
+
+    pub(crate) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+        if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
+            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        }
+        self.bytes.push(tag as u8);
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+        self.put_count(tag, data.len())?;
+        self.put_raw(data)
+    }
+
+    fn put_count(&mut self, tag: Encoded, count: usize) -> Encode {
+        let count = u32::try_from(count)
+            .map_err(|_| ConversionError::new("at most 2^32 - 1 items", "more"))?;
+        self.put(tag, &count.to_le_bytes())
+    }
+
+    fn put_raw(&mut self, data: &[u8]) -> Encode {
+        if self.bytes.len() + data.len() > MAX_ENCODED as usize {
+            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// `None`.
+    pub fn none(&mut self) -> Encode {
+        self.put(Encoded::None, &[])
+    }
+
+    /// A `bool`.
+    pub fn bool(&mut self, value: bool) -> Encode {
+        self.put(if value { Encoded::True } else { Encoded::False }, &[])
+    }
+
+    /// An `int`.
+    pub fn int(&mut self, value: i64) -> Encode {
+        self.put(Encoded::Int, &value.to_le_bytes())
+    }
+
+    /// An `int` of any size, as little-endian two's complement; no byte at all is zero.
+    pub fn big_int(&mut self, bytes: &[u8]) -> Encode {
+        self.put_counted(Encoded::BigInt, bytes)
+    }
+
+    /// A `float`.
+    pub fn float(&mut self, value: f64) -> Encode {
+        self.put(Encoded::Float, &value.to_le_bytes())
+    }
+
+    /// A `complex`.
+    pub fn complex(&mut self, real: f64, imaginary: f64) -> Encode {
+        let mut data = [0; 16];
+        let (first, second) = data.split_at_mut(8);
+        first.copy_from_slice(&real.to_le_bytes());
+        second.copy_from_slice(&imaginary.to_le_bytes());
+        self.put(Encoded::Complex, &data)
+    }
+
+    /// A `str`.
+    pub fn str(&mut self, value: &str) -> Encode {
+        self.put_counted(Encoded::Str, value.as_bytes())
+    }
+
+    /// A `str` with lone surrogates, encoded in UTF-8 as if they were characters (WTF-8).
+    pub fn wide_str(&mut self, wtf8: &[u8]) -> Encode {
+        self.put_counted(Encoded::WideStr, wtf8)
+    }
+
+    /// A `bytes`.
+    pub fn bytes(&mut self, value: &[u8]) -> Encode {
+        self.put_counted(Encoded::Bytes, value)
+    }
+
+    /// A `list`: `items` writes as many values.
+    pub fn list(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::List, len, items)
+    }
+
+    /// A `tuple`: `items` writes as many values.
+    pub fn tuple(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Tuple, len, items)
+    }
+
+    /// A `dict`: `pairs` writes as many keys, each followed by its value.
+    pub fn dict(&mut self, len: usize, pairs: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Dict, len, pairs)
+    }
+
+    /// A `set`: `items` writes as many values.
+    pub fn set(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Set, len, items)
+    }
+
+    /// A `frozenset`: `items` writes as many values.
+    pub fn frozen_set(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::FrozenSet, len, items)
+    }
+
+    /// An object of the interpreter that the value goes to.
+    ///
+    /// # Errors
+    ///
+    /// The object is another interpreter's.
+    pub fn object(&mut self, object: &Object) -> Encode {
+        let (index, generation) = object.handle_in(self.domain).ok_or_else(|| {
+            ConversionError::new("an object of this interpreter", "another interpreter's")
+        })?;
+        self.put(Encoded::Handle, &index.to_le_bytes())?;
+        self.put_raw(&generation.to_le_bytes())
+    }
+
+    fn container(
+        &mut self,
+        tag: Encoded,
+        len: usize,
+        items: impl FnOnce(&mut Self) -> Encode,
+    ) -> Encode {
+        if self.depth == MAX_DEPTH {
+            return Err(ConversionError::new("at most 64 containers in one another", "more"));
+        }
+        self.put_count(tag, len)?;
+        self.depth += 1;
+        let written = items(self);
+        self.depth -= 1;
+        written
+    }
+}

@@ -1,0 +1,150 @@
+//! The arguments of a call.
+
+use super::{ConversionError, ToPython};
+use crate::codec::Encoder;
+
+/// The arguments of a call: a tuple of positional ones, or [`Arguments`].
+pub trait Args {
+    /// How many positional and keyword arguments there are.
+    fn counts(&self) -> (u32, u32);
+
+    /// Writes the positional arguments, then the keyword arguments; when there are any of these, the
+    /// tuple of their names last.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be converted.
+    fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError>;
+}
+
+impl<T: Args + ?Sized> Args for &T {
+    fn counts(&self) -> (u32, u32) {
+        (**self).counts()
+    }
+
+    fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        (**self).write(out)
+    }
+}
+
+impl Args for () {
+    fn counts(&self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn write(&self, _: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        Ok(())
+    }
+}
+
+macro_rules! tuples {
+    ($(($count:literal: $($name:ident $field:tt),+))*) => {$(
+        impl<$($name: ToPython),+> Args for ($($name,)+) {
+            fn counts(&self) -> (u32, u32) {
+                ($count, 0)
+            }
+
+            fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+                $(
+                    self.$field
+                        .to_python(out)
+                        .map_err(|error| error.within(concat!("argument ", stringify!($field))))?;
+                )+
+                Ok(())
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (1: A 0)
+    (2: A 0, B 1)
+    (3: A 0, B 1, C 2)
+    (4: A 0, B 1, C 2, D 3)
+    (5: A 0, B 1, C 2, D 3, E 4)
+    (6: A 0, B 1, C 2, D 3, E 4, F 5)
+    (7: A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
+
+/// Arguments with keywords, or of a number that is known only at run time.
+///
+/// ```
+/// use ophidia::Arguments;
+/// let arguments = Arguments::new().arg("%d %s").arg(3).kwarg("sep", ", ").args([1, 2]);
+/// ```
+#[derive(Default)]
+pub struct Arguments<'a> {
+    positional: Vec<Box<dyn ToPython + 'a>>,
+    names: Vec<String>,
+    keywords: Vec<Box<dyn ToPython + 'a>>,
+}
+
+impl<'a> Arguments<'a> {
+    /// No arguments.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One positional argument more.
+    #[must_use]
+    pub fn arg(mut self, value: impl ToPython + 'a) -> Self {
+        self.positional.push(Box::new(value));
+        self
+    }
+
+    /// As many positional arguments as there are: Python's `*values`.
+    #[must_use]
+    pub fn args<T: ToPython + 'a>(mut self, values: impl IntoIterator<Item = T>) -> Self {
+        self.positional.extend(values.into_iter().map(|value| Box::new(value) as Box<_>));
+        self
+    }
+
+    /// One keyword argument more.
+    #[must_use]
+    pub fn kwarg(mut self, name: impl Into<String>, value: impl ToPython + 'a) -> Self {
+        self.names.push(name.into());
+        self.keywords.push(Box::new(value));
+        self
+    }
+
+    /// As many keyword arguments as there are: Python's `**values`.
+    #[must_use]
+    pub fn kwargs<N: Into<String>, T: ToPython + 'a>(
+        self,
+        values: impl IntoIterator<Item = (N, T)>,
+    ) -> Self {
+        values.into_iter().fold(self, |arguments, (name, value)| arguments.kwarg(name, value))
+    }
+}
+
+impl Args for Arguments<'_> {
+    fn counts(&self) -> (u32, u32) {
+        let count = |values: &[_]| u32::try_from(values.len()).unwrap_or(u32::MAX);
+        (count(&self.positional), count(&self.keywords))
+    }
+
+    fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        for (i, value) in self.positional.iter().enumerate() {
+            value.to_python(out).map_err(|error| error.within(&format!("argument {i}")))?;
+        }
+        for (name, value) in self.names.iter().zip(&self.keywords) {
+            value.to_python(out).map_err(|error| error.within(&format!("argument {name}")))?;
+        }
+        if self.names.is_empty() {
+            Ok(())
+        } else {
+            out.tuple(self.names.len(), |out| self.names.iter().try_for_each(|name| out.str(name)))
+        }
+    }
+}
+
+impl std::fmt::Debug for Arguments<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arguments")
+            .field("positional", &self.positional.len())
+            .field("keywords", &self.names)
+            .finish()
+    }
+}

@@ -1,0 +1,268 @@
+//! Python objects as Rust values.
+
+use super::ConversionError;
+use crate::codec::Value;
+use crate::object::Object;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, Hash};
+
+/// A Rust type that a Python value can become.
+pub trait FromPython: Sized {
+    /// Takes the value.
+    ///
+    /// # Errors
+    ///
+    /// When it has another type, or does not fit.
+    fn from_python(value: Value) -> Result<Self, ConversionError>;
+}
+
+fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
+    Err(ConversionError::new(expected, got.kind()))
+}
+
+impl FromPython for Value {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        Ok(value)
+    }
+}
+
+impl FromPython for () {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::None => Ok(()),
+            other => wrong("None", &other),
+        }
+    }
+}
+
+impl FromPython for bool {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Bool(value) => Ok(value),
+            other => wrong("bool", &other),
+        }
+    }
+}
+
+/// The integer when it fits 128 bits and its sign bit.
+fn integer(value: &Value) -> Option<(i128, bool)> {
+    match value {
+        Value::Int(value) => Some(((*value).into(), *value < 0)),
+        Value::BigInt(bytes) => {
+            let negative = bytes.last().is_some_and(|byte| *byte >= 0x80);
+            let fill = if negative { 0xff } else { 0 };
+            let mut all = [fill; 16];
+            let rest = bytes.get(16..).unwrap_or_default();
+            for (to, from) in all.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            rest.iter().all(|byte| *byte == fill).then(|| (i128::from_le_bytes(all), negative))
+        }
+        _ => None,
+    }
+}
+
+macro_rules! integers {
+    ($($ty:ty)*) => {$(
+        impl FromPython for $ty {
+            fn from_python(value: Value) -> Result<Self, ConversionError> {
+                if !matches!(value, Value::Int(_) | Value::BigInt(_)) {
+                    return wrong("int", &value);
+                }
+                let fits = integer(&value).and_then(|(bits, negative)| {
+                    // Of 128 bits the topmost may be the sign, or part of a u128.
+                    if (bits < 0) == negative {
+                        <$ty>::try_from(bits).ok()
+                    } else {
+                        <$ty>::try_from(bits.cast_unsigned()).ok()
+                    }
+                });
+                fits.ok_or_else(|| {
+                    let range = format!("an int from {} to {}", <$ty>::MIN, <$ty>::MAX);
+                    ConversionError::new(range, match value {
+                        Value::Int(value) => value.to_string(),
+                        _ => "one that does not fit".to_owned(),
+                    })
+                })
+            }
+        }
+    )*};
+}
+
+integers! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize }
+
+/// A `float`, or an `int` that a float can hold exactly.
+impl FromPython for f64 {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Float(value) => Ok(value),
+            Value::Int(value) if value.unsigned_abs() <= 1 << 53 => Ok(value as Self),
+            other => wrong("float", &other),
+        }
+    }
+}
+
+/// As `f64`, rounded.
+impl FromPython for f32 {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        f64::from_python(value).map(|value| value as Self)
+    }
+}
+
+impl FromPython for String {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Str(text) => Ok(text),
+            Value::WideStr(_) => {
+                Err(ConversionError::new("a str of characters", "a str with lone surrogates"))
+            }
+            other => wrong("str", &other),
+        }
+    }
+}
+
+impl FromPython for char {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        let text = String::from_python(value)?;
+        let mut chars = text.chars();
+        match (chars.next(), chars.next()) {
+            (Some(only), None) => Ok(only),
+            _ => Err(ConversionError::new("a str of one character", format!("{text:?}"))),
+        }
+    }
+}
+
+/// An object that stays in the guest. Plain values come as copies; ask for a handle to get one.
+impl FromPython for Object {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Object(object) => Ok(object),
+            other => wrong("an object without a plain form", &other),
+        }
+    }
+}
+
+/// `None`, or the value.
+impl<T: FromPython> FromPython for Option<T> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::None => Ok(None),
+            value => T::from_python(value).map(Some),
+        }
+    }
+}
+
+fn items<T: FromPython, C: FromIterator<T>>(values: Vec<Value>) -> Result<C, ConversionError> {
+    let item = |(i, value)| T::from_python(value).map_err(|error| error.within(&format!("[{i}]")));
+    values.into_iter().enumerate().map(item).collect()
+}
+
+/// A `list` or `tuple`; of a `Vec<u8>` also a `bytes`.
+impl<T: FromPython> FromPython for Vec<T> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::List(values) | Value::Tuple(values) => items(values),
+            Value::Bytes(bytes) => {
+                items(bytes.into_iter().map(|byte| Value::Int(byte.into())).collect())
+            }
+            other => wrong("list", &other),
+        }
+    }
+}
+
+impl<T: FromPython, const N: usize> FromPython for [T; N] {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        let items = Vec::from_python(value)?;
+        let count = items.len();
+        items.try_into().map_err(|_| ConversionError::new(format!("{N} items"), count.to_string()))
+    }
+}
+
+impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet<T, S> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Set(values) | Value::FrozenSet(values) => items(values),
+            other => wrong("set", &other),
+        }
+    }
+}
+
+impl<T: FromPython + Ord> FromPython for BTreeSet<T> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Set(values) | Value::FrozenSet(values) => items(values),
+            other => wrong("set", &other),
+        }
+    }
+}
+
+fn map<K: FromPython, V: FromPython, C: FromIterator<(K, V)>>(
+    value: Value,
+) -> Result<C, ConversionError> {
+    let Value::Dict(pairs) = value else { return wrong("dict", &value) };
+    let pair = |(key, value): (Value, Value)| {
+        let step = match &key {
+            Value::Str(name) => format!("[{name:?}]"),
+            Value::Int(number) => format!("[{number}]"),
+            other => format!("[{}]", other.kind()),
+        };
+        let key = K::from_python(key).map_err(|error| error.within(&format!("key {step}")))?;
+        let value = V::from_python(value).map_err(|error| error.within(&step))?;
+        Ok((key, value))
+    };
+    pairs.into_iter().map(pair).collect()
+}
+
+impl<K, V, S> FromPython for HashMap<K, V, S>
+where
+    K: FromPython + Eq + Hash,
+    V: FromPython,
+    S: BuildHasher + Default,
+{
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        map(value)
+    }
+}
+
+impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        map(value)
+    }
+}
+
+macro_rules! tuples {
+    ($(($count:literal: $($name:ident $field:literal),+))*) => {$(
+        /// A `tuple` or `list` of that length.
+        impl<$($name: FromPython),+> FromPython for ($($name,)+) {
+            fn from_python(value: Value) -> Result<Self, ConversionError> {
+                let values = match value {
+                    Value::Tuple(values) | Value::List(values) => values,
+                    other => return wrong("tuple", &other),
+                };
+                let count = values.len();
+                let mut values = values.into_iter();
+                if count != $count {
+                    return Err(ConversionError::new(
+                        concat!("a tuple of ", stringify!($count)),
+                        count.to_string(),
+                    ));
+                }
+                Ok(($(
+                    $name::from_python(values.next().unwrap_or(Value::None))
+                        .map_err(|error| error.within(concat!("[", $field, "]")))?,
+                )+))
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (1: A "0")
+    (2: A "0", B "1")
+    (3: A "0", B "1", C "2")
+    (4: A "0", B "1", C "2", D "3")
+    (5: A "0", B "1", C "2", D "3", E "4")
+    (6: A "0", B "1", C "2", D "3", E "4", F "5")
+    (7: A "0", B "1", C "2", D "3", E "4", F "5", G "6")
+    (8: A "0", B "1", C "2", D "3", E "4", F "5", G "6", H "7")
+}

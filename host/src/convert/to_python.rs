@@ -1,0 +1,201 @@
+//! Rust values as Python objects.
+
+use super::ConversionError;
+use crate::codec::{Encoder, Value};
+use crate::object::Object;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// A Rust value that can become a Python object.
+pub trait ToPython {
+    /// Writes the value: one value, no more.
+    ///
+    /// # Errors
+    ///
+    /// What has no Python form, and objects of another interpreter.
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError>;
+}
+
+impl<T: ToPython + ?Sized> ToPython for &T {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        (**self).to_python(out)
+    }
+}
+
+impl<T: ToPython + ?Sized> ToPython for Box<T> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        (**self).to_python(out)
+    }
+}
+
+macro_rules! scalars {
+    ($($ty:ty => |$value:ident, $out:ident| $body:expr;)*) => {$(
+        impl ToPython for $ty {
+            fn to_python(&self, $out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+                let $value = self;
+                $body
+            }
+        }
+    )*};
+}
+
+scalars! {
+    () => |_value, out| out.none();
+    bool => |value, out| out.bool(*value);
+    i8 => |value, out| out.int((*value).into());
+    i16 => |value, out| out.int((*value).into());
+    i32 => |value, out| out.int((*value).into());
+    i64 => |value, out| out.int(*value);
+    isize => |value, out| (*value as i128).to_python(out);
+    i128 => |value, out| match i64::try_from(*value) {
+        Ok(small) => out.int(small),
+        Err(_) => out.big_int(&value.to_le_bytes()),
+    };
+    u8 => |value, out| out.int((*value).into());
+    u16 => |value, out| out.int((*value).into());
+    u32 => |value, out| out.int((*value).into());
+    u64 => |value, out| i128::from(*value).to_python(out);
+    usize => |value, out| (*value as u128).to_python(out);
+    u128 => |value, out| match i128::try_from(*value) {
+        Ok(signed) => signed.to_python(out),
+        Err(_) => {
+            let mut bytes = [0; 17]; // one more, for the sign
+            if let Some(low) = bytes.first_chunk_mut() {
+                *low = value.to_le_bytes();
+            }
+            out.big_int(&bytes)
+        }
+    };
+    f32 => |value, out| out.float((*value).into());
+    f64 => |value, out| out.float(*value);
+    char => |value, out| out.str(value.encode_utf8(&mut [0; 4]));
+    str => |value, out| out.str(value);
+    String => |value, out| out.str(value);
+    Object => |value, out| out.object(value);
+}
+
+impl<T: ToPython> ToPython for Option<T> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        match self {
+            Some(value) => value.to_python(out),
+            None => out.none(),
+        }
+    }
+}
+
+fn each<'a, T: ToPython + 'a>(
+    items: impl IntoIterator<Item = &'a T>,
+) -> impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError> {
+    move |out| items.into_iter().try_for_each(|item| item.to_python(out))
+}
+
+fn pairs<'a, K: ToPython + 'a, V: ToPython + 'a>(
+    items: impl IntoIterator<Item = (&'a K, &'a V)>,
+) -> impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError> {
+    move |out| {
+        items.into_iter().try_for_each(|(key, value)| {
+            key.to_python(out)?;
+            value.to_python(out)
+        })
+    }
+}
+
+/// A `list`.
+impl<T: ToPython> ToPython for [T] {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.list(self.len(), each(self))
+    }
+}
+
+/// A `list`.
+impl<T: ToPython, const N: usize> ToPython for [T; N] {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.list(N, each(self))
+    }
+}
+
+/// A `list`.
+impl<T: ToPython> ToPython for Vec<T> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.list(self.len(), each(self))
+    }
+}
+
+/// A `dict`.
+impl<K: ToPython, V: ToPython, S> ToPython for HashMap<K, V, S> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.dict(self.len(), pairs(self))
+    }
+}
+
+/// A `dict`, in the map's order.
+impl<K: ToPython, V: ToPython> ToPython for BTreeMap<K, V> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.dict(self.len(), pairs(self))
+    }
+}
+
+/// A `set`.
+impl<T: ToPython, S> ToPython for HashSet<T, S> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.set(self.len(), each(self))
+    }
+}
+
+/// A `set`.
+impl<T: ToPython> ToPython for BTreeSet<T> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.set(self.len(), each(self))
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $field:tt),+))*) => {$(
+        /// A `tuple`.
+        impl<$($name: ToPython),+> ToPython for ($($name,)+) {
+            fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+                out.tuple([$(stringify!($field)),+].len(), |out| {
+                    $(self.$field.to_python(out)?;)+
+                    Ok(())
+                })
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0)
+    (A 0, B 1)
+    (A 0, B 1, C 2)
+    (A 0, B 1, C 2, D 3)
+    (A 0, B 1, C 2, D 3, E 4)
+    (A 0, B 1, C 2, D 3, E 4, F 5)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
+    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
+}
+
+impl ToPython for Value {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        match self {
+            Self::None => out.none(),
+            Self::Bool(value) => out.bool(*value),
+            Self::Int(value) => out.int(*value),
+            Self::BigInt(bytes) => out.big_int(bytes),
+            Self::Float(value) => out.float(*value),
+            Self::Complex { real, imaginary } => out.complex(*real, *imaginary),
+            Self::Str(text) => out.str(text),
+            Self::WideStr(bytes) => out.wide_str(bytes),
+            Self::Bytes(bytes) => out.bytes(bytes),
+            Self::List(items) => out.list(items.len(), each(items)),
+            Self::Tuple(items) => out.tuple(items.len(), each(items)),
+            Self::Dict(items) => out.dict(items.len(), |out| {
+                items.iter().try_for_each(|(key, value)| {
+                    key.to_python(out)?;
+                    value.to_python(out)
+                })
+            }),
+            Self::Set(items) => out.set(items.len(), each(items)),
+            Self::FrozenSet(items) => out.frozen_set(items.len(), each(items)),
+            Self::Object(object) => out.object(object),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! `Object`: a Python object that lives in the guest, held by a checked handle.
+
+use crate::codec::Value;
+use crate::convert::{Args, FromPython, ToPython};
+use crate::error::{Error, Result};
+use crate::interpreter::Interpreter;
+use crate::limits::LimitExceeded;
+use ophidia_abi::{Operation, Want};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the objects of one interpreter have in common, and which of them have been let go of.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    released: Mutex<Vec<(u32, u32)>>,
+    held: AtomicU32,
+    limit: u32,
+}
+
+impl Domain {
+    pub(crate) fn new(limit: u32) -> Arc<Self> {
+        Arc::new(Self { released: Mutex::default(), held: AtomicU32::new(0), limit })
+    }
+
+    fn released(&self) -> MutexGuard<'_, Vec<(u32, u32)>> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the handles that were let go of.
+    pub(crate) fn take_released(&self) -> Vec<(u32, u32)> {
+        std::mem::take(&mut *self.released())
+    }
+
+    /// Takes them back: the guest has not been told.
+    pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
+        self.released().extend(handles);
+    }
+}
+
+/// A Python object that lives in the guest.
+///
+/// It belongs to one [`Interpreter`], which every method takes as its first argument; another one
+/// refuses it. Cloning gives the same object and is cheap. It may be dropped on any thread: the guest
+/// lets go of the object when it is next entered. Two are equal when they are the same handle;
+/// [`is`](Self::is) tells whether they are the same object.
+#[derive(Clone, Debug)]
+pub struct Object(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    domain: Arc<Domain>,
+    index: u32,
+    generation: u32,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.domain.released().push((self.index, self.generation));
+        self.domain.held.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Object {
+    /// Takes over a handle that the guest has given out.
+    pub(crate) fn new(domain: &Arc<Domain>, index: u32, generation: u32) -> Result<Self> {
+        let held = domain.held.fetch_add(1, Ordering::Relaxed);
+        // From here on it is let go of when it is dropped.
+        let object = Self(Arc::new(Held { domain: Arc::clone(domain), index, generation }));
+        if held >= domain.limit {
+            return Err(LimitExceeded::Objects { limit: domain.limit }.into());
+        }
+        Ok(object)
+    }
+
+    /// Index and generation, when it belongs to this domain.
+    pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<(u32, u32)> {
+        Arc::ptr_eq(&self.0.domain, domain).then_some((self.0.index, self.0.generation))
+    }
+
+    /// The object's value as a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
+    /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
+    /// [`Error::Conversion`] for an object of another interpreter.
+    pub fn extract<T: FromPython>(&self, py: &mut Interpreter) -> Result<T> {
+        py.operate_as(Operation::Identity, &(self,))
+    }
+
+    /// `self.name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn getattr(&self, py: &mut Interpreter, name: &str) -> Result<Self> {
+        let name = py.name(name)?;
+        py.operate_object(Operation::GetAttr, &(self, name))
+    }
+
+    /// `self.name`, as a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn getattr_as<T: FromPython>(&self, py: &mut Interpreter, name: &str) -> Result<T> {
+        let name = py.name(name)?;
+        py.operate_as(Operation::GetAttr, &(self, name))
+    }
+
+    /// `self.name = value`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn setattr(&self, py: &mut Interpreter, name: &str, value: impl ToPython) -> Result<()> {
+        let name = py.name(name)?;
+        py.operate_unit(Operation::SetAttr, &(self, name, value))
+    }
+
+    /// `del self.name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn delattr(&self, py: &mut Interpreter, name: &str) -> Result<()> {
+        let name = py.name(name)?;
+        py.operate_unit(Operation::DelAttr, &(self, name))
+    }
+
+    /// Whether the object has an attribute: whether reading it raises no `AttributeError`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn hasattr(&self, py: &mut Interpreter, name: &str) -> Result<bool> {
+        match self.getattr(py, name) {
+            Ok(_) => Ok(true),
+            Err(Error::Python(error)) if error.type_name == "AttributeError" => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `self[key]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn get_item(&self, py: &mut Interpreter, key: impl ToPython) -> Result<Self> {
+        py.operate_object(Operation::GetItem, &(self, key))
+    }
+
+    /// `self[key] = value`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn set_item(
+        &self,
+        py: &mut Interpreter,
+        key: impl ToPython,
+        value: impl ToPython,
+    ) -> Result<()> {
+        py.operate_unit(Operation::SetItem, &(self, key, value))
+    }
+
+    /// `del self[key]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn del_item(&self, py: &mut Interpreter, key: impl ToPython) -> Result<()> {
+        py.operate_unit(Operation::DelItem, &(self, key))
+    }
+
+    /// `self(*args)`; keyword arguments with [`Arguments`](crate::Arguments).
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn call(&self, py: &mut Interpreter, args: impl Args) -> Result<Self> {
+        py.call(self, &args, Want::Handle).and_then(Self::from_value)
+    }
+
+    /// As [`call`](Self::call), with the result as a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn call_as<T: FromPython>(&self, py: &mut Interpreter, args: impl Args) -> Result<T> {
+        let value = py.call(self, &args, Want::Value)?;
+        Ok(T::from_python(value)?)
+    }
+
+    /// `self.name(*args)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn call_method(&self, py: &mut Interpreter, name: &str, args: impl Args) -> Result<Self> {
+        py.call_method(self, name, &args, Want::Handle).and_then(Self::from_value)
+    }
+
+    /// As [`call_method`](Self::call_method), with the result as a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn call_method_as<T: FromPython>(
+        &self,
+        py: &mut Interpreter,
+        name: &str,
+        args: impl Args,
+    ) -> Result<T> {
+        let value = py.call_method(self, name, &args, Want::Value)?;
+        Ok(T::from_python(value)?)
+    }
+
+    /// `len(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn len(&self, py: &mut Interpreter) -> Result<usize> {
+        py.operate_as(Operation::Len, &(self,))
+    }
+
+    /// `len(self) == 0`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is_empty(&self, py: &mut Interpreter) -> Result<bool> {
+        Ok(self.len(py)? == 0)
+    }
+
+    /// `value in self`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn contains(&self, py: &mut Interpreter, value: impl ToPython) -> Result<bool> {
+        py.operate_as(Operation::Contains, &(self, value))
+    }
+
+    /// `iter(self)`, whose items [`next`](Self::next) gives.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn iter(&self, py: &mut Interpreter) -> Result<Self> {
+        py.operate_object(Operation::Iter, &(self,))
+    }
+
+    /// The next item of an iterator; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn next(&self, py: &mut Interpreter) -> Result<Option<Self>> {
+        let item = py.operate(Operation::Next, &(self,), Want::Handle)?;
+        item.map(Self::from_value).transpose()
+    }
+
+    /// `str(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn str(&self, py: &mut Interpreter) -> Result<String> {
+        py.operate_as(Operation::Str, &(self,))
+    }
+
+    /// `repr(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn repr(&self, py: &mut Interpreter) -> Result<String> {
+        py.operate_as(Operation::Repr, &(self,))
+    }
+
+    /// `type(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn get_type(&self, py: &mut Interpreter) -> Result<Self> {
+        py.operate_object(Operation::Type, &(self,))
+    }
+
+    /// `bool(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is_truthy(&self, py: &mut Interpreter) -> Result<bool> {
+        py.operate_as(Operation::Truth, &(self,))
+    }
+
+    /// `self is other`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is(&self, py: &mut Interpreter, other: &Self) -> Result<bool> {
+        py.operate_as(Operation::Is, &(self, other))
+    }
+
+    pub(crate) fn from_value(value: Value) -> Result<Self> {
+        match value {
+            Value::Object(object) => Ok(object),
+            other => Err(Error::GuestFault(format!("a handle was asked, {} came", other.kind()))),
+        }
+    }
+}

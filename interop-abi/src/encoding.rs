@@ -1,0 +1,91 @@
+//! The encoding of values: how arguments travel into the guest, and nested data out of it.
+//!
+//! A value is a tag of one byte and what the tag says:
+//!
+//! | tag | followed by |
+//! |---|---|
+//! | `None`, `False`, `True` | nothing |
+//! | `Int` | an `i64` |
+//! | `BigInt` | a `u32` count, then as many bytes of two's complement |
+//! | `Float` | an `f64` |
+//! | `Complex` | two `f64`: real and imaginary part |
+//! | `Str` | a `u32` count, then as many bytes of UTF-8 |
+//! | `WideStr` | the same, with lone surrogates encoded as if they were characters |
+//! | `Bytes` | a `u32` count, then as many bytes |
+//! | `List`, `Tuple`, `Set`, `FrozenSet` | a `u32` count, then as many values |
+//! | `Dict` | a `u32` count, then as many pairs of values |
+//! | `Handle` | a `u32` index and a `u32` generation |
+//!
+//! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
+
+/// How deep containers may be nested.
+pub const MAX_DEPTH: u32 = 64;
+
+/// The most bytes that one encoding may take: 256 MiB.
+pub const MAX_ENCODED: u32 = 256 << 20;
+
+/// What follows in an encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Encoded {
+    /// `None`.
+    None = 0,
+    /// `False`.
+    False = 1,
+    /// `True`.
+    True = 2,
+    /// An `int` that fits 64 bits.
+    Int = 3,
+    /// Any other `int`.
+    BigInt = 4,
+    /// A `float`.
+    Float = 5,
+    /// A `complex`.
+    Complex = 6,
+    /// A `str` without lone surrogates.
+    Str = 7,
+    /// A `str` with some.
+    WideStr = 8,
+    /// A `bytes`.
+    Bytes = 9,
+    /// A `list`.
+    List = 10,
+    /// A `tuple`.
+    Tuple = 11,
+    /// A `dict`, in its order.
+    Dict = 12,
+    /// A `set`.
+    Set = 13,
+    /// A `frozenset`.
+    FrozenSet = 14,
+    /// An object that stays in the guest.
+    Handle = 15,
+}
+
+impl Encoded {
+    /// Every tag with its name in the header.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::None, "NONE"),
+        (Self::False, "FALSE"),
+        (Self::True, "TRUE"),
+        (Self::Int, "INT"),
+        (Self::BigInt, "BIG_INT"),
+        (Self::Float, "FLOAT"),
+        (Self::Complex, "COMPLEX"),
+        (Self::Str, "STR"),
+        (Self::WideStr, "WIDE_STR"),
+        (Self::Bytes, "BYTES"),
+        (Self::List, "LIST"),
+        (Self::Tuple, "TUPLE"),
+        (Self::Dict, "DICT"),
+        (Self::Set, "SET"),
+        (Self::FrozenSet, "FROZEN_SET"),
+        (Self::Handle, "HANDLE"),
+    ];
+
+    /// The tag with this number, if there is one.
+    #[must_use]
+    pub fn from_u8(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).map(|(tag, _)| *tag)
+    }
+}

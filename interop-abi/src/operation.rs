@@ -1,0 +1,101 @@
+//! What the host can do with Python objects: the operations of `ophidia_operate`.
+//!
+//! Its input begins with the handles that the host has let go of since its last call: a `u32` count,
+//! then a `u32` index and a `u32` generation each. The operands follow, values of the encoding.
+
+/// An operation. Its operands are values of the encoding, one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Operation {
+    /// `value` itself.
+    Identity = 0,
+    /// The interned `str` that equals `text`, for names.
+    Intern = 1,
+    /// The module of this dotted `name`.
+    Import = 2,
+    /// The namespace of `__main__`.
+    Globals = 3,
+    /// `callable`, its positional and then its keyword arguments; last, when there are keywords, the
+    /// tuple of their names.
+    Call = 4,
+    /// `name`, `object`, and as above.
+    CallMethod = 5,
+    /// `object`, `name`.
+    GetAttr = 6,
+    /// `object`, `name`, `value`.
+    SetAttr = 7,
+    /// `object`, `name`.
+    DelAttr = 8,
+    /// `object`, `key`.
+    GetItem = 9,
+    /// `object`, `key`, `value`.
+    SetItem = 10,
+    /// `object`, `key`.
+    DelItem = 11,
+    /// `object`.
+    Len = 12,
+    /// `object`.
+    Iter = 13,
+    /// `iterator`; at its end the status is [`Status::Incomplete`](crate::Status::Incomplete).
+    Next = 14,
+    /// `object`.
+    Str = 15,
+    /// `object`.
+    Repr = 16,
+    /// `object`, `object`: whether they are the same.
+    Is = 17,
+    /// `object`: its truth.
+    Truth = 18,
+    /// `container`, `value`: whether the one holds the other.
+    Contains = 19,
+    /// `object`.
+    Type = 20,
+    /// How many handles are given out.
+    Handles = 21,
+}
+
+impl Operation {
+    /// Every operation with its name in the header.
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Identity, "IDENTITY"),
+        (Self::Intern, "INTERN"),
+        (Self::Import, "IMPORT"),
+        (Self::Globals, "GLOBALS"),
+        (Self::Call, "CALL"),
+        (Self::CallMethod, "CALL_METHOD"),
+        (Self::GetAttr, "GET_ATTR"),
+        (Self::SetAttr, "SET_ATTR"),
+        (Self::DelAttr, "DEL_ATTR"),
+        (Self::GetItem, "GET_ITEM"),
+        (Self::SetItem, "SET_ITEM"),
+        (Self::DelItem, "DEL_ITEM"),
+        (Self::Len, "LEN"),
+        (Self::Iter, "ITER"),
+        (Self::Next, "NEXT"),
+        (Self::Str, "STR"),
+        (Self::Repr, "REPR"),
+        (Self::Is, "IS"),
+        (Self::Truth, "TRUTH"),
+        (Self::Contains, "CONTAINS"),
+        (Self::Type, "TYPE"),
+        (Self::Handles, "HANDLES"),
+    ];
+}
+
+/// In what form the host wants the result of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Want {
+    /// Not at all.
+    Nothing = 0,
+    /// As a handle.
+    Handle = 1,
+    /// As a value; what has no plain form as a handle.
+    Value = 2,
+}
+
+impl Want {
+    /// Every form with its name in the header.
+    pub const ALL: &[(Self, &str)] =
+        &[(Self::Nothing, "NOTHING"), (Self::Handle, "HANDLE"), (Self::Value, "VALUE")];
+}
