@@ -45,6 +45,7 @@ pub(crate) fn path(cache: &Path, guest: &Guest, engine: &Engine) -> PathBuf {
     let mut hasher = Key(Sha256::new());
     guest.key().hash(&mut hasher);
     ophidia_abi::VERSION.hash(&mut hasher);
+    metering::VERSION.hash(&mut hasher);
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let mut name = hex(&hasher.0.finalize());

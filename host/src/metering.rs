@@ -5,7 +5,8 @@
 //! when it falls below zero it is filled up and the host is called ([`deadline`](crate::deadline)).
 //! What takes from it:
 //!
-//! - the head of every loop: 1;
+//! - the head of every loop: 1; of one without calls and without a loop inside, 1 for each
+//!   [`ROUNDS`] rounds, which are counted in a register: such loops may be a few instructions long;
 //! - every indirect call, and the entry of enough functions that no cycle of direct calls is without
 //!   one ([`survey`]): 1. Recursion ends by itself when the stack does, but until then it may branch
 //!   an exponential number of times;
@@ -33,12 +34,18 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReaderError, FunctionBody, GlobalSectionReader, Operator, Parser, Payload};
 
+/// Raised with every change of what is written, so that no image made before is used.
+pub(crate) const VERSION: u32 = 2;
+
 /// What guest code takes from before it calls the host: with some 10⁸ loop heads a second a call
 /// every 40 µs, which costs 0.1 % of the time.
 const BUDGET: i32 = 4_000;
 
 /// Bytes of a bulk memory operation that count as 1, as a power of two.
 const BULK_SHIFT: i32 = 6;
+
+/// Rounds of a tight loop that count together: a power of two.
+const ROUNDS: i32 = 128;
 
 /// Code units of bytecode that count as 1, as a power of two.
 const WORK_SHIFT: i32 = 4;
@@ -120,8 +127,19 @@ struct Function<'a> {
     params: u32,
     /// Whether something is taken when it is entered.
     on_entry: bool,
-    /// For every loop, in order of appearance, whether a mark lies in it.
-    marked_loops: Vec<bool>,
+    /// Its loops, in order of appearance.
+    loops: Vec<Loop>,
+}
+
+/// What kind of loop it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loop {
+    /// Nothing is called in it, and no loop lies in it.
+    Tight,
+    /// Any other loop.
+    Long,
+    /// A mark of the bridge lies in it.
+    Marked,
 }
 
 /// Writes function bodies: what was there is copied byte for byte, the checks come in between.
@@ -137,6 +155,8 @@ enum Charge {
     One,
     /// According to the number of bytes on the stack, which stays there.
     Bulk,
+    /// For a round of a tight loop.
+    Round,
     /// According to the number of code units on the stack, which is taken from there.
     Work,
 }
@@ -148,12 +168,13 @@ impl Writer {
         wasm: &[u8],
         function: &Function<'_>,
     ) -> Result<(Vec<u8>, Vec<BranchHint>), BinaryReaderError> {
-        let mut body = Body { writer: self, scratch: 0, bytes: Vec::new(), unlikely: Vec::new() };
+        let mut body =
+            Body { writer: self, scratch: 0, rounds: 0, bytes: Vec::new(), unlikely: Vec::new() };
         body.locals(wasm, function)?;
         if function.on_entry {
             body.charge(&Charge::One);
         }
-        let mut marked_loops = function.marked_loops.iter();
+        let mut loops = function.loops.iter();
         let mut operators = function.body.get_operators_reader()?;
         while !operators.eof() {
             let start = operators.original_position();
@@ -177,8 +198,12 @@ impl Writer {
             body.bytes.extend_from_slice(
                 wasm.get(start..operators.original_position()).unwrap_or_default(),
             );
-            if matches!(operator, Operator::Loop { .. }) && marked_loops.next() == Some(&false) {
-                body.charge(&Charge::One);
+            if matches!(operator, Operator::Loop { .. }) {
+                match loops.next() {
+                    Some(Loop::Tight) => body.charge(&Charge::Round),
+                    Some(Loop::Long) => body.charge(&Charge::One),
+                    Some(Loop::Marked) | None => {}
+                }
             }
         }
         Ok((body.bytes, body.unlikely))
@@ -187,14 +212,16 @@ impl Writer {
 
 struct Body<'a> {
     writer: &'a Writer,
-    /// A local of our own.
+    /// A local of our own, for the amount of a charge.
     scratch: u32,
+    /// Another, which counts the rounds of tight loops.
+    rounds: u32,
     bytes: Vec<u8>,
     unlikely: Vec<BranchHint>,
 }
 
 impl Body<'_> {
-    /// The function's own locals, and one more.
+    /// The function's own locals, and two more.
     fn locals(&mut self, wasm: &[u8], function: &Function<'_>) -> Result<(), BinaryReaderError> {
         let mut groups = function.body.get_locals_reader()?;
         let count = groups.get_count();
@@ -206,7 +233,8 @@ impl Body<'_> {
         (count + 1).encode(&mut self.bytes);
         self.bytes
             .extend_from_slice(wasm.get(start..groups.original_position()).unwrap_or_default());
-        1u32.encode(&mut self.bytes);
+        self.rounds = self.scratch + 1;
+        2u32.encode(&mut self.bytes);
         ValType::I32.encode(&mut self.bytes);
         Ok(())
     }
@@ -214,9 +242,23 @@ impl Body<'_> {
     fn charge(&mut self, charge: &Charge) {
         use Instruction as I;
         let (budget, scratch) = (self.writer.budget, self.scratch);
+        if matches!(charge, Charge::Round) {
+            self.add(&[
+                I::LocalGet(self.rounds),
+                I::I32Const(1),
+                I::I32Add,
+                I::LocalTee(self.rounds),
+                I::I32Const(ROUNDS - 1),
+                I::I32And,
+                I::I32Eqz,
+            ]);
+            self.unlikely_if();
+        }
         // What is taken at once is below 2^29, and so is what is there: neither can wrap around.
         match charge {
-            Charge::One => self.add(&[I::GlobalGet(budget), I::I32Const(1), I::I32Sub]),
+            Charge::One | Charge::Round => {
+                self.add(&[I::GlobalGet(budget), I::I32Const(1), I::I32Sub])
+            }
             Charge::Bulk => self.add(&[
                 I::LocalTee(scratch),
                 I::GlobalGet(budget),
@@ -237,16 +279,23 @@ impl Body<'_> {
             ]),
         }
         self.add(&[I::GlobalSet(budget), I::GlobalGet(budget), I::I32Const(0), I::I32LtS]);
-        let branch_func_offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.unlikely.push(BranchHint { branch_func_offset, branch_hint_value: 0 });
+        self.unlikely_if();
         self.add(&[
-            I::If(BlockType::Empty),
             I::I32Const(BUDGET),
             I::GlobalSet(budget),
             I::I32Const(0),
             I::Call(self.writer.meter),
             I::End,
         ]);
+        if matches!(charge, Charge::Round) {
+            self.add(&[I::End]);
+        }
+    }
+
+    fn unlikely_if(&mut self) {
+        let branch_func_offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        self.unlikely.push(BranchHint { branch_func_offset, branch_hint_value: 0 });
+        self.add(&[Instruction::If(BlockType::Empty)]);
     }
 
     fn add(&mut self, instructions: &[Instruction<'_>]) {

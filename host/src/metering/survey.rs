@@ -1,6 +1,6 @@
 //! What the rewriting has to know of a module, and which functions take from the budget on entry.
 
-use super::Function;
+use super::{Function, Loop};
 use ophidia_abi::{HOST_MODULE, import};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -60,9 +60,9 @@ impl<'a> Survey<'a> {
                 Payload::CodeSectionEntry(body) => {
                     let ty = types.get(survey.functions.len()).map(|ty| *ty as usize);
                     let params = ty.and_then(|ty| params_of_type.get(ty)).copied().unwrap_or(0);
-                    let (marked_loops, callees) = read(&body, survey.meter)?;
+                    let (loops, callees) = read(&body, survey.meter)?;
                     let params = u32::try_from(params).unwrap_or(u32::MAX);
-                    survey.functions.push(Function { body, params, on_entry: false, marked_loops });
+                    survey.functions.push(Function { body, params, on_entry: false, loops });
                     calls.push(callees);
                 }
                 _ => {}
@@ -82,21 +82,23 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Tells of every loop whether a mark lies in it, and which functions are called directly.
+/// Tells of every loop what kind it is, in order of appearance, and which functions are called
+/// directly.
 fn read(
     body: &FunctionBody<'_>,
     meter: Option<u32>,
-) -> Result<(Vec<bool>, BTreeSet<u32>), BinaryReaderError> {
-    let mut marked = Vec::new();
+) -> Result<(Vec<Loop>, BTreeSet<u32>), BinaryReaderError> {
+    let mut loops = Vec::new();
     let mut callees = BTreeSet::new();
-    // The blocks that are open; of a loop, its place in `marked`.
+    // The blocks that are open; of a loop, its place in `loops`.
     let mut open: Vec<Option<usize>> = Vec::new();
     let mut operators = body.get_operators_reader()?;
     while !operators.eof() {
         match operators.read()? {
             Operator::Loop { .. } => {
-                open.push(Some(marked.len()));
-                marked.push(false);
+                note(&mut loops, &open, Loop::Long);
+                open.push(Some(loops.len()));
+                loops.push(Loop::Tight);
             }
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                 open.push(None);
@@ -104,19 +106,28 @@ fn read(
             Operator::End => drop(open.pop()),
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 if Some(function_index) == meter {
-                    for at in open.iter().flatten() {
-                        if let Some(marked) = marked.get_mut(*at) {
-                            *marked = true;
-                        }
-                    }
+                    note(&mut loops, &open, Loop::Marked);
                 } else {
+                    note(&mut loops, &open, Loop::Long);
                     callees.insert(function_index);
                 }
+            }
+            Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
+                note(&mut loops, &open, Loop::Long);
             }
             _ => {}
         }
     }
-    Ok((marked, callees))
+    Ok((loops, callees))
+}
+
+/// Something makes the open loops be of this kind, unless they are already of one that says more.
+fn note(loops: &mut [Loop], open: &[Option<usize>], kind: Loop) {
+    for at in open.iter().flatten() {
+        if let Some(known) = loops.get_mut(*at) {
+            *known = (*known).max(kind);
+        }
+    }
 }
 
 /// Functions without which there is no cycle of direct calls, by their place among the module's own.
