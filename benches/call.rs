@@ -34,8 +34,8 @@ for line in sys.stdin:
 
 struct Bench {
     py: Interpreter,
-    foo: Object,
-    bar: Object,
+    text: Object,
+    number: Object,
     thing: Object,
     same: Object,
     numbers: Vec<i64>,
@@ -45,17 +45,17 @@ impl Bench {
     fn new() -> Result<Self> {
         let mut py = Runtime::ambient()?.interpreter().timeout(None).build()?;
         py.run(PROGRAM)?;
-        let (foo, bar) = (py.get("foo")?, py.get("bar")?);
+        let (text, number) = (py.get("foo")?, py.get("bar")?);
         let (thing, same) = (py.get("thing")?, py.get("same")?);
-        Ok(Self { py, foo, bar, thing, same, numbers: (0..1_000).collect() })
+        Ok(Self { py, text, number, thing, same, numbers: (0..1_000).collect() })
     }
 
     fn call_str(&mut self) -> Result<String> {
-        Ok(self.foo.call_as(&mut self.py, ())?)
+        Ok(self.text.call_as(&mut self.py, ())?)
     }
 
     fn call_int(&mut self) -> Result<i64> {
-        Ok(self.bar.call_as(&mut self.py, (41,))?)
+        Ok(self.number.call_as(&mut self.py, (41,))?)
     }
 
     fn getattr(&mut self) -> Result<i64> {

@@ -5,17 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SMALL_INPUT 4096
 #define KEPT_INPUT (1 << 20)
 
 /* Short inputs take no allocation; a long one's buffer is kept while it is not extravagant. */
 uint32_t
 ophidia_buffer(uint32_t size)
 {
-    static char small[SMALL_INPUT];
+    static char small[OPHIDIA_SHORT_INPUT];
     static char *large;
     static uint32_t large_size;
-    if (size <= SMALL_INPUT) {
+    if (size <= OPHIDIA_SHORT_INPUT) {
         if (large_size > KEPT_INPUT) {
             free(large);
             large = NULL;

@@ -14,12 +14,13 @@ use crate::memory::GuestMemory;
 use crate::object::{Domain, Object};
 use crate::runtime::Runtime;
 use crate::wasi::stdio::{Stdin, Stdout};
-use ophidia_abi::{Frame, MEMORY, Mode, Status};
+use ophidia_abi::{Frame, MEMORY, Mode, SHORT_INPUT, Status};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{
-    AsContextMut, Caller, Instance, ModuleExport, Store, StoreContextMut, Trap, WasmParams,
+    AsContextMut, Caller, Instance, ModuleExport, Store, StoreContextMut, Trap, TypedFunc,
+    WasmParams,
 };
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -122,6 +123,9 @@ pub struct Usage {
     pub duration: Duration,
 }
 
+/// The bridge's `ophidia_operate`, looked up once.
+type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
+
 /// One isolated CPython: its own memory, its own GIL, its own limits.
 ///
 /// It may be moved between threads and is used by one at a time. The calling thread needs about
@@ -139,6 +143,10 @@ pub struct Interpreter {
     names: HashMap<Box<str>, Object>,
     /// Room for the operands of an operation, kept between calls.
     input: Vec<u8>,
+    /// The guest's buffer for short inputs, which never moves, once it is known and unless a longer
+    /// input has been written since: then the guest gives that one's memory back when it is asked.
+    short_input: Option<u32>,
+    operate: Operate,
     stdout: Stdout,
     stderr: Stdout,
     entered: Duration,
@@ -381,7 +389,10 @@ impl Interpreter {
             || Error::Grant(format!("input of {total} bytes: at most 1 GiB is possible"));
         let size =
             u32::try_from(total).ok().filter(|size| *size <= 1 << 30).ok_or_else(too_large)?;
-        let mut address: u32 = self.call_export(&buffer, size)?;
+        let mut address = match self.short_input {
+            Some(address) if size <= SHORT_INPUT => address,
+            _ => self.call_export(&buffer, size)?,
+        };
         if address == 0 {
             let limit = self.store.data_mut().ledger.take_refused();
             return Err(match limit {
@@ -389,6 +400,7 @@ impl Interpreter {
                 None => Error::GuestFault(format!("no buffer for {size} bytes of input")).into(),
             });
         }
+        self.short_input = (size <= SHORT_INPUT).then_some(address);
         let start = address;
         for part in parts {
             self.memory.write(&mut self.store, address, part)?;
@@ -415,10 +427,13 @@ impl Interpreter {
         function: &ModuleExport,
         params: P,
     ) -> wasmtime::Result<Status> {
-        let number = self.call_export(function, params)?;
-        Status::from_u32(number)
-            .ok_or_else(|| Error::GuestFault(format!("unknown status {number}")).into())
+        status_of(self.call_export(function, params)?)
     }
+}
+
+fn status_of(number: u32) -> wasmtime::Result<Status> {
+    Status::from_u32(number)
+        .ok_or_else(|| Error::GuestFault(format!("unknown status {number}")).into())
 }
 
 impl std::fmt::Debug for Interpreter {

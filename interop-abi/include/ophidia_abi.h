@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define OPHIDIA_ABI_VERSION 3
+#define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_MAX_DEPTH 64
 #define OPHIDIA_MAX_ENCODED 268435456u
 
@@ -122,7 +123,7 @@ uint32_t ophidia_abi_version(void);
 __attribute__((export_name("ophidia_frame")))
 uint32_t ophidia_frame(void);
 
-/* Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short. It is valid until the next call of this function. */
+/* Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short. It is valid until the next call of this function, one for a short input for ever. */
 __attribute__((export_name("ophidia_buffer")))
 uint32_t ophidia_buffer(uint32_t size);
 

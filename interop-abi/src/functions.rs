@@ -53,7 +53,7 @@ functions! {
     /// Gives the address of the frame, which never moves.
     fn FRAME = "ophidia_frame"() -> I32;
     /// Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short.
-    /// It is valid until the next call of this function.
+    /// It is valid until the next call of this function, one for a short input for ever.
     fn BUFFER = "ophidia_buffer"(size) -> I32;
     /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory.
     fn START = "ophidia_start"(cwd, cwd_len) -> I32;

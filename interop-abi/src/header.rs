@@ -1,8 +1,8 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    EXPORTS, Encoded, FRAME_FIELDS, Frame, MAX_DEPTH, MAX_ENCODED, Mode, Operation, Slot,
-    SlotIndex, Status, Tag, VERSION, Want,
+    EXPORTS, Encoded, FRAME_FIELDS, Frame, MAX_DEPTH, MAX_ENCODED, Mode, Operation, SHORT_INPUT,
+    Slot, SlotIndex, Status, Tag, VERSION, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -17,6 +17,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#ifndef OPHIDIA_ABI_H\n#define OPHIDIA_ABI_H\n")?;
     writeln!(out, "#include <stdint.h>\n")?;
     writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}")?;
+    writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u\n")?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;

@@ -23,5 +23,8 @@ pub use operation::{Operation, Want};
 /// The version of this agreement. The guest reports it, the host refuses any other.
 pub const VERSION: u32 = 3;
 
+/// Inputs of at most so many bytes share one buffer of the guest, which never moves.
+pub const SHORT_INPUT: u32 = 4_096;
+
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

@@ -194,6 +194,12 @@ impl InterpreterBuilder {
             .map(GuestMemory)
             .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
         store.data_mut().memory = Some(memory);
+        let operate = instance
+            .get_module_export(&mut store, &shared.exports.operate)
+            .and_then(Extern::into_func)
+            .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
+            .typed(&store)
+            .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))?;
         let mut interpreter = Interpreter {
             store,
             instance,
@@ -205,6 +211,8 @@ impl InterpreterBuilder {
             domain: Domain::new(self.limits.objects),
             names: HashMap::new(),
             input: Vec::new(),
+            short_input: None,
+            operate,
             stdout,
             stderr,
             entered: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! Objects of an interpreter: where they come from, and what is done with them.
 
-use super::Interpreter;
+use super::{Interpreter, status_of};
 use crate::codec::{Encoder, Value};
 use crate::convert::{Args, FromPython, ToPython};
 use crate::error::{Error, Result};
@@ -232,20 +232,22 @@ impl Interpreter {
         (count, keywords): (u32, u32),
         want: Want,
     ) -> Result<Status> {
-        let function = self.runtime.shared.exports.operate;
         let handles = self.domain.take_released();
-        let mut released = Vec::with_capacity(4 + 8 * handles.len());
-        released.extend(u32::try_from(handles.len()).unwrap_or(u32::MAX).to_le_bytes());
-        for (index, generation) in &handles {
-            released.extend(index.to_le_bytes());
-            released.extend(generation.to_le_bytes());
-        }
+        let count_released = u32::try_from(handles.len()).unwrap_or(u32::MAX).to_le_bytes();
+        let released: Vec<u8> = handles
+            .iter()
+            .flat_map(|(index, generation)| [index.to_le_bytes(), generation.to_le_bytes()])
+            .flatten()
+            .collect();
         let mut told = false;
         let status = self.enter(|guest| {
-            let (address, first) = guest.write_input(&[&released, operands])?;
-            let len = first.saturating_add(u32::try_from(operands.len()).unwrap_or(u32::MAX));
+            let parts = [&count_released[..], &released, operands];
+            let (address, _) = guest.write_input(&parts)?;
+            let len: usize = parts.iter().map(|part| part.len()).sum();
+            let len = u32::try_from(len).unwrap_or(u32::MAX);
             told = true;
-            guest.status(&function, (what as u32, address, len, count, keywords, want as u32))
+            let params = (what as u32, address, len, count, keywords, want as u32);
+            status_of(guest.operate.call(&mut guest.store, params)?)
         });
         if !told {
             self.domain.return_released(handles);
