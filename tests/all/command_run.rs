@@ -376,7 +376,8 @@ fn ctrl_c_is_a_keyboard_interrupt() {
         "print('ready')\nwhile True: pass",
         "import time\nprint('ready')\ntime.sleep(1000)",
         "import sys\nprint('ready')\nsys.stdin.read()",
-        "import asyncio\nprint('ready')\nasyncio.run(asyncio.sleep(1000))",
+        // Ready in the loop: before it runs, asyncio also warns of a coroutine never awaited.
+        "import asyncio\nasync def main():\n    asyncio.get_running_loop().call_later(0.1, print, 'ready')\n    await asyncio.sleep(1000)\nasyncio.run(main())",
     ] {
         let mut live = Live::start(&["--timeout", "none", "-c", code]);
         assert_eq!(live.line(), "ready\n");
