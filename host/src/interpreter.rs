@@ -283,6 +283,7 @@ impl Interpreter {
     }
 
     fn run_mode(&mut self, mode: Mode, source: &[u8], filename: &str) -> Result<()> {
+        self.release_dropped()?;
         let function = self.runtime.shared.exports.run;
         self.enter(|guest| {
             let (address, source_len) = guest.write_input(&[source, b"\0", filename.as_bytes()])?;

@@ -31,6 +31,10 @@ impl Domain {
         std::mem::take(&mut *self.released())
     }
 
+    pub(crate) fn has_released(&self) -> bool {
+        !self.released().is_empty()
+    }
+
     /// Takes them back: the guest has not been told.
     pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
         self.released().extend(handles);

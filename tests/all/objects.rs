@@ -249,6 +249,9 @@ fn dropped_objects_are_let_go_of() {
         std::thread::spawn(move || drop(some)).join().expect("dropped elsewhere");
     }
     assert_eq!(py.objects_held().expect("told"), held);
+    drop(py.eval("[c, c]").expect("a list"));
+    py.run("import gc; freed = sys.getrefcount(c)").expect("runs");
+    assert_eq!(py.eval("freed").expect("a count"), Value::Int(before), "a run lets go too");
     assert_eq!(count.call_as::<i64>(&mut py, ()).expect("a count"), before);
 }
 

@@ -131,6 +131,14 @@ impl Interpreter {
         self.operate_as(Operation::Handles, &())
     }
 
+    /// Tells the guest of the objects that were dropped, where no operation does.
+    pub(crate) fn release_dropped(&mut self) -> Result<()> {
+        if self.domain.has_released() {
+            self.operate_unit(Operation::Identity, &((),))?;
+        }
+        Ok(())
+    }
+
     /// The interned `str` of a name.
     pub(crate) fn name(&mut self, name: &str) -> Result<Object> {
         if let Some(interned) = self.names.get(name) {
