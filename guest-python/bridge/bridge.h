@@ -64,6 +64,10 @@ PyObject *handle_object(uint32_t index, uint32_t generation);
 /* Lets go of an object; a handle that is not given out is ignored. */
 void handle_release(uint32_t index, uint32_t generation);
 
+/* Lets go of every handle given out since a mark: the host will not hear of them. */
+uint64_t handle_mark(void);
+void handle_release_since(uint64_t mark);
+
 /* How many handles are given out. */
 uint32_t handle_count(void);
 

@@ -8,10 +8,12 @@ struct entry {
     PyObject *object;    /* NULL: free */
     uint32_t generation; /* of the handle that is or was last given out */
     uint32_t next_free;  /* index + 1; 0 ends the list */
+    uint64_t number;     /* of all that were ever given out */
 };
 
 static struct entry *entries;
 static uint32_t used, capacity, first_free, live;
+static uint64_t given_out;
 
 static int
 grow(void)
@@ -45,6 +47,7 @@ handle_new(PyObject *object, struct ophidia_slot *slot)
         entries[index].generation = 0;
     }
     entries[index].object = Py_NewRef(object);
+    entries[index].number = ++given_out;
     live++;
     *slot = (struct ophidia_slot){
         .tag = OPHIDIA_TAG_HANDLE,
@@ -85,4 +88,22 @@ uint32_t
 handle_count(void)
 {
     return live;
+}
+
+uint64_t
+handle_mark(void)
+{
+    return given_out;
+}
+
+void
+handle_release_since(uint64_t mark)
+{
+    uint64_t last = given_out; /* letting go may run Python code, and so give out others */
+    for (uint32_t index = 0; index < used; index++) {
+        if (entries[index].object != NULL && entries[index].number > mark
+            && entries[index].number <= last) {
+            handle_release(index, entries[index].generation);
+        }
+    }
 }

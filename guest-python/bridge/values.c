@@ -233,7 +233,11 @@ value_encode(PyObject *value, const unsigned char **data, size_t *len)
         out.capacity = 0;
     }
     out.len = 0;
+    uint64_t mark = handle_mark();
     if (put_value(value, 0) < 0) {
+        PyObject *exception = PyErr_GetRaisedException();
+        handle_release_since(mark);
+        PyErr_SetRaisedException(exception);
         return -1;
     }
     *data = out.data;

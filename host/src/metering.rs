@@ -17,8 +17,7 @@
 //! The loops around such marks take nothing themselves: CPython's evaluation loop runs through the
 //! head of its dispatch loop for every instruction, but only a jump backward, a call, a return or an
 //! exception can bring it to code that has run before, and each of these is marked (guest-python's
-//! `meter-*.patch`). Wasmtime's epochs look at the clock at that head too, and at the entry of every
-//! function, which costs twice as much.
+//! `meter-*.patch`). Wasmtime's epochs are compared at that head too, and at the entry of every function.
 //!
 //! The global belongs to the module, so no guest code can write to it; the slow path is marked as
 //! unlikely by a branch hint.

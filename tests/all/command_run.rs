@@ -210,8 +210,8 @@ fn the_working_directory_is_the_hosts_where_it_was_granted() {
     let grant = ["run", "--dir", ".", "sub/main.py"];
     ophidia(grant).current_dir(&path).expect_ok().stdout_is(at(&path));
     let read = "import os; print(os.getcwd(), open('data.txt').read())";
-    let grant = ["run", "--dir", "..::/work", "-c", read];
-    ophidia(grant).current_dir(&sub).expect_ok().stdout_is("/work/sub data\n");
+    let grant = ["run", "--dir", "..::/project", "-c", read];
+    ophidia(grant).current_dir(&sub).expect_ok().stdout_is("/project/sub data\n");
     let (_kept, path) =
         folder(&[("here/main.py", "print(open('../data/x.txt').read())"), ("data/x.txt", "x")]);
     let grant = ["run", "--dir", "../data", "main.py"];

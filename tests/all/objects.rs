@@ -267,5 +267,11 @@ fn objects_held_and_values_copied_are_bounded() {
         let error = py.eval(source).expect_err("too large");
         assert!(matches!(error, Error::Limit(LimitExceeded::Value { .. })), "{source}: {error:?}");
     }
+    let error = py.eval("[object(), 'x' * 2**28]").expect_err("more than travels at once");
+    assert!(matches!(&error, Error::Limit(_) | Error::Python(_)), "{error:?}");
+    assert_eq!(py.objects_held().expect("told"), 0, "what was given out before is let go of");
+    let bytes: Vec<u8> =
+        py.object(Value::Bytes(vec![7; 1 << 19])).and_then(|b| b.extract(&mut py)).expect("bytes");
+    assert_eq!(bytes, vec![7; 1 << 19]);
     assert_eq!(py.eval("1 + 1").expect("goes on"), Value::Int(2));
 }

@@ -152,7 +152,9 @@ impl<T: FromPython> FromPython for Option<T> {
     }
 }
 
-fn items<T: FromPython, C: FromIterator<T>>(values: Vec<Value>) -> Result<C, ConversionError> {
+fn items<T: FromPython, C: FromIterator<T>>(
+    values: impl IntoIterator<Item = Value>,
+) -> Result<C, ConversionError> {
     let item = |(i, value)| T::from_python(value).map_err(|error| error.within(&format!("[{i}]")));
     values.into_iter().enumerate().map(item).collect()
 }
@@ -162,9 +164,7 @@ impl<T: FromPython> FromPython for Vec<T> {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::List(values) | Value::Tuple(values) => items(values),
-            Value::Bytes(bytes) => {
-                items(bytes.into_iter().map(|byte| Value::Int(byte.into())).collect())
-            }
+            Value::Bytes(bytes) => items(bytes.into_iter().map(|byte| Value::Int(byte.into()))),
             other => wrong("list", &other),
         }
     }

@@ -10,6 +10,9 @@ use ophidia_abi::{Mode, Operation, Status, Want};
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
 
+/// Room for operands that is kept between calls, in bytes.
+const KEPT: usize = 64 << 10;
+
 impl Interpreter {
     /// Evaluates an expression in `__main__` and keeps its value in the guest, whatever it is.
     ///
@@ -225,7 +228,9 @@ impl Interpreter {
         let answer = written
             .map_err(Error::from)
             .and_then(|()| self.exchange(what, &input, (count, keywords), want));
-        self.input = input;
+        if input.capacity() <= KEPT {
+            self.input = input;
+        }
         match answer? {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
