@@ -24,12 +24,19 @@ struct bridge_objects {
     PyObject *prepare_main;     /* _ophidia.launch.prepare_main */
     PyObject *is_complete;      /* _ophidia.launch.is_complete */
     PyObject *finish;           /* _ophidia.launch.finish */
+    PyObject *signature;        /* _ophidia.interop.signature */
+    PyObject *exception;        /* _ophidia.interop.exception */
 };
 
 extern struct bridge_objects bridge;
 
 /* Fills `bridge`; -1 with an exception set when something is missing. */
 int bridge_objects_fetch(void);
+
+/* At which level the guest runs: 0 in an entry of the host, one more in each entry that a function
+   of the host makes while this guest waits for it. Frames, input buffers and encoded values are each
+   level's own, so an entry never disturbs the one it happened in. */
+extern uint32_t bridge_level;
 
 /* Finds the words through which the host interrupts the evaluation loop. */
 void bridge_interrupt_locate(struct ophidia_frame *frame);
@@ -48,6 +55,9 @@ int frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t wa
 int frame_set_text(enum ophidia_slot_index index, PyObject *text);
 
 void frame_set_int(enum ophidia_slot_index index, long long value);
+
+/* The input buffer of this level for so many bytes, as it was last given out. */
+const unsigned char *bridge_input(uint32_t size);
 
 /* Moves the exception that is set into the frame and gives the status to return. With `hook`, a
    sys.excepthook that the program has replaced is called instead of formatting a traceback.
@@ -71,12 +81,25 @@ void handle_release_since(uint64_t mark);
 /* How many handles are given out. */
 uint32_t handle_count(void);
 
-/* Encodes a value; the bytes are valid until the next call. -1 with an exception set. */
+/* Encodes a value, or several that follow one another and, unless it is NULL, a last; the bytes are valid until the next call at this
+   level. -1 with an exception set. */
 int value_encode(PyObject *value, const unsigned char **data, size_t *len);
+int values_encode(PyObject *const *values, size_t count, PyObject *last, const unsigned char **data,
+                  size_t *len);
 
 /* Decodes values that follow one another. Gives how many there are: fewer than `count`, with an
    exception set, when the next one cannot be decoded. */
 Py_ssize_t value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count);
+
+/* Prepares the types of host.c; -1 with an exception set. */
+int host_types_ready(void);
+
+/* A function of the host. The description is the tuple of name, documentation and parameters. */
+PyObject *host_function_new(uint32_t number, PyObject *description);
+
+/* An object of the host, and the number of one; `host_object_number` is -1 for any other object. */
+PyObject *host_object_new(uint32_t number);
+int64_t host_object_number(PyObject *object);
 
 /* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. */
 void bridge_flush(void);

@@ -27,6 +27,15 @@ set_message(PyObject *value)
     return failed;
 }
 
+/* The exception itself, when there is room for it in the table. */
+static void
+set_exception(PyObject *exception)
+{
+    if (frame_set_wanted(OPHIDIA_SLOT_EXCEPTION, exception, OPHIDIA_WANT_HANDLE) < 0) {
+        PyErr_Clear();
+    }
+}
+
 /* The status of SystemExit as python3 takes it: None is 0, an integer itself, anything else is
    printed and counts as 1. */
 static uint32_t
@@ -52,6 +61,7 @@ exited(PyObject *exception)
         }
     }
     frame_set_int(OPHIDIA_SLOT_EXIT, status);
+    set_exception(exception);
     Py_DECREF(code);
     return OPHIDIA_STATUS_EXIT;
 }
@@ -123,6 +133,7 @@ bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
     if (shown <= 0 && set_traceback(exception, code, source, len) < 0) {
         PyErr_Clear();
     }
+    set_exception(exception);
     Py_DECREF(exception);
     return status;
 }

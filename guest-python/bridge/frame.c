@@ -4,13 +4,15 @@
 
 #define SLOTS (sizeof(((struct ophidia_frame *)0)->slots) / sizeof(struct ophidia_slot))
 
-static struct ophidia_frame frame;
-static PyObject *held[SLOTS]; /* what a slot points into */
+uint32_t bridge_level;
+
+static struct ophidia_frame frames[OPHIDIA_LEVELS];
+static PyObject *held_objects[OPHIDIA_LEVELS][SLOTS]; /* what a slot points into */
 
 uint32_t
 ophidia_frame(void)
 {
-    return (uint32_t)(uintptr_t)&frame;
+    return (uint32_t)(uintptr_t)frames;
 }
 
 uint32_t
@@ -22,9 +24,11 @@ ophidia_abi_version(void)
 void
 frame_clear(void)
 {
+    struct ophidia_slot *slots = frames[bridge_level].slots;
+    PyObject **held = held_objects[bridge_level];
     for (size_t i = 0; i < SLOTS; i++) {
-        if (frame.slots[i].tag != OPHIDIA_TAG_NONE) {
-            frame.slots[i] = (struct ophidia_slot){.tag = OPHIDIA_TAG_NONE};
+        if (slots[i].tag != OPHIDIA_TAG_NONE) {
+            slots[i] = (struct ophidia_slot){.tag = OPHIDIA_TAG_NONE};
             Py_CLEAR(held[i]);
         }
     }
@@ -33,12 +37,12 @@ frame_clear(void)
 static void
 set_bytes(enum ophidia_slot_index index, uint32_t tag, PyObject *owner, const char *data, Py_ssize_t len)
 {
-    frame.slots[index] = (struct ophidia_slot){
+    frames[bridge_level].slots[index] = (struct ophidia_slot){
         .tag = tag,
         .len = (uint32_t)len,
         .payload = (uint64_t)(uintptr_t)data,
     };
-    Py_XSETREF(held[index], owner);
+    Py_XSETREF(held_objects[bridge_level][index], owner);
 }
 
 static int
@@ -68,7 +72,7 @@ frame_set_text(enum ophidia_slot_index index, PyObject *text)
 void
 frame_set_int(enum ophidia_slot_index index, long long value)
 {
-    frame.slots[index] = (struct ophidia_slot){
+    frames[bridge_level].slots[index] = (struct ophidia_slot){
         .tag = OPHIDIA_TAG_INT,
         .payload = (uint64_t)value,
     };
@@ -90,7 +94,7 @@ is_plain_text(PyObject *value)
 static int
 set_value(enum ophidia_slot_index index, PyObject *value)
 {
-    struct ophidia_slot *slot = &frame.slots[index];
+    struct ophidia_slot *slot = &frames[bridge_level].slots[index];
     if (Py_IsNone(value)) {
         return 0;
     }
@@ -136,7 +140,7 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
     case OPHIDIA_WANT_NOTHING:
         return 0;
     case OPHIDIA_WANT_HANDLE:
-        return handle_new(value, &frame.slots[index]);
+        return handle_new(value, &frames[bridge_level].slots[index]);
     default:
         return set_value(index, value);
     }
@@ -145,5 +149,5 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
 void
 frame_publish_interrupt(void)
 {
-    bridge_interrupt_locate(&frame);
+    bridge_interrupt_locate(&frames[0]);
 }

@@ -110,6 +110,8 @@ bridge_objects_fetch(void)
         {&bridge.prepare_main, "_ophidia.launch", "prepare_main"},
         {&bridge.is_complete, "_ophidia.launch", "is_complete"},
         {&bridge.finish, "_ophidia.launch", "finish"},
+        {&bridge.signature, "_ophidia.interop", "signature"},
+        {&bridge.exception, "_ophidia.interop", "exception"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].field = attribute(wanted[i].module, wanted[i].name);
@@ -163,7 +165,7 @@ ophidia_initialize(void)
         die("importing the preload list failed");
     }
     Py_DECREF(preload);
-    if (bridge_objects_fetch() < 0) {
+    if (host_types_ready() < 0 || bridge_objects_fetch() < 0) {
         die("a module lacks what the bridge needs");
     }
     frame_publish_interrupt();

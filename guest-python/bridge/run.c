@@ -8,26 +8,36 @@
 #define KEPT_INPUT (1 << 20)
 
 /* Short inputs take no allocation; a long one's buffer is kept while it is not extravagant. */
+static char short_inputs[OPHIDIA_LEVELS][OPHIDIA_SHORT_INPUT];
+static struct {
+    char *data;
+    uint32_t size;
+} long_inputs[OPHIDIA_LEVELS];
+
 uint32_t
 ophidia_buffer(uint32_t size)
 {
-    static char small[OPHIDIA_SHORT_INPUT];
-    static char *large;
-    static uint32_t large_size;
+    char **data = &long_inputs[bridge_level].data;
+    uint32_t *had = &long_inputs[bridge_level].size;
+    if (size <= OPHIDIA_SHORT_INPUT ? *had > KEPT_INPUT : *had < size) {
+        free(*data);
+        *data = NULL;
+        *had = 0;
+    }
     if (size <= OPHIDIA_SHORT_INPUT) {
-        if (large_size > KEPT_INPUT) {
-            free(large);
-            large = NULL;
-            large_size = 0;
-        }
-        return (uint32_t)(uintptr_t)small;
+        return (uint32_t)(uintptr_t)short_inputs[bridge_level];
     }
-    if (size > large_size) {
-        free(large);
-        large = malloc(size);
-        large_size = large == NULL ? 0 : size;
+    if (*data == NULL && (*data = malloc(size)) != NULL) {
+        *had = size;
     }
-    return (uint32_t)(uintptr_t)large;
+    return (uint32_t)(uintptr_t)*data;
+}
+
+const unsigned char *
+bridge_input(uint32_t size)
+{
+    return (const unsigned char *)(size <= OPHIDIA_SHORT_INPUT ? short_inputs[bridge_level]
+                                                               : long_inputs[bridge_level].data);
 }
 
 static PyObject *

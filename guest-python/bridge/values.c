@@ -6,11 +6,13 @@
 
 #include <string.h>
 
-/* What has been encoded so far. */
+/* What has been encoded so far, at each level. */
 static struct {
     unsigned char *data;
     size_t len, capacity;
-} out;
+} outputs[OPHIDIA_LEVELS];
+
+#define out outputs[bridge_level]
 
 /* What a long value needed is given back afterwards. */
 #define KEPT (64 << 10)
@@ -221,11 +223,17 @@ put_value(PyObject *value, int depth)
             return put_set(value, OPHIDIA_ENCODED_FROZEN_SET, depth + 1);
         }
     }
+    int64_t number = host_object_number(value);
+    if (number >= 0) {
+        uint32_t word = (uint32_t)number;
+        return put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
+    }
     return put_handle(value);
 }
 
 int
-value_encode(PyObject *value, const unsigned char **data, size_t *len)
+values_encode(PyObject *const *values, size_t count, PyObject *last, const unsigned char **data,
+              size_t *len)
 {
     if (out.capacity > KEPT) {
         PyMem_RawFree(out.data);
@@ -234,7 +242,11 @@ value_encode(PyObject *value, const unsigned char **data, size_t *len)
     }
     out.len = 0;
     uint64_t mark = handle_mark();
-    if (put_value(value, 0) < 0) {
+    int failed = 0;
+    for (size_t i = 0; i < count && !failed; i++) {
+        failed = put_value(values[i], 0) < 0;
+    }
+    if (failed || (last != NULL && put_value(last, 0) < 0)) {
         PyObject *exception = PyErr_GetRaisedException();
         handle_release_since(mark);
         PyErr_SetRaisedException(exception);
@@ -243,6 +255,12 @@ value_encode(PyObject *value, const unsigned char **data, size_t *len)
     *data = out.data;
     *len = out.len;
     return 0;
+}
+
+int
+value_encode(PyObject *value, const unsigned char **data, size_t *len)
+{
+    return values_encode(&value, 1, NULL, data, len);
 }
 
 /* --- from the host ------------------------------------------------------------------------- */
@@ -368,6 +386,25 @@ get_counted(struct input *in, uint8_t tag)
 }
 
 static PyObject *
+get_function(struct input *in, int depth)
+{
+    uint32_t number;
+    if (get(in, &number, sizeof number) < 0) {
+        return NULL;
+    }
+    PyObject *description = get_value(in, depth);
+    if (description == NULL) {
+        PyObject *exception = PyErr_GetRaisedException();
+        ophidia_host_forget(number);
+        PyErr_SetRaisedException(exception);
+        return NULL;
+    }
+    PyObject *function = host_function_new(number, description);
+    Py_DECREF(description);
+    return function;
+}
+
+static PyObject *
 get_value(struct input *in, int depth)
 {
     uint8_t tag;
@@ -412,6 +449,10 @@ get_value(struct input *in, int depth)
         return get_set(in, PyFrozenSet_New(NULL), depth + 1);
     case OPHIDIA_ENCODED_HANDLE:
         return get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
+    case OPHIDIA_ENCODED_FUNCTION:
+        return get_function(in, depth + 1);
+    case OPHIDIA_ENCODED_HOST_OBJECT:
+        return get(in, words, sizeof *words) < 0 ? NULL : host_object_new(words[0]);
     }
     PyErr_Format(PyExc_SystemError, "a value from the host has the unknown tag %d", tag);
     return NULL;

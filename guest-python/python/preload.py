@@ -41,7 +41,7 @@ _filters = list(warnings.filters)
 for _name in MODULES:
     importlib.import_module(_name)
 
-from _ophidia import clock, eventloop, launch, network  # noqa: E402
+from _ophidia import clock, eventloop, interop, launch, network  # noqa: E402, F401
 
 clock.install()
 eventloop.install()

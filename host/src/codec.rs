@@ -3,13 +3,16 @@
 mod decode;
 mod encode;
 
+use crate::callback::HostObject;
 use crate::error::{Error, PythonError, Result};
 use crate::limits::LimitExceeded;
 use crate::memory::GuestMemory;
 use crate::object::{Domain, Object};
+use crate::state::State;
+use decode::Owner;
 use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
-use wasmtime::{AsContext, Store};
+use wasmtime::{AsContext, StoreContextMut};
 
 pub use encode::Encoder;
 
@@ -51,6 +54,8 @@ pub enum Value {
     Set(Vec<Self>),
     /// A `frozenset`, in no particular order.
     FrozenSet(Vec<Self>),
+    /// A Rust value that the guest holds.
+    Host(HostObject),
     /// Anything else, and what is nested deeper than 64 containers.
     Object(Object),
 }
@@ -71,29 +76,83 @@ impl Value {
             Self::Dict(_) => "dict",
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
+            Self::Host(_) => "an object of the host",
             Self::Object(_) => "an object without a plain form",
         }
     }
 }
 
-/// Reads the value slot.
-pub(crate) fn value<T>(
-    store: &Store<T>,
+macro_rules! from {
+    ($($ty:ty => |$value:ident| $body:expr;)*) => {$(
+        impl From<$ty> for Value {
+            fn from($value: $ty) -> Self {
+                $body
+            }
+        }
+    )*};
+}
+
+from! {
+    () => |_nothing| Self::None;
+    bool => |value| Self::Bool(value);
+    i32 => |value| Self::Int(value.into());
+    i64 => |value| Self::Int(value);
+    f64 => |value| Self::Float(value);
+    &str => |value| Self::Str(value.to_owned());
+    String => |value| Self::Str(value);
+    Object => |value| Self::Object(value);
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::None, Into::into)
+    }
+}
+
+impl<T: Into<Self>> From<Vec<T>> for Value {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Reads the value slot of the present level.
+pub(crate) fn value(store: &StoreContextMut<'_, State>) -> Result<Value> {
+    let state = store.data();
+    value_at(store, state.memory()?, state.frame(), owner(state))
+}
+
+/// Reads the arguments of a host function: `count` values that take up `len` bytes.
+pub(crate) fn arguments(
+    store: &StoreContextMut<'_, State>,
+    address: u32,
+    len: u32,
+    count: u32,
+) -> Result<Vec<Value>> {
+    let state = store.data();
+    let bytes = state.memory()?.bytes(store, address, len)?;
+    decode::decode_all(owner(state), bytes, count)
+}
+
+fn owner(state: &State) -> Owner<'_> {
+    Owner { domain: &state.domain, table: &state.table, limit: state.value_limit }
+}
+
+fn value_at(
+    store: impl AsContext,
     memory: GuestMemory,
     frame: u32,
-    domain: &Arc<Domain>,
-    limit: u64,
+    owner: Owner<'_>,
 ) -> Result<Value> {
-    let slot = memory.slot(store, frame, SlotIndex::Value)?;
+    let slot = memory.slot(&store, frame, SlotIndex::Value)?;
     Ok(match tag(slot)? {
         Tag::None => Value::None,
         Tag::Bool => Value::Bool(slot.payload != 0),
         Tag::Int => Value::Int(slot.payload.cast_signed()),
         Tag::Float => Value::Float(f64::from_bits(slot.payload)),
         Tag::Str | Tag::Bytes => {
-            let bytes = bytes(store, memory, slot)?;
-            if u64::from(slot.len) > limit {
-                return Err(LimitExceeded::Value { limit }.into());
+            let bytes = bytes(&store, memory, slot)?;
+            if u64::from(slot.len) > owner.limit {
+                return Err(LimitExceeded::Value { limit: owner.limit }.into());
             }
             if slot.tag == Tag::Str as u32 {
                 Value::Str(utf8(bytes)?)
@@ -101,43 +160,52 @@ pub(crate) fn value<T>(
                 Value::Bytes(bytes.to_vec())
             }
         }
-        Tag::Encoded => decode::decode(domain, bytes(store, memory, slot)?, limit)?,
-        Tag::Handle => {
-            let index = u32::try_from(slot.payload).map_err(|_| {
-                Error::GuestFault(format!("a handle with the index {:#x}", slot.payload))
-            })?;
-            Value::Object(Object::new(domain, index, slot.len)?)
-        }
+        Tag::Encoded => decode::decode(owner, bytes(&store, memory, slot)?)?,
+        Tag::Handle => Value::Object(object(slot, owner.domain)?),
     })
 }
 
+fn object(slot: Slot, domain: &Arc<Domain>) -> Result<Object> {
+    let index = u32::try_from(slot.payload)
+        .map_err(|_| Error::GuestFault(format!("a handle with the index {:#x}", slot.payload)))?;
+    Object::new(domain, index, slot.len)
+}
+
 /// Reads the error slots.
-pub(crate) fn python_error<T>(
-    store: &Store<T>,
-    memory: GuestMemory,
-    frame: u32,
-) -> Result<PythonError> {
+pub(crate) fn python_error(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
     Ok(PythonError {
-        type_name: text_slot(store, memory, frame, SlotIndex::Type)?,
-        message: text_slot(store, memory, frame, SlotIndex::Message)?,
-        traceback: text_slot(store, memory, frame, SlotIndex::Traceback)?,
+        type_name: text_slot(store, SlotIndex::Type)?,
+        message: text_slot(store, SlotIndex::Message)?,
+        traceback: text_slot(store, SlotIndex::Traceback)?,
         exit_status: None,
+        exception: exception(store)?,
     })
 }
 
 /// Reads what `SystemExit` left.
-pub(crate) fn system_exit<T>(
-    store: &Store<T>,
-    memory: GuestMemory,
-    frame: u32,
-) -> Result<PythonError> {
-    let exit = memory.slot(store, frame, SlotIndex::Exit)?;
+pub(crate) fn system_exit(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
+    let state = store.data();
+    let exit = state.memory()?.slot(store, state.frame(), SlotIndex::Exit)?;
     Ok(PythonError {
         type_name: "SystemExit".into(),
-        message: text_slot(store, memory, frame, SlotIndex::Message)?,
+        message: text_slot(store, SlotIndex::Message)?,
         traceback: String::new(),
         exit_status: Some(exit.payload.cast_signed()),
+        exception: exception(store)?,
     })
+}
+
+/// The exception itself: none when the guest had no room for it, or the host may hold no more.
+fn exception(store: &StoreContextMut<'_, State>) -> Result<Option<Object>> {
+    let state = store.data();
+    let slot = state.memory()?.slot(store, state.frame(), SlotIndex::Exception)?;
+    match tag(slot)? {
+        Tag::Handle => match object(slot, &state.domain) {
+            Err(Error::Limit(_)) => Ok(None),
+            other => other.map(Some),
+        },
+        _ => Ok(None),
+    }
 }
 
 fn tag(slot: Slot) -> Result<Tag> {
@@ -145,29 +213,22 @@ fn tag(slot: Slot) -> Result<Tag> {
         .ok_or_else(|| Error::GuestFault(format!("slot with the unknown tag {}", slot.tag)))
 }
 
-fn text_slot<T>(
-    store: &Store<T>,
-    memory: GuestMemory,
-    frame: u32,
-    index: SlotIndex,
-) -> Result<String> {
-    let slot = memory.slot(store, frame, index)?;
+fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<String> {
+    let state = store.data();
+    let memory = state.memory()?;
+    let slot = memory.slot(store, state.frame(), index)?;
     match tag(slot)? {
         Tag::None => Ok(String::new()),
-        Tag::Str => text(store, memory, slot),
+        Tag::Str => utf8(bytes(store, memory, slot)?),
         other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),
     }
 }
 
-fn bytes<T>(store: &Store<T>, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
+fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
     let address = u32::try_from(slot.payload).map_err(|_| {
         Error::GuestFault(format!("slot that points to {:#x}, past 4 GiB", slot.payload))
     })?;
-    memory.bytes(store.as_context(), address, slot.len)
-}
-
-fn text<T>(store: &Store<T>, memory: GuestMemory, slot: Slot) -> Result<String> {
-    utf8(bytes(store, memory, slot)?)
+    memory.bytes(store, address, slot.len)
 }
 
 fn utf8(bytes: &[u8]) -> Result<String> {
@@ -182,8 +243,9 @@ mod tests {
     //! A guest of a few bytes, with hostile frames.
 
     use super::*;
+    use crate::callback::Table;
     use ophidia_abi::Frame;
-    use wasmtime::{Engine, Instance, Module};
+    use wasmtime::{Engine, Instance, Module, Store};
 
     const WAT: &str = "(module (memory (export \"memory\") 1))";
 
@@ -203,9 +265,14 @@ mod tests {
         (store, memory)
     }
 
+    fn value(store: &Store<()>, memory: GuestMemory, at: u32) -> Result<Value> {
+        let owner = Owner { domain: &Domain::new(10), table: &Table::new(0), limit: 1 << 20 };
+        value_at(store, memory, at, owner)
+    }
+
     fn fault(tag: u32, len: u32, payload: u64) -> String {
         let (store, memory) = frame(64, tag, len, payload);
-        match value(&store, memory, 64, &Domain::new(10), 1 << 20) {
+        match value(&store, memory, 64) {
             Err(Error::GuestFault(said)) => said,
             other => panic!("{other:?}"),
         }
@@ -226,24 +293,15 @@ mod tests {
     fn a_frame_outside_memory_is_a_fault() {
         let (store, memory) = frame(64, 0, 0, 0);
         for at in [65_530, u32::MAX, u32::MAX - 20] {
-            assert!(
-                matches!(
-                    value(&store, memory, at, &Domain::new(10), 1 << 20),
-                    Err(Error::GuestFault(_))
-                ),
-                "{at:#x}"
-            );
+            assert!(matches!(value(&store, memory, at), Err(Error::GuestFault(_))), "{at:#x}");
         }
     }
 
     #[test]
     fn plain_slots_are_values() {
         let (store, memory) = frame(64, Tag::Int as u32, 0, (-5i64).cast_unsigned());
-        assert_eq!(value(&store, memory, 64, &Domain::new(10), 1 << 20).unwrap(), Value::Int(-5));
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Int(-5));
         let (store, memory) = frame(64, Tag::Bytes as u32, 3, 8);
-        assert_eq!(
-            value(&store, memory, 64, &Domain::new(10), 1 << 20).unwrap(),
-            Value::Bytes(vec![0; 3])
-        );
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Bytes(vec![0; 3]));
     }
 }

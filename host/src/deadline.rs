@@ -5,10 +5,10 @@
 //! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
 //! of standard input) looks at the same control itself.
 
-use crate::interpreter::State;
 use crate::limits::LimitExceeded;
+use crate::state::State;
 use ophidia_abi::{HOST_MODULE, import};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::{Caller, Linker};
@@ -33,34 +33,60 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
-#[derive(Debug, Default)]
-struct Timer {
-    deadline: Option<(Instant, Duration)>,
-}
+/// The instant that never comes.
+const NEVER: u64 = u64::MAX;
 
 /// One interpreter's controls, shared with whoever may interrupt it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Control {
-    timer: Mutex<Timer>,
+    timeout: Option<Duration>,
+    /// What instants are counted from.
+    origin: Instant,
+    /// When the running call has to end, in nanoseconds.
+    deadline: AtomicU64,
+    /// Guards nothing but the moment between looking at the controls and waiting.
+    waiting: Mutex<()>,
     changed: Condvar,
     interrupt: AtomicBool,
     cancel: AtomicBool,
 }
 
 impl Control {
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self {
+            timeout,
+            origin: Instant::now(),
+            deadline: AtomicU64::new(NEVER),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            interrupt: AtomicBool::new(false),
+            cancel: AtomicBool::new(false),
+        }
+    }
+
     /// Starts the clock of one call.
-    pub(crate) fn begin(&self, timeout: Option<Duration>) {
+    pub(crate) fn begin(&self, now: Instant) {
         self.interrupt.store(false, Ordering::Relaxed);
-        self.lock().deadline =
-            timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        let deadline = self.timeout.and_then(|timeout| {
+            let end = now.duration_since(self.origin).checked_add(timeout)?;
+            u64::try_from(end.as_nanos()).ok()
+        });
+        self.deadline.store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
     }
 
     pub(crate) fn end(&self) {
-        self.lock().deadline = None;
+        self.deadline.store(NEVER, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Timer> {
-        self.timer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn deadline(&self) -> Option<Instant> {
+        match self.deadline.load(Ordering::Relaxed) {
+            NEVER => None,
+            nanos => self.origin.checked_add(Duration::from_nanos(nanos)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn interrupt(&self) {
@@ -86,15 +112,11 @@ impl Control {
 
     /// Fails when the call has to end now.
     pub(crate) fn check(&self) -> Result<(), Stop> {
-        self.check_locked(&self.lock())
-    }
-
-    fn check_locked(&self, timer: &Timer) -> Result<(), Stop> {
         if self.cancel.load(Ordering::Acquire) {
             return Err(Stop::Cancelled);
         }
-        match timer.deadline {
-            Some((at, limit)) if Instant::now() >= at => {
+        match (self.deadline(), self.timeout) {
+            (Some(at), Some(limit)) if Instant::now() >= at => {
                 Err(Stop::Limit(LimitExceeded::Timeout { limit }))
             }
             _ => Ok(()),
@@ -104,9 +126,9 @@ impl Control {
     /// Waits until `until`, the deadline, an interruption or a cancellation, whichever is first.
     /// `None` waits for the latter three only.
     pub(crate) fn wait(&self, until: Option<Instant>) -> Result<Wake, Stop> {
-        let mut timer = self.lock();
+        let mut guard = self.lock();
         loop {
-            self.check_locked(&timer)?;
+            self.check()?;
             if self.interrupt_pending() {
                 return Ok(Wake::Interrupted);
             }
@@ -114,13 +136,13 @@ impl Control {
             if until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
-            let next = [until, timer.deadline.map(|(at, _)| at)].into_iter().flatten().min();
-            timer = match next {
+            let next = [until, self.deadline()].into_iter().flatten().min();
+            guard = match next {
                 Some(next) => {
                     let left = next.saturating_duration_since(now);
-                    self.changed.wait_timeout(timer, left).unwrap_or_else(PoisonError::into_inner).0
+                    self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
                 }
-                None => self.changed.wait(timer).unwrap_or_else(PoisonError::into_inner),
+                None => self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
             };
         }
     }

@@ -2,13 +2,14 @@
 
 use crate::convert::ConversionError;
 use crate::limits::LimitExceeded;
+use crate::object::Object;
 use std::path::PathBuf;
 
 /// What this library's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something did not work. The first two are the program's doing, the others are not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Python code raised an exception that nothing caught.
@@ -53,7 +54,7 @@ pub enum Error {
 }
 
 /// A Python exception, as data.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct PythonError {
     /// The type's qualified name, without `builtins`: `ValueError`, `json.decoder.JSONDecodeError`.
@@ -65,6 +66,22 @@ pub struct PythonError {
     pub traceback: String,
     /// For `SystemExit` and `os._exit`: the status, before it is cut to what a process can return.
     pub exit_status: Option<i64>,
+    pub(crate) exception: Option<Object>,
+}
+
+impl PythonError {
+    /// An exception for a function of the host to raise: of a built-in class, or of one named
+    /// `module.Name`.
+    pub fn new(type_name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { type_name: type_name.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// The exception itself, as long as it is held here; `None` when it was made in Rust, or when
+    /// neither side had room for it.
+    #[must_use]
+    pub fn exception(&self) -> Option<&Object> {
+        self.exception.as_ref()
+    }
 }
 
 impl std::fmt::Display for PythonError {

@@ -25,10 +25,12 @@
 //! The image is made from a guest that `ophidia guest build` puts into the cache folder once a
 //! machine.
 
+mod callback;
 mod codec;
 mod convert;
 mod deadline;
 mod engine;
+mod entry;
 mod error;
 mod grants;
 mod image;
@@ -38,19 +40,23 @@ mod limits;
 mod memory;
 mod metering;
 mod object;
+mod python;
 mod runtime;
 mod snapshot;
+mod state;
 mod wasi;
 
+pub use callback::{Call, Function, HostFunction, HostObject, Outcome};
 pub use codec::{Encoder, Value};
 pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
 pub use deadline::Interrupter;
 pub use error::{Error, PythonError, Result};
 pub use grants::{Access, DirGrant, Grants};
 pub use image::ImageStage;
-pub use interpreter::{Completeness, Interpreter, InterpreterBuilder, SourceKind, Usage};
+pub use interpreter::{Interpreter, InterpreterBuilder, Usage};
 pub use limits::{LimitExceeded, Limits};
 pub use object::Object;
 pub use ophidia_guest as guest;
+pub use python::{Completeness, Python, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use wasi::stdio::{Input, Output};

@@ -10,13 +10,8 @@ pub(crate) struct GuestMemory(pub(crate) Memory);
 
 impl GuestMemory {
     /// `len` bytes at `address`.
-    pub(crate) fn bytes<'a, T: 'static>(
-        self,
-        store: impl Into<wasmtime::StoreContext<'a, T>>,
-        address: u32,
-        len: u32,
-    ) -> Result<&'a [u8]> {
-        let data = self.0.data(store);
+    pub(crate) fn bytes(self, store: &impl AsContext, address: u32, len: u32) -> Result<&[u8]> {
+        let data = self.0.data(store.as_context());
         let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
         let len_bytes = usize::try_from(len).map_err(|_| out_of_bounds(address, len))?;
         let end = start.checked_add(len_bytes).ok_or_else(|| out_of_bounds(address, len))?;

@@ -3,8 +3,8 @@
 use crate::codec::Value;
 use crate::convert::{Args, FromPython, ToPython};
 use crate::error::{Error, Result};
-use crate::interpreter::Interpreter;
 use crate::limits::LimitExceeded;
+use crate::python::Python;
 use ophidia_abi::{Operation, Want};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,8 +43,8 @@ impl Domain {
 
 /// A Python object that lives in the guest.
 ///
-/// It belongs to one [`Interpreter`], which every method takes as its first argument; another one
-/// refuses it. Cloning gives the same object and is cheap. It may be dropped on any thread: the guest
+/// It belongs to one [`Interpreter`](crate::Interpreter), which every method takes as its first
+/// argument; another one refuses it. Cloning gives the same object and is cheap. It may be dropped on any thread: the guest
 /// lets go of the object when it is next entered. Two are equal when they are the same handle;
 /// [`is`](Self::is) tells whether they are the same object.
 #[derive(Clone, Debug)]
@@ -94,8 +94,8 @@ impl Object {
     /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
     /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
     /// [`Error::Conversion`] for an object of another interpreter.
-    pub fn extract<T: FromPython>(&self, py: &mut Interpreter) -> Result<T> {
-        py.operate_as(Operation::Identity, &(self,))
+    pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
+        py.guest().operate_as(Operation::Identity, &(self,))
     }
 
     /// `self.name`.
@@ -103,9 +103,9 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn getattr(&self, py: &mut Interpreter, name: &str) -> Result<Self> {
-        let name = py.name(name)?;
-        py.operate_object(Operation::GetAttr, &(self, name))
+    pub fn getattr(&self, py: &mut Python<'_>, name: &str) -> Result<Self> {
+        let name = py.guest().name(name)?;
+        py.guest().operate_object(Operation::GetAttr, &(self, name))
     }
 
     /// `self.name`, as a Rust type.
@@ -113,9 +113,9 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn getattr_as<T: FromPython>(&self, py: &mut Interpreter, name: &str) -> Result<T> {
-        let name = py.name(name)?;
-        py.operate_as(Operation::GetAttr, &(self, name))
+    pub fn getattr_as<T: FromPython>(&self, py: &mut Python<'_>, name: &str) -> Result<T> {
+        let name = py.guest().name(name)?;
+        py.guest().operate_as(Operation::GetAttr, &(self, name))
     }
 
     /// `self.name = value`.
@@ -123,9 +123,9 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn setattr(&self, py: &mut Interpreter, name: &str, value: impl ToPython) -> Result<()> {
-        let name = py.name(name)?;
-        py.operate_unit(Operation::SetAttr, &(self, name, value))
+    pub fn setattr(&self, py: &mut Python<'_>, name: &str, value: impl ToPython) -> Result<()> {
+        let name = py.guest().name(name)?;
+        py.guest().operate_unit(Operation::SetAttr, &(self, name, value))
     }
 
     /// `del self.name`.
@@ -133,9 +133,9 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn delattr(&self, py: &mut Interpreter, name: &str) -> Result<()> {
-        let name = py.name(name)?;
-        py.operate_unit(Operation::DelAttr, &(self, name))
+    pub fn delattr(&self, py: &mut Python<'_>, name: &str) -> Result<()> {
+        let name = py.guest().name(name)?;
+        py.guest().operate_unit(Operation::DelAttr, &(self, name))
     }
 
     /// Whether the object has an attribute: whether reading it raises no `AttributeError`.
@@ -143,7 +143,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn hasattr(&self, py: &mut Interpreter, name: &str) -> Result<bool> {
+    pub fn hasattr(&self, py: &mut Python<'_>, name: &str) -> Result<bool> {
         match self.getattr(py, name) {
             Ok(_) => Ok(true),
             Err(Error::Python(error)) if error.type_name == "AttributeError" => Ok(false),
@@ -156,8 +156,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn get_item(&self, py: &mut Interpreter, key: impl ToPython) -> Result<Self> {
-        py.operate_object(Operation::GetItem, &(self, key))
+    pub fn get_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<Self> {
+        py.guest().operate_object(Operation::GetItem, &(self, key))
     }
 
     /// `self[key] = value`.
@@ -167,11 +167,11 @@ impl Object {
     /// As [`extract`](Self::extract).
     pub fn set_item(
         &self,
-        py: &mut Interpreter,
+        py: &mut Python<'_>,
         key: impl ToPython,
         value: impl ToPython,
     ) -> Result<()> {
-        py.operate_unit(Operation::SetItem, &(self, key, value))
+        py.guest().operate_unit(Operation::SetItem, &(self, key, value))
     }
 
     /// `del self[key]`.
@@ -179,8 +179,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn del_item(&self, py: &mut Interpreter, key: impl ToPython) -> Result<()> {
-        py.operate_unit(Operation::DelItem, &(self, key))
+    pub fn del_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<()> {
+        py.guest().operate_unit(Operation::DelItem, &(self, key))
     }
 
     /// `self(*args)`; keyword arguments with [`Arguments`](crate::Arguments).
@@ -188,8 +188,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn call(&self, py: &mut Interpreter, args: impl Args) -> Result<Self> {
-        py.call(self, &args, Want::Handle).and_then(Self::from_value)
+    pub fn call(&self, py: &mut Python<'_>, args: impl Args) -> Result<Self> {
+        py.guest().call(self, &args, Want::Handle).and_then(Self::from_value)
     }
 
     /// As [`call`](Self::call), with the result as a Rust type.
@@ -197,8 +197,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn call_as<T: FromPython>(&self, py: &mut Interpreter, args: impl Args) -> Result<T> {
-        let value = py.call(self, &args, Want::Value)?;
+    pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
+        let value = py.guest().call(self, &args, Want::Value)?;
         Ok(T::from_python(value)?)
     }
 
@@ -207,8 +207,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn call_method(&self, py: &mut Interpreter, name: &str, args: impl Args) -> Result<Self> {
-        py.call_method(self, name, &args, Want::Handle).and_then(Self::from_value)
+    pub fn call_method(&self, py: &mut Python<'_>, name: &str, args: impl Args) -> Result<Self> {
+        py.guest().call_method(self, name, &args, Want::Handle).and_then(Self::from_value)
     }
 
     /// As [`call_method`](Self::call_method), with the result as a Rust type.
@@ -218,11 +218,11 @@ impl Object {
     /// As [`extract`](Self::extract).
     pub fn call_method_as<T: FromPython>(
         &self,
-        py: &mut Interpreter,
+        py: &mut Python<'_>,
         name: &str,
         args: impl Args,
     ) -> Result<T> {
-        let value = py.call_method(self, name, &args, Want::Value)?;
+        let value = py.guest().call_method(self, name, &args, Want::Value)?;
         Ok(T::from_python(value)?)
     }
 
@@ -231,8 +231,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn len(&self, py: &mut Interpreter) -> Result<usize> {
-        py.operate_as(Operation::Len, &(self,))
+    pub fn len(&self, py: &mut Python<'_>) -> Result<usize> {
+        py.guest().operate_as(Operation::Len, &(self,))
     }
 
     /// `len(self) == 0`.
@@ -240,7 +240,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn is_empty(&self, py: &mut Interpreter) -> Result<bool> {
+    pub fn is_empty(&self, py: &mut Python<'_>) -> Result<bool> {
         Ok(self.len(py)? == 0)
     }
 
@@ -249,8 +249,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn contains(&self, py: &mut Interpreter, value: impl ToPython) -> Result<bool> {
-        py.operate_as(Operation::Contains, &(self, value))
+    pub fn contains(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<bool> {
+        py.guest().operate_as(Operation::Contains, &(self, value))
     }
 
     /// `iter(self)`, whose items [`next`](Self::next) gives.
@@ -258,8 +258,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn iter(&self, py: &mut Interpreter) -> Result<Self> {
-        py.operate_object(Operation::Iter, &(self,))
+    pub fn iter(&self, py: &mut Python<'_>) -> Result<Self> {
+        py.guest().operate_object(Operation::Iter, &(self,))
     }
 
     /// The next item of an iterator; `None` at its end.
@@ -267,8 +267,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn next(&self, py: &mut Interpreter) -> Result<Option<Self>> {
-        let item = py.operate(Operation::Next, &(self,), Want::Handle)?;
+    pub fn next(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
+        let item = py.guest().operate(Operation::Next, &(self,), Want::Handle)?;
         item.map(Self::from_value).transpose()
     }
 
@@ -277,8 +277,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn str(&self, py: &mut Interpreter) -> Result<String> {
-        py.operate_as(Operation::Str, &(self,))
+    pub fn str(&self, py: &mut Python<'_>) -> Result<String> {
+        py.guest().operate_as(Operation::Str, &(self,))
     }
 
     /// `repr(self)`.
@@ -286,8 +286,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn repr(&self, py: &mut Interpreter) -> Result<String> {
-        py.operate_as(Operation::Repr, &(self,))
+    pub fn repr(&self, py: &mut Python<'_>) -> Result<String> {
+        py.guest().operate_as(Operation::Repr, &(self,))
     }
 
     /// `type(self)`.
@@ -295,8 +295,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn get_type(&self, py: &mut Interpreter) -> Result<Self> {
-        py.operate_object(Operation::Type, &(self,))
+    pub fn get_type(&self, py: &mut Python<'_>) -> Result<Self> {
+        py.guest().operate_object(Operation::Type, &(self,))
     }
 
     /// `bool(self)`.
@@ -304,8 +304,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn is_truthy(&self, py: &mut Interpreter) -> Result<bool> {
-        py.operate_as(Operation::Truth, &(self,))
+    pub fn is_truthy(&self, py: &mut Python<'_>) -> Result<bool> {
+        py.guest().operate_as(Operation::Truth, &(self,))
     }
 
     /// `self is other`.
@@ -313,8 +313,8 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn is(&self, py: &mut Interpreter, other: &Self) -> Result<bool> {
-        py.operate_as(Operation::Is, &(self, other))
+    pub fn is(&self, py: &mut Python<'_>, other: &Self) -> Result<bool> {
+        py.guest().operate_as(Operation::Is, &(self, other))
     }
 
     pub(crate) fn from_value(value: Value) -> Result<Self> {

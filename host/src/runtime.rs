@@ -2,8 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::image::{self, ImageStage};
-use crate::interpreter::{InterpreterBuilder, State};
-use crate::{deadline, engine, wasi};
+use crate::interpreter::InterpreterBuilder;
+use crate::state::State;
+use crate::{callback, deadline, engine, wasi};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
@@ -145,6 +146,7 @@ impl RuntimeBuilder {
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         wasi::add_to_linker(&mut linker).map_err(failed)?;
         deadline::add_to_linker(&mut linker).map_err(failed)?;
+        callback::add_to_linker(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(&module).map_err(failed)?,
             exports: Exports::of(&module)?,

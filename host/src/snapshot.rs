@@ -1,10 +1,12 @@
 //! The snapshot: the guest is started once and its memory becomes the initial memory of a new
 //! module, from which every interpreter begins.
 
+use crate::callback;
 use crate::deadline::{self, Control};
 use crate::error::{Error, Result};
 use crate::grants::Grants;
-use crate::interpreter::State;
+use crate::limits::Limits;
+use crate::state::State;
 use crate::wasi::{self, stdio};
 use ophidia_abi::{EXPORTS, HOST_MODULE, IMPORTS, MEMORY, WASI_IMPORTS, WASI_MODULE, export};
 use ophidia_guest::Guest;
@@ -25,8 +27,9 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
     let mut linker = Linker::new(engine);
     wasi::add_to_linker(&mut linker)
         .and_then(|()| deadline::add_to_linker(&mut linker))
+        .and_then(|()| callback::add_to_linker(&mut linker))
         .map_err(|error| Error::Image(format!("{error:#}")))?;
-    let control = Arc::new(Control::default());
+    let control = Arc::new(Control::new(None));
     let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
     let stderr = output();
     let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
@@ -38,7 +41,8 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
         output(),
         stderr.clone(),
     )?;
-    let mut store = Store::new(engine, State::new(wasi, stdin, control, MEMORY_LIMIT));
+    let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };
+    let mut store = Store::new(engine, State::new(wasi, stdin, control, &limits));
     store.limiter(|state| &mut state.ledger);
 
     let mut wizer = Wizer::new();

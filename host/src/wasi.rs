@@ -6,7 +6,7 @@ pub(crate) mod stdio;
 use crate::deadline::Stop;
 use crate::error::{Error, Result};
 use crate::grants::{Access, Grants};
-use crate::interpreter::State;
+use crate::state::State;
 use ophidia_abi::WASI_MODULE;
 use std::path::Path;
 use wasmtime::{Caller, Linker};

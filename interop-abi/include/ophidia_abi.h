@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 3
+#define OPHIDIA_ABI_VERSION 4
 #define OPHIDIA_SHORT_INPUT 4096
+#define OPHIDIA_LEVELS 32
+#define OPHIDIA_RAISED 0x80000000u
 #define OPHIDIA_MAX_DEPTH 64
 #define OPHIDIA_MAX_ENCODED 268435456u
 
@@ -42,6 +44,7 @@ enum ophidia_slot_index {
     OPHIDIA_SLOT_MESSAGE = 2,
     OPHIDIA_SLOT_TRACEBACK = 3,
     OPHIDIA_SLOT_EXIT = 4,
+    OPHIDIA_SLOT_EXCEPTION = 5,
 };
 
 enum ophidia_encoded {
@@ -61,6 +64,8 @@ enum ophidia_encoded {
     OPHIDIA_ENCODED_SET = 13,
     OPHIDIA_ENCODED_FROZEN_SET = 14,
     OPHIDIA_ENCODED_HANDLE = 15,
+    OPHIDIA_ENCODED_FUNCTION = 16,
+    OPHIDIA_ENCODED_HOST_OBJECT = 17,
 };
 
 enum ophidia_operation {
@@ -105,11 +110,11 @@ struct ophidia_frame {
     uint32_t eval_breaker;
     uint32_t eval_breaker_bits;
     uint32_t reserved;
-    struct ophidia_slot slots[5];
+    struct ophidia_slot slots[6];
 };
 
 _Static_assert(sizeof(struct ophidia_slot) == 16, "layout differs from the host's");
-_Static_assert(sizeof(struct ophidia_frame) == 96, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_frame) == 112, "layout differs from the host's");
 
 /* Starts the interpreter and imports the preload list; runs once, before the snapshot. */
 __attribute__((export_name("ophidia_initialize")))
@@ -119,11 +124,11 @@ void ophidia_initialize(void);
 __attribute__((export_name("ophidia_abi_version")))
 uint32_t ophidia_abi_version(void);
 
-/* Gives the address of the frame, which never moves. */
+/* Gives the address of the frames, one for each level, which never move. */
 __attribute__((export_name("ophidia_frame")))
 uint32_t ophidia_frame(void);
 
-/* Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short. It is valid until the next call of this function, one for a short input for ever. */
+/* Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short. It is valid until the next call of this function at the same level, one for a short input for ever. */
 __attribute__((export_name("ophidia_buffer")))
 uint32_t ophidia_buffer(uint32_t size);
 
@@ -154,5 +159,17 @@ uint32_t ophidia_complete(uint32_t source, uint32_t source_len);
 /* Runs the exit callbacks and flushes the standard streams. */
 __attribute__((export_name("ophidia_finish")))
 uint32_t ophidia_finish(void);
+
+/* Says that about `work` code units of bytecode follow, and where in the evaluation loop code may run that has run before. The host replaces each call by a check of its own. */
+__attribute__((import_module("ophidia"), import_name("meter")))
+void ophidia_host_meter(uint32_t work);
+
+/* Calls a function of the host with `count` arguments, `keywords` of them keyword arguments: values of the encoding, last, when there are keywords, the tuple of their names. What the host enters meanwhile is at `level`. The answer is a value in that level's input buffer: the result is its length, with [`RAISED`](crate::RAISED) set when it is an exception to raise. */
+__attribute__((import_module("ophidia"), import_name("call")))
+uint32_t ophidia_host_call(uint32_t function, uint32_t arguments, uint32_t len, uint32_t count, uint32_t keywords, uint32_t level);
+
+/* Lets go of a function or an object of the host. */
+__attribute__((import_module("ophidia"), import_name("forget")))
+void ophidia_host_forget(uint32_t what);
 
 #endif

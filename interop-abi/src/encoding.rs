@@ -15,6 +15,8 @@
 //! | `List`, `Tuple`, `Set`, `FrozenSet` | a `u32` count, then as many values |
 //! | `Dict` | a `u32` count, then as many pairs of values |
 //! | `Handle` | a `u32` index and a `u32` generation |
+//! | `Function` | a `u32` number, then a value: the tuple of name, description and parameters |
+//! | `HostObject` | a `u32` number |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
 
@@ -60,6 +62,10 @@ pub enum Encoded {
     FrozenSet = 14,
     /// An object that stays in the guest.
     Handle = 15,
+    /// A function of the host, on its way into the guest.
+    Function = 16,
+    /// An object of the host.
+    HostObject = 17,
 }
 
 impl Encoded {
@@ -81,6 +87,8 @@ impl Encoded {
         (Self::Set, "SET"),
         (Self::FrozenSet, "FROZEN_SET"),
         (Self::Handle, "HANDLE"),
+        (Self::Function, "FUNCTION"),
+        (Self::HostObject, "HOST_OBJECT"),
     ];
 
     /// The tag with this number, if there is one.

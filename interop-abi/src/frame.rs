@@ -1,7 +1,7 @@
 //! The shared frame: a fixed structure in linear memory through which values and errors travel.
 //!
-//! The bridge fills it before it returns; the host reads it before it enters again. Whatever a slot
-//! points to stays alive until the next entry.
+//! Each level has one. The bridge fills it before it returns; the host reads it before it enters again.
+//! Whatever a slot points to stays alive until the next entry at that level.
 
 /// What kind of value a [`Slot`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +120,8 @@ pub enum SlotIndex {
     Traceback = 3,
     /// The exit status of `SystemExit`, an integer.
     Exit = 4,
+    /// A handle of the exception.
+    Exception = 5,
 }
 
 impl SlotIndex {
@@ -130,6 +132,7 @@ impl SlotIndex {
         (Self::Message, "MESSAGE"),
         (Self::Traceback, "TRACEBACK"),
         (Self::Exit, "EXIT"),
+        (Self::Exception, "EXCEPTION"),
     ];
 }
 

@@ -50,10 +50,11 @@ functions! {
     fn INITIALIZE = "ophidia_initialize"();
     /// Gives the version of this agreement that the guest was built with.
     fn VERSION = "ophidia_abi_version"() -> I32;
-    /// Gives the address of the frame, which never moves.
+    /// Gives the address of the frames, one for each level, which never move.
     fn FRAME = "ophidia_frame"() -> I32;
     /// Gives the address of an input buffer of at least `size` bytes, or 0 when memory is short.
-    /// It is valid until the next call of this function, one for a short input for ever.
+    /// It is valid until the next call of this function at the same level, one for a short input for
+    /// ever.
     fn BUFFER = "ophidia_buffer"(size) -> I32;
     /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory.
     fn START = "ophidia_start"(cwd, cwd_len) -> I32;
@@ -83,6 +84,13 @@ functions! {
     /// Says that about `work` code units of bytecode follow, and where in the evaluation loop code may
     /// run that has run before. The host replaces each call by a check of its own.
     fn METER = "meter"(work);
+    /// Calls a function of the host with `count` arguments, `keywords` of them keyword arguments: values
+    /// of the encoding, last, when there are keywords, the tuple of their names. What the host enters
+    /// meanwhile is at `level`. The answer is a value in that level's input buffer: the result is its length, with
+    /// [`RAISED`](crate::RAISED) set when it is an exception to raise.
+    fn CALL = "call"(function, arguments, len, count, keywords, level) -> I32;
+    /// Lets go of a function or an object of the host.
+    fn FORGET = "forget"(what);
 }
 
 /// The module name of what the guest imports from WASI preview 1.

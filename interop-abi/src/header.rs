@@ -1,8 +1,8 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    EXPORTS, Encoded, FRAME_FIELDS, Frame, MAX_DEPTH, MAX_ENCODED, Mode, Operation, SHORT_INPUT,
-    Slot, SlotIndex, Status, Tag, VERSION, Want,
+    EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, LEVELS, MAX_DEPTH,
+    MAX_ENCODED, Mode, Operation, RAISED, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -18,6 +18,8 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#include <stdint.h>\n")?;
     writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}")?;
     writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
+    writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
+    writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u\n")?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
@@ -36,15 +38,30 @@ pub fn write(out: &mut impl Write) -> Result {
     constants(out, "want", "WANT", Want::ALL.iter().map(|(want, name)| (*name, *want as u32)))?;
     structures(out)?;
     for export in EXPORTS {
-        let result = if export.result.is_some() { "uint32_t" } else { "void" };
-        writeln!(out, "/*{} */", export.doc)?;
-        write!(out, "__attribute__((export_name(\"{0}\")))\n{result} {0}(", export.name)?;
-        for (i, param) in export.params.iter().enumerate() {
-            write!(out, "{}uint32_t {param}", if i == 0 { "" } else { ", " })?;
-        }
-        writeln!(out, "{});\n", if export.params.is_empty() { "void" } else { "" })?;
+        let attribute = format_args!("export_name(\"{}\")", export.name);
+        function(out, export, attribute, "")?;
+    }
+    for import in IMPORTS {
+        let attribute =
+            format_args!("import_module(\"{HOST_MODULE}\"), import_name(\"{}\")", import.name);
+        function(out, import, attribute, "ophidia_host_")?;
     }
     writeln!(out, "#endif")
+}
+
+fn function(
+    out: &mut impl Write,
+    function: &Function,
+    attribute: core::fmt::Arguments<'_>,
+    prefix: &str,
+) -> Result {
+    let result = if function.result.is_some() { "uint32_t" } else { "void" };
+    writeln!(out, "/*{} */", function.doc)?;
+    write!(out, "__attribute__(({attribute}))\n{result} {prefix}{}(", function.name)?;
+    for (i, param) in function.params.iter().enumerate() {
+        write!(out, "{}uint32_t {param}", if i == 0 { "" } else { ", " })?;
+    }
+    writeln!(out, "{});\n", if function.params.is_empty() { "void" } else { "" })
 }
 
 fn constants<'a>(

@@ -21,10 +21,18 @@ pub use functions::{
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
-/// Inputs of at most so many bytes share one buffer of the guest, which never moves.
+/// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
+
+/// How many levels there are. An entry of the host is at level 0; one that a function of the host
+/// makes while the guest waits for it is at the next. Each has its own frame and input buffer.
+pub const LEVELS: u32 = 32;
+
+/// Set in the length of an answer that is an exception: a handle of it, or the tuple of its class
+/// (a dotted name or a handle) and its message.
+pub const RAISED: u32 = 1 << 31;
 
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

@@ -2,6 +2,8 @@
 
 mod support;
 
+/// Functions of the host: what Python sees of them, errors, calls that call back.
+mod callbacks;
 /// Bad input: every refusal says what to change, nothing panics.
 mod command_bad_input;
 /// `ophidia guest` and `ophidia doctor`; a damaged cache entry.

@@ -93,7 +93,7 @@ fn show(outcome: &Outcome) {
 /// Exit callbacks and the last flush.
 fn finish(py: &mut Interpreter, interrupts: &Interrupts) {
     if !py.is_poisoned() {
-        let (result, interrupted) = interrupts.during(py, Interpreter::finish);
+        let (result, interrupted) = interrupts.during(py, |py| py.finish());
         show(&Outcome::of(result, interrupted));
     }
 }

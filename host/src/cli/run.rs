@@ -168,7 +168,7 @@ fn execute(
     let mut outcome = Outcome::of(result, interrupted);
     show(&outcome, Some(&mut said), json);
     if !py.is_poisoned() {
-        let (result, interrupted) = interrupts.during(&mut py, Interpreter::finish);
+        let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
         if result.is_err() {
             outcome = outcome.finished(result, interrupted);
             show(&outcome, Some(&mut said), json);

@@ -2,38 +2,66 @@
 //! counts against the bytes that are left, depth against a bound, text for being UTF-8.
 
 use super::Value;
+use crate::callback::Table;
 use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::object::{Domain, Object};
 use ophidia_abi::{Encoded, MAX_DEPTH};
 use std::sync::Arc;
 
-/// Decodes one value, which has to take up all the bytes, and may take `limit` bytes of the host.
-pub(crate) fn decode(domain: &Arc<Domain>, bytes: &[u8], limit: u64) -> Result<Value> {
-    let mut input = Input { domain, rest: bytes, limit, left: limit };
-    let value = match input.value(0) {
-        Ok(value) => value,
-        Err(error) => {
-            // The guest has given out the handles that were not reached too.
-            let _ = input.release_rest();
-            return Err(error);
+/// Whose values these are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner<'a> {
+    pub(crate) domain: &'a Arc<Domain>,
+    pub(crate) table: &'a Table,
+    /// How many bytes of the host one value, or all arguments of a call, may take.
+    pub(crate) limit: u64,
+}
+
+/// Decodes one value, which has to take up all the bytes.
+pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
+    Input::whole(owner, bytes, |input| input.value(0))
+}
+
+/// Decodes `count` values that follow one another.
+pub(crate) fn decode_all(owner: Owner<'_>, bytes: &[u8], count: u32) -> Result<Vec<Value>> {
+    Input::whole(owner, bytes, |input| {
+        // Each takes a byte at least.
+        if count as usize > bytes.len() {
+            return Err(cut_off());
         }
-    };
-    match input.rest.len() {
-        0 => Ok(value),
-        left => Err(Error::GuestFault(format!("{left} bytes after an encoded value"))),
-    }
+        (0..count).map(|_| input.value(0)).collect()
+    })
 }
 
 struct Input<'a> {
-    domain: &'a Arc<Domain>,
+    owner: Owner<'a>,
     rest: &'a [u8],
-    limit: u64,
-    /// What the rest may take of it.
+    /// What the rest may take of the limit.
     left: u64,
 }
 
 impl<'a> Input<'a> {
+    fn whole<T>(
+        owner: Owner<'a>,
+        bytes: &'a [u8],
+        read: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut input = Self { owner, rest: bytes, left: owner.limit };
+        let values = match read(&mut input) {
+            Ok(values) => values,
+            Err(error) => {
+                // The guest has given out the handles that were not reached too.
+                let _ = input.release_rest();
+                return Err(error);
+            }
+        };
+        match input.rest.len() {
+            0 => Ok(values),
+            left => Err(Error::GuestFault(format!("{left} bytes after an encoded value"))),
+        }
+    }
+
     fn take(&mut self, len: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(cut_off)?;
         self.rest = rest;
@@ -63,7 +91,7 @@ impl<'a> Input<'a> {
     fn spend(&mut self, bytes: usize) -> Result<()> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.left =
-            self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit: self.limit })?;
+            self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit: self.owner.limit })?;
         Ok(())
     }
 
@@ -87,6 +115,7 @@ impl<'a> Input<'a> {
                     | Encoded::FrozenSet,
                 ) => drop(self.take(4)?),
                 Some(Encoded::Handle) => drop(self.object()),
+                Some(Encoded::Function | Encoded::HostObject) => drop(self.take(4)?),
                 None => return Err(cut_off()),
             }
         }
@@ -96,7 +125,7 @@ impl<'a> Input<'a> {
     fn object(&mut self) -> Result<Object> {
         let index = u32::from_le_bytes(self.array()?);
         let generation = u32::from_le_bytes(self.array()?);
-        Object::new(self.domain, index, generation)
+        Object::new(self.owner.domain, index, generation)
     }
 
     fn items(&mut self, depth: u32) -> Result<Vec<Value>> {
@@ -146,6 +175,13 @@ impl<'a> Input<'a> {
             Encoded::Set => Value::Set(self.items(depth + 1)?),
             Encoded::FrozenSet => Value::FrozenSet(self.items(depth + 1)?),
             Encoded::Handle => Value::Object(self.object()?),
+            Encoded::HostObject => {
+                let number = u32::from_le_bytes(self.array()?);
+                Value::Host(self.owner.table.object(number)?)
+            }
+            Encoded::Function => {
+                return Err(Error::GuestFault("a host function on its way to the host".into()));
+            }
         })
     }
 }
@@ -158,6 +194,10 @@ fn cut_off() -> Error {
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
+
+    fn decode(domain: &Arc<Domain>, bytes: &[u8], limit: u64) -> Result<Value> {
+        super::decode(Owner { domain, table: &Table::new(0), limit }, bytes)
+    }
 
     fn fault(bytes: &[u8]) -> String {
         match decode(&Domain::new(10), bytes, 1 << 20) {
@@ -184,6 +224,8 @@ mod tests {
         assert!(fault(&[&head(Encoded::Str, 1)[..], &[0xff]].concat()).contains("not UTF-8"));
         assert!(fault(&head(Encoded::List, 1).repeat(70)).contains("nested more than 64"));
         assert!(fault(&head(Encoded::Handle, 1)).contains("cut off"));
+        assert!(fault(&head(Encoded::HostObject, 7)).contains("no object of the host"));
+        assert!(fault(&head(Encoded::Function, 7)).contains("on its way to the host"));
     }
 
     #[test]
@@ -197,7 +239,7 @@ mod tests {
         for _ in 0..100_000 {
             let len = usize::from(byte() % 40);
             let bytes: Vec<u8> =
-                (0..len).map(|_| if byte() < 160 { byte() % 17 } else { byte() }).collect();
+                (0..len).map(|_| if byte() < 160 { byte() % 19 } else { byte() }).collect();
             let _ = decode(&Domain::new(3), &bytes, 1_000);
         }
     }

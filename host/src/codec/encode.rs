@@ -1,5 +1,6 @@
 //! Values on their way into the guest.
 
+use crate::callback::{Exported, Function, HostObject, Table};
 use crate::convert::ConversionError;
 use crate::object::{Domain, Object};
 use ophidia_abi::{Encoded, MAX_DEPTH, MAX_ENCODED};
@@ -9,6 +10,9 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Encoder<'a> {
     domain: &'a Arc<Domain>,
+    table: &'a mut Table,
+    /// What went into the table.
+    exported: Vec<u32>,
     bytes: Vec<u8>,
     depth: u32,
 }
@@ -18,13 +22,14 @@ type Encode = Result<(), ConversionError>;
 
 impl<'a> Encoder<'a> {
     /// Writes into a buffer, after emptying it.
-    pub(crate) fn new(domain: &'a Arc<Domain>, mut bytes: Vec<u8>) -> Self {
+    pub(crate) fn new(domain: &'a Arc<Domain>, table: &'a mut Table, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        Self { domain, bytes, depth: 0 }
+        Self { domain, table, exported: Vec::new(), bytes, depth: 0 }
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// The bytes, and the numbers of what went into the table of the host.
+    pub(crate) fn finish(self) -> (Vec<u8>, Vec<u32>) {
+        (self.bytes, self.exported)
     }
 
     fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
@@ -140,6 +145,25 @@ impl<'a> Encoder<'a> {
         })?;
         self.put(Encoded::Handle, &index.to_le_bytes())?;
         self.put_raw(&generation.to_le_bytes())
+    }
+
+    /// A function of the host.
+    pub fn function(&mut self, function: &Function) -> Encode {
+        let number = self.export(Exported::Function(function.clone()))?;
+        self.put(Encoded::Function, &number.to_le_bytes())?;
+        function.describe(self)
+    }
+
+    /// An object of the host.
+    pub fn host_object(&mut self, object: &HostObject) -> Encode {
+        let number = self.export(Exported::Object(object.clone()))?;
+        self.put(Encoded::HostObject, &number.to_le_bytes())
+    }
+
+    fn export(&mut self, what: Exported) -> Result<u32, ConversionError> {
+        let number = self.table.insert(what)?;
+        self.exported.push(number);
+        Ok(number)
     }
 
     fn container(

@@ -1,6 +1,7 @@
 //! Rust values as Python objects.
 
 use super::ConversionError;
+use crate::callback::{Function, HostObject};
 use crate::codec::{Encoder, Value};
 use crate::object::Object;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -71,6 +72,8 @@ scalars! {
     str => |value, out| out.str(value);
     String => |value, out| out.str(value);
     Object => |value, out| out.object(value);
+    Function => |value, out| out.function(value);
+    HostObject => |value, out| out.host_object(value);
 }
 
 impl<T: ToPython> ToPython for Option<T> {
@@ -195,6 +198,7 @@ impl ToPython for Value {
             }),
             Self::Set(items) => out.set(items.len(), each(items)),
             Self::FrozenSet(items) => out.frozen_set(items.len(), each(items)),
+            Self::Host(object) => out.host_object(object),
             Self::Object(object) => out.object(object),
         }
     }

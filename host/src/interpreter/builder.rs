@@ -1,20 +1,19 @@
 //! Configures and starts an `Interpreter`.
 
-use super::{Interpreter, State};
+use super::Interpreter;
 use crate::deadline::Control;
 use crate::error::{Error, Result};
 use crate::grants::{DirGrant, Grants};
 use crate::limits::Limits;
 use crate::memory::GuestMemory;
-use crate::object::Domain;
+use crate::python::Python;
 use crate::runtime::Runtime;
+use crate::state::{Linked, State};
 use crate::wasi;
 use crate::wasi::stdio::{Input, Output, Stdin, Stdout};
-use ophidia_abi::Frame;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{AsContext, Extern, Store};
+use wasmtime::{Extern, Store};
 
 /// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
 /// captured, [`Limits::default`].
@@ -159,7 +158,7 @@ impl InterpreterBuilder {
     /// [`Error::Grant`] when something asked for cannot be granted, [`Error::Limit`] when the
     /// memory limit is below what the image needs, [`Error::Host`] when every slot is taken.
     pub fn build(self) -> Result<Interpreter> {
-        let control = Arc::new(Control::default());
+        let control = Arc::new(Control::new(self.limits.timeout));
         let stream = |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
         let stdin = Stdin::new(self.stdin, Arc::clone(&control));
         let stdout = stream(self.stdout);
@@ -173,7 +172,7 @@ impl InterpreterBuilder {
             stdout.clone(),
             stderr.clone(),
         )?;
-        let state = State::new(wasi, stdin, Arc::clone(&control), self.limits.memory);
+        let state = State::new(wasi, stdin, control, &self.limits);
         let mut store = Store::new(&shared.engine, state);
         store.limiter(|state| &mut state.ledger);
         let instance = match shared.pre.instantiate(&mut store) {
@@ -200,24 +199,8 @@ impl InterpreterBuilder {
             .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
             .typed(&store)
             .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))?;
-        let mut interpreter = Interpreter {
-            store,
-            instance,
-            runtime: self.runtime.clone(),
-            memory,
-            frame: 0,
-            timeout: self.limits.timeout,
-            value_limit: self.limits.value,
-            domain: Domain::new(self.limits.objects),
-            names: HashMap::new(),
-            input: Vec::new(),
-            short_input: None,
-            operate,
-            stdout,
-            stderr,
-            entered: Duration::ZERO,
-            poisoned: None,
-        };
+        store.data_mut().linked = Some(Linked { runtime: self.runtime.clone(), instance, operate });
+        let mut interpreter = Interpreter { python: Python::new(store), stdout, stderr };
         interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
         for site in &self.sites {
             interpreter.append_path(site)?;
@@ -229,20 +212,20 @@ impl InterpreterBuilder {
 impl Interpreter {
     /// Thaws the snapshot.
     fn start(&mut self, current_dir: &str) -> Result<()> {
-        let exports = &self.runtime.shared.exports;
-        let (frame, start) = (exports.frame, exports.start);
-        self.enter(|guest| {
-            let address = guest.call_export(&frame, ())?;
-            guest.memory.bytes(guest.store.as_context(), address, Frame::SIZE)?;
-            guest.frame = address;
-            guest.store.data_mut().frame = address;
-            let (cwd, len) = guest.write_input(&[current_dir.as_bytes()])?;
-            guest.status(&start, (cwd, len))
-        })
-        .map(drop)
-        .map_err(|error| match error {
-            Error::Python(error) => Error::Grant(format!("the interpreter cannot start: {error}")),
-            other => other,
-        })
+        let mut guest = self.guest();
+        let start = guest.linked()?.runtime.shared.exports.start;
+        guest
+            .enter(|guest| {
+                guest.find_frames()?;
+                let (cwd, len) = guest.write_input(&[current_dir.as_bytes()])?;
+                guest.status(&start, (cwd, len))
+            })
+            .map(drop)
+            .map_err(|error| match error {
+                Error::Python(error) => {
+                    Error::Grant(format!("the interpreter cannot start: {error}"))
+                }
+                other => other,
+            })
     }
 }

@@ -4,8 +4,8 @@
 //! (48 and 32 bytes): <https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md>.
 
 use crate::deadline::{Stop, Wake};
-use crate::interpreter::State;
 use crate::memory::GuestMemory;
+use crate::state::State;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use wasmtime::Caller;
 

@@ -1,0 +1,349 @@
+//! Rust closures as Python functions.
+
+use super::parameters::{Kind, Parameter, bind};
+use super::{name_of, write};
+use crate::codec::{Encoder, Value};
+use crate::convert::{ConversionError, FromPython, ToPython};
+use crate::error::{Error, Result};
+use crate::python::Python;
+use std::sync::Arc;
+
+/// What a function of the host may fail with.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The arguments of a call from Python, as they came.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Call {
+    /// Positional arguments.
+    pub positional: Vec<Value>,
+    /// Keyword arguments, in their order.
+    pub keywords: Vec<(String, Value)>,
+}
+
+impl Call {
+    /// Of values that end, when there are keywords, in so many keyword arguments and the tuple of
+    /// their names.
+    pub(super) fn new(mut values: Vec<Value>, keywords: u32) -> Result<Self> {
+        if keywords == 0 {
+            return Ok(Self { positional: values, keywords: Vec::new() });
+        }
+        let keywords = keywords as usize;
+        let wrong = || Error::GuestFault(format!("a call with {keywords} keywords, without names"));
+        let Some(Value::Tuple(names)) = values.pop() else { return Err(wrong()) };
+        let at = values.len().checked_sub(keywords).ok_or_else(wrong)?;
+        if names.len() != keywords {
+            return Err(wrong());
+        }
+        let given = values.split_off(at);
+        let names = names.into_iter().map(name_of).collect::<Result<Vec<_>>>()?;
+        Ok(Self { positional: values, keywords: names.into_iter().zip(given).collect() })
+    }
+}
+
+/// A Rust closure as a Python function: with a name, a signature and documentation.
+///
+/// It is a value like any other: passed as an argument, returned, stored with
+/// [`Python::set`](crate::Python::set). Cloning is cheap.
+///
+/// ```no_run
+/// use ophidia::Function;
+/// # fn main() -> ophidia::Result<()> {
+/// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+/// py.set("double", Function::new("double", |number: i64| number * 2))?;
+///
+/// let scale = Function::new("scale", |value: f64, by: f64| value * by)
+///     .doc("Scales a value.")
+///     .param("value")
+///     .param_default("by", 10.0);
+/// py.set("scale", scale)?;
+/// py.run("assert double(21) == 42 and scale(2.0) == 20.0 and scale(2.0, by=3.0) == 6.0")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Function(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    name: String,
+    doc: Option<String>,
+    arity: Option<usize>,
+    /// `None`: takes whatever it is given.
+    parameters: Option<Vec<Parameter>>,
+    declared: bool,
+    run: Arc<dyn Run>,
+}
+
+/// A closure with its types forgotten. Gives the length of the answer it has written.
+trait Run: Send + Sync {
+    fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError>;
+}
+
+impl Function {
+    /// A function of Rust values: a closure of up to eight parameters, each [`FromPython`], before them
+    /// a `&mut Python<'_>` if it calls Python itself. It returns something [`ToPython`], or a `Result`.
+    ///
+    /// An `Err` is raised in Python: a [`PythonError`](crate::PythonError) as the exception it
+    /// describes, an [`Error`] of a call into Python as what was raised there, anything else as a
+    /// `RuntimeError` whose message is the error and its causes. A panic ends the call of the host
+    /// that led here with [`Error::Host`].
+    ///
+    /// Without [`param`](Self::param) and the like, the parameters are positional.
+    pub fn new<M: 'static, F: HostFunction<M>>(name: impl Into<String>, function: F) -> Self {
+        struct Typed<F, M>(F, std::marker::PhantomData<fn(M)>);
+        impl<M: 'static, F: HostFunction<M>> Run for Typed<F, M> {
+            fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError> {
+                let parameters = inner.parameters.as_deref().unwrap_or_default();
+                let values = bind(&inner.name, parameters, call)?;
+                let name = |i: usize| parameters.get(i).map_or("", |parameter| &*parameter.name);
+                self.0.call(py, Arguments { values: values.into_iter().enumerate(), name: &name })
+            }
+        }
+        let parameters = (0..F::ARITY)
+            .map(|i| Parameter::new(format!("arg{i}"), Kind::PositionalOnly))
+            .collect();
+        Self(Arc::new(Inner {
+            name: name.into(),
+            doc: None,
+            arity: Some(F::ARITY),
+            parameters: Some(parameters),
+            declared: false,
+            run: Arc::new(Typed(function, std::marker::PhantomData)),
+        }))
+    }
+
+    /// A function that takes whatever it is given: `(*args, **kwargs)`.
+    pub fn variadic<R: Outcome>(
+        name: impl Into<String>,
+        function: impl Fn(&mut Python<'_>, Call) -> R + Send + Sync + 'static,
+    ) -> Self {
+        struct Variadic<F>(F);
+        impl<R: Outcome, F> Run for Variadic<F>
+        where
+            F: Fn(&mut Python<'_>, Call) -> R + Send + Sync,
+        {
+            fn run(&self, py: &mut Python<'_>, call: Call, _: &Inner) -> Result<u32, BoxError> {
+                let outcome = (self.0)(py, call).outcome()?;
+                Ok(write(py, |out| outcome.to_python(out))?)
+            }
+        }
+        Self(Arc::new(Inner {
+            name: name.into(),
+            doc: None,
+            arity: None,
+            parameters: None,
+            declared: false,
+            run: Arc::new(Variadic(function)),
+        }))
+    }
+
+    /// Its documentation: `__doc__`.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).doc = Some(doc.into());
+        self
+    }
+
+    /// Names the closure's next parameter; it is required.
+    #[must_use]
+    pub fn param(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::Positional))
+    }
+
+    /// Names the closure's next parameter and gives its default.
+    #[must_use]
+    pub fn param_default(self, name: impl Into<String>, default: impl Into<Value>) -> Self {
+        self.declare(Parameter::new(name, Kind::Positional).default(default))
+    }
+
+    /// The closure's next parameter takes the positional arguments that are left: Python's `*name`.
+    #[must_use]
+    pub fn var_args(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::VarPositional))
+    }
+
+    /// The closure's next parameter is given by keyword only; it is required.
+    #[must_use]
+    pub fn keyword(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::KeywordOnly))
+    }
+
+    /// As [`keyword`](Self::keyword), with a default.
+    #[must_use]
+    pub fn keyword_default(self, name: impl Into<String>, default: impl Into<Value>) -> Self {
+        self.declare(Parameter::new(name, Kind::KeywordOnly).default(default))
+    }
+
+    /// The closure's next parameter takes the keyword arguments that are left, as a `dict`: Python's
+    /// `**name`.
+    #[must_use]
+    pub fn var_keywords(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::VarKeyword))
+    }
+
+    fn declare(mut self, parameter: Parameter) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        let parameters = inner.parameters.get_or_insert_default();
+        if !inner.declared {
+            parameters.clear();
+        }
+        inner.declared = true;
+        parameters.push(parameter);
+        self
+    }
+
+    /// Its name in Python.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn call(&self, py: &mut Python<'_>, call: Call) -> Result<u32, BoxError> {
+        self.0.run.run(py, call, &self.0)
+    }
+
+    /// Writes what Python has to know: name, documentation, parameters.
+    pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        let Inner { name, doc, arity, parameters, .. } = &*self.0;
+        let declared = parameters.as_deref().map(<[_]>::len);
+        if arity.is_some() && *arity != declared {
+            return Err(ConversionError::new(
+                format!("{} named parameters of {name}", arity.unwrap_or_default()),
+                declared.unwrap_or_default().to_string(),
+            ));
+        }
+        out.tuple(3, |out| {
+            out.str(name)?;
+            doc.as_deref().to_python(out)?;
+            match parameters {
+                None => out.none(),
+                Some(parameters) => out.tuple(parameters.len(), |out| {
+                    parameters.iter().try_for_each(|parameter| parameter.describe(out))
+                }),
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+/// What a function of the host returns: a value, or a `Result` with one.
+pub trait Outcome {
+    /// What Python gets.
+    type Value: ToPython;
+
+    /// The value, or what is raised.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    fn outcome(self) -> Result<Self::Value, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+impl<T: ToPython> Outcome for T {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, BoxError> {
+        Ok(self)
+    }
+}
+
+impl<T: ToPython, E: Into<BoxError>> Outcome for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The values of a closure's parameters, in order.
+pub struct Arguments<'a> {
+    values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
+    name: &'a dyn Fn(usize) -> &'a str,
+}
+
+impl Arguments<'_> {
+    fn next<T: FromPython>(&mut self) -> Result<T, ConversionError> {
+        let (i, value) = self.values.next().unwrap_or_default();
+        T::from_python(value).map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
+    }
+}
+
+impl std::fmt::Debug for Arguments<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arguments").field("left", &self.values.len()).finish()
+    }
+}
+
+/// A closure that [`Function::new`] takes. `M` only tells the kinds of closures apart.
+pub trait HostFunction<M>: Send + Sync + 'static {
+    /// How many parameters it has.
+    #[doc(hidden)]
+    const ARITY: usize;
+
+    /// Calls it and writes the answer.
+    #[doc(hidden)]
+    fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
+}
+
+/// Marks closures that begin with a `&mut Python`.
+#[derive(Debug)]
+pub struct WithPython;
+
+macro_rules! closures {
+    ($($count:literal: $($name:ident)*;)*) => {$(
+        impl<Body, R: Outcome, $($name: FromPython),*> HostFunction<fn($($name),*) -> R> for Body
+        where
+            Body: Fn($($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = $count;
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>()?;)*
+                let outcome = self($($name),*).outcome()?;
+                Ok(write(py, |out| outcome.to_python(out))?)
+            }
+        }
+
+        impl<Body, R: Outcome, $($name: FromPython),*>
+            HostFunction<fn(WithPython, $($name),*) -> R> for Body
+        where
+            Body: Fn(&mut Python<'_>, $($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = $count;
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>()?;)*
+                let outcome = self(py, $($name),*).outcome()?;
+                Ok(write(py, |out| outcome.to_python(out))?)
+            }
+        }
+    )*};
+}
+
+closures! {
+    0: ;
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+    7: A B C D E F G;
+    8: A B C D E F G H;
+}

@@ -1,0 +1,140 @@
+//! What the store of an interpreter holds: everything that entries of the host and calls of the guest
+//! share.
+
+use crate::callback::Table;
+use crate::deadline::Control;
+use crate::error::{Error, Result};
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::memory::GuestMemory;
+use crate::object::{Domain, Object};
+use crate::runtime::Runtime;
+use crate::wasi::stdio::Stdin;
+use ophidia_abi::{Frame, LEVELS, MEMORY};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use wasmtime::{AsContextMut, Caller, Instance, Store, StoreContextMut, TypedFunc};
+use wasmtime_wasi::p1::WasiP1Ctx;
+
+/// The bridge's `ophidia_operate`.
+pub(crate) type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
+
+/// An instance and what of it is looked up once.
+#[derive(Clone)]
+pub(crate) struct Linked {
+    pub(crate) runtime: Runtime,
+    pub(crate) instance: Instance,
+    pub(crate) operate: Operate,
+}
+
+/// The store's data.
+pub(crate) struct State {
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) stdin: Stdin,
+    pub(crate) control: Arc<Control>,
+    pub(crate) ledger: Ledger,
+    pub(crate) memory: Option<GuestMemory>,
+    pub(crate) linked: Option<Linked>,
+    /// When the guest's monotonic clock read zero.
+    pub(crate) started: Instant,
+    /// Address of the frame of level 0.
+    pub(crate) frame: u32,
+    /// The level of the next entry; how many calls of host functions are under way is another count,
+    /// since the guest says the level.
+    pub(crate) level: u32,
+    pub(crate) calls: u32,
+    /// The guest's buffers for short inputs, which never move, once they are known and unless a longer
+    /// input has been written since: then the guest gives that one's memory back when it is asked.
+    pub(crate) short_inputs: [u32; LEVELS as usize],
+    /// Room for what is written into the guest, kept between calls.
+    pub(crate) input: Vec<u8>,
+    pub(crate) domain: Arc<Domain>,
+    /// Functions and objects of the host that the guest holds.
+    pub(crate) table: Table,
+    /// Names that have been used, interned in the guest.
+    pub(crate) names: HashMap<Box<str>, Object>,
+    pub(crate) value_limit: u64,
+    pub(crate) entered: Duration,
+    pub(crate) poisoned: Option<Error>,
+}
+
+impl State {
+    pub(crate) fn new(
+        wasi: WasiP1Ctx,
+        stdin: Stdin,
+        control: Arc<Control>,
+        limits: &Limits,
+    ) -> Self {
+        Self {
+            wasi,
+            stdin,
+            control,
+            ledger: Ledger::new(limits.memory),
+            memory: None,
+            linked: None,
+            started: Instant::now(),
+            frame: 0,
+            level: 0,
+            calls: 0,
+            short_inputs: [0; LEVELS as usize],
+            input: Vec::new(),
+            domain: Domain::new(limits.objects),
+            table: Table::new(limits.objects),
+            names: HashMap::new(),
+            value_limit: limits.value,
+            entered: Duration::ZERO,
+            poisoned: None,
+        }
+    }
+
+    /// Remembers the instance's memory for host functions.
+    pub(crate) fn find_memory(
+        instance: &Instance,
+        store: &mut Store<Self>,
+    ) -> wasmtime::Result<()> {
+        let memory = instance
+            .get_memory(&mut *store, MEMORY)
+            .ok_or_else(|| wasmtime::Error::msg("the guest exports no memory"))?;
+        store.data_mut().memory = Some(GuestMemory(memory));
+        Ok(())
+    }
+
+    pub(crate) fn memory(&self) -> Result<GuestMemory> {
+        self.memory.ok_or_else(|| Error::GuestFault("it has no memory yet".into()))
+    }
+
+    pub(crate) fn linked(&self) -> Result<&Linked> {
+        self.linked.as_ref().ok_or_else(|| Error::GuestFault("it is not started yet".into()))
+    }
+
+    /// The frame of this level.
+    pub(crate) fn frame(&self) -> u32 {
+        self.frame.wrapping_add(self.level.wrapping_mul(Frame::SIZE))
+    }
+
+    /// Sets the words that make the evaluation loop raise `KeyboardInterrupt`.
+    pub(crate) fn raise_interrupt(caller: &mut Caller<'_, Self>) {
+        raise_interrupt(caller.as_context_mut());
+    }
+}
+
+/// As the bridge arranges it: one word says what is asked, the other makes the loop look. A guest
+/// that names words elsewhere in its own memory harms only itself.
+fn raise_interrupt(mut store: StoreContextMut<'_, State>) {
+    if !store.data().control.take_interrupt() {
+        return;
+    }
+    let (Some(memory), frame) = (store.data().memory, store.data().frame) else { return };
+    let word = |store: &StoreContextMut<'_, State>, offset: usize| {
+        let address = frame.checked_add(u32::try_from(offset).ok()?)?;
+        memory.u32(store, address).ok()
+    };
+    let flag = word(&store, std::mem::offset_of!(Frame, interrupt_flag));
+    let breaker = word(&store, std::mem::offset_of!(Frame, eval_breaker));
+    let bits = word(&store, std::mem::offset_of!(Frame, eval_breaker_bits));
+    let (Some(flag), Some(breaker), Some(bits)) = (flag, breaker, bits) else { return };
+    let Ok(current) = memory.u32(&store, breaker) else { return };
+    let _ = memory.write(&mut store, flag, &1u32.to_le_bytes());
+    let _ = memory.write(&mut store, breaker, &(current | bits).to_le_bytes());
+}

@@ -1,0 +1,311 @@
+//! Functions of the host: what Python sees of them, how arguments and errors cross, and calls that
+//! call back.
+
+use crate::library::RUNTIME;
+use ophidia::{Error, Function, Interpreter, LimitExceeded, Object, Python, PythonError, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+fn interpreter() -> Interpreter {
+    RUNTIME.interpreter().build().expect("an interpreter")
+}
+
+fn raised(result: ophidia::Result<impl std::fmt::Debug>) -> PythonError {
+    match result {
+        Err(Error::Python(error)) => *error,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The example of py4cl2-cffi's documentation: a function is handed to Python, which calls it with
+/// positional and keyword arguments.
+#[test]
+fn python_calls_what_it_is_handed() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.run("def foo(fn, *args, **kwargs): return fn(*args, **kwargs)")?;
+    let foo = py.get("foo")?;
+    let sum = Function::new("sum", |first: i64, rest: Vec<i64>, named: Value| {
+        let Value::Dict(named) = named else { return 0 };
+        let named = named.iter().map(|(_, value)| match value {
+            Value::Int(value) => *value,
+            _ => 0,
+        });
+        first + rest.iter().sum::<i64>() + named.sum::<i64>()
+    })
+    .param("first")
+    .var_args("rest")
+    .var_keywords("named");
+    let arguments = ophidia::Arguments::new().arg(sum).arg(8).arg(9);
+    let arguments = arguments.kwarg("a", 2).kwarg("b", 3).kwarg("d", 5);
+    assert_eq!(foo.call_as::<i64>(&mut py, arguments)?, 27);
+    Ok(())
+}
+
+#[test]
+fn it_is_a_function_like_any_other() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let scale = Function::new("scale", |value: f64, by: f64| value * by)
+        .doc("Scale a value.")
+        .param("value")
+        .param_default("by", 10);
+    py.set("scale", scale)?;
+    py.set("negate", Function::new("negate", |value: i64| -value))?;
+    py.run(
+        "import inspect, functools, weakref
+assert scale(2.0) == 20.0 and scale(2.0, by=3.0) == 6.0 and scale(by=1, value=4.0) == 4.0
+assert str(inspect.signature(scale)) == '(value, by=10)', inspect.signature(scale)
+assert str(inspect.signature(negate)) == '(arg0, /)'
+assert scale.__name__ == scale.__qualname__ == 'scale' and scale.__doc__ == 'Scale a value.'
+assert callable(scale) and repr(scale) == '<host function scale>'
+help(scale)
+assert list(map(negate, [1, 2])) == [-1, -2]
+assert sorted([1, 3, 2], key=negate) == [3, 2, 1]
+assert functools.reduce(lambda a, b: a + negate(b), [1, 2, 3]) == -4
+@functools.wraps(scale)
+def wrapper(*args): return scale(*args)
+assert wrapper.__doc__ == 'Scale a value.' and wrapper(1.0) == 10.0
+negate.note = 'kept'
+assert negate.note == 'kept' and weakref.ref(negate)() is negate
+class Uses:
+    call = scale
+assert Uses().call(1.0) == 10.0
+assert functools.partial(scale, by=2.0)(4.0) == 8.0
+@negate
+def number(): pass
+",
+    )
+    .map_err(|error| assert!(matches!(&error, Error::Python(e) if e.message.contains("arg0"))))
+    .expect_err("a function is no int");
+    let said = String::from_utf8(py.take_stdout()).expect("text");
+    assert!(said.contains("scale(value, by=10)\n    Scale a value."), "{said}");
+    py.run(
+        "import pickle\ntry: pickle.dumps(scale)\nexcept Exception as e: print(type(e).__name__)",
+    )?;
+    assert_eq!(py.take_stdout(), b"TypeError\n");
+    Ok(())
+}
+
+#[test]
+fn arguments_are_bound_as_python_binds_them() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let function = Function::new("f", |a: i64, b: i64, key: String| format!("{a} {b} {key}"))
+        .param("a")
+        .param_default("b", 2)
+        .keyword_default("key", "k");
+    py.set("f", function)?;
+    py.set("nothing", Function::new("nothing", || ()))?;
+    py.set("any", Function::variadic("any", |_, call| call.keywords.len()))?;
+    assert_eq!(py.eval("f(1)")?, Value::Str("1 2 k".into()));
+    assert_eq!(py.eval("f(b=3, a=1, key='x')")?, Value::Str("1 3 x".into()));
+    assert_eq!(py.eval("any(1, **{'a': 1, 'b': 2})")?, Value::Int(2));
+    for (call, message) in [
+        ("f()", "f() missing required argument: 'a'"),
+        ("f(1, 2, 3)", "f() takes 2 positional arguments but 3 were given"),
+        ("f(1, a=2)", "f() got multiple values for argument 'a'"),
+        ("f(1, c=2)", "f() got an unexpected keyword argument 'c'"),
+        ("f('x')", "argument a: expected int, got str"),
+        ("f(2 ** 70)", "argument a: expected an int from"),
+        ("f(1, key=b'')", "argument key: expected str, got bytes"),
+        ("nothing(1)", "nothing() takes 0 positional arguments but 1 were given"),
+    ] {
+        let error = raised(py.eval(call));
+        assert_eq!(error.type_name, "TypeError", "{call}");
+        assert!(error.message.contains(message), "{call}: {}", error.message);
+    }
+    let two = Function::new("two", |_: i64, _: i64| ()).param("only");
+    let error = py.set("two", two).expect_err("one parameter for two");
+    assert!(error.to_string().contains("2 named parameters of two"), "{error}");
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no price for {0}")]
+struct NoPrice(String, #[source] std::io::Error);
+
+#[test]
+fn errors_are_raised_and_come_back() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let price = |name: String| -> Result<f64, NoPrice> {
+        Err(NoPrice(name, std::io::Error::other("the file is gone")))
+    };
+    py.set("price", Function::new("price", price))?;
+    let error = raised(py.eval("price('tea')"));
+    assert_eq!(error.type_name, "RuntimeError");
+    assert_eq!(error.message, "no price for tea: the file is gone");
+
+    let chosen =
+        |name: String| -> Result<(), PythonError> { Err(PythonError::new(name, "as chosen")) };
+    py.set("chosen", Function::new("chosen", chosen))?;
+    for (name, raised_as) in [
+        ("ValueError", "ValueError: as chosen"),
+        ("json.decoder.JSONDecodeError", "RuntimeError: json.decoder.JSONDecodeError: as chosen"),
+        ("decimal.Inexact", "decimal.Inexact: as chosen"),
+        ("NoSuchError", "RuntimeError: NoSuchError: as chosen"),
+    ] {
+        assert_eq!(raised(py.run(&format!("chosen('{name}')"))).to_string(), raised_as);
+    }
+
+    // What a call back raises goes on as the same object.
+    py.run("class Mine(Exception): pass\nmine = Mine(1, 2)\ndef fail(): raise mine")?;
+    let fail = py.get("fail")?;
+    let again = move |py: &mut Python<'_>| fail.call(py, ()).map(drop);
+    py.set("again", Function::new("again", again))?;
+    py.run("try:\n    again()\nexcept Mine as error:\n    assert error is mine")?;
+    let error = raised(py.run("again()"));
+    let mine = py.get("mine")?;
+    assert!(error.exception().expect("the exception").is(&mut py, &mine)?);
+    assert!(error.traceback.contains("in fail"), "{}", error.traceback);
+    // And what it leaves by ends the program.
+    let leave = |py: &mut Python<'_>| py.run("raise SystemExit(7)");
+    py.set("leave", Function::new("leave", leave))?;
+    assert_eq!(raised(py.run("leave()")).exit_status, Some(7));
+    Ok(())
+}
+
+#[test]
+fn a_panic_ends_the_call_and_not_the_process() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.set("bad", Function::new("bad", || -> i64 { panic!("{} left", 0) }))?;
+    let error = py.run("try:\n    bad()\nexcept BaseException: pass").expect_err("it panicked");
+    assert!(
+        matches!(&error, Error::Host(said) if said == "the host function bad panicked: 0 left"),
+        "{error:?}"
+    );
+    assert!(matches!(py.run("1"), Err(Error::Poisoned { .. })));
+    Ok(())
+}
+
+/// f(n) calls the host, which calls f(n - 1).
+#[test]
+fn host_and_guest_call_one_another() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.run("def f(n): return 1 if n == 0 else n * down(n - 1)")?;
+    let f = py.get("f")?;
+    let down = move |py: &mut Python<'_>, n: i64| f.call_as::<i64>(py, (n,));
+    py.set("down", Function::new("down", down))?;
+    assert_eq!(py.eval("f(20)")?, Value::Int(2_432_902_008_176_640_000));
+    assert_eq!(py.eval("f(19) + f(3)")?, Value::Int(121_645_100_408_832_006));
+    let error = raised(py.eval("f(100)"));
+    assert_eq!(error.type_name, "RecursionError", "{error}");
+    assert!(error.message.contains("32 levels deep"), "{error}");
+    assert_eq!(py.eval("f(5)")?, Value::Int(120));
+    Ok(())
+}
+
+/// Code that runs in the middle of an entry, while its operands and its result are on their way.
+#[test]
+fn an_entry_does_not_disturb_the_one_it_happens_in() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let nested = |py: &mut Python<'_>, n: i64| -> ophidia::Result<String> {
+        py.set("noise", vec![n; 400])?;
+        py.eval("'x' * 5000")?;
+        let list: Vec<String> = py.eval_object("[str(i) for i in range(300)]")?.extract(py)?;
+        py.run("raise ValueError('inner')").expect_err("raised");
+        Ok(list.join(","))
+    };
+    py.set("nested", Function::new("nested", nested))?;
+    py.run(
+        "class Noisy:
+    def __init__(self, n): self.n = n
+    def __hash__(self): nested(self.n); return self.n
+    def __eq__(self, other): nested(0); return self is other
+    def __del__(self): nested(self.n)
+    def __repr__(self): nested(self.n); return f'Noisy({self.n})'
+    def __str__(self): raise Loud(self)
+class Loud(Exception):
+    def __init__(self, noisy): self.noisy = noisy
+    def __str__(self): nested(1); return 'loud'
+def make(n): return [Noisy(n), 'result', list(range(300))]
+def same(*args): return args
+",
+    )?;
+    let make = py.get("make")?;
+    let same = py.get("same")?;
+    for n in 0..20 {
+        // Its __del__ runs after the result stands in the frame.
+        let (noisy, text, numbers): (Object, String, Vec<i64>) = make.call_as(&mut py, (n,))?;
+        assert_eq!((text.as_str(), numbers.len()), ("result", 300));
+        // Its __hash__ runs while the operands behind it are still to be decoded.
+        let dict = Value::Dict(vec![
+            (Value::Object(noisy.clone()), Value::Str("y".repeat(3_000))),
+            (Value::Int(n), Value::Str("z".into())),
+        ]);
+        let (back, tail): (Object, String) = same
+            .call(&mut py, (dict, "tail"))?
+            .extract(&mut py)
+            .or_else(|_| -> ophidia::Result<_> {
+            let result = same.call(&mut py, (1, "tail"))?;
+            let tail: Object = result.get_item(&mut py, 0)?;
+            Ok((tail, result.get_item(&mut py, 1)?.extract(&mut py)?))
+        })?;
+        assert_eq!(tail, "tail");
+        drop(back);
+        assert_eq!(noisy.repr(&mut py)?, format!("Noisy({n})"));
+        let error = raised(noisy.str(&mut py));
+        assert_eq!((error.type_name.as_str(), error.message.as_str()), ("Loud", "loud"));
+        drop(noisy);
+    }
+    Ok(())
+}
+
+/// Counts how many of it there are.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn what_python_drops_is_dropped_here() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let alive = Arc::new(AtomicUsize::new(0));
+    let function = || {
+        alive.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&alive));
+        Function::new("f", move || counted.0.load(Ordering::Relaxed))
+    };
+    for _ in 0..1_000 {
+        py.set("f", function())?;
+    }
+    assert_eq!(alive.load(Ordering::Relaxed), 1);
+    py.run("functions = [f]\nf = None\nfunctions.append(functions[0])")?;
+    assert_eq!(py.eval("functions[1]()")?, Value::Int(1));
+    py.run("import gc\nfunctions[0].loop = functions\nfunctions = None\ngc.collect()")?;
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+    // What never arrives is dropped too.
+    let other = interpreter().eval_object("object()")?;
+    py.object((function(), other)).expect_err("an object of another interpreter");
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+    py.set("f", function())?;
+    drop(py);
+    assert_eq!(alive.load(Ordering::Relaxed), 0);
+    Ok(())
+}
+
+#[test]
+fn limits_hold_in_calls_that_call_back() -> ophidia::Result<()> {
+    let mut py = RUNTIME.interpreter().timeout(Duration::from_millis(200)).objects(100).build()?;
+    // Swallowing the error does not keep the guest going.
+    let swallow = |py: &mut Python<'_>| {
+        let _ = py.run("while True: pass");
+    };
+    py.set("swallow", Function::new("swallow", swallow))?;
+    let error = py.run("swallow()\nprint('went on')").expect_err("a timeout");
+    assert!(matches!(error, Error::Limit(LimitExceeded::Timeout { .. })), "{error:?}");
+    assert!(py.take_stdout().is_empty());
+
+    let mut py = RUNTIME.interpreter().objects(100).value(10_000).build()?;
+    let make = |py: &mut Python<'_>| py.object(Function::new("g", || 1));
+    py.set("make", Function::new("make", make))?;
+    let error = raised(py.run("many = []\nwhile True: many.append(make())"));
+    assert!(error.message.contains("at most 100 functions and objects of the host"), "{error}");
+    py.run("many = None")?;
+    py.set("len_of", Function::new("len_of", |text: String| text.len()))?;
+    let error = raised(py.eval("len_of('x' * 20_000)"));
+    assert_eq!(error.type_name, "MemoryError", "{error}");
+    assert_eq!(py.eval("len_of('x' * 2_000)")?, Value::Int(2_000));
+    Ok(())
+}
