@@ -26,6 +26,7 @@ struct bridge_objects {
     PyObject *finish;           /* _ophidia.launch.finish */
     PyObject *signature;        /* _ophidia.interop.signature */
     PyObject *exception;        /* _ophidia.interop.exception */
+    PyObject *pending;          /* _ophidia.interop.pending */
 };
 
 extern struct bridge_objects bridge;
@@ -84,8 +85,8 @@ uint32_t handle_count(void);
 /* Encodes a value, or several that follow one another and, unless it is NULL, a last; the bytes are valid until the next call at this
    level. -1 with an exception set. */
 int value_encode(PyObject *value, const unsigned char **data, size_t *len);
-int values_encode(PyObject *const *values, size_t count, PyObject *last, const unsigned char **data,
-                  size_t *len);
+int values_encode(PyObject *const *values, size_t count, int handles, PyObject *last,
+                  const unsigned char **data, size_t *len);
 
 /* Decodes values that follow one another. Gives how many there are: fewer than `count`, with an
    exception set, when the next one cannot be decoded. */
@@ -94,7 +95,7 @@ Py_ssize_t value_decode(const unsigned char *data, size_t len, PyObject **values
 /* Prepares the types of host.c; -1 with an exception set. */
 int host_types_ready(void);
 
-/* A function of the host. The description is the tuple of name, documentation and parameters. */
+/* A function of the host. The description is a tuple; interop-abi tells what of. */
 PyObject *host_function_new(uint32_t number, PyObject *description);
 
 /* An object of the host, and the number of one; `host_object_number` is -1 for any other object. */

@@ -139,6 +139,11 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
     switch (want) {
     case OPHIDIA_WANT_NOTHING:
         return 0;
+    case OPHIDIA_WANT_HANDLE_OR_NONE:
+        if (Py_IsNone(value)) {
+            return 0;
+        }
+        /* fall through */
     case OPHIDIA_WANT_HANDLE:
         return handle_new(value, &frames[bridge_level].slots[index]);
     default:

@@ -10,6 +10,8 @@ struct host_function {
     PyObject_HEAD
     vectorcallfunc vectorcall;
     uint32_t number;
+    int awaited; /* the result is the number of a task */
+    int handles; /* arguments go as handles */
     PyObject *name, *doc, *parameters;
     PyObject *dict, *weak_references;
 };
@@ -30,15 +32,15 @@ raise_answer(PyObject *answer)
 }
 
 static PyObject *
-call_host(uint32_t number, PyObject *const *args, size_t count, PyObject *names)
+call_host(struct host_function *function, PyObject *const *args, size_t count, PyObject *names)
 {
     const unsigned char *data;
     size_t len;
     size_t keywords = names == NULL ? 0 : (size_t)PyTuple_GET_SIZE(names);
-    if (values_encode(args, count + keywords, names, &data, &len) < 0) {
+    if (values_encode(args, count + keywords, function->handles, names, &data, &len) < 0) {
         return NULL;
     }
-    uint32_t answer = ophidia_host_call(number, (uint32_t)(uintptr_t)data, (uint32_t)len,
+    uint32_t answer = ophidia_host_call(function->number, (uint32_t)(uintptr_t)data, (uint32_t)len,
                                         (uint32_t)(count + keywords), (uint32_t)keywords,
                                         bridge_level);
     uint32_t size = answer & ~OPHIDIA_RAISED;
@@ -69,9 +71,12 @@ function_call(PyObject *self, PyObject *const *args, size_t flags, PyObject *nam
         names = NULL;
     }
     bridge_level++;
-    PyObject *value = call_host(function->number, args, (size_t)PyVectorcall_NARGS(flags), names);
+    PyObject *value = call_host(function, args, (size_t)PyVectorcall_NARGS(flags), names);
     bridge_level--;
     Py_LeaveRecursiveCall();
+    if (value != NULL && function->awaited) {
+        Py_SETREF(value, PyObject_CallOneArg(bridge.pending, value));
+    }
     return value;
 }
 
@@ -164,8 +169,9 @@ PyObject *
 host_function_new(uint32_t number, PyObject *description)
 {
     PyObject *name, *doc, *parameters;
+    int awaited, handles;
     struct host_function *function = NULL;
-    if (PyArg_ParseTuple(description, "UOO", &name, &doc, &parameters)) {
+    if (PyArg_ParseTuple(description, "UOOpp", &name, &doc, &parameters, &awaited, &handles)) {
         function = PyObject_GC_New(struct host_function, &function_type);
     }
     if (function == NULL) {
@@ -176,6 +182,8 @@ host_function_new(uint32_t number, PyObject *description)
     }
     function->vectorcall = function_call;
     function->number = number;
+    function->awaited = awaited;
+    function->handles = handles;
     function->name = Py_NewRef(name);
     function->doc = Py_NewRef(doc);
     function->parameters = Py_NewRef(parameters);
@@ -266,8 +274,14 @@ host_types_ready(void)
         return -1;
     }
     PyObject *module = PyImport_AddModuleRef("_ophidia._host");
-    int failed = module == NULL || PyModule_AddType(module, &function_type) < 0
+    PyObject *description = Py_BuildValue("(sOOOO)", "attend", Py_None, Py_None, Py_False, Py_False);
+    PyObject *attend = description == NULL ? NULL : host_function_new(OPHIDIA_ATTEND, description);
+    int failed = module == NULL || attend == NULL
+                 || PyModule_AddObjectRef(module, "attend", attend) < 0
+                 || PyModule_AddType(module, &function_type) < 0
                  || PyModule_AddType(module, &object_type) < 0;
+    Py_XDECREF(attend);
+    Py_XDECREF(description);
     Py_XDECREF(module);
     return failed ? -1 : 0;
 }

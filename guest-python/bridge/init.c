@@ -112,6 +112,7 @@ bridge_objects_fetch(void)
         {&bridge.finish, "_ophidia.launch", "finish"},
         {&bridge.signature, "_ophidia.interop", "signature"},
         {&bridge.exception, "_ophidia.interop", "exception"},
+        {&bridge.pending, "_ophidia.interop", "pending"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].field = attribute(wanted[i].module, wanted[i].name);
@@ -160,12 +161,15 @@ void
 ophidia_initialize(void)
 {
     start_interpreter();
+    if (host_types_ready() < 0) {
+        die("the types of the host cannot be made");
+    }
     PyObject *preload = PyImport_ImportModule("_ophidia.preload");
     if (preload == NULL) {
         die("importing the preload list failed");
     }
     Py_DECREF(preload);
-    if (host_types_ready() < 0 || bridge_objects_fetch() < 0) {
+    if (bridge_objects_fetch() < 0) {
         die("a module lacks what the bridge needs");
     }
     frame_publish_interrupt();

@@ -232,8 +232,8 @@ put_value(PyObject *value, int depth)
 }
 
 int
-values_encode(PyObject *const *values, size_t count, PyObject *last, const unsigned char **data,
-              size_t *len)
+values_encode(PyObject *const *values, size_t count, int handles, PyObject *last,
+              const unsigned char **data, size_t *len)
 {
     if (out.capacity > KEPT) {
         PyMem_RawFree(out.data);
@@ -244,7 +244,8 @@ values_encode(PyObject *const *values, size_t count, PyObject *last, const unsig
     uint64_t mark = handle_mark();
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
-        failed = put_value(values[i], 0) < 0;
+        failed = handles && !Py_IsNone(values[i]) ? put_handle(values[i]) < 0
+                                                  : put_value(values[i], 0) < 0;
     }
     if (failed || (last != NULL && put_value(last, 0) < 0)) {
         PyObject *exception = PyErr_GetRaisedException();
@@ -260,7 +261,7 @@ values_encode(PyObject *const *values, size_t count, PyObject *last, const unsig
 int
 value_encode(PyObject *value, const unsigned char **data, size_t *len)
 {
-    return values_encode(&value, 1, NULL, data, len);
+    return values_encode(&value, 1, 0, NULL, data, len);
 }
 
 /* --- from the host ------------------------------------------------------------------------- */

@@ -1,18 +1,24 @@
 """An asyncio event loop for a world without sockets, pipes and threads: timers, tasks and queues.
 
-The stock loop wakes itself through a socket pair, which WASI does not have. Nothing can wake this
-loop from outside while it sleeps, so it needs no such thing.
+The stock loop wakes itself through a socket pair, which WASI does not have. What wakes this loop from
+outside is a function of the host that has ended; it waits for these where it sleeps.
 """
 
 import asyncio
 import time
 from asyncio import base_events, events
 
+from _ophidia import interop
+
 
 class _Sleeper:
-    """Stands where a selector stands: no file is ever ready, so selecting is sleeping."""
+    """Stands where a selector stands: no file is ever ready, so selecting is sleeping, or waiting for
+    the host."""
 
     def select(self, timeout: float | None) -> list[object]:
+        if interop.is_waiting():
+            interop.attend(timeout)
+            return []
         if timeout is None:
             raise RuntimeError(
                 "the event loop waits for nothing that could ever happen: "

@@ -1,8 +1,17 @@
-"""What the bridge and the host ask for in Python's own words: signatures, exceptions, classes and
-modules of the host."""
+"""What the bridge and the host ask for in Python's own words. The host calls these by name."""
 
+import asyncio
 import importlib
 import inspect
+import linecache
+import operator
+import pydoc
+import sys
+import traceback
+import weakref
+from types import ModuleType
+
+from _ophidia import _host
 
 _KINDS = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -11,6 +20,8 @@ _KINDS = (
     inspect.Parameter.KEYWORD_ONLY,
     inspect.Parameter.VAR_KEYWORD,
 )
+
+# --- functions, exceptions ---------------------------------------------------------------------
 
 
 def signature(parameters: tuple[tuple, ...] | None) -> inspect.Signature:
@@ -38,3 +49,297 @@ def exception(kind: type | str, message: str) -> BaseException:
     except Exception:
         made = None
     return made if isinstance(made, BaseException) else RuntimeError(f"{kind}: {message}")
+
+
+def describe_exception(exc: BaseException) -> tuple[str, str, str]:
+    """Qualified type name, message, formatted traceback."""
+    kind = type(exc)
+    qualified = kind.__qualname__
+    if kind.__module__ not in ("builtins", "__main__"):
+        qualified = f"{kind.__module__}.{qualified}"
+    return qualified, str(exc), "".join(traceback.format_exception(exc))
+
+
+def frames(exc: BaseException) -> list[tuple[str, int, str, str]]:
+    """File, line, function and source line of each frame, the innermost last."""
+    return [
+        (frame.filename, frame.lineno or 0, frame.name, frame.line or "")
+        for frame in traceback.extract_tb(exc.__traceback__)
+    ]
+
+
+def notes(exc: BaseException) -> list[str]:
+    """What `add_note` has added."""
+    return [str(note) for note in getattr(exc, "__notes__", ())]
+
+
+def linked(exc: BaseException, name: str) -> tuple[str, str, str, BaseException] | None:
+    """The description of `__cause__` or `__context__`, and the exception itself."""
+    other = getattr(exc, name)
+    return None if other is None else (*describe_exception(other), other)
+
+
+# --- objects -----------------------------------------------------------------------------------
+
+# The host looks these up here too.
+hash, isinstance, issubclass, callable, slice = hash, isinstance, issubclass, callable, slice
+
+
+def binary(name: str, left: object, right: object) -> object:
+    """An operator of the module `operator`."""
+    return getattr(operator, name)(left, right)
+
+
+def unary(name: str, value: object) -> object:
+    """An operator of the module `operator`."""
+    return getattr(operator, name)(value)
+
+
+def members(value: object) -> tuple[list[str], list[str]]:
+    """`dir(value)`: the attributes, and the methods apart."""
+    attributes, methods = [], []
+    for name in dir(value):
+        try:
+            is_method = callable(getattr(value, name))
+        except Exception:
+            is_method = False
+        (methods if is_method else attributes).append(name)
+    return attributes, methods
+
+
+def help_text(value: object) -> str:
+    """What `help(value)` prints."""
+    return pydoc.plain(pydoc.render_doc(value))
+
+
+def signature_text(value: object) -> str:
+    """The signature as it is written: `(a, b=2)`."""
+    return str(inspect.signature(value))
+
+
+class Weak:
+    """A weak reference that the host asks by taking its next item: there is one as long as the
+    referent lives."""
+
+    __slots__ = ("_reference",)
+
+    def __init__(self, value: object) -> None:
+        self._reference = weakref.ref(value)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        value = self._reference()
+        if value is None:
+            raise StopIteration
+        return value
+
+
+def leave(manager: object, exc: BaseException | None) -> bool:
+    """`__exit__`: whether the exception is taken care of."""
+    kind = None if exc is None else type(exc)
+    tb = None if exc is None else exc.__traceback__
+    return bool(type(manager).__exit__(manager, kind, exc, tb))
+
+
+def enter(manager: object) -> object:
+    """`__enter__`."""
+    return type(manager).__enter__(manager)
+
+
+def drive(awaitable: object) -> object:
+    """Runs a coroutine, or anything else that can be awaited, to its end."""
+
+    async def main() -> object:
+        return await awaitable
+
+    return asyncio.run(main())
+
+
+class Steps:
+    """The items of an asynchronous iterator, one `__next__` at a time, in an event loop of its own."""
+
+    def __init__(self, iterable: object) -> None:
+        self._iterator = aiter(iterable)
+        self._runner = asyncio.Runner()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        async def step() -> object:
+            return await anext(self._iterator)
+
+        try:
+            return self._runner.run(step())
+        except StopAsyncIteration:
+            self._runner.close()
+            raise StopIteration from None
+
+
+# --- asynchronous functions of the host -----------------------------------------------------------
+
+_pending: dict[int, asyncio.Future] = {}
+
+
+def pending(number: int) -> asyncio.Future:
+    """What Python awaits while the host works on a task."""
+    try:
+        future = asyncio.get_running_loop().create_future()
+    except RuntimeError:
+        _host.attend(number)
+        raise RuntimeError("an asynchronous function of the host needs a running event loop") from None
+    _pending[number] = future
+    future.add_done_callback(lambda future: _forget(number))
+    return future
+
+
+def _forget(number: int) -> None:
+    """A future that is done before its task has ended was cancelled."""
+    if _pending.pop(number, None) is not None:
+        _host.attend(number)
+
+
+def is_waiting() -> bool:
+    """Whether the host works on anything."""
+    return bool(_pending)
+
+
+def attend(timeout: float | None) -> None:
+    """Waits until the host has ended a task; hands results to who awaits them."""
+    for number, failed, value in _host.attend(-1.0 if timeout is None else float(timeout)):
+        future = _pending.pop(number, None)
+        if future is None or future.done():
+            continue
+        if failed:
+            future.set_exception(exception(*value) if isinstance(value, tuple) else value)
+        else:
+            future.set_result(value)
+
+
+# --- code --------------------------------------------------------------------------------------
+
+
+def compile_source(source: str, filename: str, mode: str) -> object:
+    """Compiles source text whose lines tracebacks can show."""
+    code = compile(source, filename, mode, dont_inherit=True)
+    if filename.startswith("<"):
+        linecache._register_code(code, source, filename)
+    return code
+
+
+def run_code(code: object, names: dict) -> None:
+    exec(code, names)
+
+
+def eval_code(code: object, names: dict) -> object:
+    return eval(code, names)
+
+
+# --- scopes ------------------------------------------------------------------------------------
+
+
+def flush() -> None:
+    """Sends on what the standard streams hold back."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def converting(converters: list[tuple[type, object]], function: object) -> object:
+    """The function with its arguments converted: each by the first converter for its class."""
+
+    def convert(value: object) -> object:
+        for kind, converter in converters:
+            if type(value) is kind:
+                return converter(value)
+        return value
+
+    def call(*args, **kwargs):
+        return function(
+            *[convert(value) for value in args],
+            **{name: convert(value) for name, value in kwargs.items()},
+        )
+
+    return call
+
+
+# --- classes and modules of the host -----------------------------------------------------------
+
+
+def make_class(name, doc, module, new, methods, properties, iterate):
+    """A class whose instances hold a value of the host. `new` makes the value, or is `None`;
+    `methods` and the getters and setters of `properties` take it first."""
+
+    def method(function):
+        def call(self, /, *args, **kwargs):
+            return function(self, *args, **kwargs)
+
+        _present(call, function, name)
+        return call
+
+    def make(cls, /, *args, **kwargs):
+        return _host.Object.__new__(cls, new(*args, **kwargs))
+
+    def refuse(cls, /, *args, **kwargs):
+        raise TypeError(f"cannot create '{name}' instances")
+
+    namespace = {
+        "__doc__": doc,
+        "__module__": module,
+        "__slots__": ("__weakref__",),
+        "__new__": refuse if new is None else make,
+        "__reduce_ex__": _no_pickle,
+    }
+    if new is not None:
+        namespace["__signature__"] = new.__signature__
+    for key, function in methods.items():
+        namespace[key] = method(function)
+    for key, (getter, setter) in properties.items():
+        namespace[key] = property(getter, setter)
+    if iterate is not None:
+        namespace["__iter__"] = lambda self: iter(iterate(self))
+    return type(name, (_host.Object,), namespace)
+
+
+def _present(call, function, name: str) -> None:
+    """Makes a method look like the function that it calls."""
+    parameters = list(function.__signature__.parameters.values())
+    receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    # The receiver is the function's first parameter.
+    if parameters and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        parameters = parameters[1:]
+    call.__name__ = function.__name__
+    call.__qualname__ = f"{name}.{function.__name__}"
+    call.__doc__ = function.__doc__
+    call.__signature__ = inspect.Signature([receiver, *parameters])
+
+
+def _no_pickle(self, protocol):
+    raise TypeError(f"cannot pickle '{type(self).__name__}' object: its value is the host's")
+
+
+def make_instance(cls: type, value: object) -> object:
+    """An instance of a class of the host that holds the value."""
+    return _host.Object.__new__(cls, value)
+
+
+def add_module(name: str, doc: str | None, members: dict[str, object]) -> ModuleType:
+    """Makes a module of the host importable; packages on the way to it are made as needed."""
+    path, parent = "", None
+    for part in name.split("."):
+        path = f"{path}.{part}" if path else part
+        module = sys.modules.get(path)
+        if module is None:
+            module = ModuleType(path)
+            module.__path__ = []
+            module.__spec__ = importlib.machinery.ModuleSpec(path, None, is_package=True)
+            sys.modules[path] = module
+            if parent is not None:
+                setattr(parent, part, module)
+        parent = module
+    module.__doc__ = doc
+    for key, member in members.items():
+        setattr(module, key, member)
+    return module

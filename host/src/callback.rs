@@ -1,18 +1,27 @@
 //! Functions and objects of the host in Python's hands: the table of them, and how Python's calls
 //! arrive.
 
+mod call;
+mod class;
 mod function;
 mod parameters;
+mod shared;
+mod task;
 
-pub use function::{Call, Function, HostFunction, Outcome};
+pub use call::Call;
+pub use class::{Class, Module};
+pub use function::{Function, HostFunction, Outcome};
+pub use shared::{HostMethod, Shared};
+pub use task::AsyncFunction;
+pub(crate) use task::Tasks;
 
 use crate::codec::{self, Value};
-use crate::convert::ConversionError;
+use crate::convert::{ConversionError, ToPython};
 use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
 use crate::state::State;
 use function::BoxError;
-use ophidia_abi::{HOST_MODULE, LEVELS, RAISED, import};
+use ophidia_abi::{ATTEND, HOST_MODULE, LEVELS, RAISED, import};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -127,17 +136,19 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             if level >= LEVELS || state.calls >= LEVELS {
                 return Err(Error::GuestFault(format!("a call at level {level}")).into());
             }
-            let function = state.table.function(number)?;
             let before = std::mem::replace(&mut state.level, level);
             state.calls += 1;
-            let mut py = Python::new(caller.as_context_mut());
-            let answer = answer(&mut py, &function, (address, len), (count, keywords));
+            let arguments = Encoded { address, len, count, keywords };
+            let answer = match number {
+                ATTEND => attend(&mut caller, arguments),
+                number => call(&mut caller, number, arguments),
+            };
             let state = caller.data_mut();
             state.calls -= 1;
             state.level = before;
             match &state.poisoned {
                 Some(reason) => Err(reason.clone().into()),
-                None => Ok(answer?),
+                None => answer,
             }
         },
     )?;
@@ -151,17 +162,41 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     Ok(())
 }
 
+/// The arguments of a call as the guest names them.
+#[derive(Clone, Copy)]
+struct Encoded {
+    address: u32,
+    len: u32,
+    count: u32,
+    keywords: u32,
+}
+
+impl Encoded {
+    fn read(self, py: &mut Python<'_>) -> Result<Call> {
+        let names = u32::from(self.keywords > 0);
+        let count = self.count.saturating_add(names);
+        let values = codec::arguments(&py.guest().store, self.address, self.len, count)?;
+        Call::new(values, self.keywords)
+    }
+}
+
+/// The bridge's own call: what asynchronous functions are waited for with.
+fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Result<u32> {
+    let call = arguments.read(&mut Python::new(caller.as_context_mut()))?;
+    match *call.positional {
+        [Value::Float(seconds)] => task::attend(caller, None, seconds),
+        [Value::Int(number)] => task::attend(caller, Some(number), 0.0),
+        _ => Err(Error::GuestFault("a call that only the bridge makes".into()).into()),
+    }
+}
+
 /// Runs a function and writes its answer into the guest; gives what the guest is told of it. An error
 /// ends the guest's call of the host, and with it the host's of the guest.
-fn answer(
-    py: &mut Python<'_>,
-    function: &Function,
-    (address, len): (u32, u32),
-    (count, keywords): (u32, u32),
-) -> Result<u32> {
-    let values = count.saturating_add(u32::from(keywords > 0)); // their names are one more
-    let call = codec::arguments(&py.guest().store, address, len, values)
-        .and_then(|values| Call::new(values, keywords));
+fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasmtime::Result<u32> {
+    let function = caller.data().table.function(number)?;
+    let mut py = Python::new(caller.as_context_mut());
+    let py: &mut Python<'_> = &mut py;
+    let call = arguments.read(py).and_then(|call| call.converted(py));
     let result = call.map_err(BoxError::from).and_then(|call| {
         catch_unwind(AssertUnwindSafe(|| function.call(py, call))).unwrap_or_else(|panic| {
             let said = panic
@@ -169,43 +204,51 @@ fn answer(
                 .map(|said| (*said).to_owned())
                 .or_else(|| panic.downcast_ref::<String>().cloned())
                 .unwrap_or_default();
-            let reason =
-                Error::Host(format!("the host function {} panicked: {said}", function.name()));
+            let name = function.name();
+            let reason = Error::Host(format!("the host function {name} panicked: {said}"));
             Err(py.guest().poison(reason).into())
         })
     });
     match result {
         Ok(len) => Ok(len),
-        Err(error) => raise(py, error),
+        Err(error) => Ok(raise(py, error)?),
     }
 }
 
 /// Writes the exception that an error becomes in Python.
 fn raise(py: &mut Python<'_>, error: BoxError) -> Result<u32> {
-    let error = match known(error) {
-        Ok(error) => error,
-        Err(error) => return raise_new(py, "RuntimeError", &chain(&*error)),
-    };
-    match error {
-        Error::Python(raised) => match raised.exception() {
-            Some(exception) => write(py, |out| out.object(exception)),
-            None => raise_new(py, &raised.type_name, &raised.message),
-        },
-        Error::Conversion(error) => raise_new(py, "TypeError", &error.to_string()),
-        Error::Limit(limit) => raise_new(py, "MemoryError", &limit.to_string()),
-        fault @ Error::GuestFault(_) => Err(fault),
-        other => raise_new(py, "RuntimeError", &chain(&other)),
+    if let Some(Error::GuestFault(fault)) = error.downcast_ref() {
+        return Err(Error::GuestFault(fault.clone()));
     }
-    .map(|len| len | RAISED)
+    write(py, |out| raise_parts(&*error, out)).map(|len| len | RAISED)
 }
 
-/// An error that is one of ours.
-fn known(error: BoxError) -> Result<Error, BoxError> {
-    error
-        .downcast::<Error>()
-        .map(|error| *error)
-        .or_else(|error| error.downcast::<PythonError>().map(Error::Python))
-        .or_else(|error| error.downcast::<ConversionError>().map(|error| Error::Conversion(*error)))
+/// The exception itself, or its class and its message.
+fn raise_parts(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+    out: &mut codec::Encoder<'_>,
+) -> Result<(), ConversionError> {
+    let raised = error.downcast_ref::<PythonError>().or_else(|| match error.downcast_ref() {
+        Some(Error::Python(raised)) => Some(&**raised),
+        _ => None,
+    });
+    let kind = match (raised, error.downcast_ref::<Error>()) {
+        (Some(raised), _) => {
+            // Of another interpreter, an exception is no more than its name and its message.
+            if let Some(exception) = raised.exception()
+                && out.has(exception)
+            {
+                return out.object(exception);
+            }
+            let parts = (&*raised.type_name, &*raised.message);
+            return parts.to_python(out);
+        }
+        (None, Some(Error::Conversion(_))) => "TypeError",
+        (None, Some(Error::Limit(_))) => "MemoryError",
+        (None, _) if error.is::<ConversionError>() => "TypeError",
+        (None, _) => "RuntimeError",
+    };
+    (kind, chain(error)).to_python(out)
 }
 
 /// An error and what caused it, as one line.
@@ -223,16 +266,6 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-fn raise_new(py: &mut Python<'_>, kind: &str, message: &str) -> Result<u32> {
-    write(py, |out| {
-        out.tuple(2, |out| {
-            out.str(kind)?;
-            out.str(message)
-        })
-    })
-    .map(|len| len | RAISED)
-}
-
 /// Writes an answer; gives its length.
 fn write(
     py: &mut Python<'_>,
@@ -242,12 +275,4 @@ fn write(
         let written = guest.write_input(&[bytes]).map(|(_, len)| len);
         (written.is_ok(), written.map_err(|error| guest.stopped(error)))
     })
-}
-
-/// A keyword of a call.
-fn name_of(value: Value) -> Result<String> {
-    match value {
-        Value::Str(name) => Ok(name),
-        other => Err(Error::GuestFault(format!("a keyword that is {}", other.kind()))),
-    }
 }

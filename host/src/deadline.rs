@@ -91,12 +91,16 @@ impl Control {
 
     pub(crate) fn interrupt(&self) {
         self.interrupt.store(true, Ordering::Release);
-        drop(self.lock());
-        self.changed.notify_all();
+        self.wake();
     }
 
     pub(crate) fn cancel(&self) {
         self.cancel.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Makes whoever waits look again.
+    pub(crate) fn wake(&self) {
         drop(self.lock());
         self.changed.notify_all();
     }
@@ -126,6 +130,15 @@ impl Control {
     /// Waits until `until`, the deadline, an interruption or a cancellation, whichever is first.
     /// `None` waits for the latter three only.
     pub(crate) fn wait(&self, until: Option<Instant>) -> Result<Wake, Stop> {
+        self.wait_for(until, || false)
+    }
+
+    /// As above, and until `ready` says so after a [`wake`](Self::wake).
+    pub(crate) fn wait_for(
+        &self,
+        until: Option<Instant>,
+        ready: impl Fn() -> bool,
+    ) -> Result<Wake, Stop> {
         let mut guard = self.lock();
         loop {
             self.check()?;
@@ -133,7 +146,7 @@ impl Control {
                 return Ok(Wake::Interrupted);
             }
             let now = Instant::now();
-            if until.is_some_and(|until| now >= until) {
+            if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
             let next = [until, self.deadline()].into_iter().flatten().min();

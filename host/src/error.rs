@@ -1,5 +1,9 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
+mod exception;
+
+pub use exception::TracebackFrame;
+
 use crate::convert::ConversionError;
 use crate::limits::LimitExceeded;
 use crate::object::Object;
@@ -67,21 +71,6 @@ pub struct PythonError {
     /// For `SystemExit` and `os._exit`: the status, before it is cut to what a process can return.
     pub exit_status: Option<i64>,
     pub(crate) exception: Option<Object>,
-}
-
-impl PythonError {
-    /// An exception for a function of the host to raise: of a built-in class, or of one named
-    /// `module.Name`.
-    pub fn new(type_name: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { type_name: type_name.into(), message: message.into(), ..Self::default() }
-    }
-
-    /// The exception itself, as long as it is held here; `None` when it was made in Rust, or when
-    /// neither side had room for it.
-    #[must_use]
-    pub fn exception(&self) -> Option<&Object> {
-        self.exception.as_ref()
-    }
 }
 
 impl std::fmt::Display for PythonError {

@@ -7,7 +7,6 @@ pub use builder::InterpreterBuilder;
 use crate::deadline::Interrupter;
 use crate::python::Python;
 use crate::state::State;
-use crate::wasi::stdio::Stdout;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +28,6 @@ pub struct Usage {
 /// a time. The calling thread needs about 1.8 MiB of stack. Dropping it frees its slot.
 pub struct Interpreter {
     python: Python<'static, Store<State>>,
-    stdout: Stdout,
-    stderr: Stdout,
 }
 
 impl Deref for Interpreter {
@@ -50,12 +47,12 @@ impl DerefMut for Interpreter {
 impl Interpreter {
     /// Takes what has been written to a captured standard output since this was last called.
     pub fn take_stdout(&mut self) -> Vec<u8> {
-        self.stdout.take()
+        self.state().stdout.take()
     }
 
     /// Takes what has been written to a captured standard error since this was last called.
     pub fn take_stderr(&mut self) -> Vec<u8> {
-        self.stderr.take()
+        self.state().stderr.take()
     }
 
     /// A handle that interrupts or cancels what this interpreter does, from any thread.
@@ -74,7 +71,7 @@ impl Interpreter {
     /// Whether no further call is possible.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
-        self.state().poisoned.is_some()
+        self.state().is_poisoned()
     }
 }
 

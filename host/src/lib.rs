@@ -26,6 +26,7 @@
 //! machine.
 
 mod callback;
+mod chain;
 mod codec;
 mod convert;
 mod deadline;
@@ -46,17 +47,20 @@ mod snapshot;
 mod state;
 mod wasi;
 
-pub use callback::{Call, Function, HostFunction, HostObject, Outcome};
+pub use callback::{
+    AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
+    Shared,
+};
 pub use codec::{Encoder, Value};
 pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
 pub use deadline::Interrupter;
-pub use error::{Error, PythonError, Result};
+pub use error::{Error, PythonError, Result, TracebackFrame};
 pub use grants::{Access, DirGrant, Grants};
 pub use image::ImageStage;
 pub use interpreter::{Interpreter, InterpreterBuilder, Usage};
 pub use limits::{LimitExceeded, Limits};
-pub use object::Object;
+pub use object::{CompareOp, Members, Object, Slice, WeakObject};
 pub use ophidia_guest as guest;
-pub use python::{Completeness, Python, SourceKind};
+pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use wasi::stdio::{Input, Output};

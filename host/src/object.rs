@@ -1,5 +1,12 @@
 //! `Object`: a Python object that lives in the guest, held by a checked handle.
 
+mod flow;
+mod inspect;
+mod operators;
+
+pub use inspect::{Members, WeakObject};
+pub use operators::{CompareOp, Slice};
+
 use crate::codec::Value;
 use crate::convert::{Args, FromPython, ToPython};
 use crate::error::{Error, Result};
@@ -198,7 +205,8 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
-        let value = py.guest().call(self, &args, Want::Value)?;
+        let mut guest = py.guest();
+        let value = guest.call(self, &args, guest.want::<T>())?;
         Ok(T::from_python(value)?)
     }
 
@@ -222,7 +230,8 @@ impl Object {
         name: &str,
         args: impl Args,
     ) -> Result<T> {
-        let value = py.guest().call_method(self, name, &args, Want::Value)?;
+        let mut guest = py.guest();
+        let value = guest.call_method(self, name, &args, guest.want::<T>())?;
         Ok(T::from_python(value)?)
     }
 

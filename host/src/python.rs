@@ -1,6 +1,9 @@
 //! `Python`: an interpreter at hand, between calls or inside one of its calls of a host function.
 
+mod converters;
+mod helpers;
 mod objects;
+mod output;
 mod run;
 
 use crate::entry::Guest;
@@ -8,7 +11,10 @@ use crate::state::State;
 use std::marker::PhantomData;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContextMut};
 
-pub use run::{Completeness, SourceKind};
+pub use converters::Converters;
+pub(crate) use converters::Scope;
+pub use output::Captured;
+pub use run::{CodeKind, Completeness, SourceKind};
 
 /// A way to an interpreter: the [`Interpreter`](crate::Interpreter) itself, or the call of a host
 /// function.

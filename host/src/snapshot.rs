@@ -31,18 +31,19 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
         .map_err(|error| Error::Image(format!("{error:#}")))?;
     let control = Arc::new(Control::new(None));
     let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
-    let stderr = output();
+    let (stdout, stderr) = (output(), output());
     let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
     let wasi = wasi::context(
         &guest.stdlib(),
         &Grants::default(),
         &[],
         stdin.clone(),
-        output(),
+        stdout.clone(),
         stderr.clone(),
     )?;
     let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };
-    let mut store = Store::new(engine, State::new(wasi, stdin, control, &limits));
+    let mut store =
+        Store::new(engine, State::new(wasi, (stdin, stdout, stderr.clone()), control, &limits));
     store.limiter(|state| &mut state.ledger);
 
     let mut wizer = Wizer::new();

@@ -1,15 +1,16 @@
 //! What the store of an interpreter holds: everything that entries of the host and calls of the guest
 //! share.
 
-use crate::callback::Table;
+use crate::callback::{Table, Tasks};
 use crate::deadline::Control;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::memory::GuestMemory;
 use crate::object::{Domain, Object};
+use crate::python::Scope;
 use crate::runtime::Runtime;
-use crate::wasi::stdio::Stdin;
+use crate::wasi::stdio::{Stdin, Stdout};
 use ophidia_abi::{Frame, LEVELS, MEMORY};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct Linked {
 pub(crate) struct State {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) stdin: Stdin,
+    pub(crate) stdout: Stdout,
+    pub(crate) stderr: Stdout,
     pub(crate) control: Arc<Control>,
     pub(crate) ledger: Ledger,
     pub(crate) memory: Option<GuestMemory>,
@@ -54,6 +57,15 @@ pub(crate) struct State {
     pub(crate) table: Table,
     /// Names that have been used, interned in the guest.
     pub(crate) names: HashMap<Box<str>, Object>,
+    /// Functions of the in-guest package that have been used.
+    pub(crate) helpers: HashMap<&'static str, Object>,
+    /// The scopes of custom conversions that are open, the innermost last.
+    pub(crate) converters: Vec<Arc<Scope>>,
+    /// Whether values of any kind stay objects.
+    pub(crate) keeps_objects: bool,
+    /// Asynchronous functions that are under way.
+    pub(crate) tasks: Tasks,
+    pub(crate) object_limit: u32,
     pub(crate) value_limit: u64,
     pub(crate) entered: Duration,
     pub(crate) poisoned: Option<Error>,
@@ -62,13 +74,15 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(
         wasi: WasiP1Ctx,
-        stdin: Stdin,
+        (stdin, stdout, stderr): (Stdin, Stdout, Stdout),
         control: Arc<Control>,
         limits: &Limits,
     ) -> Self {
         Self {
             wasi,
             stdin,
+            stdout,
+            stderr,
             control,
             ledger: Ledger::new(limits.memory),
             memory: None,
@@ -82,6 +96,11 @@ impl State {
             domain: Domain::new(limits.objects),
             table: Table::new(limits.objects),
             names: HashMap::new(),
+            helpers: HashMap::new(),
+            converters: Vec::new(),
+            keeps_objects: false,
+            tasks: Tasks::new(None),
+            object_limit: limits.objects,
             value_limit: limits.value,
             entered: Duration::ZERO,
             poisoned: None,
@@ -106,6 +125,10 @@ impl State {
 
     pub(crate) fn linked(&self) -> Result<&Linked> {
         self.linked.as_ref().ok_or_else(|| Error::GuestFault("it is not started yet".into()))
+    }
+
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.poisoned.is_some()
     }
 
     /// The frame of this level.

@@ -15,7 +15,7 @@
 //! | `List`, `Tuple`, `Set`, `FrozenSet` | a `u32` count, then as many values |
 //! | `Dict` | a `u32` count, then as many pairs of values |
 //! | `Handle` | a `u32` index and a `u32` generation |
-//! | `Function` | a `u32` number, then a value: the tuple of name, description and parameters |
+//! | `Function` | a `u32` number, then a value: the tuple of name, documentation, parameters, whether it is asynchronous, and whether arguments go as handles |
 //! | `HostObject` | a `u32` number |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.

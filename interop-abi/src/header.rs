@@ -1,8 +1,9 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, LEVELS, MAX_DEPTH,
-    MAX_ENCODED, Mode, Operation, RAISED, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
+    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, LEVELS,
+    MAX_DEPTH, MAX_ENCODED, Mode, Operation, RAISED, SHORT_INPUT, Slot, SlotIndex, Status, Tag,
+    VERSION, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -20,6 +21,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
+    writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u\n")?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;

@@ -30,6 +30,10 @@ pub const SHORT_INPUT: u32 = 4_096;
 /// makes while the guest waits for it is at the next. Each has its own frame and input buffer.
 pub const LEVELS: u32 = 32;
 
+/// The function of the host that the bridge calls itself: with a `float`, to wait so many seconds (−1:
+/// for ever) for asynchronous functions to end, with an `int`, to cancel one.
+pub const ATTEND: u32 = u32::MAX;
+
 /// Set in the length of an answer that is an exception: a handle of it, or the tuple of its class
 /// (a dotted name or a handle) and its message.
 pub const RAISED: u32 = 1 << 31;

@@ -92,10 +92,16 @@ pub enum Want {
     Handle = 1,
     /// As a value; what has no plain form as a handle.
     Value = 2,
+    /// `None` as a value, anything else as a handle.
+    HandleOrNone = 3,
 }
 
 impl Want {
     /// Every form with its name in the header.
-    pub const ALL: &[(Self, &str)] =
-        &[(Self::Nothing, "NOTHING"), (Self::Handle, "HANDLE"), (Self::Value, "VALUE")];
+    pub const ALL: &[(Self, &str)] = &[
+        (Self::Nothing, "NOTHING"),
+        (Self::Handle, "HANDLE"),
+        (Self::Value, "VALUE"),
+        (Self::HandleOrNone, "HANDLE_OR_NONE"),
+    ];
 }

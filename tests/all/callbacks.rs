@@ -2,7 +2,10 @@
 //! call back.
 
 use crate::library::RUNTIME;
-use ophidia::{Error, Function, Interpreter, LimitExceeded, Object, Python, PythonError, Value};
+use ophidia::{
+    Class, Error, Function, Interpreter, LimitExceeded, Module, Object, Python, PythonError,
+    Shared, Value,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -307,5 +310,255 @@ fn limits_hold_in_calls_that_call_back() -> ophidia::Result<()> {
     let error = raised(py.eval("len_of('x' * 20_000)"));
     assert_eq!(error.type_name, "MemoryError", "{error}");
     assert_eq!(py.eval("len_of('x' * 2_000)")?, Value::Int(2_000));
+    Ok(())
+}
+
+#[test]
+fn objects_come_as_they_are() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let append = |py: &mut Python<'_>,
+                  list: Object,
+                  value: i64,
+                  extra: Option<Object>|
+     -> ophidia::Result<Object> {
+        list.call_method(py, "append", (value,))?;
+        if let Some(extra) = extra {
+            list.call_method(py, "append", (extra,))?;
+        }
+        Ok(list)
+    };
+    let append = Function::new("append", append).param("list").param("value");
+    py.set("append", append.param_default("extra", ()))?;
+    py.run(
+        "items = []
+assert append(items, 1) is items and append(value=2, list=items, extra=items) is items
+append(items, 3, None)
+assert items == [1, 2, items, 3]",
+    )?;
+    assert_eq!(raised(py.run("append(items, 'x')")).type_name, "TypeError");
+    Ok(())
+}
+
+struct Account {
+    owner: String,
+    balance: i64,
+    history: Vec<i64>,
+}
+
+fn account() -> Class<Account> {
+    let open = |owner: String, balance: i64| match balance {
+        0.. => Ok(Account { owner, balance, history: vec![balance] }),
+        _ => Err(PythonError::new("ValueError", "nobody begins with debts")),
+    };
+    Class::<Account>::new("Account")
+        .doc("Somebody's money.")
+        .init(open)
+        .method_with(
+            "deposit",
+            |account: &mut Account, amount: i64| {
+                account.balance += amount;
+                account.history.push(amount);
+                account.balance
+            },
+            |deposit| deposit.doc("Puts money in.").param("self").param_default("amount", 1),
+        )
+        .method("__len__", |account: &Account| account.history.len())
+        .method("__getitem__", |account: &Account, index: i64| {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            let amount = account.history.get(index).copied();
+            amount.ok_or_else(|| PythonError::new("IndexError", "no such amount"))
+        })
+        .method("__contains__", |account: &Account, amount: i64| account.history.contains(&amount))
+        .method("__repr__", |account: &Account| format!("Account({:?})", account.owner))
+        .method("__enter__", |account: &mut Account| account.balance)
+        .method("__exit__", |account: &mut Account, _: Value, _: Value, _: Value| {
+            account.balance = 0;
+            false
+        })
+        .method(
+            "each",
+            |account: &mut Account, py: &mut Python<'_>, then: Object| -> ophidia::Result<()> {
+                for amount in &account.history {
+                    then.call(py, (*amount,))?;
+                }
+                Ok(())
+            },
+        )
+        .property("owner", |account: &Account| account.owner.clone())
+        .property_mut(
+            "balance",
+            |account: &Account| account.balance,
+            |account: &mut Account, balance: i64| account.balance = balance,
+        )
+        .iter(|account: &Account| account.history.clone())
+}
+
+#[test]
+fn a_rust_type_is_a_class() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let class = py.class(&account())?;
+    py.set("Account", &class)?;
+    py.run(
+        "import inspect, weakref, copy
+a = Account('Ada', 5)
+assert a.deposit(3) == 8 and a.deposit() == 9 and a.deposit(amount=1) == 10
+assert a.balance == 10 and a.owner == 'Ada' and repr(a) == 'Account(\"Ada\")'
+a.balance = 4
+assert a.balance == 4
+assert len(a) == 4 and a[1] == 3 and list(a) == [5, 3, 1, 1] and 3 in a and 4 not in a
+with a as money:
+    assert money == 4
+assert a.balance == 0
+assert Account.__doc__ == \"Somebody's money.\" and Account.deposit.__doc__ == 'Puts money in.'
+assert str(inspect.signature(Account.deposit)) == '(self, /, amount=1)', inspect.signature(Account.deposit)
+assert isinstance(a, Account) and weakref.ref(a)() is a
+class Child(Account):
+    def deposit(self, amount): return super().deposit(amount * 2)
+c = Child('Bob', 0)
+assert c.deposit(2) == 4 and isinstance(c, Account)
+seen = []
+a.each(seen.append)
+assert seen == [5, 3, 1, 1]
+",
+    )?;
+    for (source, message) in [
+        ("Account('x', -1)", "ValueError: nobody begins with debts"),
+        ("Account('x')", "TypeError: Account() missing required argument: 'arg1'"),
+        ("a[9]", "IndexError: no such amount"),
+        ("a.owner = 1", "AttributeError"),
+        ("a.nothing", "AttributeError"),
+        ("Account.deposit(3)", "TypeError: argument self: expected Account, got int"),
+        ("copy.copy(a)", "TypeError: cannot pickle 'Account' object: its value is the host's"),
+        (
+            "a.each(lambda n: a.deposit(n))",
+            "RuntimeError: this Account is in use already, further out",
+        ),
+        ("object.__new__(Account)", "TypeError"),
+        ("Account.__base__(1)", "TypeError"),
+    ] {
+        let error = raised(py.run(source)).to_string();
+        assert!(error.starts_with(message), "{source}: {error}");
+    }
+    // From here, and back.
+    let shared = Shared::new(Account { owner: "Eve".into(), balance: 1, history: Vec::new() });
+    let eve = py.instance(&class, &shared)?;
+    assert_eq!(eve.call_method_as::<i64>(&mut py, "deposit", (41,))?, 42);
+    assert_eq!(shared.with(|account| account.balance)?, 42);
+    let back: Shared<Account> = eve.extract(&mut py)?;
+    assert_eq!(back.with(|account| account.owner.clone())?, "Eve");
+    let merge = |a: Shared<Account>, b: Shared<Account>| -> Result<i64, PythonError> {
+        Ok(a.with(|a| a.balance)? + b.with(|b| b.balance)?)
+    };
+    py.set("merge", Function::new("merge", merge))?;
+    py.set("eve", eve)?;
+    assert_eq!(py.eval("merge(eve, c)")?, Value::Int(46));
+    Ok(())
+}
+
+#[test]
+fn modules_of_the_host_are_imported() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let class = py.class(&account())?;
+    let prices = Module::new("host.shop.prices")
+        .doc("Prices of today.")
+        .function("of", |name: String| name.len())
+        .value("currency", "EUR")
+        .value("Account", class);
+    py.add_module(&prices)?;
+    py.run(
+        "import host.shop.prices
+from host.shop import prices
+from host.shop.prices import of, currency, Account
+assert prices is host.shop.prices and of('tea') == 3 and currency == 'EUR'
+assert prices.__doc__ == 'Prices of today.' and Account('a', 1).balance == 1
+import importlib
+assert importlib.import_module('host.shop.prices') is prices",
+    )?;
+    let error = raised(py.run("import host.shop.other"));
+    assert_eq!(error.to_string(), "ModuleNotFoundError: No module named 'host.shop.other'");
+    py.add_module(&Module::new("host").value("version", 2))?;
+    assert_eq!(
+        py.eval("host.version, host.shop.prices.currency")?,
+        Value::Tuple(vec![Value::Int(2), Value::Str("EUR".into())])
+    );
+    Ok(())
+}
+
+#[test]
+fn asynchronous_functions_are_awaited() -> ophidia::Result<()> {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+    let tokio = tokio.expect("a runtime");
+    let mut py = RUNTIME.interpreter().tokio(tokio.handle().clone()).build()?;
+    let fetch = |name: String, wait: u64| async move {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        match name.as_str() {
+            "" => Err(PythonError::new("LookupError", "no name")),
+            _ => Ok(format!("<{name}>")),
+        }
+    };
+    py.set("fetch", Function::new_async("fetch", fetch).param("name").param_default("wait", 5))?;
+    let dropped = Arc::new(AtomicUsize::new(1));
+    let counted = Arc::clone(&dropped);
+    let never = move || {
+        let guard = Counted(Arc::clone(&counted));
+        async move {
+            std::future::pending::<()>().await;
+            drop(guard);
+        }
+    };
+    py.set("never", Function::new_async("never", never))?;
+    py.set(
+        "fails",
+        Function::new_async("fails", || async {
+            assert!(std::hint::black_box(false), "on purpose")
+        }),
+    )?;
+    py.run(
+        "import asyncio, time
+async def main():
+    start = time.monotonic()
+    both = await asyncio.gather(fetch('a', 100), fetch('b', wait=100), asyncio.sleep(0.1))
+    assert time.monotonic() - start < 0.19, time.monotonic() - start
+    assert both == ['<a>', '<b>', None], both
+    try:
+        await fetch('')
+    except LookupError as error:
+        assert str(error) == 'no name'
+    try:
+        await asyncio.wait_for(never(), 0.02)
+    except TimeoutError:
+        pass
+    try:
+        await fails()
+    except RuntimeError as error:
+        print(error)
+    first, _ = await asyncio.wait([asyncio.ensure_future(fetch('c')), asyncio.ensure_future(fetch('d', 9_000))],
+                                  return_when=asyncio.FIRST_COMPLETED)
+    return [task.result() for task in first]
+assert asyncio.run(main()) == ['<c>']",
+    )?;
+    assert_eq!(py.take_stdout(), b"the asynchronous function did not end\n");
+    let start = std::time::Instant::now();
+    while dropped.load(Ordering::Relaxed) != 0 && start.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(dropped.load(Ordering::Relaxed), 0, "what was cancelled is dropped");
+    let error = raised(py.run("fetch('x')"));
+    assert!(error.message.contains("needs a running event loop"), "{error}");
+
+    // A deadline ends the wait.
+    let timeout = Duration::from_millis(100);
+    let builder = RUNTIME.interpreter().tokio(tokio.handle().clone());
+    let mut py = builder.timeout(timeout).build()?;
+    py.set("never", Function::new_async("never", std::future::pending::<()>))?;
+    let error = py.run("import asyncio\nasync def main(): await never()\nasyncio.run(main())");
+    assert!(matches!(error, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{error:?}");
+
+    // Without a runtime there is an error that says so.
+    let mut py = interpreter();
+    py.set("never", Function::new_async("never", std::future::pending::<()>))?;
+    let error =
+        raised(py.run("import asyncio\nasync def main(): await never()\nasyncio.run(main())"));
+    assert!(error.message.contains("no tokio runtime"), "{error}");
     Ok(())
 }

@@ -18,6 +18,8 @@ mod cpython_suite;
 mod examples;
 /// The image in the cache: tampering is noticed, said and repaired.
 mod image;
+/// Operators, inspection, generators, context managers, exceptions, output, converters.
+mod interop;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.

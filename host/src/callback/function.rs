@@ -1,45 +1,17 @@
 //! Rust closures as Python functions.
 
+use super::call::{Arguments, Call};
 use super::parameters::{Kind, Parameter, bind};
-use super::{name_of, write};
+use super::write;
 use crate::codec::{Encoder, Value};
 use crate::convert::{ConversionError, FromPython, ToPython};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::python::Python;
+use ophidia_abi::Want;
 use std::sync::Arc;
 
 /// What a function of the host may fail with.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The arguments of a call from Python, as they came.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Call {
-    /// Positional arguments.
-    pub positional: Vec<Value>,
-    /// Keyword arguments, in their order.
-    pub keywords: Vec<(String, Value)>,
-}
-
-impl Call {
-    /// Of values that end, when there are keywords, in so many keyword arguments and the tuple of
-    /// their names.
-    pub(super) fn new(mut values: Vec<Value>, keywords: u32) -> Result<Self> {
-        if keywords == 0 {
-            return Ok(Self { positional: values, keywords: Vec::new() });
-        }
-        let keywords = keywords as usize;
-        let wrong = || Error::GuestFault(format!("a call with {keywords} keywords, without names"));
-        let Some(Value::Tuple(names)) = values.pop() else { return Err(wrong()) };
-        let at = values.len().checked_sub(keywords).ok_or_else(wrong)?;
-        if names.len() != keywords {
-            return Err(wrong());
-        }
-        let given = values.split_off(at);
-        let names = names.into_iter().map(name_of).collect::<Result<Vec<_>>>()?;
-        Ok(Self { positional: values, keywords: names.into_iter().zip(given).collect() })
-    }
-}
 
 /// A Rust closure as a Python function: with a name, a signature and documentation.
 ///
@@ -72,6 +44,10 @@ struct Inner {
     /// `None`: takes whatever it is given.
     parameters: Option<Vec<Parameter>>,
     declared: bool,
+    /// Whether Python awaits it.
+    awaited: bool,
+    /// Whether arguments arrive as objects, since a parameter asks for one.
+    handles: bool,
     run: Arc<dyn Run>,
 }
 
@@ -85,9 +61,9 @@ impl Function {
     /// a `&mut Python<'_>` if it calls Python itself. It returns something [`ToPython`], or a `Result`.
     ///
     /// An `Err` is raised in Python: a [`PythonError`](crate::PythonError) as the exception it
-    /// describes, an [`Error`] of a call into Python as what was raised there, anything else as a
+    /// describes, an [`Error`](crate::Error) of a call into Python as what was raised there, anything else as a
     /// `RuntimeError` whose message is the error and its causes. A panic ends the call of the host
-    /// that led here with [`Error::Host`].
+    /// that led here with [`Error::Host`](crate::Error::Host).
     ///
     /// Without [`param`](Self::param) and the like, the parameters are positional.
     pub fn new<M: 'static, F: HostFunction<M>>(name: impl Into<String>, function: F) -> Self {
@@ -97,7 +73,14 @@ impl Function {
                 let parameters = inner.parameters.as_deref().unwrap_or_default();
                 let values = bind(&inner.name, parameters, call)?;
                 let name = |i: usize| parameters.get(i).map_or("", |parameter| &*parameter.name);
-                self.0.call(py, Arguments { values: values.into_iter().enumerate(), name: &name })
+                self.0.call(
+                    py,
+                    Arguments {
+                        values: values.into_iter().enumerate(),
+                        name: &name,
+                        handles: inner.handles,
+                    },
+                )
             }
         }
         let parameters = (0..F::ARITY)
@@ -109,6 +92,8 @@ impl Function {
             arity: Some(F::ARITY),
             parameters: Some(parameters),
             declared: false,
+            awaited: false,
+            handles: F::HANDLES,
             run: Arc::new(Typed(function, std::marker::PhantomData)),
         }))
     }
@@ -134,6 +119,8 @@ impl Function {
             arity: None,
             parameters: None,
             declared: false,
+            awaited: false,
+            handles: false,
             run: Arc::new(Variadic(function)),
         }))
     }
@@ -193,6 +180,11 @@ impl Function {
         self
     }
 
+    pub(super) fn awaited(mut self) -> Self {
+        Arc::make_mut(&mut self.0).awaited = true;
+        self
+    }
+
     /// Its name in Python.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -205,7 +197,7 @@ impl Function {
 
     /// Writes what Python has to know: name, documentation, parameters.
     pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
-        let Inner { name, doc, arity, parameters, .. } = &*self.0;
+        let Inner { name, doc, arity, parameters, awaited, handles, .. } = &*self.0;
         let declared = parameters.as_deref().map(<[_]>::len);
         if arity.is_some() && *arity != declared {
             return Err(ConversionError::new(
@@ -213,7 +205,7 @@ impl Function {
                 declared.unwrap_or_default().to_string(),
             ));
         }
-        out.tuple(3, |out| {
+        out.tuple(5, |out| {
             out.str(name)?;
             doc.as_deref().to_python(out)?;
             match parameters {
@@ -221,7 +213,9 @@ impl Function {
                 Some(parameters) => out.tuple(parameters.len(), |out| {
                     parameters.iter().try_for_each(|parameter| parameter.describe(out))
                 }),
-            }
+            }?;
+            out.bool(*awaited)?;
+            out.bool(*handles)
         })
     }
 }
@@ -261,30 +255,15 @@ impl<T: ToPython, E: Into<BoxError>> Outcome for Result<T, E> {
     }
 }
 
-/// The values of a closure's parameters, in order.
-pub struct Arguments<'a> {
-    values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
-    name: &'a dyn Fn(usize) -> &'a str,
-}
-
-impl Arguments<'_> {
-    fn next<T: FromPython>(&mut self) -> Result<T, ConversionError> {
-        let (i, value) = self.values.next().unwrap_or_default();
-        T::from_python(value).map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
-    }
-}
-
-impl std::fmt::Debug for Arguments<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Arguments").field("left", &self.values.len()).finish()
-    }
-}
-
 /// A closure that [`Function::new`] takes. `M` only tells the kinds of closures apart.
 pub trait HostFunction<M>: Send + Sync + 'static {
     /// How many parameters it has.
     #[doc(hidden)]
     const ARITY: usize;
+
+    /// Whether one of them is an object, not a value.
+    #[doc(hidden)]
+    const HANDLES: bool = false;
 
     /// Calls it and writes the answer.
     #[doc(hidden)]
@@ -302,6 +281,7 @@ macro_rules! closures {
             Body: Fn($($name),*) -> R + Send + Sync + 'static,
         {
             const ARITY: usize = $count;
+            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
 
             #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
             fn call(
@@ -309,7 +289,7 @@ macro_rules! closures {
                 py: &mut Python<'_>,
                 mut arguments: Arguments<'_>,
             ) -> Result<u32, BoxError> {
-                $(let $name = arguments.next::<$name>()?;)*
+                $(let $name = arguments.next::<$name>(py)?;)*
                 let outcome = self($($name),*).outcome()?;
                 Ok(write(py, |out| outcome.to_python(out))?)
             }
@@ -321,6 +301,7 @@ macro_rules! closures {
             Body: Fn(&mut Python<'_>, $($name),*) -> R + Send + Sync + 'static,
         {
             const ARITY: usize = $count;
+            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
 
             #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
             fn call(
@@ -328,7 +309,7 @@ macro_rules! closures {
                 py: &mut Python<'_>,
                 mut arguments: Arguments<'_>,
             ) -> Result<u32, BoxError> {
-                $(let $name = arguments.next::<$name>()?;)*
+                $(let $name = arguments.next::<$name>(py)?;)*
                 let outcome = self(py, $($name),*).outcome()?;
                 Ok(write(py, |out| outcome.to_python(out))?)
             }

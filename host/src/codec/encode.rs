@@ -134,6 +134,11 @@ impl<'a> Encoder<'a> {
         self.container(Encoded::FrozenSet, len, items)
     }
 
+    /// Whether an object is of the interpreter that the value goes to.
+    pub(crate) fn has(&self, object: &Object) -> bool {
+        object.handle_in(self.domain).is_some()
+    }
+
     /// An object of the interpreter that the value goes to.
     ///
     /// # Errors

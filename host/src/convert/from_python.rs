@@ -3,11 +3,20 @@
 use super::ConversionError;
 use crate::codec::Value;
 use crate::object::Object;
+use ophidia_abi::Want;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 /// A Rust type that a Python value can become.
 pub trait FromPython: Sized {
+    /// Whether it is made of a value, or of the object itself.
+    #[doc(hidden)]
+    const WANT: Want = Want::Value;
+
+    /// Whether it takes whatever comes.
+    #[doc(hidden)]
+    const ANY: bool = false;
+
     /// Takes the value.
     ///
     /// # Errors
@@ -21,6 +30,8 @@ fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
 }
 
 impl FromPython for Value {
+    const ANY: bool = true;
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         Ok(value)
     }
@@ -132,8 +143,10 @@ impl FromPython for char {
     }
 }
 
-/// An object that stays in the guest. Plain values come as copies; ask for a handle to get one.
+/// The object itself, whatever it is. Inside a container only what has no plain form is an object.
 impl FromPython for Object {
+    const WANT: Want = Want::Handle;
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Object(object) => Ok(object),
@@ -144,6 +157,11 @@ impl FromPython for Object {
 
 /// `None`, or the value.
 impl<T: FromPython> FromPython for Option<T> {
+    const WANT: Want = match T::WANT {
+        Want::Value => Want::Value,
+        _ => Want::HandleOrNone,
+    };
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::None => Ok(None),

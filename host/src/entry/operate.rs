@@ -42,6 +42,10 @@ impl Guest<'_> {
         args: &impl Args,
         want: Want,
     ) -> Result<Value> {
+        if let Some(callable) = self.converting(callable)? {
+            let value = self.operation(Operation::Call, &[&callable], args, want);
+            return value.map(Option::unwrap_or_default);
+        }
         self.operation(Operation::Call, &[callable], args, want).map(Option::unwrap_or_default)
     }
 
@@ -53,6 +57,10 @@ impl Guest<'_> {
         want: Want,
     ) -> Result<Value> {
         let name = self.name(name)?;
+        if self.is_converting() {
+            let method = self.operate_object(Operation::GetAttr, &(object, name))?;
+            return self.call(&method, args, want);
+        }
         self.operation(Operation::CallMethod, &[&name, object], args, want)
             .map(Option::unwrap_or_default)
     }
@@ -71,8 +79,13 @@ impl Guest<'_> {
         what: Operation,
         operands: &impl Args,
     ) -> Result<T> {
-        let value = self.operate(what, operands, Want::Value)?;
+        let value = self.operate(what, operands, self.want::<T>())?;
         Ok(T::from_python(value.unwrap_or_default())?)
+    }
+
+    /// In what form a type wants its value; in a scope of objects, any value is an object.
+    pub(crate) fn want<T: FromPython>(&self) -> Want {
+        if T::ANY && self.store.data().keeps_objects { Want::HandleOrNone } else { T::WANT }
     }
 
     pub(crate) fn operate_unit(&mut self, what: Operation, operands: &impl Args) -> Result<()> {
@@ -137,6 +150,7 @@ impl Guest<'_> {
         match status {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
+            _ if want == Want::Value => self.converted_value().map(Some),
             _ => self.value().map(Some),
         }
     }

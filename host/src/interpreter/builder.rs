@@ -1,6 +1,7 @@
 //! Configures and starts an `Interpreter`.
 
 use super::Interpreter;
+use crate::callback::Tasks;
 use crate::deadline::Control;
 use crate::error::{Error, Result};
 use crate::grants::{DirGrant, Grants};
@@ -13,6 +14,7 @@ use crate::wasi;
 use crate::wasi::stdio::{Input, Output, Stdin, Stdout};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use wasmtime::{Extern, Store};
 
 /// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
@@ -28,6 +30,7 @@ pub struct InterpreterBuilder {
     stdin: Input,
     stdout: Output,
     stderr: Output,
+    tokio: Option<Handle>,
 }
 
 impl InterpreterBuilder {
@@ -42,6 +45,7 @@ impl InterpreterBuilder {
             stdin: Input::empty(),
             stdout: Output::capture(),
             stderr: Output::capture(),
+            tokio: None,
         }
     }
 
@@ -116,6 +120,14 @@ impl InterpreterBuilder {
         self
     }
 
+    /// The tokio runtime that asynchronous functions of the host run on. Default: the one in whose
+    /// context the interpreter is called.
+    #[must_use]
+    pub fn tokio(mut self, runtime: Handle) -> Self {
+        self.tokio = Some(runtime);
+        self
+    }
+
     /// Sets [`Limits::timeout`].
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
@@ -172,7 +184,8 @@ impl InterpreterBuilder {
             stdout.clone(),
             stderr.clone(),
         )?;
-        let state = State::new(wasi, stdin, control, &self.limits);
+        let state = State::new(wasi, (stdin, stdout, stderr), control, &self.limits);
+        let state = State { tasks: Tasks::new(self.tokio), ..state };
         let mut store = Store::new(&shared.engine, state);
         store.limiter(|state| &mut state.ledger);
         let instance = match shared.pre.instantiate(&mut store) {
@@ -200,7 +213,7 @@ impl InterpreterBuilder {
             .typed(&store)
             .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))?;
         store.data_mut().linked = Some(Linked { runtime: self.runtime.clone(), instance, operate });
-        let mut interpreter = Interpreter { python: Python::new(store), stdout, stderr };
+        let mut interpreter = Interpreter { python: Python::new(store) };
         interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
         for site in &self.sites {
             interpreter.append_path(site)?;

@@ -3,6 +3,7 @@
 use super::Python;
 use crate::codec::Value;
 use crate::error::Result;
+use crate::object::Object;
 use ophidia_abi::{Mode, Status};
 
 /// Whether source text can be run as it stands.
@@ -26,6 +27,15 @@ pub enum SourceKind {
     Main,
 }
 
+/// What source text is compiled to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeKind {
+    /// Statements, for [`Python::run_code`].
+    Statements,
+    /// An expression, for [`Python::eval_code`].
+    Expression,
+}
+
 impl Python<'_> {
     /// Runs statements in `__main__`.
     ///
@@ -45,8 +55,44 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval(&mut self, source: &str) -> Result<Value> {
+        if self.state().keeps_objects {
+            return self.eval_object(source).map(Value::Object);
+        }
         self.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
-        self.guest().value()
+        self.guest().converted_value()
+    }
+
+    /// Compiles source text, to be run more than once; `filename` is what tracebacks call it.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn compile(&mut self, source: &str, filename: &str, kind: CodeKind) -> Result<Object> {
+        let mode = match kind {
+            CodeKind::Statements => "exec",
+            CodeKind::Expression => "eval",
+        };
+        self.help("compile_source", (source, filename, mode))
+    }
+
+    /// Runs compiled statements in `__main__`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn run_code(&mut self, code: &Object) -> Result<()> {
+        let names = self.globals()?;
+        self.help("run_code", (code, names)).map(drop)
+    }
+
+    /// Evaluates a compiled expression in `__main__`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn eval_code(&mut self, code: &Object) -> Result<Object> {
+        let names = self.globals()?;
+        self.help("eval_code", (code, names))
     }
 
     /// Runs the bytes of a source file, decoded as Python does (UTF-8 unless a coding line says

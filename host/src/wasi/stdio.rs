@@ -107,6 +107,13 @@ impl Output {
         Self(Sink::Writer(Box::new(writer)))
     }
 
+    /// To a closure, line by line, without the line breaks; a line of more than 64 KiB in pieces. What
+    /// has no line break at the end is told when the output is no longer used.
+    #[must_use]
+    pub fn lines(tell: impl FnMut(&str) + Send + 'static) -> Self {
+        Self::writer(Lines { tell, line: Vec::new() })
+    }
+
     /// To the standard output of this process, as it comes.
     #[must_use]
     pub fn inherit_stdout() -> Self {
@@ -117,6 +124,51 @@ impl Output {
     #[must_use]
     pub fn inherit_stderr() -> Self {
         Self(Sink::Stderr)
+    }
+}
+
+/// The longest line that [`Output::lines`] tells in one piece.
+const LINE: usize = 64 << 10;
+
+struct Lines<F: FnMut(&str)> {
+    tell: F,
+    line: Vec<u8>,
+}
+
+impl<F: FnMut(&str)> Lines<F> {
+    fn tell(&mut self) {
+        (self.tell)(&String::from_utf8_lossy(&self.line));
+        self.line.clear();
+    }
+}
+
+impl<F: FnMut(&str)> Write for Lines<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match part.strip_suffix(b"\n") {
+                Some(end) => {
+                    self.line.extend_from_slice(end);
+                    self.tell();
+                }
+                None => self.line.extend_from_slice(part),
+            }
+            if self.line.len() >= LINE {
+                self.tell();
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<F: FnMut(&str)> Drop for Lines<F> {
+    fn drop(&mut self) {
+        if !self.line.is_empty() {
+            self.tell();
+        }
     }
 }
 
@@ -331,6 +383,11 @@ impl Stdout {
             Sink::Capture(bytes) => std::mem::take(bytes),
             _ => Vec::new(),
         }
+    }
+
+    /// Sends what comes from now on elsewhere; gives where it went before.
+    pub(crate) fn redirect(&self, output: Output) -> Output {
+        Output(std::mem::replace(&mut lock(&self.sink), output.0))
     }
 
     fn put(&self, bytes: &[u8]) -> StreamResult<()> {

@@ -1,0 +1,101 @@
+//! Generators, coroutines and context managers.
+
+use super::Object;
+use crate::convert::ToPython;
+use crate::error::{Error, PythonError, Result};
+use crate::python::Python;
+
+impl Object {
+    /// Sends a value into a generator; gives what it yields next, `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn send(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<Option<Self>> {
+        until_the_end(self.call_method(py, "send", (value,)))
+    }
+
+    /// Raises an exception where a generator waits; gives what it yields next, `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract): the exception itself when the generator does not catch it.
+    pub fn throw(&self, py: &mut Python<'_>, error: &PythonError) -> Result<Option<Self>> {
+        let exception = error.to_exception(py)?;
+        until_the_end(self.call_method(py, "throw", (exception,)))
+    }
+
+    /// Ends a generator, or closes a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn close(&self, py: &mut Python<'_>) -> Result<()> {
+        self.call_method(py, "close", ()).map(drop)
+    }
+
+    /// Runs a coroutine, or anything else that can be awaited, to its end, in an event loop made for
+    /// it; gives its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn block_on(&self, py: &mut Python<'_>) -> Result<Self> {
+        py.help("drive", (self,))
+    }
+
+    /// An iterator over the items of an asynchronous generator: each [`next`](Self::next) runs it up to
+    /// its next item.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn async_iter(&self, py: &mut Python<'_>) -> Result<Self> {
+        py.help("Steps", (self,))
+    }
+
+    /// `with self as value: body(value)`.
+    ///
+    /// An exception of the body is shown to the context manager; when that takes care of it, the result
+    /// is `None`. Any other error of the body ends the block as if it had been left without one, and is
+    /// returned.
+    ///
+    /// # Errors
+    ///
+    /// What `body` fails with, and as [`extract`](Self::extract).
+    pub fn with<T>(
+        &self,
+        py: &mut Python<'_>,
+        body: impl FnOnce(&mut Python<'_>, Self) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let value = py.help("enter", (self,))?;
+        match body(py, value) {
+            Ok(result) => {
+                py.help_as::<bool>("leave", (self, ()))?;
+                Ok(Some(result))
+            }
+            Err(Error::Python(error)) => {
+                let exception = error.to_exception(py)?;
+                match py.help_as("leave", (self, exception))? {
+                    true => Ok(None),
+                    false => Err(Error::Python(error)),
+                }
+            }
+            Err(error) => {
+                if !py.state().is_poisoned() {
+                    py.help_as::<bool>("leave", (self, ()))?;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// `None` for what a generator raises at its end.
+fn until_the_end(result: Result<Object>) -> Result<Option<Object>> {
+    match result {
+        Ok(item) => Ok(Some(item)),
+        Err(Error::Python(error)) if error.type_name == "StopIteration" => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,113 @@
+//! What an object is: its class, its members, its documentation.
+
+use super::Object;
+use crate::convert::{ConversionError, ToPython};
+use crate::error::Result;
+use crate::python::Python;
+
+/// The names that an object answers to: `dir(object)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Members {
+    /// Names of what cannot be called.
+    pub attributes: Vec<String>,
+    /// Names of what can be called.
+    pub methods: Vec<String>,
+}
+
+impl Object {
+    /// `isinstance(self, class)`; `class` may be a tuple of classes.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
+        py.help_as("isinstance", (self, class))
+    }
+
+    /// `issubclass(self, class)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is_subclass(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
+        py.help_as("issubclass", (self, class))
+    }
+
+    /// `callable(self)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn is_callable(&self, py: &mut Python<'_>) -> Result<bool> {
+        py.help_as("callable", (self,))
+    }
+
+    /// The object itself, if it is an instance of a class.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`](crate::Error::Conversion), naming both classes, when it is not; otherwise
+    /// as [`extract`](Self::extract).
+    pub fn downcast(&self, py: &mut Python<'_>, class: &Self) -> Result<&Self> {
+        if self.is_instance(py, class)? {
+            return Ok(self);
+        }
+        let expected: String = class.getattr_as(py, "__qualname__")?;
+        let got: String = self.get_type(py)?.getattr_as(py, "__qualname__")?;
+        Err(ConversionError::new(expected, got).into())
+    }
+
+    /// The names of its attributes and, apart, of its methods.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn dir(&self, py: &mut Python<'_>) -> Result<Members> {
+        let (attributes, methods) = py.help_as("members", (self,))?;
+        Ok(Members { attributes, methods })
+    }
+
+    /// What Python's `help` prints of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn help(&self, py: &mut Python<'_>) -> Result<String> {
+        py.help_as("help_text", (self,))
+    }
+
+    /// The signature of a callable as it is written, such as `(a, b=2, *, c)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract); a `ValueError` for a built-in that does not tell.
+    pub fn signature(&self, py: &mut Python<'_>) -> Result<String> {
+        py.help_as("signature_text", (self,))
+    }
+
+    /// A reference that does not keep the object alive.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract); a `TypeError` for what cannot be referred to weakly, such as an
+    /// `int`.
+    pub fn downgrade(&self, py: &mut Python<'_>) -> Result<WeakObject> {
+        py.help("Weak", (self,)).map(WeakObject)
+    }
+}
+
+/// A reference to an object that does not keep it alive. See [`Object::downgrade`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeakObject(Object);
+
+impl WeakObject {
+    /// The object, as long as something else keeps it alive.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::extract`].
+    pub fn upgrade(&self, py: &mut Python<'_>) -> Result<Option<Object>> {
+        self.0.next(py)
+    }
+}

@@ -1,0 +1,205 @@
+//! Scopes with conversions of their own.
+
+use super::Python;
+use crate::codec::Value;
+use crate::convert::ToPython;
+use crate::entry::Guest;
+use crate::error::Result;
+use crate::object::Object;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use wasmtime::AsContextMut;
+
+/// What becomes of an object that is on its way out.
+type FromObject = Box<dyn Fn(&mut Python<'_>, Object) -> Result<Value> + Send + Sync>;
+
+/// What becomes of an argument: something callable.
+type ToObject = Box<dyn ToPython + Send + Sync>;
+
+/// Conversions of one's own, for [`Python::with_converters`].
+#[derive(Default)]
+pub struct Converters {
+    from_python: Vec<(String, FromObject)>,
+    to_python: Vec<(String, ToObject)>,
+}
+
+impl Converters {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How objects of a class (a name as [`Python::get`] takes it) become values: in what
+    /// [`eval`](Python::eval) and the methods that give Rust types return, at any depth, and in the
+    /// arguments of host functions. Objects with a plain form are not asked about.
+    #[must_use]
+    pub fn from_python(
+        mut self,
+        class: impl Into<String>,
+        convert: impl Fn(&mut Python<'_>, Object) -> Result<Value> + Send + Sync + 'static,
+    ) -> Self {
+        self.from_python.push((class.into(), Box::new(convert)));
+        self
+    }
+
+    /// What is made of arguments of calls whose Python class is exactly this one: `convert`, a
+    /// [`Function`](crate::Function) or any callable object, is called with the argument.
+    #[must_use]
+    pub fn to_python(
+        mut self,
+        class: impl Into<String>,
+        convert: impl ToPython + Send + Sync + 'static,
+    ) -> Self {
+        self.to_python.push((class.into(), Box::new(convert)));
+        self
+    }
+}
+
+impl std::fmt::Debug for Converters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let classes = |names: Vec<&str>| names.join(", ");
+        f.debug_struct("Converters")
+            .field("from_python", &classes(self.from_python.iter().map(|(c, _)| &**c).collect()))
+            .field("to_python", &classes(self.to_python.iter().map(|(c, _)| &**c).collect()))
+            .finish()
+    }
+}
+
+/// Converters whose classes have been found.
+pub(crate) struct Scope {
+    from_python: Vec<(Object, FromObject)>,
+    /// A list of classes and functions, if there are any.
+    to_python: Option<Object>,
+}
+
+impl Python<'_> {
+    /// Runs `body` with conversions of one's own. Scopes may be nested: an inner one is asked first.
+    ///
+    /// ```no_run
+    /// use ophidia::{Converters, Value};
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let as_text = Converters::new()
+    ///     .from_python("pathlib.PurePath", |py, path| Ok(Value::Str(path.str(py)?)));
+    /// let path = py.with_converters(as_text, |py| py.eval("__import__('pathlib').Path('/tmp')"))?;
+    /// assert_eq!(path, Value::Str("/tmp".into()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What `body` fails with, and as [`get`](Self::get) for the classes.
+    pub fn with_converters<T>(
+        &mut self,
+        converters: Converters,
+        body: impl FnOnce(&mut Python<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut from_python = Vec::new();
+        for (class, convert) in converters.from_python {
+            from_python.push((self.get(&class)?, convert));
+        }
+        let mut pairs = Vec::new();
+        for (class, convert) in converters.to_python {
+            pairs.push((self.get(&class)?, convert));
+        }
+        let to_python = if pairs.is_empty() { None } else { Some(self.object(pairs)?) };
+        self.guest().state().converters.push(Arc::new(Scope { from_python, to_python }));
+        let depth = self.state().converters.len();
+        let result = catch_unwind(AssertUnwindSafe(|| body(self)));
+        self.guest().state().converters.truncate(depth - 1);
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+impl Python<'_> {
+    /// Runs `body` with results of any kind kept in the guest: where a [`Value`] is asked for, as by
+    /// [`eval`](Self::eval), it is an object, or `None`. Where a Rust type is asked for, nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// What `body` fails with.
+    pub fn with_objects<T>(
+        &mut self,
+        body: impl FnOnce(&mut Python<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let before = std::mem::replace(&mut self.guest().state().keeps_objects, true);
+        let result = catch_unwind(AssertUnwindSafe(|| body(self)));
+        self.guest().state().keeps_objects = before;
+        result.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+}
+
+impl Guest<'_> {
+    pub(crate) fn is_converting(&self) -> bool {
+        self.store.data().converters.iter().any(|scope| scope.to_python.is_some())
+    }
+
+    /// The callable with its arguments converted, if there is anything to convert by.
+    pub(crate) fn converting(&mut self, callable: &Object) -> Result<Option<Object>> {
+        if !self.is_converting() {
+            return Ok(None);
+        }
+        self.without_converters(|py, scopes| {
+            let mut callable = callable.clone();
+            // The innermost scope converts first: its wrapper is the outermost.
+            for converters in scopes.iter().filter_map(|scope| scope.to_python.as_ref()) {
+                callable = py.help("converting", (converters, callable))?;
+            }
+            Ok(Some(callable))
+        })
+    }
+
+    /// Reads the value that an entry has left in the frame, and converts what is in it.
+    pub(crate) fn converted_value(&mut self) -> Result<Value> {
+        let value = self.value()?;
+        self.converted(value)
+    }
+
+    /// A value with its objects converted.
+    pub(crate) fn converted(&mut self, value: Value) -> Result<Value> {
+        if self.store.data().converters.iter().all(|scope| scope.from_python.is_empty()) {
+            return Ok(value);
+        }
+        self.without_converters(|py, scopes| convert(py, scopes, value))
+    }
+
+    /// Converters are not applied to what they do themselves.
+    fn without_converters<T>(
+        &mut self,
+        body: impl FnOnce(&mut Python<'_>, &[Arc<Scope>]) -> Result<T>,
+    ) -> Result<T> {
+        let scopes = std::mem::take(&mut self.state().converters);
+        let result = body(&mut Python::new(self.store.as_context_mut()), &scopes);
+        self.state().converters = scopes;
+        result
+    }
+}
+
+fn convert(py: &mut Python<'_>, scopes: &[Arc<Scope>], value: Value) -> Result<Value> {
+    let mut all = |values: Vec<Value>| -> Result<Vec<Value>> {
+        values.into_iter().map(|value| convert(py, scopes, value)).collect()
+    };
+    Ok(match value {
+        Value::List(items) => Value::List(all(items)?),
+        Value::Tuple(items) => Value::Tuple(all(items)?),
+        Value::Set(items) => Value::Set(all(items)?),
+        Value::FrozenSet(items) => Value::FrozenSet(all(items)?),
+        Value::Dict(pairs) => Value::Dict(
+            pairs
+                .into_iter()
+                .map(|(key, value)| Ok((convert(py, scopes, key)?, convert(py, scopes, value)?)))
+                .collect::<Result<_>>()?,
+        ),
+        Value::Object(object) => {
+            for (class, converter) in scopes.iter().rev().flat_map(|scope| &scope.from_python) {
+                if object.is_instance(py, class)? {
+                    return converter(py, object);
+                }
+            }
+            Value::Object(object)
+        }
+        other => other,
+    })
+}

@@ -1,0 +1,42 @@
+//! What is done in Python's own words: functions of the in-guest package, looked up once.
+
+use super::Python;
+use crate::convert::{Args, FromPython};
+use crate::entry::Guest;
+use crate::error::Result;
+use crate::object::Object;
+use ophidia_abi::{Operation, Want};
+
+impl Guest<'_> {
+    fn helper(&mut self, name: &'static str) -> Result<Object> {
+        if let Some(helper) = self.store.data().helpers.get(name) {
+            return Ok(helper.clone());
+        }
+        let module = self.operate_object(Operation::Import, &("_ophidia.interop",))?;
+        let attribute = self.name(name)?;
+        let helper = self.operate_object(Operation::GetAttr, &(module, attribute))?;
+        self.state().helpers.insert(name, helper.clone());
+        Ok(helper)
+    }
+}
+
+impl Python<'_> {
+    /// Calls a function of `_ophidia.interop`; the result stays in the guest.
+    pub(crate) fn help(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        guest.call(&helper, &args, Want::Handle).and_then(Object::from_value)
+    }
+
+    /// As above, with the result as a Rust type.
+    pub(crate) fn help_as<T: FromPython>(
+        &mut self,
+        name: &'static str,
+        args: impl Args,
+    ) -> Result<T> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        let value = guest.call(&helper, &args, T::WANT)?;
+        Ok(T::from_python(value)?)
+    }
+}

@@ -1,0 +1,354 @@
+//! What else is done with objects: operators, inspection, generators, context managers, exceptions,
+//! code, output, conversions of one's own.
+
+use crate::library::RUNTIME;
+use ophidia::{
+    CodeKind, CompareOp, Converters, Error, Function, Interpreter, Object, Output, PythonError,
+    Value, chain,
+};
+use std::sync::{Arc, Mutex};
+
+fn interpreter() -> Interpreter {
+    RUNTIME.interpreter().build().expect("an interpreter")
+}
+
+fn raised<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PythonError {
+    match result {
+        Err(Error::Python(error)) => *error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn operators_and_comparisons() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    let seven = py.object(7)?;
+    let results = [
+        seven.add(py, 2)?,
+        seven.sub(py, 2)?,
+        seven.mul(py, 2)?,
+        seven.div(py, 2)?,
+        seven.floor_div(py, 2)?,
+        seven.rem(py, 2)?,
+        seven.pow(py, 2)?,
+        seven.lshift(py, 2)?,
+        seven.rshift(py, 1)?,
+        seven.bitand(py, 2)?,
+        seven.bitor(py, 8)?,
+        seven.bitxor(py, 1)?,
+        seven.neg(py)?,
+        seven.pos(py)?,
+        seven.invert(py)?,
+        seven.neg(py)?.abs(py)?,
+    ];
+    let mut texts = Vec::new();
+    for result in results {
+        texts.push(result.repr(py)?);
+    }
+    assert_eq!(texts.join(" "), "9 5 14 3.5 3 1 49 28 3 2 15 6 -7 7 -8 7");
+    assert!(seven.eq(py, 7.0)? && seven.ne(py, 8)? && seven.lt(py, 8)? && seven.le(py, 7)?);
+    assert!(seven.gt(py, 6)? && !seven.ge(py, 8)?);
+    assert!(seven.rich_compare(py, 8, CompareOp::Lt)?.is_truthy(py)?);
+    assert_eq!(raised(seven.lt(py, "x")).type_name, "TypeError");
+    assert_eq!(seven.hash(py)?, 7);
+    let list = py.object(vec![1, 2, 3, 4])?;
+    assert_eq!(raised(list.hash(py)).type_name, "TypeError");
+    assert!(list.iadd(py, vec![5])?.is(py, &list)?);
+    assert_eq!(list.get_slice(py, (1, -1))?.extract::<Vec<i64>>(py)?, [2, 3, 4]);
+    assert_eq!(list.get_slice(py, (None, None, Some(-2)))?.extract::<Vec<i64>>(py)?, [5, 3, 1]);
+    list.set_slice(py, ..2, vec![9])?;
+    list.del_slice(py, 2..)?;
+    assert_eq!(list.extract::<Vec<i64>>(py)?, [9, 3]);
+    assert_eq!(list.get_slice(py, ..)?.len(py)?, 2);
+    py.run("class M:\n    def __matmul__(self, other): return ('@', other)")?;
+    let matrix = py.get("M")?.call(py, ())?;
+    assert_eq!(matrix.matmul(py, 3)?.extract::<(String, i64)>(py)?, ("@".into(), 3));
+    Ok(())
+}
+
+#[test]
+fn objects_are_inspected() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "class Tea:
+    'A drink.'
+    def __init__(self): self.sugar = 2
+    def stir(self, times: int = 1, *, quietly=False):
+        'Stir it.'
+class Green(Tea): pass
+tea = Green()",
+    )?;
+    let (tea, class, number) = (py.get("tea")?, py.get("Tea")?, py.object(1)?);
+    assert!(tea.is_instance(py, &class)? && !number.is_instance(py, &class)?);
+    assert!(tea.get_type(py)?.is_subclass(py, &class)?);
+    assert!(class.is_callable(py)? && !tea.is_callable(py)?);
+    assert!(tea.downcast(py, &class)?.is(py, &tea)?);
+    let error = number.downcast(py, &class).expect_err("an int is no tea");
+    assert_eq!(error.to_string(), "expected Tea, got int");
+    let members = tea.dir(py)?;
+    assert!(members.attributes.contains(&"sugar".into()), "{members:?}");
+    assert!(members.methods.contains(&"stir".into()), "{members:?}");
+    let stir = tea.getattr(py, "stir")?;
+    assert_eq!(stir.signature(py)?, "(times: int = 1, *, quietly=False)");
+    assert!(stir.help(py)?.contains("Stir it."));
+    assert!(class.help(py)?.contains("A drink."));
+    Ok(())
+}
+
+#[test]
+fn weak_references_do_not_keep_alive() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run("class Thing: pass\nthing = Thing()")?;
+    let thing = py.get("thing")?;
+    let weak = thing.downgrade(py)?;
+    assert!(weak.upgrade(py)?.expect("alive").is(py, &thing)?);
+    py.run("del thing")?;
+    assert!(weak.upgrade(py)?.is_some());
+    drop(thing);
+    assert!(weak.upgrade(py)?.is_none());
+    let set = py.object(std::collections::HashSet::from([1]))?;
+    let weak = set.downgrade(py)?;
+    assert!(weak.upgrade(py)?.expect("alive").is(py, &set)?);
+    let number = py.object(1)?;
+    assert_eq!(raised(number.downgrade(py)).type_name, "TypeError");
+    Ok(())
+}
+
+#[test]
+fn generators_are_driven() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "log = []
+def echo():
+    value = yield 'ready'
+    while value is not None:
+        try:
+            value = yield value * 2
+        except KeyError as error:
+            value = yield f'caught {error}'
+        finally:
+            log.append('turn')
+async def sleepy(n):
+    import asyncio
+    await asyncio.sleep(0.001)
+    return n + 1
+async def countdown(n):
+    for i in range(n, 0, -1):
+        yield await sleepy(i)
+",
+    )?;
+    let generator = py.get("echo")?.call(py, ())?;
+    assert_eq!(generator.next(py)?.expect("one").str(py)?, "ready");
+    assert_eq!(generator.send(py, 4)?.expect("one").extract::<i64>(py)?, 8);
+    let error = PythonError::new("KeyError", "k");
+    assert_eq!(generator.throw(py, &error)?.expect("one").str(py)?, "caught 'k'");
+    assert!(generator.send(py, ())?.is_none());
+    let generator = py.get("echo")?.call(py, ())?;
+    generator.next(py)?;
+    assert_eq!(
+        raised(generator.throw(py, &PythonError::new("OSError", "o"))).to_string(),
+        "OSError: o"
+    );
+    let generator = py.get("echo")?.call(py, ())?;
+    generator.next(py)?;
+    generator.close(py)?;
+    assert!(generator.next(py)?.is_none());
+
+    let coroutine = py.get("sleepy")?.call(py, (41,))?;
+    assert_eq!(coroutine.block_on(py)?.extract::<i64>(py)?, 42);
+    let items = py.get("countdown")?.call(py, (3,))?.async_iter(py)?;
+    let mut numbers = Vec::new();
+    while let Some(item) = items.next(py)? {
+        numbers.push(item.extract::<i64>(py)?);
+    }
+    assert_eq!(numbers, [4, 3, 2]);
+    Ok(())
+}
+
+#[test]
+fn context_managers_are_entered_and_left() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "import contextlib
+log = []
+@contextlib.contextmanager
+def scope(name):
+    log.append('in ' + name)
+    try:
+        yield name.upper()
+    except KeyError as error:
+        log.append(repr(error))
+    finally:
+        log.append('out ' + name)
+",
+    )?;
+    let scope = py.get("scope")?;
+    let manager = scope.call(py, ("a",))?;
+    let name = manager.with(py, |py, name| name.extract::<String>(py))?;
+    assert_eq!(name.as_deref(), Some("A"));
+    let manager = scope.call(py, ("b",))?;
+    let result = manager.with(py, |py, _| py.eval("{}['missing']"))?;
+    assert!(result.is_none());
+    let manager = scope.call(py, ("c",))?;
+    let error = raised(manager.with(py, |py, _| py.run("1 / 0")));
+    assert_eq!(error.type_name, "ZeroDivisionError");
+    let log: Vec<String> = py.get("log")?.extract(py)?;
+    assert_eq!(log, ["in a", "out a", "in b", "KeyError('missing')", "out b", "in c", "out c"]);
+    Ok(())
+}
+
+#[test]
+fn exceptions_tell_everything() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "class Refused(LookupError): pass
+def inner(): {}['k']
+def outer():
+    try:
+        inner()
+    except KeyError as error:
+        refused = Refused('no', 7)
+        refused.add_note('ask again')
+        raise refused from error
+def other():
+    try:
+        inner()
+    except KeyError:
+        raise ValueError('meanwhile')
+",
+    )?;
+    let error = raised(py.run("outer()"));
+    assert_eq!(error.type_name, "Refused");
+    assert_eq!(error.args(py)?.extract::<(String, i64)>(py)?, ("no".into(), 7));
+    assert_eq!(error.notes(py)?, ["ask again"]);
+    assert!(error.is_instance(py, "LookupError")? && error.is_instance(py, "Refused")?);
+    assert!(!error.is_instance(py, "json.JSONDecodeError")?);
+    let frames = error.frames(py)?;
+    let functions: Vec<&str> = frames.iter().map(|frame| &*frame.function).collect();
+    assert_eq!(functions, ["<module>", "outer"]);
+    assert_eq!((frames[1].line, &*frames[1].file), (9, "<string>"));
+    let cause = error.cause(py)?.expect("a cause");
+    assert_eq!(cause.to_string(), "KeyError: 'k'");
+    assert!(cause.traceback.contains("in inner"));
+    assert!(cause.cause(py)?.is_none());
+    let error = raised(py.run("other()"));
+    assert_eq!(error.context(py)?.expect("a context").type_name, "KeyError");
+    assert!(error.cause(py)?.is_none());
+    let object = error.exception().expect("held").clone();
+    assert_eq!(PythonError::from_exception(py, &object)?.to_string(), "ValueError: meanwhile");
+    Ok(())
+}
+
+#[test]
+fn compiled_code_is_run_again() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let count = py.compile("n = globals().get('n', 0) + 1", "<count>", CodeKind::Statements)?;
+    for _ in 0..3 {
+        py.run_code(&count)?;
+    }
+    let next = py.compile("n * 2", "<next>", CodeKind::Expression)?;
+    assert_eq!(py.eval_code(&next)?.extract::<i64>(&mut py)?, 6);
+    assert_eq!(raised(py.compile("1 +", "<bad>", CodeKind::Expression)).type_name, "SyntaxError");
+    let fails = py.compile("x = 1\nx / 0", "<fails>", CodeKind::Statements)?;
+    let error = raised(py.run_code(&fails));
+    assert!(error.traceback.contains("line 2") && error.traceback.contains("x / 0"), "{error:?}");
+    Ok(())
+}
+
+#[test]
+fn chains_read_as_in_python() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let re = py.import("re")?;
+    let text = String::from("a-b c-d");
+    let found = chain!(py, re.compile(r"(\w+)-(\w+)").sub(r"\2 \1", &*text, count = 1).upper())?;
+    assert_eq!(found.str(&mut py)?, "B A C-D");
+    let last = chain!(py, found.split()[-1])?;
+    assert_eq!(last.str(&mut py)?, "C-D");
+    let sum = chain!(py, (py.get("sum")?)(vec![1, 2], start = 3))?;
+    assert_eq!(sum.extract::<i64>(&mut py)?, 6);
+    let name = chain!(py, re.compile.__name__)?;
+    assert_eq!(name.str(&mut py)?, "compile");
+    assert_eq!(raised(chain!(py, re.no_such.thing(1))).type_name, "AttributeError");
+    Ok(())
+}
+
+#[test]
+fn output_is_captured_in_scopes() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.run("import sys\nprint('before')")?;
+    let ((), captured) = py.capture_output(|py| {
+        py.run("print('inside')\nprint('problem', file=sys.stderr)")?;
+        let ((), inner) = py.capture_output(|py| py.run("print('deeper')"))?;
+        assert_eq!(inner.stdout, b"deeper\n");
+        py.run("print('inside again')")
+    })?;
+    assert_eq!(captured.stdout, b"inside\ninside again\n");
+    assert_eq!(captured.stderr, b"problem\n");
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&lines);
+    let output = Output::lines(move |line| told.lock().expect("lines").push(line.to_owned()));
+    let error =
+        py.with_output(output, None, |py| py.run("print('one\\ntwo')\nprint('rest', end='')\n1/0"));
+    assert_eq!(raised(error).type_name, "ZeroDivisionError");
+    assert_eq!(*lines.lock().expect("lines"), ["one", "two", "rest"]);
+    // Inside a call, what is held back belongs to where it was printed.
+    let quiet =
+        Function::new("quiet", |py: &mut ophidia::Python<'_>| -> ophidia::Result<Vec<u8>> {
+            let ((), captured) = py.capture_output(|py| py.run("print('hidden')"))?;
+            Ok(captured.stdout)
+        });
+    py.set("quiet", quiet)?;
+    py.run("print('a', end='')\nhidden = quiet()\nprint('b')")?;
+    assert_eq!(py.take_stdout(), b"before\nab\n");
+    assert_eq!(py.eval("bytes(hidden)")?, Value::Bytes(b"hidden\n".to_vec()));
+    Ok(())
+}
+
+#[test]
+fn conversions_of_ones_own() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.run("class Point:\n    def __init__(self, x): self.x = x\np = Point(3)\ndef kind(v): return type(v).__name__")?;
+    let x =
+        |py: &mut ophidia::Python<'_>, point: Object| Ok(Value::Int(point.getattr_as(py, "x")?));
+    let as_number = || Converters::new().from_python("Point", x);
+    assert!(matches!(py.eval("p")?, Value::Object(_)));
+    let value = py.with_converters(as_number(), |py| py.eval("[p, {'p': p}]"))?;
+    let dict = Value::Dict(vec![(Value::Str("p".into()), Value::Int(3))]);
+    assert_eq!(value, Value::List(vec![Value::Int(3), dict]));
+
+    let sorted = py.get("sorted")?;
+    let kind = py.get("kind")?;
+    let tuples = Converters::new().to_python("list", py.get("tuple")?);
+    let nested = py.with_converters(tuples, |py| {
+        assert_eq!(kind.call_as::<String>(py, (vec![1],))?, "tuple");
+        let back = Converters::new().to_python("list", sorted.clone()).from_python("Point", x);
+        let inner = py.with_converters(back, |py| {
+            assert_eq!(py.eval("p")?, Value::Int(3));
+            kind.call_as::<String>(py, (vec![2, 1],))
+        })?;
+        // Restored, also when a scope ends in an error.
+        let error = py.with_converters(as_number(), |py| py.run("1 / 0"));
+        assert_eq!(raised(error).type_name, "ZeroDivisionError");
+        assert!(matches!(py.eval("p")?, Value::Object(_)));
+        Ok(inner)
+    })?;
+    assert_eq!(nested, "tuple", "the inner scope sorts, then the outer one makes a tuple");
+    assert_eq!(kind.call_as::<String>(&mut py, (vec![1],))?, "list");
+
+    // Arguments of host functions too.
+    py.set("twice", Function::new("twice", |n: i64| n * 2))?;
+    assert_eq!(raised(py.eval("twice(p)")).type_name, "TypeError");
+    assert_eq!(py.with_converters(as_number(), |py| py.eval("twice(p)"))?, Value::Int(6));
+
+    let kept = py.with_objects(|py| py.eval("[1, 2]"))?;
+    let Value::Object(list) = kept else { panic!("{kept:?}") };
+    assert_eq!(list.extract::<Vec<i64>>(&mut py)?, [1, 2]);
+    assert!(matches!(py.eval("[1]")?, Value::List(_)));
+    Ok(())
+}
