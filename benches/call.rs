@@ -1,7 +1,8 @@
 //! Calls across the wall: what one costs, with its arguments and its result.
 //!
 //! Measured: `def foo(): return str(1)` called and its `String` taken; `bar(i)` with an integer each
-//! way; an integer attribute; a method with two texts; a list of 1,000 integers each way; an object
+//! way; an integer attribute; a method with two texts; a list of 1,000 integers and a dict of 100 prices
+//! each way; a host function called from a loop in Python, beside the same loop calling Python; objects
 //! dropped alone and with a thousand others. Against: the same call through a pipe, with a native
 //! python3 that evaluates a line and answers with a line. Deadlines are on, as always.
 //!
@@ -9,8 +10,9 @@
 
 use anyhow::{Context, Result};
 use criterion::Criterion;
-use ophidia::{Interpreter, Object, Runtime};
+use ophidia::{Function, Interpreter, Object, Runtime};
 use ophidia_benches::{figure, figures_wanted, median, native_python};
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -23,7 +25,12 @@ class Thing:
     def join(self, a, b): return a
 thing = Thing()
 def same(value): return value
+def loop(function, times):
+    for i in range(times): function(i)
 ";
+
+/// Calls of a host function in one round.
+const CALLS: u32 = 1_000;
 
 /// The other side of the pipe: a line in, its value out.
 const PIPE: &str = "import sys
@@ -38,7 +45,10 @@ struct Bench {
     number: Object,
     thing: Object,
     same: Object,
+    loops: Object,
+    callback: Object,
     numbers: Vec<i64>,
+    prices: HashMap<String, f64>,
 }
 
 impl Bench {
@@ -47,7 +57,11 @@ impl Bench {
         py.run(PROGRAM)?;
         let (text, number) = (py.get("foo")?, py.get("bar")?);
         let (thing, same) = (py.get("thing")?, py.get("same")?);
-        Ok(Self { py, text, number, thing, same, numbers: (0..1_000).collect() })
+        let loops = py.get("loop")?;
+        let numbers = (0..1_000).collect();
+        let prices = (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect();
+        let callback = py.object(Function::new("increment", |i: i64| i + 1))?;
+        Ok(Self { py, text, number, thing, same, loops, callback, numbers, prices })
     }
 
     fn call_str(&mut self) -> Result<String> {
@@ -75,7 +89,46 @@ impl Bench {
         Ok(self.same.call_as(&mut self.py, (&self.numbers,))?)
     }
 
-    /// A thousand objects, dropped; the guest is told of all at once.
+    fn dict_in(&mut self) -> Result<bool> {
+        let dict = self.py.object(&self.prices)?;
+        Ok(dict.is_truthy(&mut self.py)?)
+    }
+
+    fn dict_both_ways(&mut self) -> Result<HashMap<String, f64>> {
+        Ok(self.same.call_as(&mut self.py, (&self.prices,))?)
+    }
+
+    /// A thousand calls of the host from a loop in Python.
+    fn callbacks(&mut self) -> Result<()> {
+        Ok(self.loops.call_as(&mut self.py, (&self.callback, CALLS))?)
+    }
+
+    /// The same loop, calling a function of Python.
+    fn without_callbacks(&mut self) -> Result<()> {
+        Ok(self.loops.call_as(&mut self.py, (&self.number, CALLS))?)
+    }
+
+    /// A thousand objects, each let go of by an entry of its own.
+    fn objects_one_by_one(&mut self) -> Result<()> {
+        for _ in 0..1_000 {
+            drop(black_box(self.py.object(1)?));
+            self.py.objects_held()?;
+        }
+        Ok(())
+    }
+
+    /// A thousand objects kept, then dropped: the guest is told of all at once.
+    fn objects_together(&mut self) -> Result<()> {
+        let mut kept = Vec::with_capacity(1_000);
+        for _ in 0..1_000 {
+            kept.push(self.py.object(1)?);
+        }
+        drop(kept);
+        self.py.objects_held()?;
+        Ok(())
+    }
+
+    /// A thousand objects, dropped; each is let go of by the next entry.
     fn objects(&mut self) -> Result<()> {
         for _ in 0..1_000 {
             black_box(self.py.object(1)?);
@@ -110,7 +163,15 @@ fn figures() -> Result<()> {
     figure("call_method_ns", nanoseconds(2_000, || bench.method())?, "ns");
     figure("list_1000_in_us", nanoseconds(20, || bench.list_in())? / 1e3, "us");
     figure("list_1000_both_ways_us", nanoseconds(20, || bench.list_both_ways())? / 1e3, "us");
+    figure("dict_100_in_us", nanoseconds(50, || bench.dict_in())? / 1e3, "us");
+    figure("dict_100_both_ways_us", nanoseconds(50, || bench.dict_both_ways())? / 1e3, "us");
+    let calls = f64::from(CALLS);
+    figure("callback_ns", nanoseconds(1, || bench.callbacks())? / calls, "ns");
+    figure("python_callback_ns", nanoseconds(1, || bench.without_callbacks())? / calls, "ns");
     figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");
+    let one_by_one = nanoseconds(1, || bench.objects_one_by_one())?;
+    let together = nanoseconds(1, || bench.objects_together())?;
+    figure("release_batched_ratio", one_by_one / together, "x");
     let pipe = through_a_pipe()?;
     figure("pipe_ns", pipe, "ns");
     figure("pipe_ratio", pipe / call, "x");
@@ -146,6 +207,11 @@ fn criterion() -> Result<()> {
     group.bench_function("method", |b| b.iter(|| bench.method()));
     group.bench_function("list_1000_in", |b| b.iter(|| bench.list_in()));
     group.bench_function("list_1000_both_ways", |b| b.iter(|| bench.list_both_ways()));
+    group.bench_function("dict_100_in", |b| b.iter(|| bench.dict_in()));
+    group.bench_function("dict_100_both_ways", |b| b.iter(|| bench.dict_both_ways()));
+    group.bench_function("1000_callbacks", |b| b.iter(|| bench.callbacks()));
+    group.bench_function("1000_objects_one_by_one", |b| b.iter(|| bench.objects_one_by_one()));
+    group.bench_function("1000_objects_together", |b| b.iter(|| bench.objects_together()));
     group.bench_function("1000_objects", |b| b.iter(|| bench.objects()));
     group.finish();
     criterion.final_summary();

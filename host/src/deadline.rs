@@ -33,8 +33,11 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
-/// The instant that never comes.
-const NEVER: u64 = u64::MAX;
+/// No call is running.
+const IDLE: u64 = u64::MAX;
+
+/// A call is running whose clock nobody has looked at yet.
+const FRESH: u64 = u64::MAX - 1;
 
 /// One interpreter's controls, shared with whoever may interrupt it.
 #[derive(Debug)]
@@ -42,8 +45,9 @@ pub(crate) struct Control {
     timeout: Option<Duration>,
     /// What instants are counted from.
     origin: Instant,
-    /// When the running call has to end, in nanoseconds.
-    deadline: AtomicU64,
+    /// When the running call began, in nanoseconds. To read a clock would take longer than many calls
+    /// do, so it is read when the call is first looked at: a few microseconds later.
+    began: AtomicU64,
     /// Guards nothing but the moment between looking at the controls and waiting.
     waiting: Mutex<()>,
     changed: Condvar,
@@ -56,7 +60,7 @@ impl Control {
         Self {
             timeout,
             origin: Instant::now(),
-            deadline: AtomicU64::new(NEVER),
+            began: AtomicU64::new(IDLE),
             waiting: Mutex::default(),
             changed: Condvar::new(),
             interrupt: AtomicBool::new(false),
@@ -65,24 +69,34 @@ impl Control {
     }
 
     /// Starts the clock of one call.
-    pub(crate) fn begin(&self, now: Instant) {
+    pub(crate) fn begin(&self) {
         self.interrupt.store(false, Ordering::Relaxed);
-        let deadline = self.timeout.and_then(|timeout| {
-            let end = now.duration_since(self.origin).checked_add(timeout)?;
-            u64::try_from(end.as_nanos()).ok()
-        });
-        self.deadline.store(deadline.unwrap_or(NEVER), Ordering::Relaxed);
+        self.began.store(FRESH, Ordering::Relaxed);
     }
 
-    pub(crate) fn end(&self) {
-        self.deadline.store(NEVER, Ordering::Relaxed);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match self.deadline.load(Ordering::Relaxed) {
-            NEVER => None,
-            nanos => self.origin.checked_add(Duration::from_nanos(nanos)),
+    /// Stops it; gives how long the call took, nothing for one of a few microseconds.
+    pub(crate) fn end(&self) -> Duration {
+        match self.began.swap(IDLE, Ordering::Relaxed) {
+            IDLE | FRESH => Duration::ZERO,
+            nanos => self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos)),
         }
+    }
+
+    /// When the running call has to end.
+    fn deadline(&self) -> Option<(Instant, Duration)> {
+        let nanos = match self.began.load(Ordering::Relaxed) {
+            IDLE => return None,
+            FRESH => self.look_at_clock(),
+            nanos => nanos,
+        };
+        let limit = self.timeout?;
+        Some((self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?, limit))
+    }
+
+    fn look_at_clock(&self) -> u64 {
+        let nanos = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(FRESH - 1);
+        self.began.store(nanos, Ordering::Relaxed);
+        nanos
     }
 
     fn lock(&self) -> MutexGuard<'_, ()> {
@@ -119,8 +133,8 @@ impl Control {
         if self.cancel.load(Ordering::Acquire) {
             return Err(Stop::Cancelled);
         }
-        match (self.deadline(), self.timeout) {
-            (Some(at), Some(limit)) if Instant::now() >= at => {
+        match self.deadline() {
+            Some((at, limit)) if Instant::now() >= at => {
                 Err(Stop::Limit(LimitExceeded::Timeout { limit }))
             }
             _ => Ok(()),
@@ -149,7 +163,7 @@ impl Control {
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
-            let next = [until, self.deadline()].into_iter().flatten().min();
+            let next = [until, self.deadline().map(|(at, _)| at)].into_iter().flatten().min();
             guard = match next {
                 Some(next) => {
                     let left = next.saturating_duration_since(now);

@@ -9,7 +9,7 @@ use crate::error::{Error, PythonError, Result};
 use crate::memory::GuestMemory;
 use crate::state::{Linked, State};
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
-use std::time::Instant;
+use std::sync::Arc;
 use wasmtime::{Extern, ModuleExport, StoreContextMut, Trap, WasmParams};
 
 /// A guest that can be entered: between entries, or while it waits for a function of the host.
@@ -26,7 +26,7 @@ impl Guest<'_> {
         self.store.data().memory()
     }
 
-    pub(crate) fn linked(&self) -> Result<&Linked> {
+    pub(crate) fn linked(&self) -> Result<&Arc<Linked>> {
         self.store.data().linked()
     }
 
@@ -42,12 +42,10 @@ impl Guest<'_> {
         }
         state.ledger.take_refused();
         let outcome = if state.calls == 0 {
-            let before = Instant::now();
-            state.control.begin(before);
+            state.control.begin();
             let outcome = call(self);
             let state = self.store.data_mut();
-            state.control.end();
-            state.entered += before.elapsed();
+            state.entered += state.control.end();
             outcome
         } else {
             call(self)
@@ -69,11 +67,8 @@ impl Guest<'_> {
         let refused = self.state().ledger.take_refused();
         match (codec::python_error(&self.store), refused) {
             (Ok(error), Some(limit)) if error.type_name == "MemoryError" => limit.into(),
-            // Without any memory left, the exception itself cannot be made, nor described.
-            (Ok(error), Some(limit))
-                if error.traceback.is_empty()
-                    && matches!(&*error.type_name, "" | "SystemError") =>
-            {
+            // Without any memory left, the exception itself cannot be made, or not be described.
+            (Ok(error), Some(limit)) if error.type_name.is_empty() || is_lost(&error) => {
                 limit.into()
             }
             (Ok(error), _) => error.into(),
@@ -207,6 +202,12 @@ impl Guest<'_> {
             guest.status(function, params(address, len))
         })
     }
+}
+
+/// Whether this is what CPython makes of an exception that it had no memory for.
+fn is_lost(error: &PythonError) -> bool {
+    error.type_name == "SystemError"
+        && (error.traceback.is_empty() || error.message.contains("without exception set"))
 }
 
 fn status_of(number: u32) -> wasmtime::Result<Status> {

@@ -18,7 +18,7 @@ use wasmtime::Store;
 pub struct Usage {
     /// The most linear memory there has been, in bytes, untouched and shared pages included.
     pub peak_memory: u64,
-    /// Time spent in calls into the guest.
+    /// Time spent in calls into the guest. Calls of a few microseconds are not counted.
     pub duration: Duration,
 }
 

@@ -13,20 +13,27 @@ use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::python::Python;
 use ophidia_abi::{Operation, Want};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the objects of one interpreter have in common, and which of them have been let go of.
 #[derive(Debug)]
 pub(crate) struct Domain {
     released: Mutex<Vec<(u32, u32)>>,
+    /// Whether there are any, so that nobody locks in vain.
+    any_released: AtomicBool,
     held: AtomicU32,
     limit: u32,
 }
 
 impl Domain {
     pub(crate) fn new(limit: u32) -> Arc<Self> {
-        Arc::new(Self { released: Mutex::default(), held: AtomicU32::new(0), limit })
+        Arc::new(Self {
+            released: Mutex::default(),
+            any_released: AtomicBool::new(false),
+            held: AtomicU32::new(0),
+            limit,
+        })
     }
 
     fn released(&self) -> MutexGuard<'_, Vec<(u32, u32)>> {
@@ -35,16 +42,27 @@ impl Domain {
 
     /// Takes the handles that were let go of.
     pub(crate) fn take_released(&self) -> Vec<(u32, u32)> {
-        std::mem::take(&mut *self.released())
+        if !self.has_released() {
+            return Vec::new();
+        }
+        let mut released = self.released();
+        self.any_released.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *released)
     }
 
     pub(crate) fn has_released(&self) -> bool {
-        !self.released().is_empty()
+        self.any_released.load(Ordering::Acquire)
     }
 
     /// Takes them back: the guest has not been told.
     pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
         self.released().extend(handles);
+        self.any_released.store(true, Ordering::Release);
+    }
+
+    fn release(&self, index: u32, generation: u32) {
+        self.released().push((index, generation));
+        self.any_released.store(true, Ordering::Release);
     }
 }
 
@@ -66,7 +84,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.domain.released().push((self.index, self.generation));
+        self.domain.release(self.index, self.generation);
         self.domain.held.fetch_sub(1, Ordering::Relaxed);
     }
 }

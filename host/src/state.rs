@@ -12,6 +12,7 @@ use crate::python::Scope;
 use crate::runtime::Runtime;
 use crate::wasi::stdio::{Stdin, Stdout};
 use ophidia_abi::{Frame, LEVELS, MEMORY};
+use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +23,6 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 pub(crate) type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
 
 /// An instance and what of it is looked up once.
-#[derive(Clone)]
 pub(crate) struct Linked {
     pub(crate) runtime: Runtime,
     pub(crate) instance: Instance,
@@ -38,7 +38,7 @@ pub(crate) struct State {
     pub(crate) control: Arc<Control>,
     pub(crate) ledger: Ledger,
     pub(crate) memory: Option<GuestMemory>,
-    pub(crate) linked: Option<Linked>,
+    pub(crate) linked: Option<Arc<Linked>>,
     /// When the guest's monotonic clock read zero.
     pub(crate) started: Instant,
     /// Address of the frame of level 0.
@@ -56,9 +56,9 @@ pub(crate) struct State {
     /// Functions and objects of the host that the guest holds.
     pub(crate) table: Table,
     /// Names that have been used, interned in the guest.
-    pub(crate) names: HashMap<Box<str>, Object>,
+    pub(crate) names: HashMap<Box<str>, Object, FxBuildHasher>,
     /// Functions of the in-guest package that have been used.
-    pub(crate) helpers: HashMap<&'static str, Object>,
+    pub(crate) helpers: HashMap<&'static str, Object, FxBuildHasher>,
     /// The scopes of custom conversions that are open, the innermost last.
     pub(crate) converters: Vec<Arc<Scope>>,
     /// Whether values of any kind stay objects.
@@ -95,8 +95,8 @@ impl State {
             input: Vec::new(),
             domain: Domain::new(limits.objects),
             table: Table::new(limits.objects),
-            names: HashMap::new(),
-            helpers: HashMap::new(),
+            names: HashMap::default(),
+            helpers: HashMap::default(),
             converters: Vec::new(),
             keeps_objects: false,
             tasks: Tasks::new(None),
@@ -123,7 +123,7 @@ impl State {
         self.memory.ok_or_else(|| Error::GuestFault("it has no memory yet".into()))
     }
 
-    pub(crate) fn linked(&self) -> Result<&Linked> {
+    pub(crate) fn linked(&self) -> Result<&Arc<Linked>> {
         self.linked.as_ref().ok_or_else(|| Error::GuestFault("it is not started yet".into()))
     }
 

@@ -34,11 +34,12 @@ impl Call {
         let names = names.into_iter().map(name_of).collect::<Result<Vec<_>>>()?;
         Ok(Self { positional: values, keywords: names.into_iter().zip(given).collect() })
     }
-}
 
-impl Call {
     /// With the converters of the open scopes applied.
     pub(super) fn converted(self, py: &mut Python<'_>) -> Result<Self> {
+        if py.state().converters.is_empty() {
+            return Ok(self);
+        }
         let mut guest = py.guest();
         let positional = self.positional.into_iter().map(|value| guest.converted(value));
         let positional = positional.collect::<Result<_>>()?;

@@ -49,6 +49,14 @@ pub(super) fn bind(
     parameters: &[Parameter],
     call: Call,
 ) -> Result<Vec<Value>, PythonError> {
+    let is_plain =
+        |parameter: &Parameter| matches!(parameter.kind, Kind::PositionalOnly | Kind::Positional);
+    if call.keywords.is_empty()
+        && call.positional.len() == parameters.len()
+        && parameters.iter().all(is_plain)
+    {
+        return Ok(call.positional);
+    }
     let wrong = |message: String| PythonError::new("TypeError", format!("{name}() {message}"));
     let given = call.positional.len();
     let mut positional = call.positional.into_iter();
@@ -62,10 +70,7 @@ pub(super) fn bind(
         })
         .collect();
     if positional.next().is_some() {
-        let most = parameters
-            .iter()
-            .filter(|parameter| matches!(parameter.kind, Kind::PositionalOnly | Kind::Positional))
-            .count();
+        let most = parameters.iter().filter(|parameter| is_plain(parameter)).count();
         let s = if most == 1 { "" } else { "s" };
         return Err(wrong(format!("takes {most} positional argument{s} but {given} were given")));
     }

@@ -32,6 +32,17 @@ impl<'a> Encoder<'a> {
         (self.bytes, self.exported)
     }
 
+    /// Handles that the host has let go of; what an operation begins with.
+    pub(crate) fn released(&mut self, handles: &[(u32, u32)]) -> Encode {
+        let count = u32::try_from(handles.len())
+            .map_err(|_| ConversionError::new("at most 2^32 - 1 handles", "more"))?;
+        self.put_raw(&count.to_le_bytes())?;
+        handles.iter().try_for_each(|(index, generation)| {
+            self.put_raw(&index.to_le_bytes())?;
+            self.put_raw(&generation.to_le_bytes())
+        })
+    }
+
     fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));

@@ -6,6 +6,7 @@ use crate::convert::{Args, ConversionError, FromPython};
 use crate::error::Result;
 use crate::object::Object;
 use ophidia_abi::{Operation, Status, Want};
+use std::sync::Arc;
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -140,50 +141,33 @@ impl Guest<'_> {
         let first = u32::try_from(objects.len()).unwrap_or(u32::MAX);
         let names = u32::from(keywords > 0);
         let count = positional.saturating_add(keywords).saturating_add(first + names);
+        let released = self.state().domain.take_released();
+        let mut told = false;
         let status = self.encoded(
             |out| {
+                out.released(&released)?;
                 objects.iter().try_for_each(|object| out.object(object))?;
                 operands.write(out)
             },
-            |guest, input| guest.exchange(what, input, (count, keywords), want),
-        )?;
-        match status {
+            |guest, input| {
+                let status = guest.enter(|guest| {
+                    let (address, len) = guest.write_input(&[input])?;
+                    told = true;
+                    let params = (what as u32, address, len, count, keywords, want as u32);
+                    let linked = Arc::clone(guest.linked()?);
+                    status_of(linked.operate.call(&mut guest.store, params)?)
+                });
+                (told, status)
+            },
+        );
+        if !told && !released.is_empty() {
+            self.state().domain.return_released(released);
+        }
+        match status? {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
             _ if want == Want::Value => self.converted_value().map(Some),
             _ => self.value().map(Some),
         }
-    }
-
-    /// Gives also whether the guest has been told of the operands.
-    fn exchange(
-        &mut self,
-        what: Operation,
-        operands: &[u8],
-        (count, keywords): (u32, u32),
-        want: Want,
-    ) -> (bool, Result<Status>) {
-        let handles = self.state().domain.take_released();
-        let count_released = u32::try_from(handles.len()).unwrap_or(u32::MAX).to_le_bytes();
-        let released: Vec<u8> = handles
-            .iter()
-            .flat_map(|(index, generation)| [index.to_le_bytes(), generation.to_le_bytes()])
-            .flatten()
-            .collect();
-        let mut told = false;
-        let status = self.enter(|guest| {
-            let parts = [&count_released[..], &released, operands];
-            let (address, _) = guest.write_input(&parts)?;
-            let len: usize = parts.iter().map(|part| part.len()).sum();
-            let len = u32::try_from(len).unwrap_or(u32::MAX);
-            told = true;
-            let params = (what as u32, address, len, count, keywords, want as u32);
-            let operate = guest.linked()?.operate.clone();
-            status_of(operate.call(&mut guest.store, params)?)
-        });
-        if !told {
-            self.state().domain.return_released(handles);
-        }
-        (told, status)
     }
 }

@@ -212,7 +212,8 @@ impl InterpreterBuilder {
             .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
             .typed(&store)
             .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))?;
-        store.data_mut().linked = Some(Linked { runtime: self.runtime.clone(), instance, operate });
+        store.data_mut().linked =
+            Some(Arc::new(Linked { runtime: self.runtime.clone(), instance, operate }));
         let mut interpreter = Interpreter { python: Python::new(store) };
         interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
         for site in &self.sites {
