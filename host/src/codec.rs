@@ -3,7 +3,8 @@
 mod decode;
 mod encode;
 
-use crate::callback::HostObject;
+use crate::callback::{HostObject, Table};
+use crate::convert::{ConversionError, ToPython};
 use crate::error::{Error, PythonError, Result};
 use crate::limits::LimitExceeded;
 use crate::memory::GuestMemory;
@@ -61,6 +62,29 @@ pub enum Value {
 }
 
 impl Value {
+    /// The Python value that a Rust value becomes, without any interpreter.
+    ///
+    /// ```
+    /// use ophidia::{FromPython, Value};
+    ///
+    /// let value = Value::of((1, "x"))?;
+    /// assert_eq!(value, Value::Tuple(vec![Value::Int(1), Value::Str("x".into())]));
+    /// assert_eq!(<(u8, String)>::from_python(value)?, (1, "x".to_owned()));
+    /// # Ok::<_, ophidia::ConversionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What has no Python form; an object or a function, because it belongs to an interpreter.
+    pub fn of(value: impl ToPython) -> Result<Self, ConversionError> {
+        let (domain, mut table) = (Domain::new(0), Table::new(0));
+        let mut out = Encoder::new(&domain, &mut table, Vec::new());
+        value.to_python(&mut out)?;
+        let (bytes, _) = out.finish();
+        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX }, &bytes)
+            .map_err(|error| ConversionError::new("one Python value", error.to_string()))
+    }
+
     /// What an error calls a value of this kind.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

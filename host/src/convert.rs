@@ -1,6 +1,7 @@
 //! Conversions between Rust and Python: [`ToPython`], [`FromPython`], and the arguments of calls.
 
 mod args;
+pub mod derived;
 mod from_python;
 mod to_python;
 

@@ -25,6 +25,9 @@
 //! The image is made from a guest that `ophidia guest build` puts into the cache folder once a
 //! machine.
 
+#[cfg(test)]
+extern crate self as ophidia;
+
 mod callback;
 mod chain;
 mod codec;
@@ -51,7 +54,10 @@ pub use callback::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
     Shared,
 };
+
 pub use codec::{Encoder, Value};
+#[doc(hidden)]
+pub use convert::derived;
 pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
 pub use deadline::Interrupter;
 pub use error::{Error, PythonError, Result, TracebackFrame};
@@ -60,6 +66,7 @@ pub use image::ImageStage;
 pub use interpreter::{Interpreter, InterpreterBuilder, Usage};
 pub use limits::{LimitExceeded, Limits};
 pub use object::{CompareOp, Members, Object, Slice, WeakObject};
+pub use ophidia_derive::{FromPython, ToPython};
 pub use ophidia_guest as guest;
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};

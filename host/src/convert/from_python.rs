@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 /// A Rust type that a Python value can become.
+///
+/// The derive macro of the same name implements it for structs and enums;
+/// [`ToPython`](trait@crate::ToPython) shows how.
 pub trait FromPython: Sized {
     /// Whether it is made of a value, or of the object itself.
     #[doc(hidden)]
