@@ -16,6 +16,8 @@ use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
 
 pub use encode::Encoder;
+#[cfg(feature = "serde")]
+pub(crate) use encode::Opened;
 
 /// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
 #[derive(Clone, Debug, Default, PartialEq)]

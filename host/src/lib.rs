@@ -56,6 +56,8 @@ pub use callback::{
 };
 
 pub use codec::{Encoder, Value};
+#[cfg(feature = "serde")]
+pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
 pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};

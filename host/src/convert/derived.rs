@@ -28,7 +28,7 @@ impl Fields {
     pub fn take<T: FromPython>(&mut self, name: &str) -> Result<T, ConversionError> {
         match self.find(name) {
             Some(value) => read(value, name),
-            None => Err(ConversionError::new(format!("the key {name:?}"), "a dict without it")),
+            None => Err(ConversionError::missing(name)),
         }
     }
 

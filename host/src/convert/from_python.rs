@@ -1,6 +1,6 @@
 //! Python objects as Rust values.
 
-use super::ConversionError;
+use super::{ConversionError, step};
 use crate::codec::Value;
 use crate::object::Object;
 use ophidia_abi::Want;
@@ -222,11 +222,7 @@ fn map<K: FromPython, V: FromPython, C: FromIterator<(K, V)>>(
 ) -> Result<C, ConversionError> {
     let Value::Dict(pairs) = value else { return wrong("dict", &value) };
     let pair = |(key, value): (Value, Value)| {
-        let step = match &key {
-            Value::Str(name) => format!("[{name:?}]"),
-            Value::Int(number) => format!("[{number}]"),
-            other => format!("[{}]", other.kind()),
-        };
+        let step = step(&key);
         let key = K::from_python(key).map_err(|error| error.within(&format!("key {step}")))?;
         let value = V::from_python(value).map_err(|error| error.within(&step))?;
         Ok((key, value))
