@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod stdlib;
 
 use crate::callback::{HostObject, Table};
 use crate::convert::{ConversionError, ToPython};
@@ -10,6 +11,7 @@ use crate::limits::LimitExceeded;
 use crate::memory::GuestMemory;
 use crate::object::{Domain, Object};
 use crate::state::State;
+use crate::values::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
 use decode::Owner;
 use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
@@ -57,6 +59,26 @@ pub enum Value {
     Set(Vec<Self>),
     /// A `frozenset`, in no particular order.
     FrozenSet(Vec<Self>),
+    /// A `datetime.date`.
+    Date(Date),
+    /// A `datetime.time`.
+    Time(Box<Time>),
+    /// A `datetime.datetime`.
+    DateTime(Box<DateTime>),
+    /// A `datetime.timedelta`.
+    TimeDelta(TimeDelta),
+    /// A `decimal.Decimal`, as the text that Python writes it as.
+    Decimal(String),
+    /// A `fractions.Fraction`.
+    Fraction(Box<Fraction>),
+    /// A `uuid.UUID`, the most significant byte first.
+    Uuid([u8; 16]),
+    /// A `pathlib.Path`.
+    Path(String),
+    /// A `range`.
+    Range(Box<Range>),
+    /// A member of an `enum.Enum`.
+    Member(Box<Member>),
     /// A Rust value that the guest holds.
     Host(HostObject),
     /// Anything else, and what is nested deeper than 64 containers.
@@ -102,6 +124,16 @@ impl Value {
             Self::Dict(_) => "dict",
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::DateTime(_) => "datetime",
+            Self::TimeDelta(_) => "timedelta",
+            Self::Decimal(_) => "Decimal",
+            Self::Fraction(_) => "Fraction",
+            Self::Uuid(_) => "UUID",
+            Self::Path(_) => "Path",
+            Self::Range(_) => "range",
+            Self::Member(_) => "a member of an Enum",
             Self::Host(_) => "an object of the host",
             Self::Object(_) => "an object without a plain form",
         }

@@ -7,6 +7,7 @@ mod from_python;
 mod num_bigint;
 #[cfg(feature = "serde")]
 mod serde;
+mod stdlib;
 mod to_python;
 
 pub use args::{Args, Arguments};

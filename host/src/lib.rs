@@ -48,6 +48,7 @@ mod python;
 mod runtime;
 mod snapshot;
 mod state;
+pub mod values;
 mod wasi;
 
 pub use callback::{

@@ -1,11 +1,11 @@
 //! Values on their way into the guest.
 
-use crate::callback::{Exported, Function, HostObject, Table};
 #[cfg(feature = "serde")]
 use super::{
     Value,
     decode::{Owner, decode},
 };
+use crate::callback::{Exported, Function, HostObject, Table};
 use crate::convert::ConversionError;
 use crate::object::{Domain, Object};
 use ophidia_abi::{Encoded, MAX_DEPTH, MAX_ENCODED};
@@ -37,7 +37,7 @@ impl<'a> Encoder<'a> {
         (self.bytes, self.exported)
     }
 
-    fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+    pub(super) fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
         }
@@ -46,7 +46,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+    pub(super) fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         self.put_count(tag, data.len())?;
         self.put_raw(data)
     }
@@ -56,7 +56,7 @@ impl<'a> Encoder<'a> {
         self.put(tag, &count.to_le_bytes())
     }
 
-    fn put_raw(&mut self, data: &[u8]) -> Encode {
+    pub(super) fn put_raw(&mut self, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() > MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
         }

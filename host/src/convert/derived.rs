@@ -95,6 +95,7 @@ impl Items {
 pub fn variant(value: Value) -> Result<(String, Option<Value>), ConversionError> {
     match value {
         Value::Str(name) => Ok((name, None)),
+        Value::Member(member) => Ok((member.name, None)),
         Value::Dict(pairs) => match <[_; 1]>::try_from(pairs) {
             Ok([(Value::Str(name), value)]) => Ok((name, Some(value))),
             Ok([(key, _)]) => Err(ConversionError::new("a dict with a str as its key", key.kind())),

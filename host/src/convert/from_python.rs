@@ -153,6 +153,7 @@ impl FromPython for Object {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Object(object) => Ok(object),
+            Value::Member(member) => Ok(member.object),
             other => wrong("an object without a plain form", &other),
         }
     }

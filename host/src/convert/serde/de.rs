@@ -1,6 +1,6 @@
 //! A `Deserializer` that reads a [`Value`].
 
-use super::ser::{Integer, integer};
+use super::ser::{Integer, integer, parts, uuid_text};
 use crate::codec::Value;
 use crate::convert::{ConversionError, FromPython, derived, step};
 use serde::de::{
@@ -39,6 +39,21 @@ impl<'de> Deserializer<'de> for Reader {
             | Value::Set(values)
             | Value::FrozenSet(values) => items(values, visitor),
             Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, false)),
+            Value::Date(date) => visitor.visit_string(date.to_string()),
+            Value::Time(time) => visitor.visit_string(time.to_string()),
+            Value::DateTime(moment) => visitor.visit_string(moment.to_string()),
+            Value::TimeDelta(delta) => visitor.visit_string(delta.to_string()),
+            Value::Decimal(text) | Value::Path(text) => visitor.visit_string(text),
+            Value::Fraction(fraction) => {
+                items(vec![fraction.numerator, fraction.denominator], visitor)
+            }
+            Value::Uuid(bytes) => visitor.visit_string(uuid_text(&bytes)),
+            Value::Range(range) => {
+                let pair =
+                    |(name, number): (&str, i64)| (Value::Str(name.to_owned()), Value::Int(number));
+                visitor.visit_map(Pairs::new(parts(&range).map(pair).collect(), true))
+            }
+            Value::Member(member) => visitor.visit_string(member.name),
             Value::Host(_) | Value::Object(_) => wrong(self.0.kind(), &visitor),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::codec::{Encoder, Opened, Value};
 use crate::convert::{ConversionError, FromPython, ToPython, step};
+use crate::values::Range;
 use ophidia_abi::Encoded;
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
@@ -291,7 +292,9 @@ impl SerializeMap for Container<'_, '_> {
     }
 }
 
-/// Sets are sequences, a `complex` is a tuple of two; objects and an `int` of more than 128 bits are
+/// Sets are sequences, a `complex` and a `Fraction` are tuples of two, a `range` is a map of `start`,
+/// `end` and, unless it is 1, `step`; dates and times are text as in ISO 8601, a `Decimal`, a `UUID`, a
+/// `Path` and a member of an `Enum` are text too; objects and an `int` of more than 128 bits are
 /// errors. Needs the feature `serde`.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -317,9 +320,34 @@ impl Serialize for Value {
                 tuple.end()
             }
             Self::Dict(pairs) => to.collect_map(pairs.iter().map(|(key, value)| (key, value))),
+            Self::Date(date) => to.collect_str(date),
+            Self::Time(time) => to.collect_str(time),
+            Self::DateTime(moment) => to.collect_str(moment),
+            Self::TimeDelta(delta) => to.collect_str(delta),
+            Self::Decimal(text) | Self::Path(text) => to.serialize_str(text),
+            Self::Fraction(fraction) => (&fraction.numerator, &fraction.denominator).serialize(to),
+            Self::Uuid(bytes) => to.serialize_str(&uuid_text(bytes)),
+            Self::Range(range) => to.collect_map(parts(range)),
+            Self::Member(member) => to.serialize_str(&member.name),
             Self::Host(_) | Self::Object(_) => Err(S::Error::custom(self.kind())),
         }
     }
+}
+
+/// As a UUID is written.
+pub(super) fn uuid_text(bytes: &[u8; 16]) -> String {
+    let mut text = String::new();
+    for (i, byte) in bytes.iter().enumerate() {
+        text.push_str(if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" });
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}
+
+/// As serde sees the ranges of Rust.
+pub(super) fn parts(range: &Range) -> impl Iterator<Item = (&'static str, i64)> {
+    let step = (range.step != 1).then_some(("step", range.step));
+    [("start", range.start), ("end", range.stop)].into_iter().chain(step)
 }
 
 /// The integers of serde beyond `i64`.
