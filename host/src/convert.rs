@@ -1,14 +1,22 @@
 //! Conversions between Rust and Python: [`ToPython`], [`FromPython`], and the arguments of calls.
 
 mod args;
+#[cfg(feature = "chrono")]
+mod chrono;
 pub mod derived;
 mod from_python;
+#[cfg(feature = "jiff")]
+mod jiff;
 #[cfg(feature = "num-bigint")]
 mod num_bigint;
+#[cfg(feature = "rust_decimal")]
+mod rust_decimal;
 #[cfg(feature = "serde")]
 mod serde;
 mod stdlib;
 mod to_python;
+#[cfg(feature = "uuid")]
+mod uuid;
 
 pub use args::{Args, Arguments};
 pub use from_python::FromPython;

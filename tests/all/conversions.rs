@@ -12,10 +12,32 @@ import datetime, decimal, enum, fractions, io, pathlib, uuid, zoneinfo
 from datetime import date, time, timedelta, timezone
 ";
 
-fn python() -> Interpreter {
+pub(crate) fn python() -> Interpreter {
     let mut py = RUNTIME.interpreter().build().expect("an interpreter");
     py.run(IMPORTS).expect("imports");
     py
+}
+
+/// With time zone data.
+pub(crate) fn python_with(zones: &Path) -> Interpreter {
+    let guest = "/usr/share/zoneinfo".to_owned();
+    let grant = DirGrant { host: zones.into(), guest, access: Access::ReadOnly };
+    let mut py = RUNTIME.interpreter().dir(grant).build().expect("an interpreter");
+    py.run(IMPORTS).expect("imports");
+    py
+}
+
+/// Time zone data of one zone: `Europe/Berlin`, by the rule in force since 1996.
+pub(crate) fn berlin() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    // RFC 9636: a header, the counts, one type of local time and its name; twice, then the rule.
+    let counts = [0, 0, 0, 0, 1u32, 4].map(u32::to_be_bytes).concat();
+    let part =
+        [b"TZif2", &[0; 15][..], &counts, &3_600u32.to_be_bytes(), &[0, 0], b"CET\0"].concat();
+    let file = [&part[..], &part, b"\nCET-1CEST,M3.5.0,M10.5.0/3\n"].concat();
+    std::fs::create_dir(folder.path().join("Europe")).expect("a folder");
+    std::fs::write(folder.path().join("Europe/Berlin"), file).expect("a file");
+    folder
 }
 
 fn eval(py: &mut Interpreter, source: &str) -> Value {
@@ -151,10 +173,8 @@ fn dates_and_times_go_in_and_come_out_as_they_were() {
 
 #[test]
 fn named_zones_need_the_guest_to_have_their_data() {
-    let zones = "/usr/share/zoneinfo";
-    let grant = DirGrant { host: zones.into(), guest: zones.to_owned(), access: Access::ReadOnly };
-    let mut py = RUNTIME.interpreter().dir(grant).build().expect("an interpreter");
-    py.run(IMPORTS).expect("imports");
+    let folder = berlin();
+    let mut py = python_with(folder.path());
     let source = "datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo('Europe/Berlin'))";
     let Value::DateTime(moment) = round_trip(&mut py, source) else { panic!("a datetime") };
     let named = Zone::Named { name: "Europe/Berlin".into(), offset: Some(7_200_000_000) };

@@ -14,6 +14,8 @@ mod command_limits;
 mod command_run;
 /// Rust types and Python values: derive, serde, dates and the like.
 mod conversions;
+/// The same for types of other crates: jiff, chrono, num-bigint, rust_decimal, uuid.
+mod conversions_crates;
 /// CPython's own test-suite: the ten quickest modules, inside the guest.
 mod cpython_suite;
 /// Every example prints in the guest what it prints under a native Python.
