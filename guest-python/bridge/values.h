@@ -29,10 +29,18 @@ PyObject *value_get_text(struct input *in);
 PyObject *value_get_value(struct input *in, int depth);
 
 /* Writes an instance of one of the standard library's classes that have a plain form: 1; 0 when it is
-   none; -1 with an exception set. It may run Python code. */
+   none; -1 with an exception set. It may run Python code. Dates and times are those of moments.c. */
 int stdlib_put(PyObject *value);
+int moment_put(PyObject *value);
 
 /* Reads one, after its tag; NULL with an exception set. It may run Python code. */
 PyObject *stdlib_get(struct input *in, uint8_t tag, int depth);
+PyObject *moment_get(struct input *in, uint8_t tag, int depth);
+
+/* Finds the classes of moments.c; -1 with an exception set. */
+int moment_types_fetch(void);
+
+/* Whether it is a str without lone surrogates. */
+int stdlib_is_plain(PyObject *text);
 
 #endif

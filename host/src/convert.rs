@@ -20,6 +20,7 @@ mod uuid;
 
 pub use args::{Args, Arguments};
 pub use from_python::FromPython;
+pub use ophidia_derive::{FromPython, ToPython};
 #[cfg(feature = "serde")]
 pub use serde::Serde;
 pub use to_python::ToPython;

@@ -55,7 +55,6 @@ pub use callback::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
     Shared,
 };
-
 pub use codec::{Encoder, Value};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
@@ -69,7 +68,6 @@ pub use image::ImageStage;
 pub use interpreter::{Interpreter, InterpreterBuilder, Usage};
 pub use limits::{LimitExceeded, Limits};
 pub use object::{CompareOp, Members, Object, Slice, WeakObject};
-pub use ophidia_derive::{FromPython, ToPython};
 pub use ophidia_guest as guest;
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};

@@ -81,16 +81,21 @@ fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
 
 fn value(field: &Field, form: Form) -> TokenStream {
     let Field { ty, name, step, skip, default, .. } = field;
+    let default_of = quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default);
+    if *skip {
+        return match default {
+            Some(Fallback::Expr(expression)) => quote!(#expression),
+            _ => quote!(#default_of()),
+        };
+    }
+    // A function that gives what the field is when it is not there.
     let default = default.as_ref().map(|fallback| match fallback {
-        Fallback::Default => {
-            quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default())
-        }
-        Fallback::Expr(expression) => quote!(#expression),
+        Fallback::Default => default_of,
+        Fallback::Expr(expression) => quote!(|| #expression),
     });
     match (form, default) {
-        (_, Some(default)) if *skip => default,
         (Form::Dict, Some(default)) => quote_spanned! {ty.span()=>
-            __fields.take_or::<#ty>(#name, || #default)?
+            __fields.take_or::<#ty>(#name, #default)?
         },
         (Form::Dict, None) => quote_spanned!(ty.span()=> __fields.take::<#ty>(#name)?),
         (Form::Tuple, _) => quote_spanned!(ty.span()=> __fields.take::<#ty>(#step)?),

@@ -13,6 +13,9 @@ pub(crate) enum Rule {
     ScreamingKebab,
 }
 
+/// How a word is written.
+type Case = fn(&str) -> String;
+
 impl Rule {
     const ALL: [(&'static str, Self); 8] = [
         ("lowercase", Self::Lower),
@@ -37,7 +40,7 @@ impl Rule {
     /// The name, which is in snake case or Pascal case, written this way.
     pub(crate) fn apply(self, name: &str) -> String {
         let words = words(name);
-        let (between, first, others): (_, fn(&str) -> String, fn(&str) -> String) = match self {
+        let (between, first, others): (_, Case, Case) = match self {
             Self::Lower => ("", lower, lower),
             Self::Upper => ("", upper, upper),
             Self::Pascal => ("", capital, capital),
