@@ -85,6 +85,9 @@ pub enum Value {
     Object(Object),
 }
 
+// The limit `value` counts so many bytes for each; what does not fit is boxed.
+const _: () = assert!(size_of::<Value>() == 32);
+
 impl Value {
     /// The Python value that a Rust value becomes, without any interpreter.
     ///
@@ -105,8 +108,12 @@ impl Value {
         let mut out = Encoder::new(&domain, &mut table, Vec::new());
         value.to_python(&mut out)?;
         let (bytes, _) = out.finish();
-        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX }, &bytes)
-            .map_err(|error| ConversionError::new("one Python value", error.to_string()))
+        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX }, &bytes).map_err(
+            |error| match error {
+                Error::GuestFault(said) => ConversionError::other(said),
+                error => ConversionError::other(error.to_string()),
+            },
+        )
     }
 
     /// What an error calls a value of this kind.
