@@ -97,6 +97,17 @@ class Numbered(enum.IntEnum): LARGE = 2",
     assert!(matches!(error, Err(Error::Conversion(_))), "{error:?}");
 }
 
+#[derive(Debug, FromPython, ToPython)]
+struct Held(ophidia::Object);
+
+#[test]
+fn a_newtype_comes_the_way_its_field_does() {
+    let mut py = python();
+    let list = py.eval_object("[1]").expect("a list");
+    let Held(same) = list.extract(&mut py).expect("the list itself");
+    assert!(same.is(&mut py, &list).expect("told"));
+}
+
 #[test]
 fn members_of_enums_stay_themselves() {
     let mut py = python();

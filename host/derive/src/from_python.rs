@@ -17,9 +17,22 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         Kind::Struct(shape) => read(shape, &quote!(Self)),
         Kind::Enum(variants) => read_variant(variants),
     };
+    // What is nothing but its field comes the way the field does.
+    let newtype = match kind {
+        Kind::Struct(Shape { form: Form::Newtype, fields }) => fields.first(),
+        _ => None,
+    };
+    let constants = newtype.map(|Field { ty, .. }| {
+        quote! {
+            const WANT: ::ophidia::derived::Want = <#ty as ::ophidia::FromPython>::WANT;
+            const ANY: bool = <#ty as ::ophidia::FromPython>::ANY;
+        }
+    });
     quote! {
         #[automatically_derived]
         impl #impl_generics ::ophidia::FromPython for #ident #type_generics #where_clause {
+            #constants
+
             fn from_python(
                 __value: ::ophidia::Value,
             ) -> ::core::result::Result<Self, ::ophidia::ConversionError> {

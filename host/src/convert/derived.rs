@@ -3,6 +3,8 @@
 use super::{ConversionError, FromPython};
 use crate::codec::Value;
 
+pub use ophidia_abi::Want;
+
 /// The fields of a struct that is a `dict`.
 #[derive(Debug)]
 pub struct Fields(Vec<(Value, Value)>);
