@@ -39,6 +39,13 @@ int bridge_objects_fetch(void);
    level's own, so an entry never disturbs the one it happened in. */
 extern uint32_t bridge_level;
 
+/* An attribute of a module, which is imported if need be: a new reference, or NULL with an exception
+   set. */
+PyObject *bridge_attribute(const char *module, const char *name);
+
+/* Finds the classes of the standard library that have a plain form; -1 with an exception set. */
+int stdlib_types_fetch(void);
+
 /* Finds the words through which the host interrupts the evaluation loop. */
 void bridge_interrupt_locate(struct ophidia_frame *frame);
 

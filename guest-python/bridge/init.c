@@ -59,8 +59,8 @@ start_interpreter(void)
     PyConfig_Clear(&config);
 }
 
-static PyObject *
-attribute(const char *module_name, const char *name)
+PyObject *
+bridge_attribute(const char *module_name, const char *name)
 {
     PyObject *module = PyImport_ImportModule(module_name);
     if (module == NULL) {
@@ -84,7 +84,7 @@ bridge_objects_fetch(void)
     bridge.main_dict = Py_NewRef(PyModule_GetDict(main_module));
     Py_DECREF(main_module);
 
-    PyObject *environ = attribute("os", "environ");
+    PyObject *environ = bridge_attribute("os", "environ");
     if (environ == NULL) {
         return -1;
     }
@@ -92,7 +92,7 @@ bridge_objects_fetch(void)
     Py_DECREF(environ);
     bridge.flush = PyUnicode_InternFromString("flush");
 
-    PyObject *random = attribute("random", "_inst");
+    PyObject *random = bridge_attribute("random", "_inst");
     if (random == NULL || bridge.flush == NULL) {
         return -1;
     }
@@ -115,12 +115,12 @@ bridge_objects_fetch(void)
         {&bridge.pending, "_ophidia.interop", "pending"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        *wanted[i].field = attribute(wanted[i].module, wanted[i].name);
+        *wanted[i].field = bridge_attribute(wanted[i].module, wanted[i].name);
         if (*wanted[i].field == NULL) {
             return -1;
         }
     }
-    return bridge.environ_data == NULL ? -1 : 0;
+    return bridge.environ_data == NULL ? -1 : stdlib_types_fetch();
 }
 
 /* What finished calls left below the stack pointer would be carried by every snapshot. The stack

@@ -1,7 +1,7 @@
 /* Values between the encoding and Python objects; interop-abi describes the format. */
 
 #define Py_BUILD_CORE 1
-#include "bridge.h"
+#include "values.h"
 #include "internal/pycore_setobject.h"
 
 #include <string.h>
@@ -42,8 +42,8 @@ reserve(size_t more)
     return 0;
 }
 
-static int
-put(uint8_t tag, const void *data, size_t len)
+int
+value_put(uint8_t tag, const void *data, size_t len)
 {
     if (reserve(1 + len) < 0) {
         return -1;
@@ -54,8 +54,8 @@ put(uint8_t tag, const void *data, size_t len)
     return 0;
 }
 
-static int
-put_counted(uint8_t tag, const void *data, size_t len)
+int
+value_put_counted(uint8_t tag, const void *data, size_t len)
 {
     uint32_t count = (uint32_t)len;
     if (reserve(5 + len) < 0) {
@@ -72,16 +72,16 @@ static int
 put_count(uint8_t tag, Py_ssize_t items)
 {
     uint32_t count = (uint32_t)items;
-    return put(tag, &count, 4);
+    return value_put(tag, &count, 4);
 }
 
-static int
-put_int(PyObject *value)
+int
+value_put_int(PyObject *value)
 {
     int overflow;
     long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow == 0) {
-        return put(OPHIDIA_ENCODED_INT, &number, 8);
+        return value_put(OPHIDIA_ENCODED_INT, &number, 8);
     }
     Py_ssize_t size = PyLong_AsNativeBytes(value, NULL, 0, Py_ASNATIVEBYTES_LITTLE_ENDIAN);
     if (size < 0 || reserve(5 + (size_t)size) < 0) {
@@ -98,137 +98,158 @@ put_int(PyObject *value)
     return 0;
 }
 
-static int
-put_text(PyObject *value)
+int
+value_put_text(PyObject *value)
 {
     Py_ssize_t len;
     const char *data = PyUnicode_AsUTF8AndSize(value, &len);
     if (data != NULL) {
-        return put_counted(OPHIDIA_ENCODED_STR, data, (size_t)len);
+        return value_put_counted(OPHIDIA_ENCODED_STR, data, (size_t)len);
     }
     PyErr_Clear();
     PyObject *bytes = PyUnicode_AsEncodedString(value, "utf-8", "surrogatepass");
     if (bytes == NULL) {
         return -1;
     }
-    int failed = put_counted(OPHIDIA_ENCODED_WIDE_STR, PyBytes_AS_STRING(bytes),
+    int failed = value_put_counted(OPHIDIA_ENCODED_WIDE_STR, PyBytes_AS_STRING(bytes),
                              (size_t)PyBytes_GET_SIZE(bytes));
     Py_DECREF(bytes);
     return failed;
 }
 
-static int
-put_handle(PyObject *value)
+int
+value_put_handle(PyObject *value)
 {
     struct ophidia_slot slot;
     if (handle_new(value, &slot) < 0) {
         return -1;
     }
     uint32_t words[2] = {(uint32_t)slot.payload, slot.len};
-    return put(OPHIDIA_ENCODED_HANDLE, words, sizeof words);
+    return value_put(OPHIDIA_ENCODED_HANDLE, words, sizeof words);
 }
 
+/* Some conversions run Python code, which may change or let go of the container around them. So
+   everything in here holds what it walks, looks at its size at every step, and gives up when it is not
+   what was written in front of the items. */
+
 static int put_value(PyObject *value, int depth);
+
+/* After `written` of `count` items. */
+static int
+walked(PyObject *value, Py_ssize_t written, Py_ssize_t count, Py_ssize_t now)
+{
+    if (written == count && now == count) {
+        return 0;
+    }
+    PyErr_Format(PyExc_RuntimeError, "%s changed size while it was copied", Py_TYPE(value)->tp_name);
+    return -1;
+}
 
 static int
 put_set(PyObject *value, uint8_t tag, int depth)
 {
-    if (put_count(tag, PySet_GET_SIZE(value)) < 0) {
-        return -1;
-    }
-    Py_ssize_t position = 0;
+    Py_ssize_t count = PySet_GET_SIZE(value), position = 0, written = 0;
     PyObject *item;
     Py_hash_t hash;
-    while (_PySet_NextEntry(value, &position, &item, &hash)) {
-        if (put_value(item, depth) < 0) {
-            return -1;
-        }
+    int failed = put_count(tag, count) < 0;
+    while (!failed && written < count && _PySet_NextEntry(value, &position, &item, &hash)) {
+        failed = put_value(item, depth) < 0;
+        written++;
     }
-    return 0;
+    return failed ? -1 : walked(value, written, count, PySet_GET_SIZE(value));
 }
 
 static int
 put_dict(PyObject *value, int depth)
 {
-    if (put_count(OPHIDIA_ENCODED_DICT, PyDict_GET_SIZE(value)) < 0) {
-        return -1;
-    }
-    Py_ssize_t position = 0;
+    Py_ssize_t count = PyDict_GET_SIZE(value), position = 0, written = 0;
     PyObject *key, *item;
-    while (PyDict_Next(value, &position, &key, &item)) {
-        if (put_value(key, depth) < 0 || put_value(item, depth) < 0) {
-            return -1;
-        }
+    int failed = put_count(OPHIDIA_ENCODED_DICT, count) < 0;
+    while (!failed && written < count && PyDict_Next(value, &position, &key, &item)) {
+        Py_INCREF(item);
+        failed = put_value(key, depth) < 0 || put_value(item, depth) < 0;
+        Py_DECREF(item);
+        written++;
     }
-    return 0;
+    return failed ? -1 : walked(value, written, count, PyDict_GET_SIZE(value));
 }
 
 static int
 put_items(PyObject *value, uint8_t tag, int depth)
 {
-    Py_ssize_t count = PySequence_Fast_GET_SIZE(value);
-    if (put_count(tag, count) < 0) {
-        return -1;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(value), written = 0;
+    int failed = put_count(tag, count) < 0;
+    while (!failed && written < count && written < PySequence_Fast_GET_SIZE(value)) {
+        failed = put_value(PySequence_Fast_GET_ITEM(value, written), depth) < 0;
+        written++;
     }
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (put_value(PySequence_Fast_GET_ITEM(value, i), depth) < 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return failed ? -1 : walked(value, written, count, PySequence_Fast_GET_SIZE(value));
 }
 
-/* Nothing in here runs Python code, so containers do not change while they are walked. */
+static int
+put_container(PyObject *value, int depth)
+{
+    if (PyList_CheckExact(value)) {
+        return put_items(value, OPHIDIA_ENCODED_LIST, depth);
+    }
+    if (PyTuple_CheckExact(value)) {
+        return put_items(value, OPHIDIA_ENCODED_TUPLE, depth);
+    }
+    if (PyDict_CheckExact(value)) {
+        return put_dict(value, depth);
+    }
+    return put_set(value,
+                   PySet_CheckExact(value) ? OPHIDIA_ENCODED_SET : OPHIDIA_ENCODED_FROZEN_SET,
+                   depth);
+}
+
 static int
 put_value(PyObject *value, int depth)
 {
     if (Py_IsNone(value)) {
-        return put(OPHIDIA_ENCODED_NONE, "", 0);
+        return value_put(OPHIDIA_ENCODED_NONE, "", 0);
     }
     if (PyBool_Check(value)) {
-        return put(Py_IsTrue(value) ? OPHIDIA_ENCODED_TRUE : OPHIDIA_ENCODED_FALSE, "", 0);
+        return value_put(Py_IsTrue(value) ? OPHIDIA_ENCODED_TRUE : OPHIDIA_ENCODED_FALSE, "", 0);
     }
     if (PyLong_CheckExact(value)) {
-        return put_int(value);
+        return value_put_int(value);
     }
     if (PyFloat_CheckExact(value)) {
         double number = PyFloat_AS_DOUBLE(value);
-        return put(OPHIDIA_ENCODED_FLOAT, &number, 8);
+        return value_put(OPHIDIA_ENCODED_FLOAT, &number, 8);
     }
     if (PyUnicode_CheckExact(value)) {
-        return put_text(value);
+        return value_put_text(value);
     }
     if (PyBytes_CheckExact(value)) {
-        return put_counted(OPHIDIA_ENCODED_BYTES, PyBytes_AS_STRING(value),
+        return value_put_counted(OPHIDIA_ENCODED_BYTES, PyBytes_AS_STRING(value),
                            (size_t)PyBytes_GET_SIZE(value));
     }
     if (PyComplex_CheckExact(value)) {
         Py_complex number = PyComplex_AsCComplex(value);
-        return put(OPHIDIA_ENCODED_COMPLEX, &number, 16);
+        return value_put(OPHIDIA_ENCODED_COMPLEX, &number, 16);
     }
-    if (depth < OPHIDIA_MAX_DEPTH) {
-        if (PyList_CheckExact(value)) {
-            return put_items(value, OPHIDIA_ENCODED_LIST, depth + 1);
+    if (PyList_CheckExact(value) || PyTuple_CheckExact(value) || PyDict_CheckExact(value)
+        || PyAnySet_CheckExact(value)) {
+        if (depth == OPHIDIA_MAX_DEPTH) {
+            return value_put_handle(value);
         }
-        if (PyTuple_CheckExact(value)) {
-            return put_items(value, OPHIDIA_ENCODED_TUPLE, depth + 1);
-        }
-        if (PyDict_CheckExact(value)) {
-            return put_dict(value, depth + 1);
-        }
-        if (PySet_CheckExact(value)) {
-            return put_set(value, OPHIDIA_ENCODED_SET, depth + 1);
-        }
-        if (PyFrozenSet_CheckExact(value)) {
-            return put_set(value, OPHIDIA_ENCODED_FROZEN_SET, depth + 1);
-        }
+        Py_INCREF(value);
+        int failed = put_container(value, depth + 1);
+        Py_DECREF(value);
+        return failed;
+    }
+    int put = stdlib_put(value);
+    if (put != 0) {
+        return put < 0 ? -1 : 0;
     }
     int64_t number = host_object_number(value);
     if (number >= 0) {
         uint32_t word = (uint32_t)number;
-        return put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
+        return value_put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
     }
-    return put_handle(value);
+    return value_put_handle(value);
 }
 
 int
@@ -244,7 +265,7 @@ values_encode(PyObject *const *values, size_t count, int handles, PyObject *last
     uint64_t mark = handle_mark();
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
-        failed = handles && !Py_IsNone(values[i]) ? put_handle(values[i]) < 0
+        failed = handles && !Py_IsNone(values[i]) ? value_put_handle(values[i]) < 0
                                                   : put_value(values[i], 0) < 0;
     }
     if (failed || (last != NULL && put_value(last, 0) < 0)) {
@@ -266,12 +287,8 @@ value_encode(PyObject *value, const unsigned char **data, size_t *len)
 
 /* --- from the host ------------------------------------------------------------------------- */
 
-struct input {
-    const unsigned char *at, *end;
-};
-
-static int
-get(struct input *in, void *data, size_t len)
+int
+value_get(struct input *in, void *data, size_t len)
 {
     if ((size_t)(in->end - in->at) < len) {
         PyErr_SetString(PyExc_SystemError, "a value from the host is cut off");
@@ -287,7 +304,7 @@ static Py_ssize_t
 get_count(struct input *in, size_t least)
 {
     uint32_t count;
-    if (get(in, &count, 4) < 0) {
+    if (value_get(in, &count, 4) < 0) {
         return -1;
     }
     if ((size_t)(in->end - in->at) / least < count) {
@@ -297,15 +314,13 @@ get_count(struct input *in, size_t least)
     return (Py_ssize_t)count;
 }
 
-static PyObject *get_value(struct input *in, int depth);
-
 static PyObject *
 get_list(struct input *in, int depth)
 {
     Py_ssize_t count = get_count(in, 1);
     PyObject *list = count < 0 ? NULL : PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *item = get_value(in, depth);
+        PyObject *item = value_get_value(in, depth);
         if (item == NULL) {
             Py_CLEAR(list);
             break;
@@ -321,7 +336,7 @@ get_tuple(struct input *in, int depth)
     Py_ssize_t count = get_count(in, 1);
     PyObject *tuple = count < 0 ? NULL : PyTuple_New(count);
     for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *item = get_value(in, depth);
+        PyObject *item = value_get_value(in, depth);
         if (item == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -337,8 +352,8 @@ get_dict(struct input *in, int depth)
     Py_ssize_t count = get_count(in, 2);
     PyObject *dict = count < 0 ? NULL : PyDict_New();
     for (Py_ssize_t i = 0; dict != NULL && i < count; i++) {
-        PyObject *key = get_value(in, depth);
-        PyObject *item = key == NULL ? NULL : get_value(in, depth);
+        PyObject *key = value_get_value(in, depth);
+        PyObject *item = key == NULL ? NULL : value_get_value(in, depth);
         if (item == NULL || PyDict_SetItem(dict, key, item) < 0) {
             Py_CLEAR(dict);
         }
@@ -356,7 +371,7 @@ get_set(struct input *in, PyObject *set, int depth)
         Py_CLEAR(set);
     }
     for (Py_ssize_t i = 0; set != NULL && i < count; i++) {
-        PyObject *item = get_value(in, depth);
+        PyObject *item = value_get_value(in, depth);
         if (item == NULL || PySet_Add(set, item) < 0) {
             Py_CLEAR(set);
         }
@@ -386,14 +401,20 @@ get_counted(struct input *in, uint8_t tag)
     }
 }
 
+PyObject *
+value_get_text(struct input *in)
+{
+    return get_counted(in, OPHIDIA_ENCODED_STR);
+}
+
 static PyObject *
 get_function(struct input *in, int depth)
 {
     uint32_t number;
-    if (get(in, &number, sizeof number) < 0) {
+    if (value_get(in, &number, sizeof number) < 0) {
         return NULL;
     }
-    PyObject *description = get_value(in, depth);
+    PyObject *description = value_get_value(in, depth);
     if (description == NULL) {
         PyObject *exception = PyErr_GetRaisedException();
         ophidia_host_forget(number);
@@ -405,11 +426,11 @@ get_function(struct input *in, int depth)
     return function;
 }
 
-static PyObject *
-get_value(struct input *in, int depth)
+PyObject *
+value_get_value(struct input *in, int depth)
 {
     uint8_t tag;
-    if (get(in, &tag, 1) < 0) {
+    if (value_get(in, &tag, 1) < 0) {
         return NULL;
     }
     if (depth > OPHIDIA_MAX_DEPTH) {
@@ -428,11 +449,11 @@ get_value(struct input *in, int depth)
     case OPHIDIA_ENCODED_TRUE:
         return Py_NewRef(Py_True);
     case OPHIDIA_ENCODED_INT:
-        return get(in, &number, 8) < 0 ? NULL : PyLong_FromLongLong(number);
+        return value_get(in, &number, 8) < 0 ? NULL : PyLong_FromLongLong(number);
     case OPHIDIA_ENCODED_FLOAT:
-        return get(in, &real, 8) < 0 ? NULL : PyFloat_FromDouble(real);
+        return value_get(in, &real, 8) < 0 ? NULL : PyFloat_FromDouble(real);
     case OPHIDIA_ENCODED_COMPLEX:
-        return get(in, &complex, 16) < 0 ? NULL : PyComplex_FromCComplex(complex);
+        return value_get(in, &complex, 16) < 0 ? NULL : PyComplex_FromCComplex(complex);
     case OPHIDIA_ENCODED_STR:
     case OPHIDIA_ENCODED_WIDE_STR:
     case OPHIDIA_ENCODED_BYTES:
@@ -449,14 +470,14 @@ get_value(struct input *in, int depth)
     case OPHIDIA_ENCODED_FROZEN_SET:
         return get_set(in, PyFrozenSet_New(NULL), depth + 1);
     case OPHIDIA_ENCODED_HANDLE:
-        return get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
+        return value_get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
     case OPHIDIA_ENCODED_FUNCTION:
         return get_function(in, depth + 1);
     case OPHIDIA_ENCODED_HOST_OBJECT:
-        return get(in, words, sizeof *words) < 0 ? NULL : host_object_new(words[0]);
+        return value_get(in, words, sizeof *words) < 0 ? NULL : host_object_new(words[0]);
+    default:
+        return stdlib_get(in, tag, depth);
     }
-    PyErr_Format(PyExc_SystemError, "a value from the host has the unknown tag %d", tag);
-    return NULL;
 }
 
 Py_ssize_t
@@ -464,7 +485,7 @@ value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_
 {
     struct input in = {data, data + len};
     for (Py_ssize_t i = 0; i < count; i++) {
-        values[i] = get_value(&in, 0);
+        values[i] = value_get_value(&in, 0);
         if (values[i] == NULL) {
             return i;
         }

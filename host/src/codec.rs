@@ -2,19 +2,24 @@
 
 mod decode;
 mod encode;
+mod stdlib;
 
-use crate::callback::HostObject;
+use crate::callback::{HostObject, Table};
+use crate::convert::{ConversionError, ToPython};
 use crate::error::{Error, PythonError, Result};
 use crate::limits::LimitExceeded;
 use crate::memory::GuestMemory;
 use crate::object::{Domain, Object};
 use crate::state::State;
+use crate::values::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
 use decode::Owner;
 use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
 
 pub use encode::Encoder;
+#[cfg(feature = "serde")]
+pub(crate) use encode::Opened;
 
 /// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -54,13 +59,63 @@ pub enum Value {
     Set(Vec<Self>),
     /// A `frozenset`, in no particular order.
     FrozenSet(Vec<Self>),
+    /// A `datetime.date`.
+    Date(Date),
+    /// A `datetime.time`.
+    Time(Box<Time>),
+    /// A `datetime.datetime`.
+    DateTime(Box<DateTime>),
+    /// A `datetime.timedelta`.
+    TimeDelta(TimeDelta),
+    /// A `decimal.Decimal`, as the text that Python writes it as.
+    Decimal(String),
+    /// A `fractions.Fraction`.
+    Fraction(Box<Fraction>),
+    /// A `uuid.UUID`, the most significant byte first.
+    Uuid([u8; 16]),
+    /// A `pathlib.Path`.
+    Path(String),
+    /// A `range`.
+    Range(Box<Range>),
+    /// A member of an `enum.Enum`.
+    Member(Box<Member>),
     /// A Rust value that the guest holds.
     Host(HostObject),
     /// Anything else, and what is nested deeper than 64 containers.
     Object(Object),
 }
 
+// The limit `value` counts so many bytes for each; what does not fit is boxed.
+const _: () = assert!(size_of::<Value>() == 32);
+
 impl Value {
+    /// The Python value that a Rust value becomes, without any interpreter.
+    ///
+    /// ```
+    /// use ophidia::{FromPython, Value};
+    ///
+    /// let value = Value::of((1, "x"))?;
+    /// assert_eq!(value, Value::Tuple(vec![Value::Int(1), Value::Str("x".into())]));
+    /// assert_eq!(<(u8, String)>::from_python(value)?, (1, "x".to_owned()));
+    /// # Ok::<_, ophidia::ConversionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What has no Python form; an object or a function, because it belongs to an interpreter.
+    pub fn of(value: impl ToPython) -> Result<Self, ConversionError> {
+        let (domain, mut table) = (Domain::new(0), Table::new(0));
+        let mut out = Encoder::new(&domain, &mut table, Vec::new());
+        value.to_python(&mut out)?;
+        let (bytes, _) = out.finish();
+        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX }, &bytes).map_err(
+            |error| match error {
+                Error::GuestFault(said) => ConversionError::other(said),
+                error => ConversionError::other(error.to_string()),
+            },
+        )
+    }
+
     /// What an error calls a value of this kind.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -76,6 +131,16 @@ impl Value {
             Self::Dict(_) => "dict",
             Self::Set(_) => "set",
             Self::FrozenSet(_) => "frozenset",
+            Self::Date(_) => "date",
+            Self::Time(_) => "time",
+            Self::DateTime(_) => "datetime",
+            Self::TimeDelta(_) => "timedelta",
+            Self::Decimal(_) => "Decimal",
+            Self::Fraction(_) => "Fraction",
+            Self::Uuid(_) => "UUID",
+            Self::Path(_) => "Path",
+            Self::Range(_) => "range",
+            Self::Member(_) => "a member of an Enum",
             Self::Host(_) => "an object of the host",
             Self::Object(_) => "an object without a plain form",
         }

@@ -1,26 +1,62 @@
 //! Conversions between Rust and Python: [`ToPython`], [`FromPython`], and the arguments of calls.
 
 mod args;
+#[cfg(feature = "chrono")]
+mod chrono;
+pub mod derived;
 mod from_python;
+#[cfg(feature = "jiff")]
+mod jiff;
+#[cfg(feature = "num-bigint")]
+mod num_bigint;
+#[cfg(feature = "rust_decimal")]
+mod rust_decimal;
+#[cfg(feature = "serde")]
+mod serde;
+mod stdlib;
 mod to_python;
+#[cfg(feature = "uuid")]
+mod uuid;
 
 pub use args::{Args, Arguments};
 pub use from_python::FromPython;
+pub use ophidia_derive::{FromPython, ToPython};
+#[cfg(feature = "serde")]
+pub use serde::Serde;
 pub use to_python::ToPython;
+
+use crate::codec::Value;
 
 /// A value of another type than asked for, or one that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversionError {
     path: String,
-    expected: String,
-    got: String,
+    problem: Problem,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Problem {
+    Mismatch { expected: String, got: String },
+    Other(String),
 }
 
 impl ConversionError {
     /// What was expected and what came instead.
     #[must_use]
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        Self { path: String::new(), expected: expected.into(), got: got.into() }
+        let problem = Problem::Mismatch { expected: expected.into(), got: got.into() };
+        Self { path: String::new(), problem }
+    }
+
+    /// What is wrong, where that is not a matter of one type or another.
+    #[must_use]
+    pub fn other(said: impl Into<String>) -> Self {
+        Self { path: String::new(), problem: Problem::Other(said.into()) }
+    }
+
+    /// A `dict` lacks a key.
+    pub(crate) fn missing(key: &str) -> Self {
+        Self::new(format!("the key {key:?}"), "a dict without it")
     }
 
     /// The same, found inside something: `step` is how to get there, such as `[3]` or `.price`.
@@ -37,12 +73,24 @@ impl ConversionError {
     }
 }
 
+/// How an error names what a key of a `dict` leads to.
+fn step(key: &Value) -> String {
+    match key {
+        Value::Str(name) => format!("[{name:?}]"),
+        Value::Int(number) => format!("[{number}]"),
+        other => format!("[{}]", other.kind()),
+    }
+}
+
 impl std::fmt::Display for ConversionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        write!(f, "expected {}, got {}", self.expected, self.got)
+        match &self.problem {
+            Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
+            Problem::Other(said) => f.write_str(said),
+        }
     }
 }
 

@@ -25,6 +25,9 @@
 //! The image is made from a guest that `ophidia guest build` puts into the cache folder once a
 //! machine.
 
+#[cfg(test)]
+extern crate self as ophidia;
+
 mod callback;
 mod chain;
 mod codec;
@@ -45,6 +48,7 @@ mod python;
 mod runtime;
 mod snapshot;
 mod state;
+pub mod values;
 mod wasi;
 
 pub use callback::{
@@ -52,6 +56,10 @@ pub use callback::{
     Shared,
 };
 pub use codec::{Encoder, Value};
+#[cfg(feature = "serde")]
+pub use convert::Serde;
+#[doc(hidden)]
+pub use convert::derived;
 pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
 pub use deadline::Interrupter;
 pub use error::{Error, PythonError, Result, TracebackFrame};

@@ -17,6 +17,15 @@
 //! | `Handle` | a `u32` index and a `u32` generation |
 //! | `Function` | a `u32` number, then a value: the tuple of name, documentation, parameters, whether it is asynchronous, and whether arguments go as handles |
 //! | `HostObject` | a `u32` number |
+//! | `Date` | a `u16` year, a month and a day of a byte each |
+//! | `Time` | hour, minute, second and fold of a byte each, a `u32` of microseconds; then the zone: an `i64` of microseconds east of UTC or [`NO_OFFSET`], and a value, `None` or a `Str` that names it |
+//! | `DateTime` | what follows a `Date`, then what follows a `Time` |
+//! | `TimeDelta` | an `i32` of days, a `u32` of seconds, a `u32` of microseconds |
+//! | `Decimal`, `Path` | as `Str` |
+//! | `Fraction` | two values, each an `Int` or `BigInt` |
+//! | `Uuid` | 16 bytes, the most significant one first |
+//! | `Range` | three `i64`: start, stop and step |
+//! | `Member` | two values: its name, a `Str`, and itself, a `Handle` |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
 
@@ -25,6 +34,9 @@ pub const MAX_DEPTH: u32 = 64;
 
 /// The most bytes that one encoding may take: 256 MiB.
 pub const MAX_ENCODED: u32 = 256 << 20;
+
+/// The offset of a time that has none.
+pub const NO_OFFSET: i64 = i64::MIN;
 
 /// What follows in an encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +78,26 @@ pub enum Encoded {
     Function = 16,
     /// An object of the host.
     HostObject = 17,
+    /// A `datetime.date`.
+    Date = 18,
+    /// A `datetime.time`.
+    Time = 19,
+    /// A `datetime.datetime`.
+    DateTime = 20,
+    /// A `datetime.timedelta`.
+    TimeDelta = 21,
+    /// A `decimal.Decimal`.
+    Decimal = 22,
+    /// A `fractions.Fraction`.
+    Fraction = 23,
+    /// A `uuid.UUID`.
+    Uuid = 24,
+    /// A `pathlib.Path`.
+    Path = 25,
+    /// A `range`.
+    Range = 26,
+    /// A member of an `enum.Enum`, on its way to the host.
+    Member = 27,
 }
 
 impl Encoded {
@@ -89,6 +121,16 @@ impl Encoded {
         (Self::Handle, "HANDLE"),
         (Self::Function, "FUNCTION"),
         (Self::HostObject, "HOST_OBJECT"),
+        (Self::Date, "DATE"),
+        (Self::Time, "TIME"),
+        (Self::DateTime, "DATE_TIME"),
+        (Self::TimeDelta, "TIME_DELTA"),
+        (Self::Decimal, "DECIMAL"),
+        (Self::Fraction, "FRACTION"),
+        (Self::Uuid, "UUID"),
+        (Self::Path, "PATH"),
+        (Self::Range, "RANGE"),
+        (Self::Member, "MEMBER"),
     ];
 
     /// The tag with this number, if there is one.

@@ -23,7 +23,9 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
-    writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u\n")?;
+    writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u")?;
+    // C has no literal of the least number.
+    writeln!(out, "#define OPHIDIA_NO_OFFSET ({}ll - 1)\n", crate::NO_OFFSET + 1)?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
     constants(out, "status", "STATUS", Status::ALL.iter().map(|(s, name)| (*name, *s as u32)))?;
     constants(out, "mode", "MODE", Mode::ALL.iter().map(|(mode, name)| (*name, *mode as u32)))?;

@@ -13,7 +13,7 @@ mod functions;
 pub mod header;
 mod operation;
 
-pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED};
+pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
 pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, Tag};
 pub use functions::{
     EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
@@ -21,7 +21,7 @@ pub use functions::{
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

@@ -12,6 +12,10 @@ mod command_guest;
 mod command_limits;
 /// `ophidia run` against `python3`: arguments, statuses, streams, grants, Ctrl-C.
 mod command_run;
+/// Rust types and Python values: derive, serde, dates and the like.
+mod conversions;
+/// The same for types of other crates: jiff, chrono, num-bigint, rust_decimal, uuid.
+mod conversions_crates;
 /// CPython's own test-suite: the ten quickest modules, inside the guest.
 mod cpython_suite;
 /// Every example prints in the guest what it prints under a native Python.

@@ -1,5 +1,10 @@
 //! Values on their way into the guest.
 
+#[cfg(feature = "serde")]
+use super::{
+    Value,
+    decode::{Owner, decode},
+};
 use crate::callback::{Exported, Function, HostObject, Table};
 use crate::convert::ConversionError;
 use crate::object::{Domain, Object};
@@ -43,7 +48,7 @@ impl<'a> Encoder<'a> {
         })
     }
 
-    fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+    pub(super) fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
         }
@@ -52,18 +57,17 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+    pub(super) fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         self.put_count(tag, data.len())?;
         self.put_raw(data)
     }
 
     fn put_count(&mut self, tag: Encoded, count: usize) -> Encode {
-        let count = u32::try_from(count)
-            .map_err(|_| ConversionError::new("at most 2^32 - 1 items", "more"))?;
+        let count = u32::try_from(count).map_err(|_| too_many())?;
         self.put(tag, &count.to_le_bytes())
     }
 
-    fn put_raw(&mut self, data: &[u8]) -> Encode {
+    pub(super) fn put_raw(&mut self, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() > MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
         }
@@ -189,7 +193,7 @@ impl<'a> Encoder<'a> {
         items: impl FnOnce(&mut Self) -> Encode,
     ) -> Encode {
         if self.depth == MAX_DEPTH {
-            return Err(ConversionError::new("at most 64 containers in one another", "more"));
+            return Err(too_deep());
         }
         self.put_count(tag, len)?;
         self.depth += 1;
@@ -197,4 +201,55 @@ impl<'a> Encoder<'a> {
         self.depth -= 1;
         written
     }
+}
+
+/// A container whose count is known when it is closed.
+#[cfg(feature = "serde")]
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) struct Opened {
+    /// Where the count stands.
+    at: usize,
+}
+
+#[cfg(feature = "serde")]
+impl Encoder<'_> {
+    pub(crate) fn open(&mut self, tag: Encoded) -> Result<Opened, ConversionError> {
+        if self.depth == MAX_DEPTH {
+            return Err(too_deep());
+        }
+        let at = self.bytes.len() + 1;
+        self.put_count(tag, 0)?;
+        self.depth += 1;
+        Ok(Opened { at })
+    }
+
+    pub(crate) fn close(&mut self, opened: Opened, count: usize) -> Encode {
+        self.depth -= 1;
+        let count = u32::try_from(count).map_err(|_| too_many())?;
+        if let Some(place) = self.bytes.get_mut(opened.at..opened.at + 4) {
+            place.copy_from_slice(&count.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// How many bytes are written.
+    pub(crate) fn position(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The plain value that stands there.
+    pub(crate) fn written(&self, range: std::ops::Range<usize>) -> Option<Value> {
+        let (domain, table) = (Domain::new(0), Table::new(0));
+        let owner = Owner { domain: &domain, table: &table, limit: u64::MAX };
+        decode(owner, self.bytes.get(range)?).ok()
+    }
+}
+
+fn too_deep() -> ConversionError {
+    ConversionError::new("at most 64 containers in one another", "more")
+}
+
+fn too_many() -> ConversionError {
+    ConversionError::new("at most 2^32 - 1 items", "more")
 }

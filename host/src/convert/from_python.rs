@@ -1,6 +1,6 @@
 //! Python objects as Rust values.
 
-use super::ConversionError;
+use super::{ConversionError, step};
 use crate::codec::Value;
 use crate::object::Object;
 use ophidia_abi::Want;
@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
 /// A Rust type that a Python value can become.
+///
+/// The derive macro of the same name implements it for structs and enums;
+/// [`ToPython`](trait@crate::ToPython) shows how.
 pub trait FromPython: Sized {
     /// Whether it is made of a value, or of the object itself.
     #[doc(hidden)]
@@ -150,6 +153,7 @@ impl FromPython for Object {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Object(object) => Ok(object),
+            Value::Member(member) => Ok(member.object),
             other => wrong("an object without a plain form", &other),
         }
     }
@@ -219,11 +223,7 @@ fn map<K: FromPython, V: FromPython, C: FromIterator<(K, V)>>(
 ) -> Result<C, ConversionError> {
     let Value::Dict(pairs) = value else { return wrong("dict", &value) };
     let pair = |(key, value): (Value, Value)| {
-        let step = match &key {
-            Value::Str(name) => format!("[{name:?}]"),
-            Value::Int(number) => format!("[{number}]"),
-            other => format!("[{}]", other.kind()),
-        };
+        let step = step(&key);
         let key = K::from_python(key).map_err(|error| error.within(&format!("key {step}")))?;
         let value = V::from_python(value).map_err(|error| error.within(&step))?;
         Ok((key, value))

@@ -7,6 +7,36 @@ use crate::object::Object;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A Rust value that can become a Python object.
+///
+/// The derive macro of the same name implements it for structs and enums.
+///
+/// ```
+/// use ophidia::{FromPython, ToPython, Value};
+///
+/// #[derive(Debug, PartialEq, ToPython, FromPython)]
+/// struct Order {
+///     item: String,
+///     #[python(default = 1)]
+///     count: u32,
+///     shape: Shape,
+/// }
+///
+/// #[derive(Debug, PartialEq, ToPython, FromPython)]
+/// #[python(rename_all = "lowercase")]
+/// enum Shape {
+///     Cube,
+///     Ball { radius: f64 },
+/// }
+///
+/// // In Python: {"item": "marble", "count": 3, "shape": {"ball": {"radius": 0.5}}}
+/// let order = Order { item: "marble".into(), count: 3, shape: Shape::Ball { radius: 0.5 } };
+/// let value = Value::of(&order)?;
+/// assert_eq!(Order::from_python(value)?, order);
+///
+/// let dice = Value::of(std::collections::BTreeMap::from([("item", "dice"), ("shape", "cube")]))?;
+/// assert_eq!(Order::from_python(dice)?.count, 1);
+/// # Ok::<_, ophidia::ConversionError>(())
+/// ```
 pub trait ToPython {
     /// Writes the value: one value, no more.
     ///
@@ -198,6 +228,16 @@ impl ToPython for Value {
             }),
             Self::Set(items) => out.set(items.len(), each(items)),
             Self::FrozenSet(items) => out.frozen_set(items.len(), each(items)),
+            Self::Date(date) => out.date(*date),
+            Self::Time(time) => out.time(time),
+            Self::DateTime(moment) => out.date_time(moment),
+            Self::TimeDelta(delta) => out.time_delta(*delta),
+            Self::Decimal(text) => out.decimal(text),
+            Self::Fraction(fraction) => out.fraction(fraction),
+            Self::Uuid(bytes) => out.uuid(bytes),
+            Self::Path(path) => out.path(path),
+            Self::Range(range) => out.range(**range),
+            Self::Member(member) => out.object(&member.object),
             Self::Host(object) => out.host_object(object),
             Self::Object(object) => out.object(object),
         }

@@ -1,0 +1,287 @@
+//! A `Deserializer` that reads a [`Value`].
+
+use super::ser::{Integer, integer, parts, uuid_text};
+use crate::codec::Value;
+use crate::convert::{ConversionError, FromPython, derived, step};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use std::vec::IntoIter;
+
+/// Reads one value.
+pub(super) struct Reader(pub(super) Value);
+
+impl<'de> Deserializer<'de> for Reader {
+    type Error = ConversionError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.0 {
+            Value::None => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::Int(value) => visitor.visit_i64(value),
+            Value::BigInt(_) => match integer(&self.0) {
+                Some(Integer::U64(value)) => visitor.visit_u64(value),
+                Some(Integer::I128(value)) => visitor.visit_i128(value),
+                Some(Integer::U128(value)) => visitor.visit_u128(value),
+                None => wrong("int of more than 128 bits", &visitor),
+            },
+            Value::Float(value) => visitor.visit_f64(value),
+            Value::Complex { real, imaginary } => {
+                items(vec![Value::Float(real), Value::Float(imaginary)], visitor)
+            }
+            Value::Str(text) => visitor.visit_string(text),
+            Value::WideStr(_) => wrong("a str with lone surrogates", &visitor),
+            Value::Bytes(bytes) => visitor.visit_byte_buf(bytes),
+            Value::List(values)
+            | Value::Tuple(values)
+            | Value::Set(values)
+            | Value::FrozenSet(values) => items(values, visitor),
+            Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, false)),
+            Value::Date(date) => visitor.visit_string(date.to_string()),
+            Value::Time(time) => visitor.visit_string(time.to_string()),
+            Value::DateTime(moment) => visitor.visit_string(moment.to_string()),
+            Value::TimeDelta(delta) => visitor.visit_string(delta.to_string()),
+            Value::Decimal(text) | Value::Path(text) => visitor.visit_string(text),
+            Value::Fraction(fraction) => {
+                items(vec![fraction.numerator, fraction.denominator], visitor)
+            }
+            Value::Uuid(bytes) => visitor.visit_string(uuid_text(&bytes)),
+            Value::Range(range) => {
+                let pair =
+                    |(name, number): (&str, i64)| (Value::Str(name.to_owned()), Value::Int(number));
+                visitor.visit_map(Pairs::new(parts(&range).map(pair).collect(), true))
+            }
+            Value::Member(member) => visitor.visit_string(member.name),
+            Value::Host(_) | Value::Object(_) => wrong(self.0.kind(), &visitor),
+        }
+    }
+
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        self.deserialize_f64(visitor)
+    }
+
+    /// As of this crate: integers that a float can hold exactly.
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.0 {
+            Value::Int(number) => match f64::from_python(self.0) {
+                Ok(number) => visitor.visit_f64(number),
+                Err(_) => Err(ConversionError::invalid_value(Unexpected::Signed(number), &visitor)),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
+        match self.0 {
+            Value::None => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        match self.0 {
+            Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, true)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        let (name, data) = derived::variant(self.0)?;
+        visitor.visit_enum(Variant { name, data })
+    }
+
+    /// Of a field or variant: a number is none, though serde could make it one.
+    fn deserialize_identifier<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        match self.0 {
+            Value::Str(name) => visitor.visit_string(name),
+            other => Err(ConversionError::new("str", other.kind())),
+        }
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(
+        self,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map
+    }
+}
+
+fn wrong<'de, T>(got: &str, visitor: &impl Visitor<'de>) -> Result<T, ConversionError> {
+    Err(ConversionError::invalid_type(Unexpected::Other(got), visitor))
+}
+
+fn items<'de, V: Visitor<'de>>(
+    values: Vec<Value>,
+    visitor: V,
+) -> Result<V::Value, ConversionError> {
+    let count = values.len();
+    let mut items = Items { values: values.into_iter(), index: 0 };
+    let taken = visitor.visit_seq(&mut items)?;
+    match items.values.len() {
+        0 => Ok(taken),
+        _ => Err(ConversionError::invalid_length(count, &"fewer items")),
+    }
+}
+
+struct Items {
+    values: IntoIter<Value>,
+    index: usize,
+}
+
+impl<'de> SeqAccess<'de> for Items {
+    type Error = ConversionError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ConversionError> {
+        let Some(value) = self.values.next() else { return Ok(None) };
+        let index = self.index;
+        self.index += 1;
+        let read = seed.deserialize(Reader(value));
+        read.map(Some).map_err(|error| error.within(&format!("[{index}]")))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.values.len())
+    }
+}
+
+struct Pairs {
+    pairs: IntoIter<(Value, Value)>,
+    /// Whether these are the fields of a struct.
+    fields: bool,
+    /// The value of the key that was taken last, and how an error names it.
+    value: Option<(Value, String)>,
+}
+
+impl Pairs {
+    fn new(pairs: Vec<(Value, Value)>, fields: bool) -> Self {
+        Self { pairs: pairs.into_iter(), fields, value: None }
+    }
+}
+
+impl<'de> MapAccess<'de> for Pairs {
+    type Error = ConversionError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, ConversionError> {
+        let Some((key, value)) = self.pairs.next() else { return Ok(None) };
+        let step = match &key {
+            Value::Str(name) if self.fields => format!(".{name}"),
+            key => step(key),
+        };
+        let read = seed.deserialize(Reader(key));
+        let read = read.map_err(|error| error.within(&format!("key {step}")))?;
+        self.value = Some((value, step));
+        Ok(Some(read))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, ConversionError> {
+        let (value, step) = self.value.take().unwrap_or_default();
+        seed.deserialize(Reader(value)).map_err(|error| error.within(&step))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.pairs.len())
+    }
+}
+
+struct Variant {
+    name: String,
+    data: Option<Value>,
+}
+
+impl<'de> EnumAccess<'de> for Variant {
+    type Error = ConversionError;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(
+        self,
+        seed: V,
+    ) -> Result<(V::Value, Self), ConversionError> {
+        let name = seed.deserialize(self.name.as_str().into_deserializer())?;
+        Ok((name, self))
+    }
+}
+
+impl Variant {
+    /// Reads the data; there has to be some.
+    fn data<T>(
+        self,
+        read: impl FnOnce(Reader) -> Result<T, ConversionError>,
+    ) -> Result<T, ConversionError> {
+        let Self { name, data } = self;
+        match data {
+            Some(data) => read(Reader(data)).map_err(|error| error.within(&format!("[{name:?}]"))),
+            None => Err(derived::no_variant(&name, None, &[&name])),
+        }
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant {
+    type Error = ConversionError;
+
+    fn unit_variant(self) -> Result<(), ConversionError> {
+        match self.data {
+            None => Ok(()),
+            data => Err(derived::no_variant(&self.name, data, &[&self.name])),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        seed: T,
+    ) -> Result<T::Value, ConversionError> {
+        self.data(|data| seed.deserialize(data))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        count: usize,
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.data(|data| data.deserialize_tuple(count, visitor))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ConversionError> {
+        self.data(|data| data.deserialize_struct("", fields, visitor))
+    }
+}
