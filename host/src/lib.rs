@@ -72,3 +72,8 @@ pub use ophidia_guest as guest;
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use wasi::stdio::{Input, Output};
+
+/// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
