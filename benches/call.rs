@@ -6,6 +6,8 @@
 //! dropped alone and with a thousand others. Against: the same call through a pipe, with a native
 //! python3 that evaluates a line and answers with a line. Deadlines are on, as always.
 //!
+//! With the feature `pyo3` also against PyO3 on a native CPython.
+//!
 //! `cargo bench -p ophidia-benches --bench call -- --figures` prints the figures.
 
 use anyhow::{Context, Result};
@@ -17,6 +19,10 @@ use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
+
+#[cfg(feature = "pyo3")]
+#[path = "call/pyo3_side.rs"]
+mod pyo3_side;
 
 const PROGRAM: &str = "def foo(): return str(1)
 def bar(i): return i + 1
@@ -158,15 +164,20 @@ fn figures() -> Result<()> {
     let mut bench = Bench::new()?;
     let call = nanoseconds(2_000, || bench.call_str())?;
     figure("call_str_ns", call, "ns");
-    figure("call_int_ns", nanoseconds(2_000, || bench.call_int())?, "ns");
-    figure("getattr_int_ns", nanoseconds(2_000, || bench.getattr())?, "ns");
-    figure("call_method_ns", nanoseconds(2_000, || bench.method())?, "ns");
-    figure("list_1000_in_us", nanoseconds(20, || bench.list_in())? / 1e3, "us");
-    figure("list_1000_both_ways_us", nanoseconds(20, || bench.list_both_ways())? / 1e3, "us");
-    figure("dict_100_in_us", nanoseconds(50, || bench.dict_in())? / 1e3, "us");
-    figure("dict_100_both_ways_us", nanoseconds(50, || bench.dict_both_ways())? / 1e3, "us");
     let calls = f64::from(CALLS);
-    figure("callback_ns", nanoseconds(1, || bench.callbacks())? / calls, "ns");
+    let ours = [
+        ("call_int", nanoseconds(2_000, || bench.call_int())?),
+        ("getattr_int", nanoseconds(2_000, || bench.getattr())?),
+        ("call_method", nanoseconds(2_000, || bench.method())?),
+        ("list_1000_in", nanoseconds(20, || bench.list_in())?),
+        ("list_1000_both_ways", nanoseconds(20, || bench.list_both_ways())?),
+        ("dict_100_in", nanoseconds(50, || bench.dict_in())?),
+        ("dict_100_both_ways", nanoseconds(50, || bench.dict_both_ways())?),
+        ("callback", nanoseconds(1, || bench.callbacks())? / calls),
+    ];
+    for (key, value) in ours {
+        figure(&format!("{key}_ns"), value, "ns");
+    }
     figure("python_callback_ns", nanoseconds(1, || bench.without_callbacks())? / calls, "ns");
     figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");
     let one_by_one = nanoseconds(1, || bench.objects_one_by_one())?;
@@ -175,6 +186,8 @@ fn figures() -> Result<()> {
     let pipe = through_a_pipe()?;
     figure("pipe_ns", pipe, "ns");
     figure("pipe_ratio", pipe / call, "x");
+    #[cfg(feature = "pyo3")]
+    pyo3_side::compare(call, &ours)?;
     Ok(())
 }
 
