@@ -181,6 +181,7 @@ impl<T: Into<Self>> From<Vec<T>> for Value {
 }
 
 /// Reads the value slot of the present level.
+#[inline]
 pub(crate) fn value(store: &StoreContextMut<'_, State>) -> Result<Value> {
     let state = store.data();
     value_at(store, state.memory()?, state.frame(), owner(state))
@@ -198,10 +199,12 @@ pub(crate) fn arguments(
     decode::decode_all(owner(state), bytes, count)
 }
 
+#[inline]
 fn owner(state: &State) -> Owner<'_> {
     Owner { domain: &state.domain, table: &state.table, limit: state.value_limit }
 }
 
+#[inline]
 fn value_at(
     store: impl AsContext,
     memory: GuestMemory,
@@ -230,6 +233,7 @@ fn value_at(
     })
 }
 
+#[inline]
 fn object(slot: Slot, domain: &Arc<Domain>) -> Result<Object> {
     let index = u32::try_from(slot.payload)
         .map_err(|_| Error::GuestFault(format!("a handle with the index {:#x}", slot.payload)))?;
@@ -273,6 +277,7 @@ fn exception(store: &StoreContextMut<'_, State>) -> Result<Option<Object>> {
     }
 }
 
+#[inline]
 fn tag(slot: Slot) -> Result<Tag> {
     Tag::from_u32(slot.tag)
         .ok_or_else(|| Error::GuestFault(format!("slot with the unknown tag {}", slot.tag)))
@@ -289,6 +294,7 @@ fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<Str
     }
 }
 
+#[inline]
 fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
     let address = u32::try_from(slot.payload).map_err(|_| {
         Error::GuestFault(format!("slot that points to {:#x}, past 4 GiB", slot.payload))
@@ -296,6 +302,7 @@ fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8
     memory.bytes(store, address, slot.len)
 }
 
+#[inline]
 fn utf8(bytes: &[u8]) -> Result<String> {
     std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
         Error::GuestFault(format!("text that is not UTF-8 at byte {}", error.valid_up_to()))

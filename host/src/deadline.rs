@@ -69,12 +69,14 @@ impl Control {
     }
 
     /// Starts the clock of one call.
+    #[inline]
     pub(crate) fn begin(&self) {
         self.interrupt.store(false, Ordering::Relaxed);
         self.began.store(FRESH, Ordering::Relaxed);
     }
 
     /// Stops it; gives how long the call took, nothing for one of a few microseconds.
+    #[inline]
     pub(crate) fn end(&self) -> Duration {
         match self.began.swap(IDLE, Ordering::Relaxed) {
             IDLE | FRESH => Duration::ZERO,

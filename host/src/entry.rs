@@ -18,20 +18,24 @@ pub(crate) struct Guest<'a> {
 }
 
 impl Guest<'_> {
+    #[inline]
     pub(crate) fn state(&mut self) -> &mut State {
         self.store.data_mut()
     }
 
+    #[inline]
     pub(crate) fn memory(&self) -> Result<GuestMemory> {
         self.store.data().memory()
     }
 
+    #[inline]
     pub(crate) fn linked(&self) -> Result<&Arc<Linked>> {
         self.store.data().linked()
     }
 
     /// Enters the guest: runs `call`, and turns what stopped it into an error. The clock runs from the
     /// outermost entry on.
+    #[inline]
     pub(crate) fn enter(
         &mut self,
         call: impl FnOnce(&mut Self) -> wasmtime::Result<Status>,
@@ -116,11 +120,13 @@ impl Guest<'_> {
     }
 
     /// Reads the value that an entry has left in the frame.
+    #[inline]
     pub(crate) fn value(&mut self) -> Result<Value> {
         codec::value(&self.store).map_err(|error| self.poison_fault(error))
     }
 
     /// Writes an input into the guest's buffer; gives its address and the first part's length.
+    #[inline]
     pub(crate) fn write_input(&mut self, parts: &[&[u8]]) -> wasmtime::Result<(u32, u32)> {
         let total: usize = parts.iter().map(|part| part.len()).sum();
         let first = parts.first().map_or(0, |part| part.len());
@@ -139,6 +145,7 @@ impl Guest<'_> {
     }
 
     /// The guest's buffer for an input of this size at this level.
+    #[inline]
     fn input_buffer(&mut self, size: u32) -> wasmtime::Result<u32> {
         let level = self.state().level as usize;
         let known = self.state().short_inputs.get(level).copied().unwrap_or_default();
@@ -210,6 +217,7 @@ fn is_lost(error: &PythonError) -> bool {
         && (error.traceback.is_empty() || error.message.contains("without exception set"))
 }
 
+#[inline]
 fn status_of(number: u32) -> wasmtime::Result<Status> {
     Status::from_u32(number)
         .ok_or_else(|| Error::GuestFault(format!("unknown status {number}")).into())

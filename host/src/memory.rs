@@ -10,6 +10,7 @@ pub(crate) struct GuestMemory(pub(crate) Memory);
 
 impl GuestMemory {
     /// `len` bytes at `address`.
+    #[inline]
     pub(crate) fn bytes(self, store: &impl AsContext, address: u32, len: u32) -> Result<&[u8]> {
         let data = self.0.data(store.as_context());
         let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
@@ -19,6 +20,7 @@ impl GuestMemory {
     }
 
     /// The `N` bytes at `address`.
+    #[inline]
     pub(crate) fn array<const N: usize>(
         self,
         store: impl AsContext,
@@ -31,10 +33,12 @@ impl GuestMemory {
         Ok(array)
     }
 
+    #[inline]
     pub(crate) fn u32(self, store: impl AsContext, address: u32) -> Result<u32> {
         Ok(u32::from_le_bytes(self.array(store, address)?))
     }
 
+    #[inline]
     pub(crate) fn write(self, store: impl AsContextMut, address: u32, bytes: &[u8]) -> Result<()> {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
@@ -42,6 +46,7 @@ impl GuestMemory {
     }
 
     /// A slot of the frame at `frame`.
+    #[inline]
     pub(crate) fn slot(self, store: impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
         let address = frame
             .checked_add(Frame::slot_offset(index))

@@ -41,6 +41,7 @@ impl Domain {
     }
 
     /// Takes the handles that were let go of.
+    #[inline]
     pub(crate) fn take_released(&self) -> Vec<(u32, u32)> {
         if !self.has_released() {
             return Vec::new();
@@ -50,6 +51,7 @@ impl Domain {
         std::mem::take(&mut *released)
     }
 
+    #[inline]
     pub(crate) fn has_released(&self) -> bool {
         self.any_released.load(Ordering::Acquire)
     }
@@ -108,6 +110,7 @@ impl Object {
     }
 
     /// Index and generation, when it belongs to this domain.
+    #[inline]
     pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<(u32, u32)> {
         Arc::ptr_eq(&self.0.domain, domain).then_some((self.0.index, self.0.generation))
     }
@@ -119,6 +122,7 @@ impl Object {
     /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
     /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
     /// [`Error::Conversion`] for an object of another interpreter.
+    #[inline]
     pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
         py.guest().operate_as(Operation::Identity, &(self,))
     }
@@ -213,6 +217,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
+    #[inline]
     pub fn call(&self, py: &mut Python<'_>, args: impl Args) -> Result<Self> {
         py.guest().call(self, &args, Want::Handle).and_then(Self::from_value)
     }
@@ -222,6 +227,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
+    #[inline]
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call(self, &args, guest.want::<T>())?;
@@ -344,6 +350,7 @@ impl Object {
         py.guest().operate_as(Operation::Is, &(self, other))
     }
 
+    #[inline]
     pub(crate) fn from_value(value: Value) -> Result<Self> {
         match value {
             Value::Object(object) => Ok(object),

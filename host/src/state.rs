@@ -119,19 +119,23 @@ impl State {
         Ok(())
     }
 
+    #[inline]
     pub(crate) fn memory(&self) -> Result<GuestMemory> {
         self.memory.ok_or_else(|| Error::GuestFault("it has no memory yet".into()))
     }
 
+    #[inline]
     pub(crate) fn linked(&self) -> Result<&Arc<Linked>> {
         self.linked.as_ref().ok_or_else(|| Error::GuestFault("it is not started yet".into()))
     }
 
+    #[inline]
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.is_some()
     }
 
     /// The frame of this level.
+    #[inline]
     pub(crate) fn frame(&self) -> u32 {
         self.frame.wrapping_add(self.level.wrapping_mul(Frame::SIZE))
     }

@@ -26,7 +26,7 @@ pub enum Tag {
 }
 
 impl Tag {
-    /// Every tag with its name in the header.
+    /// Every tag with its name in the header, in the order of their numbers.
     pub const ALL: &[(Self, &str)] = &[
         (Self::None, "NONE"),
         (Self::Bool, "BOOL"),
@@ -39,9 +39,10 @@ impl Tag {
     ];
 
     /// The tag with this number, if there is one.
+    #[inline]
     #[must_use]
     pub fn from_u32(number: u32) -> Option<Self> {
-        Self::ALL.iter().map(|(tag, _)| *tag).find(|tag| *tag as u32 == number)
+        Self::ALL.get(number as usize).map(|(tag, _)| *tag)
     }
 }
 
@@ -63,7 +64,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status with its name in the header.
+    /// Every status with its name in the header, in the order of their numbers.
     pub const ALL: &[(Self, &str)] = &[
         (Self::Ok, "OK"),
         (Self::Raised, "RAISED"),
@@ -73,9 +74,10 @@ impl Status {
     ];
 
     /// The status with this number, if there is one.
+    #[inline]
     #[must_use]
     pub fn from_u32(number: u32) -> Option<Self> {
-        Self::ALL.iter().map(|(status, _)| *status).find(|status| *status as u32 == number)
+        Self::ALL.get(number as usize).map(|(status, _)| *status)
     }
 }
 

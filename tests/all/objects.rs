@@ -275,3 +275,29 @@ fn objects_held_and_values_copied_are_bounded() {
     assert_eq!(bytes, vec![7; 1 << 19]);
     assert_eq!(py.eval("1 + 1").expect("goes on"), Value::Int(2));
 }
+
+/// Ten million objects made and dropped, in batches of a thousand: the guest's own count of references
+/// says that none is left, and the table has not grown.
+#[test]
+fn ten_million_handles_leak_nothing() -> ophidia::Result<()> {
+    let mut py = RUNTIME.interpreter().timeout(None).build()?;
+    py.run("import sys\nclass Thing: pass\nthing = Thing()\ndef same(): return thing")?;
+    let same = py.get("same")?;
+    let count = |py: &mut Interpreter| -> ophidia::Result<i64> {
+        py.objects_held()?;
+        match py.eval("sys.getrefcount(thing)")? {
+            Value::Int(count) => Ok(count),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (references, held) = (count(&mut py)?, py.objects_held()?);
+    for _ in 0..10_000 {
+        let mut batch = Vec::with_capacity(1_000);
+        for _ in 0..1_000 {
+            batch.push(same.call(&mut py, ())?);
+        }
+    }
+    assert_eq!((count(&mut py)?, py.objects_held()?), (references, held));
+    assert!(py.usage().peak_memory < 64 << 20, "{:?}", py.usage());
+    Ok(())
+}

@@ -27,17 +27,20 @@ type Encode = Result<(), ConversionError>;
 
 impl<'a> Encoder<'a> {
     /// Writes into a buffer, after emptying it.
+    #[inline]
     pub(crate) fn new(domain: &'a Arc<Domain>, table: &'a mut Table, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
         Self { domain, table, exported: Vec::new(), bytes, depth: 0 }
     }
 
     /// The bytes, and the numbers of what went into the table of the host.
+    #[inline]
     pub(crate) fn finish(self) -> (Vec<u8>, Vec<u32>) {
         (self.bytes, self.exported)
     }
 
     /// Handles that the host has let go of; what an operation begins with.
+    #[inline]
     pub(crate) fn released(&mut self, handles: &[(u32, u32)]) -> Encode {
         let count = u32::try_from(handles.len())
             .map_err(|_| ConversionError::new("at most 2^32 - 1 handles", "more"))?;
@@ -48,6 +51,7 @@ impl<'a> Encoder<'a> {
         })
     }
 
+    #[inline]
     pub(super) fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
@@ -57,16 +61,19 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
         self.put_count(tag, data.len())?;
         self.put_raw(data)
     }
 
+    #[inline]
     fn put_count(&mut self, tag: Encoded, count: usize) -> Encode {
         let count = u32::try_from(count).map_err(|_| too_many())?;
         self.put(tag, &count.to_le_bytes())
     }
 
+    #[inline]
     pub(super) fn put_raw(&mut self, data: &[u8]) -> Encode {
         if self.bytes.len() + data.len() > MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
@@ -81,11 +88,13 @@ impl<'a> Encoder<'a> {
     }
 
     /// A `bool`.
+    #[inline]
     pub fn bool(&mut self, value: bool) -> Encode {
         self.put(if value { Encoded::True } else { Encoded::False }, &[])
     }
 
     /// An `int`.
+    #[inline]
     pub fn int(&mut self, value: i64) -> Encode {
         self.put(Encoded::Int, &value.to_le_bytes())
     }
@@ -96,6 +105,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// A `float`.
+    #[inline]
     pub fn float(&mut self, value: f64) -> Encode {
         self.put(Encoded::Float, &value.to_le_bytes())
     }
@@ -110,6 +120,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// A `str`.
+    #[inline]
     pub fn str(&mut self, value: &str) -> Encode {
         self.put_counted(Encoded::Str, value.as_bytes())
     }
@@ -159,6 +170,7 @@ impl<'a> Encoder<'a> {
     /// # Errors
     ///
     /// The object is another interpreter's.
+    #[inline]
     pub fn object(&mut self, object: &Object) -> Encode {
         let (index, generation) = object.handle_in(self.domain).ok_or_else(|| {
             ConversionError::new("an object of this interpreter", "another interpreter's")

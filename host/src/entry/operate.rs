@@ -24,6 +24,7 @@ impl Guest<'_> {
     }
 
     /// The interned `str` of a name.
+    #[inline]
     pub(crate) fn name(&mut self, name: &str) -> Result<Object> {
         if let Some(interned) = self.store.data().names.get(name) {
             return Ok(interned.clone());
@@ -37,6 +38,7 @@ impl Guest<'_> {
         Ok(interned)
     }
 
+    #[inline]
     pub(crate) fn call(
         &mut self,
         callable: &Object,
@@ -75,6 +77,7 @@ impl Guest<'_> {
         Object::from_value(value.unwrap_or_default())
     }
 
+    #[inline]
     pub(crate) fn operate_as<T: FromPython>(
         &mut self,
         what: Operation,
@@ -85,6 +88,7 @@ impl Guest<'_> {
     }
 
     /// In what form a type wants its value; in a scope of objects, any value is an object.
+    #[inline]
     pub(crate) fn want<T: FromPython>(&self) -> Want {
         if T::ANY && self.store.data().keeps_objects { Want::HandleOrNone } else { T::WANT }
     }
@@ -93,6 +97,7 @@ impl Guest<'_> {
         self.operate(what, operands, Want::Nothing).map(drop)
     }
 
+    #[inline]
     pub(crate) fn operate(
         &mut self,
         what: Operation,
@@ -104,6 +109,7 @@ impl Guest<'_> {
 
     /// Encodes values. What `write` has put into the table of the host is taken out again unless `give`
     /// has told the guest of it.
+    #[inline]
     pub(crate) fn encoded<T>(
         &mut self,
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
@@ -130,6 +136,7 @@ impl Guest<'_> {
     }
 
     /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
+    #[inline]
     fn operation(
         &mut self,
         what: Operation,

@@ -132,11 +132,13 @@ impl Python<'_> {
 }
 
 impl Guest<'_> {
+    #[inline]
     pub(crate) fn is_converting(&self) -> bool {
         self.store.data().converters.iter().any(|scope| scope.to_python.is_some())
     }
 
     /// The callable with its arguments converted, if there is anything to convert by.
+    #[inline]
     pub(crate) fn converting(&mut self, callable: &Object) -> Result<Option<Object>> {
         if !self.is_converting() {
             return Ok(None);
@@ -152,12 +154,14 @@ impl Guest<'_> {
     }
 
     /// Reads the value that an entry has left in the frame, and converts what is in it.
+    #[inline]
     pub(crate) fn converted_value(&mut self) -> Result<Value> {
         let value = self.value()?;
         self.converted(value)
     }
 
     /// A value with its objects converted.
+    #[inline]
     pub(crate) fn converted(&mut self, value: Value) -> Result<Value> {
         if self.store.data().converters.iter().all(|scope| scope.from_python.is_empty()) {
             return Ok(value);
