@@ -78,7 +78,10 @@ impl Control {
     /// Stops it; gives how long the call took, nothing for one of a few microseconds.
     #[inline]
     pub(crate) fn end(&self) -> Duration {
-        match self.began.swap(IDLE, Ordering::Relaxed) {
+        // Nobody else writes it: no exchange is needed.
+        let began = self.began.load(Ordering::Relaxed);
+        self.began.store(IDLE, Ordering::Relaxed);
+        match began {
             IDLE | FRESH => Duration::ZERO,
             nanos => self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos)),
         }

@@ -336,6 +336,13 @@ append(items, 3, None)
 assert items == [1, 2, items, 3]",
     )?;
     assert_eq!(raised(py.run("append(items, 'x')")).type_name, "TypeError");
+    // As a decorator.
+    let register = |py: &mut Python<'_>, function: Object| -> ophidia::Result<Object> {
+        function.setattr(py, "registered", true)?;
+        Ok(function)
+    };
+    py.set("register", Function::new("register", register))?;
+    py.run("@register\ndef plug_in(): return 7\nassert plug_in() == 7 and plug_in.registered")?;
     Ok(())
 }
 
