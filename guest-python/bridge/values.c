@@ -75,9 +75,27 @@ put_count(uint8_t tag, Py_ssize_t items)
     return value_put(tag, &count, 4);
 }
 
+/* As value_put of eight bytes; numbers are what most values consist of. */
+static inline int
+put_eight(uint8_t tag, const void *data)
+{
+    if (out.capacity - out.len < 9) {
+        return value_put(tag, data, 8);
+    }
+    unsigned char *at = out.data + out.len;
+    *at = tag;
+    memcpy(at + 1, data, 8);
+    out.len += 9;
+    return 0;
+}
+
 int
 value_put_int(PyObject *value)
 {
+    if (PyUnstable_Long_IsCompact((PyLongObject *)value)) {
+        long long number = PyUnstable_Long_CompactValue((PyLongObject *)value);
+        return put_eight(OPHIDIA_ENCODED_INT, &number);
+    }
     int overflow;
     long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
     if (overflow == 0) {
@@ -217,7 +235,7 @@ put_value(PyObject *value, int depth)
     }
     if (PyFloat_CheckExact(value)) {
         double number = PyFloat_AS_DOUBLE(value);
-        return value_put(OPHIDIA_ENCODED_FLOAT, &number, 8);
+        return put_eight(OPHIDIA_ENCODED_FLOAT, &number);
     }
     if (PyUnicode_CheckExact(value)) {
         return value_put_text(value);
@@ -286,18 +304,6 @@ value_encode(PyObject *value, const unsigned char **data, size_t *len)
 }
 
 /* --- from the host ------------------------------------------------------------------------- */
-
-int
-value_get(struct input *in, void *data, size_t len)
-{
-    if ((size_t)(in->end - in->at) < len) {
-        PyErr_SetString(PyExc_SystemError, "a value from the host is cut off");
-        return -1;
-    }
-    memcpy(data, in->at, len);
-    in->at += len;
-    return 0;
-}
 
 /* The count of a container; each item takes a byte at least. */
 static Py_ssize_t

@@ -20,7 +20,17 @@ struct input {
 };
 
 /* Reads so many bytes; -1 with an exception set when there are fewer. */
-int value_get(struct input *in, void *data, size_t len);
+static inline int
+value_get(struct input *in, void *data, size_t len)
+{
+    if ((size_t)(in->end - in->at) < len) {
+        PyErr_SetString(PyExc_SystemError, "a value from the host is cut off");
+        return -1;
+    }
+    memcpy(data, in->at, len);
+    in->at += len;
+    return 0;
+}
 
 /* Reads a count and as many bytes as text; NULL with an exception set. */
 PyObject *value_get_text(struct input *in);
