@@ -30,7 +30,11 @@ pub(crate) fn decode_all(owner: Owner<'_>, bytes: &[u8], count: u32) -> Result<V
         if count as usize > bytes.len() {
             return Err(cut_off());
         }
-        (0..count).map(|_| input.value(0)).collect()
+        let mut values = Vec::with_capacity((count as usize).min(4096));
+        for _ in 0..count {
+            values.push(input.value(0)?);
+        }
+        Ok(values)
     })
 }
 
