@@ -1,5 +1,6 @@
 //! The command line: its subcommands, and what ends it early.
 
+mod bindgen;
 mod doctor;
 mod guest;
 mod interrupt;
@@ -39,6 +40,7 @@ enum Command {
     #[command(subcommand)]
     Guest(guest::Guest),
     Doctor(doctor::Doctor),
+    Bindgen(Box<bindgen::Bindgen>),
 }
 
 const EXAMPLES: &str = "\
@@ -71,6 +73,7 @@ pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
+        Some(Command::Bindgen(bindgen)) => bindgen.run(),
         None if std::io::stdin().is_terminal() => repl::Repl::default().run(),
         None => run::run_stdin(),
     };

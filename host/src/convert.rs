@@ -5,6 +5,7 @@ mod args;
 mod chrono;
 pub mod derived;
 mod from_python;
+mod invocation;
 #[cfg(feature = "jiff")]
 mod jiff;
 #[cfg(feature = "num-bigint")]
@@ -20,6 +21,7 @@ mod uuid;
 
 pub use args::{Args, Arguments};
 pub use from_python::FromPython;
+pub use invocation::Invocation;
 pub use ophidia_derive::{FromPython, ToPython};
 #[cfg(feature = "serde")]
 pub use serde::Serde;

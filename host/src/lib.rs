@@ -60,7 +60,7 @@ pub use codec::{Encoder, Value};
 pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
-pub use convert::{Args, Arguments, ConversionError, FromPython, ToPython};
+pub use convert::{Args, Arguments, ConversionError, FromPython, Invocation, ToPython};
 pub use deadline::Interrupter;
 pub use error::{Error, PythonError, Result, TracebackFrame};
 pub use grants::{Access, DirGrant, Grants};

@@ -2,6 +2,8 @@
 
 mod support;
 
+/// Wrappers that `ophidia bindgen` writes: they compile, document and work.
+mod bindgen;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
 /// Bad input: every refusal says what to change, nothing panics.

@@ -137,6 +137,15 @@ impl Outcome {
         outcome
     }
 
+    /// Why it ended, in a line.
+    pub(crate) fn reason(&self) -> String {
+        match &self.error {
+            Some(Failure { kind, message, .. }) if message.is_empty() => kind.clone(),
+            Some(Failure { kind, message, .. }) => format!("{kind}: {message}"),
+            None => self.said.trim_end().to_owned(),
+        }
+    }
+
     fn complain(&mut self, kind: &str, message: String) {
         self.complaint = Some(message.clone());
         self.error = Some(Failure { kind: kind.into(), message, traceback: None });

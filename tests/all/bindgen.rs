@@ -1,0 +1,212 @@
+//! `ophidia bindgen`: what it writes compiles without warnings, documents without warnings, and works.
+
+use crate::support::{Call, ophidia};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+/// The library as this test was linked with it, and where its dependencies lie.
+struct Built {
+    library: PathBuf,
+    dependencies: PathBuf,
+}
+
+/// The builds of the library beside this test, the newest first: there is one for each set of features.
+fn builds() -> Vec<Built> {
+    let test = std::env::current_exe().expect("this test");
+    let folder = test.parent().expect("its folder");
+    let mut found: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)
+        .expect("a folder")
+        .flatten()
+        .filter(|entry| {
+            let name = entry.file_name().into_string().unwrap_or_default();
+            name.starts_with("libophidia-") && name.ends_with(".rlib")
+        })
+        .map(|entry| {
+            (entry.metadata().and_then(|data| data.modified()).expect("a time"), entry.path())
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "no build of the library in {}", folder.display());
+    let built = |library| Built { library, dependencies: folder.to_owned() };
+    found.into_iter().rev().map(|(_, library)| built(library)).collect()
+}
+
+impl Built {
+    /// Runs the compiler, or rustdoc.
+    fn compile(&self, program: &str, arguments: &[&str]) -> Result<(), String> {
+        let mut library = OsString::from("ophidia=");
+        library.push(&self.library);
+        let output = Command::new(program)
+            .args(["--edition", "2024"])
+            .args(arguments)
+            .arg("--extern")
+            .arg(library)
+            .arg("-L")
+            .arg(format!("dependency={}", self.dependencies.display()))
+            .output()
+            .expect("the compiler");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
+    }
+
+    /// Compiles and documents wrappers, without a warning.
+    fn bindings(&self, folder: &Path) -> Result<(), String> {
+        let source = folder.join("bindings.rs");
+        let source = source.to_str().expect("UTF-8");
+        let out = folder.to_str().expect("UTF-8");
+        let lib = ["--crate-type", "lib", "--crate-name", "bindings", source];
+        self.compile("rustc", &[&lib[..], &["-C", "opt-level=0", "--out-dir", out]].concat())?;
+        self.compile("rustdoc", &[&lib[..], &["-D", "warnings", "-o", out]].concat())
+    }
+}
+
+/// Writes wrappers of modules into a folder, as a crate.
+fn generate(folder: &Path, modules: &[&str], site: Option<&Path>) {
+    let mut source = String::from("//! Wrappers.\n#![deny(warnings, missing_docs)]\n");
+    for module in modules {
+        let file = folder.join(format!("{module}.rs"));
+        let mut call: Call = ophidia(["bindgen", module, "-o"]).arg(&file);
+        if let Some(site) = site {
+            call = call.arg("--site").arg(site);
+        }
+        call.expect_ok().stderr_is_empty();
+        source.push_str(&format!("/// One.\npub mod {module};\n"));
+    }
+    fs::write(folder.join("bindings.rs"), source).expect("written");
+}
+
+const PROGRAM: &str = r##"
+use bindings::{json, math, statistics};
+use ophidia::Runtime;
+
+fn main() -> ophidia::Result<()> {
+    let mut py = Runtime::ambient()?.interpreter().build()?;
+    let math = math::Math::import(&mut py)?;
+    assert_eq!(math.sqrt(2.25).call_as::<f64>(&mut py)?, 1.5);
+    assert_eq!(math.pi(&mut py)?, std::f64::consts::PI);
+    assert_eq!(math.gcd().args([12, 18]).call_as::<i64>(&mut py)?, 6);
+    assert_eq!(math.isclose(1.0, 1.01).rel_tol(0.1).call_as::<bool>(&mut py)?, true);
+
+    let statistics = statistics::Statistics::import(&mut py)?;
+    assert_eq!(statistics.median([3, 1, 2]).call_as::<i64>(&mut py)?, 2);
+    let cuts = statistics.quantiles([1, 2, 3, 4, 5]).n(4).method("inclusive");
+    assert_eq!(cuts.call_as::<Vec<f64>>(&mut py)?, [2.0, 3.0, 4.0]);
+    let normal = statistics.normal_dist().mu(10.0).sigma(2.0).call(&mut py)?;
+    assert_eq!(normal.cdf(10.0).call_as::<f64>(&mut py)?, 0.5);
+    assert_eq!(normal.stdev(&mut py)?.extract::<f64>(&mut py)?, 2.0);
+
+    let json = json::Json::import(&mut py)?;
+    let text = json.dumps([(1, "a")]).indent(None::<i64>).separators((",", ":"));
+    assert_eq!(text.call_as::<String>(&mut py)?, r#"[[1,"a"]]"#);
+    assert_eq!(json.loads("[1, 2]").call_as::<Vec<i64>>(&mut py)?, [1, 2]);
+    let error = json.loads("[1, ").call(&mut py).unwrap_err();
+    assert!(error.to_string().starts_with("json.decoder.JSONDecodeError"), "{error}");
+    Ok(())
+}
+"##;
+
+#[test]
+fn wrappers_compile_and_run() {
+    let made = tempfile::tempdir().expect("a folder");
+    let folder = made.path();
+    generate(folder, &["math", "statistics", "json"], None);
+    let program = folder.join("main.rs");
+    fs::write(&program, PROGRAM).expect("written");
+    let binary = folder.join("main");
+    let mut said = String::new();
+    for built in builds() {
+        let bindings = format!("bindings={}", folder.join("libbindings.rlib").display());
+        let arguments = [
+            program.to_str().expect("UTF-8"),
+            "--extern",
+            &bindings,
+            "-o",
+            binary.to_str().expect("UTF-8"),
+        ];
+        let done = built.bindings(folder).and_then(|()| built.compile("rustc", &arguments));
+        match done {
+            Ok(()) => {
+                let output = Command::new(&binary).output().expect("it runs");
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                return;
+            }
+            Err(error) if said.is_empty() => said = error,
+            Err(_) => {}
+        }
+    }
+    panic!("{said}");
+}
+
+/// Names that are Rust code, documentation that would end its comment, clashes, and far too much.
+const HOSTILE: &str = r#"
+'''``` ends the fence
+````
+*/ } fn evil() { loop {} } /*
+#![feature(evil)] \u202e \x00 \r [link] <script> &lt;'''
+import inspect
+def call(self, args=1, *, kwarg=2, **type): '``````````'
+def Object(x: int, Self=1) -> str: pass
+class Result:
+    object = property(lambda self: 1)
+    def import_(self, a, b, c, d, e, f, g, h): pass
+    def to_string(self): pass
+    @property
+    def match(self) -> int: 'Doc.'
+    @classmethod
+    def make(cls, x: str): pass
+class result: pass
+def self(): pass
+def crate(): pass
+def vecPush(): pass
+def vec_push(): pass
+größe = 1
+globals()['x(); } fn evil() { //'] = call
+globals()['new\nline'] = call
+lies = lambda: 1
+lies.__signature__ = 'no signature'
+lies.__doc__ = 7
+for i in range(5_000):
+    globals()[f'constant_{i}'] = i
+    exec(f'def f{i}(a, b=1): pass')
+__all__ = [name for name in globals() if not name.startswith('_')] + [7, None, 'missing', '🐍']
+"#;
+
+#[test]
+fn hostile_modules_stay_comments() {
+    let made = tempfile::tempdir().expect("a folder");
+    let folder = made.path();
+    let site = folder.join("site");
+    fs::create_dir(&site).expect("a folder");
+    fs::write(site.join("hostile.py"), HOSTILE).expect("written");
+    generate(folder, &["hostile"], Some(&site));
+    let text = fs::read_to_string(folder.join("hostile.rs")).expect("written");
+    let code: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.starts_with("//")).collect();
+    assert!(!code.iter().any(|line| line.contains("evil")), "only in comments");
+    assert!(text.contains("pub struct Result2(Object);"));
+    assert!(text.matches("pub fn ").count() < 10_000);
+    assert!(!text.contains('\u{202e}') && !text.contains('\0'));
+    let mut said = String::new();
+    let compiled = builds().iter().any(|built| match built.bindings(folder) {
+        Ok(()) => true,
+        Err(error) => {
+            if said.is_empty() {
+                said = error;
+            }
+            false
+        }
+    });
+    assert!(compiled, "{said}");
+}
+
+#[test]
+fn what_cannot_be_wrapped_is_said() {
+    let outcome = ophidia(["bindgen", "no_such_module"]).expect_status(1);
+    outcome.stderr_has("no_such_module: it cannot be imported here: ModuleNotFoundError");
+    ophidia(["bindgen", "math", "-o", "/no/such/folder/math.rs"]).expect_status(2);
+    ophidia(["bindgen", "--help"]).expect_ok().stdout_has("Write a Rust module");
+    ophidia(["bindgen", "math"]).expect_ok().stdout_has("pub fn sqrt");
+}
