@@ -131,8 +131,8 @@ fn make(
 ) -> Result<()> {
     progress(ImageStage::Snapshot);
     let wasm = guest.wasm();
-    let wasm = fs::read(&wasm)
-        .map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
+    let wasm =
+        fs::read(&wasm).map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
     let started = started(&wasm, &guest.stdlib())?;
     progress(ImageStage::Compile);
     let compiled = engine

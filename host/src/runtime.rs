@@ -88,12 +88,7 @@ impl Runtime {
         InterpreterBuilder::new(self.clone())
     }
 
-    fn of(
-        engine: Engine,
-        module: &Module,
-        stdlib: PathBuf,
-        max_interpreters: u32,
-    ) -> Result<Self> {
+    fn of(engine: Engine, module: &Module, stdlib: PathBuf, max_interpreters: u32) -> Result<Self> {
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         wasi::add_to_linker(&mut linker).map_err(failed)?;

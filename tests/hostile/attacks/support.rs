@@ -29,9 +29,7 @@ pub(crate) fn bounded<T>(body: impl FnOnce() -> T) -> T {
 pub(crate) fn running(body: &str) -> Guest {
     Guest::new().does(
         "ophidia_run",
-        &format!(
-            "(if (result i32) (local.get $source_len) (then {body}) (else (i32.const 0)))"
-        ),
+        &format!("(if (result i32) (local.get $source_len) (then {body}) (else (i32.const 0)))"),
     )
 }
 

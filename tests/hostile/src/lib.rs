@@ -16,6 +16,9 @@ pub const ROOM: u32 = 16_384;
 /// Where every input goes, whatever its size.
 pub const INPUT: u32 = 1 << 20;
 
+/// An object as the value of the outermost level.
+const HANDLE: &str = "(call $value (i32.const 6) (i32.const 1) (i64.const 0))";
+
 /// Pages of memory of a new guest: 4 MiB.
 const PAGES: u32 = 64;
 
@@ -36,12 +39,13 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Every function gives 0, but for those that give addresses.
+    /// Every function gives 0, but for those that give addresses; every operation an object.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
             .does(ophidia_abi::export::FRAME, &format!("(i32.const {FRAME})"))
             .does(ophidia_abi::export::BUFFER, &format!("(i32.const {INPUT})"))
+            .does(ophidia_abi::export::OPERATE, &format!("{HANDLE} (i32.const 0)"))
             .does(ophidia_abi::export::VERSION, &format!("(i32.const {})", ophidia_abi::VERSION))
     }
 
@@ -95,10 +99,14 @@ impl Guest {
         for function in ophidia_abi::EXPORTS {
             let params: String =
                 function.params.iter().map(|name| format!("(param ${name} i32) ")).collect();
-            let (result, nothing) =
-                if function.result.is_some() { ("(result i32)", "(i32.const 0)") } else { ("", "") };
+            let (result, nothing) = if function.result.is_some() {
+                ("(result i32)", "(i32.const 0)")
+            } else {
+                ("", "")
+            };
             let body = self.bodies.get(function.name).map_or(nothing, String::as_str);
-            let _ = writeln!(text, "(func (export \"{}\") {params} {result} {body})", function.name);
+            let _ =
+                writeln!(text, "(func (export \"{}\") {params} {result} {body})", function.name);
         }
         text.push(')');
         text
