@@ -4,6 +4,8 @@ mod decode;
 mod encode;
 mod stdlib;
 
+#[cfg(feature = "any-guest")]
+use crate::callback::Exported;
 use crate::callback::{HostObject, Table};
 use crate::convert::{ConversionError, ToPython};
 use crate::error::{Error, PythonError, Result};
@@ -198,6 +200,25 @@ pub(crate) fn arguments(
     let bytes = state.memory()?.bytes(store, address, len)?;
     let held = state.arguments.saturating_add(state.tasks.held());
     decode::decode_all(Owner { held, ..owner(state) }, bytes, count)
+}
+
+/// Decodes values as they come out of a guest, for tests that make them up: one, or so many arguments of a
+/// call. Gives how many handles the guest would be told of.
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub fn decode_any(
+    bytes: &[u8],
+    arguments: Option<u32>,
+    (limit, objects): (u64, u32),
+) -> (Result<Vec<Value>>, usize) {
+    let (domain, mut table) = (Domain::new(objects), Table::new(objects));
+    let _ = table.insert(Exported::Object(HostObject::new(())));
+    let owner = Owner { domain: &domain, table: &table, limit, held: 0 };
+    let values = match arguments {
+        Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
+        None => decode::decode(owner, bytes).map(|value| vec![value]),
+    };
+    (values, domain.waiting())
 }
 
 #[inline]
