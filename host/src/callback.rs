@@ -17,6 +17,7 @@ pub(crate) use task::Tasks;
 
 use crate::codec::{self, Value};
 use crate::convert::{ConversionError, ToPython};
+use crate::entry::Guest;
 use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
 use crate::state::State;
@@ -26,6 +27,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use wasmtime::{AsContextMut, Caller, Linker};
+
+/// So many objects may be let go of in calls of the host before the guest is told.
+const RELEASED: usize = 1_024;
 
 /// A Rust value that Python holds without being able to look into it.
 #[derive(Clone)]
@@ -139,10 +143,10 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let before = std::mem::replace(&mut state.level, level);
             state.calls += 1;
             let arguments = Encoded { address, len, count, keywords };
-            let answer = match number {
-                ATTEND => attend(&mut caller, arguments),
-                number => call(&mut caller, number, arguments),
-            };
+            let answer = guarded(&mut caller, |caller| match number {
+                ATTEND => attend(caller, arguments),
+                number => call(caller, number, arguments),
+            });
             let state = caller.data_mut();
             state.calls -= 1;
             state.level = before;
@@ -155,11 +159,32 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     linker.func_wrap(
         HOST_MODULE,
         import::FORGET,
-        |mut caller: Caller<'_, State>, number: u32| {
-            drop(caller.data_mut().table.remove(number));
+        |mut caller: Caller<'_, State>, number: u32| -> wasmtime::Result<()> {
+            guarded(&mut caller, |caller| {
+                drop(caller.data_mut().table.remove(number));
+                Ok(())
+            })
         },
     )?;
     Ok(())
+}
+
+/// Runs the host's own code for the guest. A panic in it must not pass through the guest, which could
+/// bring it about in the middle of anything: by letting go of a value, for one.
+fn guarded<T>(
+    caller: &mut Caller<'_, State>,
+    body: impl FnOnce(&mut Caller<'_, State>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    catch_unwind(AssertUnwindSafe(|| body(caller))).unwrap_or_else(|panic| {
+        let reason = Error::Host(format!("code of the host panicked: {}", said(&*panic)));
+        Err(Guest { store: caller.as_context_mut() }.poison(reason).into())
+    })
+}
+
+/// The message of a panic.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }
 
 /// The arguments of a call as the guest names them.
@@ -172,17 +197,18 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn read(self, py: &mut Python<'_>) -> Result<Call> {
+    /// Gives how many bytes of the host they take, too.
+    fn read(self, py: &mut Python<'_>) -> Result<(Call, u64)> {
         let names = u32::from(self.keywords > 0);
         let count = self.count.saturating_add(names);
-        let values = codec::arguments(&py.guest().store, self.address, self.len, count)?;
-        Call::new(values, self.keywords)
+        let (values, taken) = codec::arguments(&py.guest().store, self.address, self.len, count)?;
+        Ok((Call::new(values, self.keywords)?, taken))
     }
 }
 
 /// The bridge's own call: what asynchronous functions are waited for with.
 fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Result<u32> {
-    let call = arguments.read(&mut Python::new(caller.as_context_mut()))?;
+    let (call, _) = arguments.read(&mut Python::new(caller.as_context_mut()))?;
     match *call.positional {
         [Value::Float(seconds)] => task::attend(caller, None, seconds),
         [Value::Int(number)] => task::attend(caller, Some(number), 0.0),
@@ -196,15 +222,24 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
     let function = caller.data().table.function(number)?;
     let mut py = Python::new(caller.as_context_mut());
     let py: &mut Python<'_> = &mut py;
-    let call = arguments.read(py).and_then(|call| call.converted(py));
-    let result = call.map_err(BoxError::from).and_then(|call| {
-        catch_unwind(AssertUnwindSafe(|| function.call(py, call))).unwrap_or_else(|panic| {
-            let said = panic
-                .downcast_ref::<&str>()
-                .map(|said| (*said).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_default();
-            let name = function.name();
+    let read = arguments.read(py);
+    let told = release_many(py);
+    let result = read.and_then(|read| told.map(|()| read)).map_err(BoxError::from);
+    let result = result.and_then(|(call, taken)| {
+        let mut guest = py.guest();
+        let state = guest.state();
+        state.arguments = state.arguments.saturating_add(taken);
+        let outer = std::mem::replace(&mut state.own_arguments, taken);
+        let called = catch_unwind(AssertUnwindSafe(|| {
+            let call = call.converted(py)?;
+            function.call(py, call)
+        }));
+        let mut guest = py.guest();
+        let state = guest.state();
+        state.arguments = state.arguments.saturating_sub(taken);
+        state.own_arguments = outer;
+        called.unwrap_or_else(|panic| {
+            let (name, said) = (function.name(), said(&*panic));
             let reason = Error::Host(format!("the host function {name} panicked: {said}"));
             Err(py.guest().poison(reason).into())
         })
@@ -213,6 +248,12 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
         Ok(len) => Ok(len),
         Err(error) => Ok(raise(py, error)?),
     }
+}
+
+/// While Python code calls functions of the host that take objects, nothing else may tell the guest
+/// which of them were let go of.
+fn release_many(py: &mut Python<'_>) -> Result<()> {
+    if py.state().domain.waiting() < RELEASED { Ok(()) } else { py.guest().release_dropped() }
 }
 
 /// Writes the exception that an error becomes in Python.

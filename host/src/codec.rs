@@ -4,6 +4,8 @@ mod decode;
 mod encode;
 mod stdlib;
 
+#[cfg(feature = "any-guest")]
+use crate::callback::Exported;
 use crate::callback::{HostObject, Table};
 use crate::convert::{ConversionError, ToPython};
 use crate::error::{Error, PythonError, Result};
@@ -108,12 +110,11 @@ impl Value {
         let mut out = Encoder::new(&domain, &mut table, Vec::new());
         value.to_python(&mut out)?;
         let (bytes, _) = out.finish();
-        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX }, &bytes).map_err(
-            |error| match error {
+        decode::decode(Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 }, &bytes)
+            .map_err(|error| match error {
                 Error::GuestFault(said) => ConversionError::other(said),
                 error => ConversionError::other(error.to_string()),
-            },
-        )
+            })
     }
 
     /// What an error calls a value of this kind.
@@ -187,21 +188,42 @@ pub(crate) fn value(store: &StoreContextMut<'_, State>) -> Result<Value> {
     value_at(store, state.memory()?, state.frame(), owner(state))
 }
 
-/// Reads the arguments of a host function: `count` values that take up `len` bytes.
+/// Reads the arguments of a host function: `count` values that take up `len` bytes. Gives what they take
+/// of the host, too, which is bounded together with those of all other calls that are under way.
 pub(crate) fn arguments(
     store: &StoreContextMut<'_, State>,
     address: u32,
     len: u32,
     count: u32,
-) -> Result<Vec<Value>> {
+) -> Result<(Vec<Value>, u64)> {
     let state = store.data();
     let bytes = state.memory()?.bytes(store, address, len)?;
-    decode::decode_all(owner(state), bytes, count)
+    let held = state.arguments.saturating_add(state.tasks.held());
+    decode::decode_all(Owner { held, ..owner(state) }, bytes, count)
+}
+
+/// Decodes values as they come out of a guest, for tests that make them up: one, or so many arguments of a
+/// call. Gives how many handles the guest would be told of.
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub fn decode_any(
+    bytes: &[u8],
+    arguments: Option<u32>,
+    (limit, objects): (u64, u32),
+) -> (Result<Vec<Value>>, usize) {
+    let (domain, mut table) = (Domain::new(objects), Table::new(objects));
+    let _ = table.insert(Exported::Object(HostObject::new(())));
+    let owner = Owner { domain: &domain, table: &table, limit, held: 0 };
+    let values = match arguments {
+        Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
+        None => decode::decode(owner, bytes).map(|value| vec![value]),
+    };
+    (values, domain.waiting())
 }
 
 #[inline]
 fn owner(state: &State) -> Owner<'_> {
-    Owner { domain: &state.domain, table: &state.table, limit: state.value_limit }
+    Owner { domain: &state.domain, table: &state.table, limit: state.value_limit, held: 0 }
 }
 
 #[inline]
@@ -283,13 +305,21 @@ fn tag(slot: Slot) -> Result<Tag> {
         .ok_or_else(|| Error::GuestFault(format!("slot with the unknown tag {}", slot.tag)))
 }
 
+/// What each text of an exception may take whatever the limit is, in bytes.
+const TEXT: usize = 16 << 10;
+
+/// A text of an exception: cut, when it is long, to a quarter of what one value may take.
 fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<String> {
     let state = store.data();
     let memory = state.memory()?;
     let slot = memory.slot(store, state.frame(), index)?;
     match tag(slot)? {
         Tag::None => Ok(String::new()),
-        Tag::Str => utf8(bytes(store, memory, slot)?),
+        Tag::Str => {
+            let all = bytes(store, memory, slot)?;
+            let most = usize::try_from(state.value_limit / 4).unwrap_or(usize::MAX).max(TEXT);
+            all.get(..most).map_or_else(|| utf8(all), beginning)
+        }
         other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),
     }
 }
@@ -300,6 +330,16 @@ fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8
         Error::GuestFault(format!("slot that points to {:#x}, past 4 GiB", slot.payload))
     })?;
     memory.bytes(store, address, slot.len)
+}
+
+/// A text that goes on behind these bytes, up to its last whole character.
+fn beginning(bytes: &[u8]) -> Result<String> {
+    match std::str::from_utf8(bytes) {
+        Err(cut) if cut.error_len().is_none() => {
+            utf8(bytes.get(..cut.valid_up_to()).unwrap_or_default())
+        }
+        _ => utf8(bytes),
+    }
 }
 
 #[inline]
@@ -338,7 +378,8 @@ mod tests {
     }
 
     fn value(store: &Store<()>, memory: GuestMemory, at: u32) -> Result<Value> {
-        let owner = Owner { domain: &Domain::new(10), table: &Table::new(0), limit: 1 << 20 };
+        let owner =
+            Owner { domain: &Domain::new(10), table: &Table::new(0), limit: 1 << 20, held: 0 };
         value_at(store, memory, at, owner)
     }
 

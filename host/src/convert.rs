@@ -29,6 +29,9 @@ pub use to_python::ToPython;
 
 use crate::codec::Value;
 
+/// Characters of a text that an error quotes.
+const QUOTED: usize = 80;
+
 /// A value of another type than asked for, or one that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConversionError {
@@ -78,9 +81,17 @@ impl ConversionError {
 /// How an error names what a key of a `dict` leads to.
 fn step(key: &Value) -> String {
     match key {
-        Value::Str(name) => format!("[{name:?}]"),
+        Value::Str(name) => format!("[{:?}]", beginning(name)),
         Value::Int(number) => format!("[{number}]"),
         other => format!("[{}]", other.kind()),
+    }
+}
+
+/// As much of a text as an error quotes: it may be of any length.
+pub(crate) fn beginning(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

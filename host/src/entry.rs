@@ -7,6 +7,7 @@ use crate::codec::{self, Value};
 use crate::deadline::Stop;
 use crate::error::{Error, PythonError, Result};
 use crate::memory::GuestMemory;
+use crate::object::Object;
 use crate::state::{Linked, State};
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
 use std::sync::Arc;
@@ -100,7 +101,10 @@ impl Guest<'_> {
                 Some(limit) if *trap == Trap::UnreachableCodeReached => Error::Limit(limit),
                 _ => Error::GuestFault(trap.to_string()),
             },
-            (None, None) => Error::Host(format!("{error:#}")),
+            (None, None) => match error.downcast_ref::<wiggle::GuestError>() {
+                Some(wild) => Error::GuestFault(format!("a call of WASI: {wild}")),
+                None => Error::Host(format!("{error:#}")),
+            },
         };
         self.poison(reason)
     }
@@ -123,6 +127,18 @@ impl Guest<'_> {
     #[inline]
     pub(crate) fn value(&mut self) -> Result<Value> {
         codec::value(&self.store).map_err(|error| self.poison_fault(error))
+    }
+
+    /// The object that a handle was asked for.
+    #[inline]
+    pub(crate) fn object_of(&mut self, value: Value) -> Result<Object> {
+        match value {
+            Value::Object(object) => Ok(object),
+            other => {
+                let said = format!("a handle was asked, {} came", other.kind());
+                Err(self.poison(Error::GuestFault(said)))
+            }
+        }
     }
 
     /// Writes an input into the guest's buffer; gives its address and the first part's length.

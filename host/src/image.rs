@@ -130,11 +130,13 @@ fn make(
     progress: &mut dyn FnMut(ImageStage),
 ) -> Result<()> {
     progress(ImageStage::Snapshot);
-    let snapshot = snapshot::take(guest, &engine::snapshot()?)?;
-    let snapshot = metering::instrument(&snapshot)?;
+    let wasm = guest.wasm();
+    let wasm =
+        fs::read(&wasm).map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
+    let started = started(&wasm, &guest.stdlib())?;
     progress(ImageStage::Compile);
     let compiled = engine
-        .precompile_module(&snapshot)
+        .precompile_module(&started)
         .map_err(|error| Error::Image(format!("the snapshot does not compile: {error:#}")))?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error: io::Error| unwritable(path, &error);
@@ -144,6 +146,12 @@ fn make(
     write_whole(folder, &stamp_path(path), noted.as_bytes()).map_err(failed)?;
     progress(ImageStage::Done);
     Ok(())
+}
+
+/// The guest, started and metered.
+pub(crate) fn started(wasm: &[u8], stdlib: &Path) -> Result<Vec<u8>> {
+    let snapshot = snapshot::take(wasm, stdlib, &engine::snapshot()?)?;
+    metering::instrument(&snapshot)
 }
 
 fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -55,6 +55,9 @@ pub use callback::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
     Shared,
 };
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub use codec::decode_any;
 pub use codec::{Encoder, Value};
 #[cfg(feature = "serde")]
 pub use convert::Serde;

@@ -7,21 +7,23 @@ mod operators;
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
-use crate::codec::Value;
 use crate::convert::{Args, FromPython, ToPython};
 use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::python::Python;
 use ophidia_abi::{Operation, Want};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many handles may wait to be let go of without ever having been held, over as many as may be.
+const REFUSED: usize = 64 << 10;
 
 /// What the objects of one interpreter have in common, and which of them have been let go of.
 #[derive(Debug)]
 pub(crate) struct Domain {
     released: Mutex<Vec<(u32, u32)>>,
-    /// Whether there are any, so that nobody locks in vain.
-    any_released: AtomicBool,
+    /// How many there are, so that nobody locks in vain.
+    waiting: AtomicUsize,
     held: AtomicU32,
     limit: u32,
 }
@@ -30,7 +32,7 @@ impl Domain {
     pub(crate) fn new(limit: u32) -> Arc<Self> {
         Arc::new(Self {
             released: Mutex::default(),
-            any_released: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
             held: AtomicU32::new(0),
             limit,
         })
@@ -47,24 +49,41 @@ impl Domain {
             return Vec::new();
         }
         let mut released = self.released();
-        self.any_released.store(false, Ordering::Relaxed);
+        self.waiting.store(0, Ordering::Relaxed);
         std::mem::take(&mut *released)
     }
 
     #[inline]
     pub(crate) fn has_released(&self) -> bool {
-        self.any_released.load(Ordering::Acquire)
+        self.waiting() > 0
+    }
+
+    /// How many handles the guest has yet to be told of.
+    #[inline]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// Takes them back: the guest has not been told.
     pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
-        self.released().extend(handles);
-        self.any_released.store(true, Ordering::Release);
+        let mut released = self.released();
+        released.extend(handles);
+        self.waiting.store(released.len(), Ordering::Release);
+    }
+
+    /// Lets go of a handle that was never held. A guest that gives out more of them than it is told of
+    /// keeps the rest: only its own memory is at stake.
+    pub(crate) fn refuse(&self, index: u32, generation: u32) {
+        let most = (self.limit as usize).saturating_add(REFUSED);
+        if self.waiting() < most {
+            self.release(index, generation);
+        }
     }
 
     fn release(&self, index: u32, generation: u32) {
-        self.released().push((index, generation));
-        self.any_released.store(true, Ordering::Release);
+        let mut released = self.released();
+        released.push((index, generation));
+        self.waiting.store(released.len(), Ordering::Release);
     }
 }
 
@@ -98,6 +117,9 @@ impl PartialEq for Object {
 }
 
 impl Object {
+    /// Bytes that one takes beside its place.
+    pub(crate) const SIZE: usize = size_of::<Held>() + 2 * size_of::<usize>();
+
     /// Takes over a handle that the guest has given out.
     pub(crate) fn new(domain: &Arc<Domain>, index: u32, generation: u32) -> Result<Self> {
         let held = domain.held.fetch_add(1, Ordering::Relaxed);
@@ -219,7 +241,9 @@ impl Object {
     /// As [`extract`](Self::extract).
     #[inline]
     pub fn call(&self, py: &mut Python<'_>, args: impl Args) -> Result<Self> {
-        py.guest().call(self, &args, Want::Handle).and_then(Self::from_value)
+        let mut guest = py.guest();
+        let value = guest.call(self, &args, Want::Handle)?;
+        guest.object_of(value)
     }
 
     /// As [`call`](Self::call), with the result as a Rust type.
@@ -240,7 +264,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn call_method(&self, py: &mut Python<'_>, name: &str, args: impl Args) -> Result<Self> {
-        py.guest().call_method(self, name, &args, Want::Handle).and_then(Self::from_value)
+        let mut guest = py.guest();
+        let value = guest.call_method(self, name, &args, Want::Handle)?;
+        guest.object_of(value)
     }
 
     /// As [`call_method`](Self::call_method), with the result as a Rust type.
@@ -301,8 +327,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn next(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
-        let item = py.guest().operate(Operation::Next, &(self,), Want::Handle)?;
-        item.map(Self::from_value).transpose()
+        let mut guest = py.guest();
+        let item = guest.operate(Operation::Next, &(self,), Want::Handle)?;
+        item.map(|item| guest.object_of(item)).transpose()
     }
 
     /// `str(self)`.
@@ -348,13 +375,5 @@ impl Object {
     /// As [`extract`](Self::extract).
     pub fn is(&self, py: &mut Python<'_>, other: &Self) -> Result<bool> {
         py.guest().operate_as(Operation::Is, &(self, other))
-    }
-
-    #[inline]
-    pub(crate) fn from_value(value: Value) -> Result<Self> {
-        match value {
-            Value::Object(object) => Ok(object),
-            other => Err(Error::GuestFault(format!("a handle was asked, {} came", other.kind()))),
-        }
     }
 }

@@ -88,6 +88,22 @@ impl Runtime {
         InterpreterBuilder::new(self.clone())
     }
 
+    fn of(engine: Engine, module: &Module, stdlib: PathBuf, max_interpreters: u32) -> Result<Self> {
+        let mut linker = Linker::new(&engine);
+        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
+        wasi::add_to_linker(&mut linker).map_err(failed)?;
+        deadline::add_to_linker(&mut linker).map_err(failed)?;
+        callback::add_to_linker(&mut linker).map_err(failed)?;
+        let shared = Shared {
+            pre: linker.instantiate_pre(module).map_err(failed)?,
+            exports: Exports::of(module)?,
+            engine,
+            stdlib,
+            max_interpreters,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
     /// How many interpreters can be alive at once.
     #[must_use]
     pub fn max_interpreters(&self) -> u32 {
@@ -142,19 +158,21 @@ impl RuntimeBuilder {
             .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
         let engine = engine::run(self.max_interpreters)?;
         let module = image::load_or_make(&self.cache_dir, &guest, &engine, &mut self.progress)?;
-        let mut linker = Linker::new(&engine);
-        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
-        wasi::add_to_linker(&mut linker).map_err(failed)?;
-        deadline::add_to_linker(&mut linker).map_err(failed)?;
-        callback::add_to_linker(&mut linker).map_err(failed)?;
-        let shared = Shared {
-            pre: linker.instantiate_pre(&module).map_err(failed)?,
-            exports: Exports::of(&module)?,
-            engine,
-            stdlib: guest.stdlib(),
-            max_interpreters: self.max_interpreters,
-        };
-        Ok(Runtime { shared: Arc::new(shared) })
+        Runtime::of(engine, &module, guest.stdlib(), self.max_interpreters)
+    }
+
+    /// A runtime of any guest at all, made without the cache; for tests in which it is a hostile one.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
+        let engine = engine::run(self.max_interpreters)?;
+        let module = Module::new(&engine, image::started(wasm, stdlib)?)
+            .map_err(|error| Error::Image(format!("{error:#}")))?;
+        Runtime::of(engine, &module, stdlib.to_owned(), self.max_interpreters)
     }
 
     /// Where the image lies, or would lie, for `doctor` and `guest info`.

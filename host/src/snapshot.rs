@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::state::State;
 use crate::wasi::{self, stdio};
 use ophidia_abi::{EXPORTS, HOST_MODULE, IMPORTS, MEMORY, WASI_IMPORTS, WASI_MODULE, export};
-use ophidia_guest::Guest;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -20,10 +20,7 @@ use wasmtime_wizer::Wizer;
 const MEMORY_LIMIT: u64 = 512 << 20;
 
 /// Starts the guest and gives the module that continues from there.
-pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
-    let path = guest.wasm();
-    let wasm = std::fs::read(&path)
-        .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?;
+pub(crate) fn take(wasm: &[u8], stdlib: &Path, engine: &Engine) -> Result<Vec<u8>> {
     let mut linker = Linker::new(engine);
     wasi::add_to_linker(&mut linker)
         .and_then(|()| deadline::add_to_linker(&mut linker))
@@ -34,7 +31,7 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
     let (stdout, stderr) = (output(), output());
     let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
     let wasi = wasi::context(
-        &guest.stdlib(),
+        stdlib,
         &Grants::default(),
         &[],
         stdin.clone(),
@@ -48,7 +45,7 @@ pub(crate) fn take(guest: &Guest, engine: &Engine) -> Result<Vec<u8>> {
 
     let mut wizer = Wizer::new();
     wizer.init_func(export::INITIALIZE);
-    let made = now(wizer.run(&mut store, &wasm, async |store, module| {
+    let made = now(wizer.run(&mut store, wasm, async |store, module| {
         check(module)?;
         let instance = linker.instantiate(&mut *store, module)?;
         State::find_memory(&instance, &mut *store)?;

@@ -65,6 +65,9 @@ pub(crate) struct State {
     pub(crate) keeps_objects: bool,
     /// Asynchronous functions that are under way.
     pub(crate) tasks: Tasks,
+    /// Bytes that the arguments of calls under way take, and those of the innermost one.
+    pub(crate) arguments: u64,
+    pub(crate) own_arguments: u64,
     pub(crate) object_limit: u32,
     pub(crate) value_limit: u64,
     pub(crate) entered: Duration,
@@ -100,6 +103,8 @@ impl State {
             converters: Vec::new(),
             keeps_objects: false,
             tasks: Tasks::new(None),
+            arguments: 0,
+            own_arguments: 0,
             object_limit: limits.objects,
             value_limit: limits.value,
             entered: Duration::ZERO,

@@ -3,7 +3,7 @@
 
 use super::Call;
 use crate::codec::{Encoder, Value};
-use crate::convert::ConversionError;
+use crate::convert::{ConversionError, beginning};
 use crate::error::PythonError;
 
 /// How a parameter is given its value; the numbers are those of `_ophidia.interop`.
@@ -92,6 +92,7 @@ pub(super) fn bind(
                     rest.push((Value::Str(keyword), value));
                 }
                 _ => {
+                    let keyword = beginning(&keyword);
                     return Err(wrong(format!("got an unexpected keyword argument '{keyword}'")));
                 }
             },

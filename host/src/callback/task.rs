@@ -13,6 +13,7 @@ use crate::state::State;
 use ophidia_abi::Want;
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -25,9 +26,22 @@ type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
 /// The futures that one interpreter waits for.
 pub(crate) struct Tasks {
     runtime: Option<Handle>,
-    running: HashMap<i64, AbortHandle>,
+    running: HashMap<i64, Running>,
     last: i64,
-    ended: Arc<Mutex<Vec<(i64, Ended)>>>,
+    ended: Arc<AllEnded>,
+}
+
+struct Running {
+    abort: AbortHandle,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What has ended and was not told yet. Every future holds on to it until it is dropped.
+#[derive(Default)]
+struct AllEnded {
+    list: Mutex<Vec<(i64, Ended)>>,
+    /// Bytes that the arguments in futures take.
+    held: AtomicU64,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -39,13 +53,22 @@ impl Tasks {
         Self { runtime, running: HashMap::new(), last: 0, ended: Arc::default() }
     }
 
+    /// Bytes of the host that the arguments of all of them take.
+    pub(crate) fn held(&self) -> u64 {
+        self.ended.held.load(Ordering::Relaxed)
+    }
+
+    /// Starts a future whose arguments take so many bytes.
     fn spawn(
         &mut self,
         control: &Arc<Control>,
         limit: u32,
+        held: u64,
         future: impl Future<Output = Ended> + Send + 'static,
     ) -> Result<i64> {
-        if self.running.len() >= limit as usize {
+        // One that is cancelled is there until tokio drops it.
+        let alive = self.running.len().max(Arc::strong_count(&self.ended) - 1);
+        if alive >= limit as usize {
             return Err(Error::Host(format!("{limit} asynchronous calls are under way: no more")));
         }
         let runtime = match &self.runtime {
@@ -60,42 +83,68 @@ impl Tasks {
         };
         self.last += 1;
         let number = self.last;
-        let (ended, control) = (Arc::clone(&self.ended), Arc::clone(control));
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.ended.held.fetch_add(held, Ordering::Relaxed);
+        // Dropped by a panic and by a runtime that shuts down too, so that nobody waits for ever.
+        let end = End {
+            number,
+            held,
+            result: None,
+            cancelled: Arc::clone(&cancelled),
+            ended: Arc::clone(&self.ended),
+            control: Arc::clone(control),
+        };
         let task = runtime.spawn(async move {
-            // Dropped by a panic too, so that nobody waits for ever.
-            let mut end = End { number, result: None, ended, control };
+            let mut end = end;
             end.result = Some(future.await);
         });
-        self.running.insert(number, task.abort_handle());
+        self.running.insert(number, Running { abort: task.abort_handle(), cancelled });
         Ok(number)
     }
 
     fn cancel(&mut self, number: i64) {
         if let Some(task) = self.running.remove(&number) {
-            task.abort();
+            task.cancelled.store(true, Ordering::Relaxed);
+            task.abort.abort();
+            let mut list = lock(&self.ended.list);
+            let found = list.iter().position(|(ended, _)| *ended == number);
+            let found = found.map(|at| list.remove(at));
+            drop(list);
+            drop(found); // the caller's own code, which may take its time
         }
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.running.values().for_each(AbortHandle::abort);
+        for task in self.running.values() {
+            task.cancelled.store(true, Ordering::Relaxed);
+            task.abort.abort();
+        }
     }
 }
 
 struct End {
     number: i64,
+    held: u64,
     result: Option<Ended>,
-    ended: Arc<Mutex<Vec<(i64, Ended)>>>,
+    /// Set before the list is looked at: who cancels wants to hear no more of it.
+    cancelled: Arc<AtomicBool>,
+    ended: Arc<AllEnded>,
     control: Arc<Control>,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
+        self.ended.held.fetch_sub(self.held, Ordering::Relaxed);
         let result = self.result.take();
         let result = result.unwrap_or_else(|| Err("the asynchronous function did not end".into()));
-        lock(&self.ended).push((self.number, result));
-        self.control.wake();
+        let mut list = lock(&self.ended.list);
+        if !self.cancelled.load(Ordering::Relaxed) {
+            list.push((self.number, result));
+            drop(list);
+            self.control.wake();
+        }
     }
 }
 
@@ -151,8 +200,8 @@ where
     R::Value: Send + 'static,
 {
     let mut guest = py.guest();
-    let State { tasks, control, object_limit, .. } = guest.state();
-    let number = tasks.spawn(control, *object_limit, async {
+    let State { tasks, control, object_limit, own_arguments, .. } = guest.state();
+    let number = tasks.spawn(control, *object_limit, *own_arguments, async {
         let value = future.await.outcome()?;
         Ok(Box::new(value) as Box<dyn ToPython + Send>)
     })?;
@@ -224,11 +273,11 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
         .ok()
         .and_then(|timeout| Instant::now().checked_add(timeout));
     let ended = Arc::clone(&caller.data().tasks.ended);
-    let wake = caller.data().control.wait_for(until, || !lock(&ended).is_empty())?;
+    let wake = caller.data().control.wait_for(until, || !lock(&ended.list).is_empty())?;
     if wake == Wake::Interrupted {
         State::raise_interrupt(caller);
     }
-    let ended = std::mem::take(&mut *lock(&ended));
+    let ended = std::mem::take(&mut *lock(&ended.list));
     let running = &mut caller.data_mut().tasks.running;
     Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())
 }

@@ -253,7 +253,7 @@ impl Encoder<'_> {
     /// The plain value that stands there.
     pub(crate) fn written(&self, range: std::ops::Range<usize>) -> Option<Value> {
         let (domain, table) = (Domain::new(0), Table::new(0));
-        let owner = Owner { domain: &domain, table: &table, limit: u64::MAX };
+        let owner = Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 };
         decode(owner, self.bytes.get(range)?).ok()
     }
 }

@@ -108,7 +108,8 @@ impl Input<'_> {
         let zone = self.zone(offset)?;
         let time = Time { hour, minute, second, microsecond, fold: fold != 0, zone };
         let fits = hour < 24 && minute < 60 && second < 60 && microsecond < 1_000_000;
-        if fits { Ok(time) } else { Err(wrong("time", &time)) }
+        // The zone is not told: its name may be of any length.
+        if fits { Ok(time) } else { Err(wrong("time", &(hour, minute, second, microsecond))) }
     }
 
     fn zone(&mut self, offset: i64) -> Result<Option<Zone>> {
@@ -153,7 +154,9 @@ impl Input<'_> {
         if positive {
             Ok(Fraction { numerator, denominator })
         } else {
-            Err(wrong("fraction", &denominator))
+            Err(Error::GuestFault(
+                "a fraction out of range: its denominator is not positive".into(),
+            ))
         }
     }
 
@@ -211,7 +214,7 @@ mod tests {
 
     fn read(parts: &[&[u8]]) -> Result<Value> {
         let (domain, table) = (Domain::new(1), Table::new(0));
-        decode(Owner { domain: &domain, table: &table, limit: 1 << 20 }, &parts.concat())
+        decode(Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0 }, &parts.concat())
     }
 
     fn fault(parts: &[&[u8]]) -> String {

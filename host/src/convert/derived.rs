@@ -1,6 +1,6 @@
 //! What the code written by the derive macros needs. Not for use by hand.
 
-use super::{ConversionError, FromPython};
+use super::{ConversionError, FromPython, beginning};
 use crate::codec::Value;
 
 pub use ophidia_abi::Want;
@@ -117,7 +117,10 @@ pub fn no_variant(name: &str, data: Option<Value>, names: &[&str]) -> Conversion
         (true, None) => ConversionError::new(format!("{name:?} with its data"), "the name alone"),
         (false, _) => {
             let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
-            ConversionError::new(format!("one of {}", names.join(", ")), format!("{name:?}"))
+            ConversionError::new(
+                format!("one of {}", names.join(", ")),
+                format!("{:?}", beginning(name)),
+            )
         }
     }
 }

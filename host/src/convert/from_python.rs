@@ -1,6 +1,6 @@
 //! Python objects as Rust values.
 
-use super::{ConversionError, step};
+use super::{ConversionError, beginning, step};
 use crate::codec::Value;
 use crate::object::Object;
 use ophidia_abi::Want;
@@ -141,7 +141,10 @@ impl FromPython for char {
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
             (Some(only), None) => Ok(only),
-            _ => Err(ConversionError::new("a str of one character", format!("{text:?}"))),
+            _ => Err(ConversionError::new(
+                "a str of one character",
+                format!("{:?}", beginning(&text)),
+            )),
         }
     }
 }

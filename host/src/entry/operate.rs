@@ -74,7 +74,7 @@ impl Guest<'_> {
         operands: &impl Args,
     ) -> Result<Object> {
         let value = self.operate(what, operands, Want::Handle)?;
-        Object::from_value(value.unwrap_or_default())
+        self.object_of(value.unwrap_or_default())
     }
 
     #[inline]

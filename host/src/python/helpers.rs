@@ -25,7 +25,8 @@ impl Python<'_> {
     pub(crate) fn help(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
-        guest.call(&helper, &args, Want::Handle).and_then(Object::from_value)
+        let value = guest.call(&helper, &args, Want::Handle)?;
+        guest.object_of(value)
     }
 
     /// As above, with the result as a Rust type.

@@ -14,7 +14,9 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn eval_object(&mut self, source: &str) -> Result<Object> {
         self.run_mode(Mode::EvalHandle, source.as_bytes(), "<string>")?;
-        self.guest().value().and_then(Object::from_value)
+        let mut guest = self.guest();
+        let value = guest.value()?;
+        guest.object_of(value)
     }
 
     /// Imports a module by its dotted name.

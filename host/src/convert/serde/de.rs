@@ -246,7 +246,9 @@ impl Variant {
     ) -> Result<T, ConversionError> {
         let Self { name, data } = self;
         match data {
-            Some(data) => read(Reader(data)).map_err(|error| error.within(&format!("[{name:?}]"))),
+            Some(data) => {
+                read(Reader(data)).map_err(|error| error.within(&step(&Value::Str(name))))
+            }
             None => Err(derived::no_variant(&name, None, &[&name])),
         }
     }

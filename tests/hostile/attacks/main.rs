@@ -1,0 +1,13 @@
+//! Hostile guests: each breaks its word in one way. It ends in an error of the right kind, takes no more
+//! of the host's memory than it may, and leaves other interpreters of its runtime alone.
+
+mod support;
+
+/// What an entry leaves in the frame: tags, addresses, lengths, texts, handles, encodings.
+mod answers;
+/// What the guest calls the host with: numbers, arguments, levels, calls within calls.
+mod calls;
+/// What grows when it is done over and over.
+mod hoards;
+/// What it is asked for before anything runs: frames, buffers, statuses, endless loops.
+mod starts;

@@ -1,0 +1,42 @@
+//! What the targets have in common: the inputs that are kept, the time a test takes, memory counted.
+
+use peak_alloc::PeakAlloc;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+#[global_allocator]
+static PEAK: PeakAlloc = PeakAlloc;
+
+/// What one value may take of the host.
+pub(crate) const VALUE: u64 = 1 << 16;
+
+/// How long a test takes.
+pub(crate) const TIME: Duration = Duration::from_secs(4);
+
+/// Longest input.
+pub(crate) const LONGEST: usize = 4_096;
+
+/// One target at a time: memory is counted for the whole process.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs a target with the inputs that are kept.
+pub(crate) fn replay(name: &str, target: impl Fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    for file in std::fs::read_dir(&folder).expect("a folder of inputs") {
+        target(&std::fs::read(file.expect("a file").path()).expect("an input"));
+    }
+}
+
+/// Runs this, and compares the host's peak of memory with what it may take.
+pub(crate) fn bounded<T>(most: usize, body: impl FnOnce() -> T) -> T {
+    let before = PEAK.current_usage();
+    PEAK.reset_peak_usage();
+    let result = body();
+    let peak = PEAK.peak_usage().saturating_sub(before);
+    assert!(peak <= most, "{peak} bytes of the host's memory were taken, {most} allowed");
+    result
+}
