@@ -8,6 +8,7 @@ struct entry {
     PyObject *object;    /* NULL: free */
     uint32_t generation; /* of the handle that is or was last given out */
     uint32_t next_free;  /* index + 1; 0 ends the list */
+    uint32_t level;      /* where it was given out */
     uint64_t number;     /* of all that were ever given out */
 };
 
@@ -47,6 +48,7 @@ handle_new(PyObject *object, struct ophidia_slot *slot)
         entries[index].generation = 0;
     }
     entries[index].object = Py_NewRef(object);
+    entries[index].level = bridge_level;
     entries[index].number = ++given_out;
     live++;
     *slot = (struct ophidia_slot){
@@ -96,13 +98,15 @@ handle_mark(void)
     return given_out;
 }
 
+/* Those of this level: what was given out further in, by Python code that ran meanwhile and called the
+   host, the host holds. */
 void
 handle_release_since(uint64_t mark)
 {
     uint64_t last = given_out; /* letting go may run Python code, and so give out others */
     for (uint32_t index = 0; index < used; index++) {
-        if (entries[index].object != NULL && entries[index].number > mark
-            && entries[index].number <= last) {
+        if (entries[index].object != NULL && entries[index].level == bridge_level
+            && entries[index].number > mark && entries[index].number <= last) {
             handle_release(index, entries[index].generation);
         }
     }

@@ -13,8 +13,9 @@ pub struct Limits {
     /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
     /// address space, most of it shared with the image.
     pub memory: u64,
-    /// Bytes of the host's memory that one value which comes out of the guest may take.
-    /// Default: 256 MiB.
+    /// Bytes of the host's memory that one value which comes out of the guest may take, and the
+    /// arguments of all calls of host functions under way together. A text of an exception is cut to a
+    /// quarter of it, or to 16 KiB if that is more. Default: 256 MiB.
     pub value: u64,
     /// Objects of the guest that the host may hold at once. Default: 1,000,000.
     pub objects: u32,

@@ -1,8 +1,9 @@
 //! Objects that stay in the guest: held, called, inspected, converted and let go of from Rust.
 
 use crate::library::RUNTIME;
-use ophidia::{Arguments, Error, Interpreter, LimitExceeded, Object, Value};
+use ophidia::{Arguments, Error, Function, Interpreter, LimitExceeded, Object, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 fn python() -> Interpreter {
     RUNTIME.interpreter().build().expect("an interpreter")
@@ -274,6 +275,34 @@ fn objects_held_and_values_copied_are_bounded() {
         py.object(Value::Bytes(vec![7; 1 << 19])).and_then(|b| b.extract(&mut py)).expect("bytes");
     assert_eq!(bytes, vec![7; 1 << 19]);
     assert_eq!(py.eval("1 + 1").expect("goes on"), Value::Int(2));
+}
+
+#[test]
+fn an_object_taken_while_a_value_is_copied_stays() -> ophidia::Result<()> {
+    let mut py = RUNTIME.interpreter().build()?;
+    let kept = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&kept);
+    let keep = move |object: Object| *place.lock().expect("no panic") = Some(object);
+    py.set("keep", Function::new("keep", keep))?;
+    py.run(
+        "import pathlib\n\
+         def told(path):\n    keep([7])\n    raise ValueError('not to be copied')\n\
+         pathlib.PurePath.__str__ = told",
+    )?;
+    let error = py.eval("[object(), pathlib.Path('x')]").expect_err("it cannot be copied");
+    assert!(error.to_string().contains("not to be copied"), "{error}");
+    let object = kept.lock().expect("no panic").take().expect("told() was called");
+    assert_eq!(object.extract::<Vec<i64>>(&mut py)?, [7]);
+    Ok(())
+}
+
+#[test]
+fn objects_let_go_of_in_calls_do_not_pile_up() -> ophidia::Result<()> {
+    let mut py = RUNTIME.interpreter().memory(72 << 20).build()?;
+    py.set("take", Function::new("take", |_: Object| ()))?;
+    py.run("for _ in range(1_500_000): take(object())")?;
+    assert!(py.objects_held()? < 10);
+    Ok(())
 }
 
 /// Ten million objects made and dropped, in batches of a thousand: the guest's own count of references

@@ -30,7 +30,7 @@ fn objects_that_the_host_lets_go_of() {
 fn arguments_of_calls_within_calls() {
     // Half of what one value may take, at every level.
     let text = [&[Encoded::Str as u8][..], &(VALUE as u32 / 2).to_le_bytes()].concat();
-    let guest = running(&format!("{}", calling(0, 5 + VALUE as u32 / 2, 1)));
+    let guest = running(&calling(0, 5 + VALUE as u32 / 2, 1));
     let result = attack(&guest.with(&data(ROOM, &text)), |py| {
         let again = |py: &mut Python<'_>, _: String| py.run("!");
         py.set("f", Function::new("f", again))?;

@@ -1,7 +1,7 @@
 //! Fuzzing: any bytes into the decoder, and any behaviour of a guest at the whole boundary.
 //!
-//! As ordinary tests these take the inputs that are kept in `corpus/` and random ones for a few seconds.
-//! `fuzz/run TARGET SECONDS` lets libFuzzer look for more, by what of the host they reach.
+//! Each test takes the inputs that are kept in `corpus/`, then random ones for a few seconds; for ten
+//! minutes with `BOLERO_RANDOM_TEST_TIME_MS=600000`.
 
 mod boundary;
 mod decoder;
