@@ -1,5 +1,6 @@
 //! Builds the guest into the ambient cache with plain lines of progress; `--verify` builds it a second
-//! time and compares the bytes. `ophidia guest build` does the same with a progress bar.
+//! time and compares the bytes. `ophidia guest build` does the same with a progress bar. `--prepare FOLDER`
+//! leaves there what the guest is compiled from, for `profile/train.py`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
 use ophidia_guest::{BuildOptions, Progress};
@@ -37,8 +38,16 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let guest = ophidia_guest::build(&cache, &options, &mut lines)?;
     println!("{}", guest.dir.display());
     println!("{:#?}", guest.info()?);
-    if std::env::args().any(|argument| argument == "--verify") {
-        println!("{:#?}", ophidia_guest::verify_reproducible(&cache, &options, &mut lines)?);
+    let mut arguments = std::env::args().skip(1);
+    match arguments.next().as_deref() {
+        Some("--verify") => {
+            println!("{:#?}", ophidia_guest::verify_reproducible(&cache, &options, &mut lines)?);
+        }
+        Some("--prepare") => {
+            let folder = std::path::absolute(arguments.next().ok_or("--prepare which folder?")?)?;
+            ophidia_guest::prepare(&cache, &options, &folder, &mut lines)?;
+        }
+        _ => {}
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::cache::Cache;
+use crate::error::At as _;
 use crate::guest::Guest;
 use crate::inputs::{Inputs, sha256_file};
 use crate::progress::Progress;
@@ -9,6 +10,7 @@ use crate::stages::Build;
 use crate::stdlib;
 use crate::toolchain::Toolchain;
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
@@ -80,6 +82,26 @@ pub fn build(
         work.keep_logs();
     }
     result.map(|()| guest)
+}
+
+/// Fills the folder `target` with what the guest is compiled from: toolchain, libraries, and CPython
+/// configured in `python/guest-build`. `profile/train.py` goes on from there.
+///
+/// # Errors
+///
+/// Those of [`build`].
+pub fn prepare(
+    cache: &Path,
+    options: &BuildOptions,
+    target: &Path,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    let first = build(cache, options, progress)?;
+    let inputs = Inputs::embedded()?;
+    let cache = Cache::new(cache);
+    let _lock = cache.lock(progress)?;
+    fs::create_dir_all(target).at("create", target)?;
+    Build::new(&inputs, options, &cache, target, 3, progress).prepare(&first).map(drop)
 }
 
 /// What [`verify_reproducible`] compared.

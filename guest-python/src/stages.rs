@@ -12,7 +12,7 @@ use crate::progress::{Branch, Progress, Work, run_stage};
 use crate::recipe::{BuildOptions, Reproduced};
 use crate::stdlib::{self, Scripts};
 use crate::toolchain::{Toolchain, Tools};
-use crate::{check, libraries, licenses, link, prerequisites, unpack};
+use crate::{check, libraries, licenses, link, prerequisites, profile, unpack};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -79,12 +79,18 @@ impl<'a> Build<'a> {
         lock.install(&out, &guest.dir)
     }
 
-    /// Builds all but the native Python once more, for its hashes.
-    pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
+    /// Leaves the guest's CPython configured and not compiled; the native Python is that of `first`.
+    pub(crate) fn prepare(&mut self, first: &Guest) -> Result<(Fetched, Tools), Error> {
         let fetched = self.fetch(true)?;
         let tools = self.unpack(&fetched, true)?;
         cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
         self.configure(&tools, None)?;
+        Ok((fetched, tools))
+    }
+
+    /// Builds all but the native Python once more, for its hashes.
+    pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
+        let (fetched, tools) = self.prepare(first)?;
         let cpython = self.tree.folder("cpython");
         self.guest(&tools, &fetched, &cpython)?;
         let native = first.dir.join("native");
@@ -221,13 +227,15 @@ impl<'a> Build<'a> {
     /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
     fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
-        let pinned = self.options.toolchain() == Toolchain::Pinned;
+        let toolchain = self.options.toolchain();
+        let pinned = toolchain == Toolchain::Pinned;
+        let profile = profile::flags(inputs, &tree, tools, &toolchain)?;
         self.stage(
             "compile",
             cpython::GUEST_LINES,
             vec![Box::new(|branch| {
                 check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
-                cpython::make_guest(inputs, &tree, tools, jobs, branch)?;
+                cpython::make_guest(inputs, &tree, tools, &profile, jobs, branch)?;
                 let archives = out.join("archives");
                 fs::create_dir_all(&archives).at("create", &archives)?;
                 for name in cpython::archives(inputs) {
@@ -241,7 +249,11 @@ impl<'a> Build<'a> {
                 fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
                 licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
             })],
-        )
+        )?;
+        if let Some(text) = profile::complaint(&profile, &cpython::guest_log(&tree))? {
+            self.progress.message(&text);
+        }
+        Ok(())
     }
 
     /// The standard library without the in-guest package.
