@@ -35,19 +35,19 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     let cache = ophidia_guest::ambient_cache_dir().ok_or("no cache folder: set OPHIDIA_CACHE")?;
     let options = BuildOptions::ambient();
     let mut lines = Lines(Instant::now());
+    let mut arguments = std::env::args().skip(1);
+    let verify = match arguments.next().as_deref() {
+        Some("--prepare") => {
+            let folder = std::path::absolute(arguments.next().ok_or("--prepare which folder?")?)?;
+            return Ok(ophidia_guest::prepare(&cache, &options, &folder, &mut lines)?);
+        }
+        argument => argument == Some("--verify"),
+    };
     let guest = ophidia_guest::build(&cache, &options, &mut lines)?;
     println!("{}", guest.dir.display());
     println!("{:#?}", guest.info()?);
-    let mut arguments = std::env::args().skip(1);
-    match arguments.next().as_deref() {
-        Some("--verify") => {
-            println!("{:#?}", ophidia_guest::verify_reproducible(&cache, &options, &mut lines)?);
-        }
-        Some("--prepare") => {
-            let folder = std::path::absolute(arguments.next().ok_or("--prepare which folder?")?)?;
-            ophidia_guest::prepare(&cache, &options, &folder, &mut lines)?;
-        }
-        _ => {}
+    if verify {
+        println!("{:#?}", ophidia_guest::verify_reproducible(&cache, &options, &mut lines)?);
     }
     Ok(())
 }

@@ -85,7 +85,8 @@ pub fn build(
 }
 
 /// Fills the folder `target` with what the guest is compiled from: toolchain, libraries, and CPython
-/// configured in `python/guest-build`. `profile/train.py` goes on from there.
+/// configured in `python/guest-build`. `profile/train.py` goes on from there; no guest is needed, as a
+/// change may be the reason that none can be built with the old profile.
 ///
 /// # Errors
 ///
@@ -96,12 +97,11 @@ pub fn prepare(
     target: &Path,
     progress: &mut dyn Progress,
 ) -> Result<(), Error> {
-    let first = build(cache, options, progress)?;
     let inputs = Inputs::embedded()?;
     let cache = Cache::new(cache);
     let _lock = cache.lock(progress)?;
     fs::create_dir_all(target).at("create", target)?;
-    Build::new(&inputs, options, &cache, target, 3, progress).prepare(&first).map(drop)
+    Build::new(&inputs, options, &cache, target, 4, progress).prepare()
 }
 
 /// What [`verify_reproducible`] compared.

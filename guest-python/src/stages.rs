@@ -55,14 +55,7 @@ impl<'a> Build<'a> {
         let tools = self.unpack(&fetched, with_cpython)?;
         if with_cpython {
             let out = self.tree.folder("cpython");
-            let home = cpython.join("native");
-            cpython::announce_build_python(
-                &tools,
-                &self.tree.native().join("python"),
-                self.series(),
-            )?;
-            self.configure(&tools, Some(&home))?;
-            self.native(&home, &out.join("native"))?;
+            self.until_native(&tools, &cpython.join("native"), &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
             self.library(&out, &out.join("native"))?;
             lock.install(&out, cpython)?;
@@ -79,18 +72,29 @@ impl<'a> Build<'a> {
         lock.install(&out, &guest.dir)
     }
 
-    /// Leaves the guest's CPython configured and not compiled; the native Python is that of `first`.
-    pub(crate) fn prepare(&mut self, first: &Guest) -> Result<(Fetched, Tools), Error> {
+    /// Leaves the guest's CPython configured and not compiled, with a native Python of its own.
+    pub(crate) fn prepare(&mut self) -> Result<(), Error> {
         let fetched = self.fetch(true)?;
         let tools = self.unpack(&fetched, true)?;
-        cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
-        self.configure(&tools, None)?;
-        Ok((fetched, tools))
+        let home = self.tree.folder("native");
+        self.until_native(&tools, &home, &home)
+    }
+
+    /// Configures CPython for the guest and natively, and makes the native one in `target`, from where it
+    /// goes to `home`.
+    fn until_native(&mut self, tools: &Tools, home: &Path, target: &Path) -> Result<(), Error> {
+        let python = self.tree.native().join("python");
+        cpython::announce_build_python(tools, &python, self.series())?;
+        self.configure(tools, Some(home))?;
+        self.native(home, target)
     }
 
     /// Builds all but the native Python once more, for its hashes.
     pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
-        let (fetched, tools) = self.prepare(first)?;
+        let fetched = self.fetch(true)?;
+        let tools = self.unpack(&fetched, true)?;
+        cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
+        self.configure(&tools, None)?;
         let cpython = self.tree.folder("cpython");
         self.guest(&tools, &fetched, &cpython)?;
         let native = first.dir.join("native");
