@@ -34,6 +34,9 @@ TESTS = """
     test_xml_etree test_xml_etree_c
 """.split()
 
+# On WASI; what it counts is as good.
+FAILING = {"test_sqlite3"}
+
 ARCHIVES = [
     "libpython3.13.a",
     "Modules/_decimal/libmpdec/libmpdec.a",
@@ -87,8 +90,8 @@ def instrument(tree, jobs):
 
 def train(tree, jobs):
     """Runs everything twice: the first time leaves bytecode, so that Python's compiler counts little."""
-    for name in ("raw", "tmp", "logs", "data"):
-        (tree / name).mkdir(exist_ok=True)
+    for name in ("raw", "tmp", "logs", "data", "root/tmp"):
+        (tree / name).mkdir(parents=True, exist_ok=True)
     for data in (tree / "python/training-build").rglob("_sysconfigdata*.py"):
         shutil.copy(data, tree / "data")
     runs = [(path.stem, [f"/programs/{path.name}"]) for path in PROGRAMS]
@@ -99,14 +102,13 @@ def train(tree, jobs):
         with open(tree / f"logs/training-{name}.log", "w") as log:
             command = [sys.executable, __file__, tree, "--run", name, *arguments]
             status = subprocess.run(command, stdout=log, stderr=log).returncode
-        # Some tests fail on WASI; what they count is as good.
-        print(f"{name}: {status}", flush=True)
-        if not (tree / f"raw/{name}").exists():
-            raise SystemExit(f"{name} has left no counts, see {log.name}")
+        print(f"{name}: {'done' if status == 0 else f'failed, see {log.name}'}", flush=True)
+        return status == 0 or name in FAILING
 
     for _ in range(2):
         with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(one, runs))
+            if not all(pool.map(one, runs)):
+                raise SystemExit("what failed has not counted what it should")
 
 
 def engine():
@@ -133,6 +135,8 @@ def run(tree, name, arguments):
     ]
     wasi.preopen_dir(str(tree / "python/Lib"), "/lib")
     wasi.preopen_dir(str(HERE / "programs"), "/programs")
+    # Some tests look at the root itself.
+    wasi.preopen_dir(str(tree / "root"), "/")
     for folder in ("data", "raw", "tmp"):
         wasi.preopen_dir(str(tree / folder), f"/{folder}")
     wasi.inherit_stdout()
@@ -163,7 +167,7 @@ def merge(tree, profdata):
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "text")
         inputs = [f"--weighted-input={item}" for item in weighted]
-        subprocess.run([profdata, "merge", "--text", *inputs, "-o", text], check=True)
+        subprocess.run([profdata, "merge", "--sparse", "--text", *inputs, "-o", text], check=True)
         text.write_text(hottest(text.read_text()))
         subprocess.run([profdata, "merge", text, "-o", HERE / "python.profdata"], check=True)
 

@@ -1,5 +1,6 @@
 # Generators, coroutines, closures, exceptions across frames, event loop, pickles, dates, database, argparse.
-import argparse, asyncio, collections, copyreg, datetime, functools, io, itertools, operator, pickle, random, sqlite3, statistics, sys, traceback, types
+import argparse, asyncio, collections, copyreg, datetime, functools, io, itertools, operator, pickle, random
+import sqlite3, statistics, sys, traceback, types
 
 def numbers(n):
     for i in range(n):

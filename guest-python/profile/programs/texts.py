@@ -1,5 +1,6 @@
 # Strings, bytes, formatting, parsing, regular expressions, and the library's text modules.
-import ast, base64, binascii, collections, configparser, csv, difflib, hashlib, html, io, json, logging, re, shlex, string, struct, textwrap, tokenize, unicodedata, zlib
+import ast, base64, binascii, collections, configparser, csv, difflib, hashlib, html, io, json, logging, re
+import shlex, string, struct, textwrap, tokenize, unicodedata, zlib
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
