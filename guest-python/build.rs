@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files are embedded, with the endings that count.
-const FOLDERS: [(&str, &[&str]); 4] =
-    [("bridge", &["c", "h"]), ("python", &["py"]), ("patches", &["patch"]), ("recipe", &["py"])];
+const FOLDERS: [(&str, &[&str]); 5] = [
+    ("bridge", &["c", "h"]),
+    ("python", &["py"]),
+    ("patches", &["patch"]),
+    ("profile", &["profdata"]),
+    ("recipe", &["py"]),
+];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);

@@ -250,24 +250,32 @@ pub(crate) fn check_native(
     process::run(process::neutral(&mut command, epoch), "trying the native Python", log, branch)
 }
 
-/// Compiles the guest's static libraries and its configuration data.
+/// Compiles the guest's static libraries and its configuration data. `profile` are options of it alone:
+/// not of the native Python, the libraries, the bridge or the link.
 pub(crate) fn make_guest(
     inputs: &Inputs,
     tree: &Tree,
     tools: &Tools,
+    profile: &[String],
     jobs: usize,
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
+    let optimise = [&*lock.flags.cpython, profile].concat().join(" ");
     let mut command = Command::new("make");
     process::neutral(command.current_dir(tree.guest()), lock.source_date_epoch)
         .arg(format!("-j{jobs}"))
         .args(archives(inputs))
         .arg("pybuilddir.txt")
-        .arg(format!("OPT={}", lock.flags.cpython.join(" ")))
+        .arg(format!("OPT={optimise}"))
         .arg("ARFLAGS=rcsD")
         .env("PATH", process::search_path(tools.bin()));
-    process::run(&mut command, "compiling the guest", &tree.log("guest-make"), branch)
+    process::run(&mut command, "compiling the guest", &guest_log(tree), branch)
+}
+
+/// The log of [`make_guest`].
+pub(crate) fn guest_log(tree: &Tree) -> PathBuf {
+    tree.log("guest-make")
 }
 
 /// CPython's own static libraries below the guest's build folder.

@@ -18,7 +18,7 @@ pub(crate) const LOCK: &str = include_str!("../guest.lock.toml");
 pub(crate) const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.md");
 
 /// Raised whenever this crate's own code changes what a build gives.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 
 /// What a build consists of. A test puts other contents in.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl Inputs {
         add(&mut hash, "recipe", &RECIPE.to_le_bytes());
         add(&mut hash, "lock", self.lock_text.as_bytes());
         add(&mut hash, "toolchain", toolchain.identity().as_bytes());
-        for folder in ["patches", "recipe"] {
+        for folder in ["patches", "profile", "recipe"] {
             self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
         }
         let cpython = hash.clone().finalize();
@@ -162,6 +162,15 @@ mod tests {
             assert_ne!(keys.cpython, changed.cpython);
             assert_ne!(keys.guest, changed.guest);
         }
+        let mut profile = before.clone();
+        profile
+            .files
+            .iter_mut()
+            .find(|(name, _)| name.starts_with("profile/"))
+            .expect("a profile")
+            .1
+            .push(0);
+        assert_ne!(keys.cpython, profile.keys(&Toolchain::Pinned).cpython);
         let mut header = before;
         header.header.push('\n');
         let changed = header.keys(&Toolchain::Pinned);
@@ -173,7 +182,7 @@ mod tests {
     #[test]
     fn the_recipe_is_embedded_whole() {
         let inputs = Inputs::embedded().expect("valid");
-        for folder in ["bridge", "python", "patches", "recipe"] {
+        for folder in ["bridge", "python", "patches", "profile", "recipe"] {
             assert!(inputs.folder(folder).count() > 0, "{folder}");
         }
     }

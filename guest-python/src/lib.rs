@@ -3,7 +3,7 @@
 //! The guest is CPython for WASI with Ophidia's bridge linked in. [`locate`] finds the one that fits this
 //! version of the recipe, [`build`] makes it when it is missing: from pinned sources and a pinned
 //! toolchain, without root, in a few minutes. Everything the recipe consists of (lock file, patches,
-//! bridge, in-guest package) is embedded in this crate.
+//! profile, bridge, in-guest package) is embedded in this crate.
 //!
 //! ```no_run
 //! let cache = ophidia_guest::ambient_cache_dir().ok_or("no cache folder")?;
@@ -26,6 +26,7 @@ mod link;
 mod lock;
 mod prerequisites;
 mod process;
+mod profile;
 mod progress;
 mod recipe;
 mod stages;
@@ -39,4 +40,4 @@ pub use guest::{Guest, Info, locate};
 pub use lock::{Client, Lock, Source};
 pub use prerequisites::missing;
 pub use progress::{Progress, Silent};
-pub use recipe::{BuildOptions, Reproduced, build, verify_reproducible};
+pub use recipe::{BuildOptions, Reproduced, build, prepare, verify_reproducible};

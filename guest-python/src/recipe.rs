@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::cache::Cache;
+use crate::error::At as _;
 use crate::guest::Guest;
 use crate::inputs::{Inputs, sha256_file};
 use crate::progress::Progress;
@@ -9,6 +10,7 @@ use crate::stages::Build;
 use crate::stdlib;
 use crate::toolchain::Toolchain;
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
@@ -80,6 +82,26 @@ pub fn build(
         work.keep_logs();
     }
     result.map(|()| guest)
+}
+
+/// Fills the folder `target` with what the guest is compiled from: toolchain, libraries, and CPython
+/// configured in `python/guest-build`. `profile/train.py` goes on from there; no guest is needed, as a
+/// change may be the reason that none can be built with the old profile.
+///
+/// # Errors
+///
+/// Those of [`build`].
+pub fn prepare(
+    cache: &Path,
+    options: &BuildOptions,
+    target: &Path,
+    progress: &mut dyn Progress,
+) -> Result<(), Error> {
+    let inputs = Inputs::embedded()?;
+    let cache = Cache::new(cache);
+    let _lock = cache.lock(progress)?;
+    fs::create_dir_all(target).at("create", target)?;
+    Build::new(&inputs, options, &cache, target, 4, progress).prepare()
 }
 
 /// What [`verify_reproducible`] compared.

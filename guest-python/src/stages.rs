@@ -12,7 +12,7 @@ use crate::progress::{Branch, Progress, Work, run_stage};
 use crate::recipe::{BuildOptions, Reproduced};
 use crate::stdlib::{self, Scripts};
 use crate::toolchain::{Toolchain, Tools};
-use crate::{check, libraries, licenses, link, prerequisites, unpack};
+use crate::{check, libraries, licenses, link, prerequisites, profile, unpack};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -55,14 +55,7 @@ impl<'a> Build<'a> {
         let tools = self.unpack(&fetched, with_cpython)?;
         if with_cpython {
             let out = self.tree.folder("cpython");
-            let home = cpython.join("native");
-            cpython::announce_build_python(
-                &tools,
-                &self.tree.native().join("python"),
-                self.series(),
-            )?;
-            self.configure(&tools, Some(&home))?;
-            self.native(&home, &out.join("native"))?;
+            self.until_native(&tools, &cpython.join("native"), &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
             self.library(&out, &out.join("native"))?;
             lock.install(&out, cpython)?;
@@ -77,6 +70,23 @@ impl<'a> Build<'a> {
         std::os::unix::fs::symlink(native, &place).at("create", &place)?;
         self.finish(&out, guest.key())?;
         lock.install(&out, &guest.dir)
+    }
+
+    /// Leaves the guest's CPython configured and not compiled, with a native Python of its own.
+    pub(crate) fn prepare(&mut self) -> Result<(), Error> {
+        let fetched = self.fetch(true)?;
+        let tools = self.unpack(&fetched, true)?;
+        let home = self.tree.folder("native");
+        self.until_native(&tools, &home, &home)
+    }
+
+    /// Configures CPython for the guest and natively, and makes the native one in `target`, from where it
+    /// goes to `home`.
+    fn until_native(&mut self, tools: &Tools, home: &Path, target: &Path) -> Result<(), Error> {
+        let python = self.tree.native().join("python");
+        cpython::announce_build_python(tools, &python, self.series())?;
+        self.configure(tools, Some(home))?;
+        self.native(home, target)
     }
 
     /// Builds all but the native Python once more, for its hashes.
@@ -221,13 +231,15 @@ impl<'a> Build<'a> {
     /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
     fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
-        let pinned = self.options.toolchain() == Toolchain::Pinned;
+        let toolchain = self.options.toolchain();
+        let pinned = toolchain == Toolchain::Pinned;
+        let profile = profile::flags(inputs, &tree, tools, &toolchain)?;
         self.stage(
             "compile",
             cpython::GUEST_LINES,
             vec![Box::new(|branch| {
                 check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
-                cpython::make_guest(inputs, &tree, tools, jobs, branch)?;
+                cpython::make_guest(inputs, &tree, tools, &profile, jobs, branch)?;
                 let archives = out.join("archives");
                 fs::create_dir_all(&archives).at("create", &archives)?;
                 for name in cpython::archives(inputs) {
@@ -241,7 +253,11 @@ impl<'a> Build<'a> {
                 fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
                 licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
             })],
-        )
+        )?;
+        if let Some(text) = profile::complaint(&profile, &cpython::guest_log(&tree))? {
+            self.progress.message(&text);
+        }
+        Ok(())
     }
 
     /// The standard library without the in-guest package.
