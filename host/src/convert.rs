@@ -34,7 +34,11 @@ const QUOTED: usize = 80;
 
 /// A value of another type than asked for, or one that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConversionError {
+pub struct ConversionError(Box<Found>);
+
+/// Boxed: what can fail returns a pointer, and nothing is moved about for a failure that is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
     path: String,
     problem: Problem,
 }
@@ -49,14 +53,18 @@ impl ConversionError {
     /// What was expected and what came instead.
     #[must_use]
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        let problem = Problem::Mismatch { expected: expected.into(), got: got.into() };
-        Self { path: String::new(), problem }
+        Self::found(Problem::Mismatch { expected: expected.into(), got: got.into() })
     }
 
     /// What is wrong, where that is not a matter of one type or another.
     #[must_use]
     pub fn other(said: impl Into<String>) -> Self {
-        Self { path: String::new(), problem: Problem::Other(said.into()) }
+        Self::found(Problem::Other(said.into()))
+    }
+
+    #[cold]
+    fn found(problem: Problem) -> Self {
+        Self(Box::new(Found { path: String::new(), problem }))
     }
 
     /// A `dict` lacks a key.
@@ -67,14 +75,14 @@ impl ConversionError {
     /// The same, found inside something: `step` is how to get there, such as `[3]` or `.price`.
     #[must_use]
     pub fn within(mut self, step: &str) -> Self {
-        self.path.insert_str(0, step);
+        self.0.path.insert_str(0, step);
         self
     }
 
     /// Where the value stands: empty, or steps such as `[3].price`.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 }
 
@@ -97,10 +105,10 @@ pub(crate) fn beginning(text: &str) -> String {
 
 impl std::fmt::Display for ConversionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        if !self.0.path.is_empty() {
+            write!(f, "{}: ", self.0.path)?;
         }
-        match &self.problem {
+        match &self.0.problem {
             Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
             Problem::Other(said) => f.write_str(said),
         }

@@ -79,7 +79,13 @@ fn integer(value: &Value) -> Option<(i128, bool)> {
 macro_rules! integers {
     ($($ty:ty)*) => {$(
         impl FromPython for $ty {
+            #[inline]
             fn from_python(value: Value) -> Result<Self, ConversionError> {
+                if let Value::Int(value) = value
+                    && let Ok(value) = Self::try_from(value)
+                {
+                    return Ok(value);
+                }
                 if !matches!(value, Value::Int(_) | Value::BigInt(_)) {
                     return wrong("int", &value);
                 }
