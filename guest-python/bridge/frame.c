@@ -78,16 +78,21 @@ frame_set_int(enum ophidia_slot_index index, long long value)
     };
 }
 
+/* 1: it is a text and in the slot; 0: it is none, or has lone surrogates. */
 static int
-is_plain_text(PyObject *value)
+set_plain_text(enum ophidia_slot_index index, PyObject *value)
 {
     if (!PyUnicode_CheckExact(value)) {
         return 0;
     }
-    if (PyUnicode_AsUTF8AndSize(value, NULL) == NULL) {
-        PyErr_Clear(); /* lone surrogates: their repr shows them */
+    Py_ssize_t len = PyUnicode_GET_LENGTH(value);
+    const char *data = PyUnicode_IS_COMPACT_ASCII(value) ? PyUnicode_DATA(value)
+                                                         : PyUnicode_AsUTF8AndSize(value, &len);
+    if (data == NULL) {
+        PyErr_Clear();
         return 0;
     }
+    set_bytes(index, OPHIDIA_TAG_STR, Py_NewRef(value), data, len);
     return 1;
 }
 
@@ -103,6 +108,10 @@ set_value(enum ophidia_slot_index index, PyObject *value)
         return 0;
     }
     if (PyLong_CheckExact(value)) {
+        if (PyUnstable_Long_IsCompact((PyLongObject *)value)) {
+            frame_set_int(index, PyUnstable_Long_CompactValue((PyLongObject *)value));
+            return 0;
+        }
         int overflow;
         long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
         if (overflow == 0) {
@@ -116,8 +125,8 @@ set_value(enum ophidia_slot_index index, PyObject *value)
         memcpy(&slot->payload, &number, sizeof number);
         return 0;
     }
-    if (is_plain_text(value)) {
-        return frame_set_text(index, value);
+    if (set_plain_text(index, value)) {
+        return 0;
     }
     if (PyBytes_CheckExact(value)) {
         set_bytes(index, OPHIDIA_TAG_BYTES, Py_NewRef(value), PyBytes_AS_STRING(value),

@@ -119,8 +119,9 @@ value_put_int(PyObject *value)
 int
 value_put_text(PyObject *value)
 {
-    Py_ssize_t len;
-    const char *data = PyUnicode_AsUTF8AndSize(value, &len);
+    Py_ssize_t len = PyUnicode_GET_LENGTH(value);
+    const char *data = PyUnicode_IS_COMPACT_ASCII(value) ? PyUnicode_DATA(value)
+                                                         : PyUnicode_AsUTF8AndSize(value, &len);
     if (data != NULL) {
         return value_put_counted(OPHIDIA_ENCODED_STR, data, (size_t)len);
     }
@@ -320,13 +321,26 @@ get_count(struct input *in, size_t least)
     return (Py_ssize_t)count;
 }
 
+/* As value_get_value; numbers are what most lists consist of. */
+static inline PyObject *
+get_item(struct input *in, int depth)
+{
+    if (in->end - in->at < 9 || *in->at != OPHIDIA_ENCODED_INT) {
+        return value_get_value(in, depth);
+    }
+    long long number;
+    memcpy(&number, in->at + 1, sizeof number);
+    in->at += 9;
+    return PyLong_FromLongLong(number);
+}
+
 static PyObject *
 get_list(struct input *in, int depth)
 {
     Py_ssize_t count = get_count(in, 1);
     PyObject *list = count < 0 ? NULL : PyList_New(count);
     for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
-        PyObject *item = value_get_value(in, depth);
+        PyObject *item = get_item(in, depth);
         if (item == NULL) {
             Py_CLEAR(list);
             break;
@@ -342,7 +356,7 @@ get_tuple(struct input *in, int depth)
     Py_ssize_t count = get_count(in, 1);
     PyObject *tuple = count < 0 ? NULL : PyTuple_New(count);
     for (Py_ssize_t i = 0; tuple != NULL && i < count; i++) {
-        PyObject *item = value_get_value(in, depth);
+        PyObject *item = get_item(in, depth);
         if (item == NULL) {
             Py_CLEAR(tuple);
             break;
@@ -491,7 +505,7 @@ value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_
 {
     struct input in = {data, data + len};
     for (Py_ssize_t i = 0; i < count; i++) {
-        values[i] = value_get_value(&in, 0);
+        values[i] = get_item(&in, 0);
         if (values[i] == NULL) {
             return i;
         }
