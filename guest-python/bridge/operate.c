@@ -172,6 +172,45 @@ release(const unsigned char *data, uint32_t len)
     return (uint32_t)(at - data);
 }
 
+/* Leaves the result of an operation in the frame, and lets go of it. */
+static uint32_t
+finish(uint32_t operation, PyObject *result, uint32_t want)
+{
+    uint32_t status = OPHIDIA_STATUS_OK;
+    if (result == NULL && operation == OPHIDIA_OPERATION_NEXT && !PyErr_Occurred()) {
+        status = OPHIDIA_STATUS_INCOMPLETE;
+    }
+    else if (result == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, result, want) < 0) {
+        status = bridge_raised(0, NULL, NULL, 0);
+    }
+    Py_XDECREF(result);
+    bridge_flush();
+    return status;
+}
+
+uint32_t
+ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index,
+                   uint32_t other_generation, uint32_t want)
+{
+    frame_clear();
+    uint32_t count = other_generation == 0 ? 1 : 2;
+    if (!right_count(operation, count, 0)) {
+        return OPHIDIA_STATUS_MISUSE;
+    }
+    PyObject *objects[2];
+    PyObject *result = NULL;
+    objects[0] = Py_XNewRef(handle_object(index, generation));
+    objects[1] = count == 2 && objects[0] != NULL
+                     ? Py_XNewRef(handle_object(other_index, other_generation))
+                     : NULL;
+    if (objects[count - 1] != NULL) {
+        result = carry_out(operation, objects, count, 0);
+    }
+    Py_XDECREF(objects[0]);
+    Py_XDECREF(objects[1]);
+    return finish(operation, result, want);
+}
+
 uint32_t
 ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords,
                 uint32_t want)
@@ -205,14 +244,5 @@ ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count
     if (values != few) {
         PyMem_Free(values);
     }
-    uint32_t status = OPHIDIA_STATUS_OK;
-    if (result == NULL && operation == OPHIDIA_OPERATION_NEXT && !PyErr_Occurred()) {
-        status = OPHIDIA_STATUS_INCOMPLETE;
-    }
-    else if (result == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, result, want) < 0) {
-        status = bridge_raised(0, NULL, NULL, 0);
-    }
-    Py_XDECREF(result);
-    bridge_flush();
-    return status;
+    return finish(operation, result, want);
 }

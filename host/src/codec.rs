@@ -228,19 +228,19 @@ fn owner(state: &State) -> Owner<'_> {
 
 #[inline]
 fn value_at(
-    store: impl AsContext,
+    store: &impl AsContext,
     memory: GuestMemory,
     frame: u32,
     owner: Owner<'_>,
 ) -> Result<Value> {
-    let slot = memory.slot(&store, frame, SlotIndex::Value)?;
+    let slot = memory.slot(store, frame, SlotIndex::Value)?;
     Ok(match tag(slot)? {
         Tag::None => Value::None,
         Tag::Bool => Value::Bool(slot.payload != 0),
         Tag::Int => Value::Int(slot.payload.cast_signed()),
         Tag::Float => Value::Float(f64::from_bits(slot.payload)),
         Tag::Str | Tag::Bytes => {
-            let bytes = bytes(&store, memory, slot)?;
+            let bytes = bytes(store, memory, slot)?;
             if u64::from(slot.len) > owner.limit {
                 return Err(LimitExceeded::Value { limit: owner.limit }.into());
             }
@@ -250,7 +250,7 @@ fn value_at(
                 Value::Bytes(bytes.to_vec())
             }
         }
-        Tag::Encoded => decode::decode(owner, bytes(&store, memory, slot)?)?,
+        Tag::Encoded => decode::decode(owner, bytes(store, memory, slot)?)?,
         Tag::Handle => Value::Object(object(slot, owner.domain)?),
     })
 }

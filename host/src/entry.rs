@@ -3,6 +3,8 @@
 
 mod operate;
 
+pub(crate) use operate::On;
+
 use crate::codec::{self, Value};
 use crate::deadline::Stop;
 use crate::error::{Error, PythonError, Result};

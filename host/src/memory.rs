@@ -47,12 +47,15 @@ impl GuestMemory {
 
     /// A slot of the frame at `frame`.
     #[inline]
-    pub(crate) fn slot(self, store: impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
+    pub(crate) fn slot(self, store: &impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
         let address = frame
             .checked_add(Frame::slot_offset(index))
             .ok_or_else(|| out_of_bounds(frame, Frame::SIZE))?;
-        let raw: [u8; 16] = self.array(store, address)?;
-        let [a, b, c, d, e, f, g, h, payload @ ..] = raw;
+        let bytes = self.bytes(store, address, Slot::SIZE)?;
+        let Some([a, b, c, d, e, f, g, h, payload @ ..]) = bytes.first_chunk::<16>().copied()
+        else {
+            return Err(out_of_bounds(address, Slot::SIZE));
+        };
         Ok(Slot {
             tag: u32::from_le_bytes([a, b, c, d]),
             len: u32::from_le_bytes([e, f, g, h]),
@@ -61,6 +64,7 @@ impl GuestMemory {
     }
 }
 
+#[cold]
 fn out_of_bounds(address: u32, len: u32) -> Error {
     Error::GuestFault(format!(
         "the guest named {len} bytes at address {address:#x}, outside its memory"

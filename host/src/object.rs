@@ -7,7 +7,7 @@ mod operators;
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
-use crate::convert::{Args, FromPython, ToPython};
+use crate::convert::{Args, ConversionError, FromPython, ToPython};
 use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::python::Python;
@@ -103,6 +103,23 @@ struct Held {
     generation: u32,
 }
 
+/// What names an object that is held elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handle {
+    pub(crate) index: u32,
+    pub(crate) generation: u32,
+}
+
+/// What is wrong with an object that is not of the interpreter it is given to.
+pub(crate) fn foreign() -> ConversionError {
+    ConversionError::new("an object of this interpreter", "another interpreter's")
+}
+
+impl Handle {
+    /// Names nothing: the guest's generations begin with 1.
+    pub(crate) const NONE: Self = Self { index: 0, generation: 0 };
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         self.domain.release(self.index, self.generation);
@@ -131,10 +148,11 @@ impl Object {
         Ok(object)
     }
 
-    /// Index and generation, when it belongs to this domain.
+    /// Its handle, when it belongs to this domain.
     #[inline]
-    pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<(u32, u32)> {
-        Arc::ptr_eq(&self.0.domain, domain).then_some((self.0.index, self.0.generation))
+    pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<Handle> {
+        let Held { index, generation, .. } = *self.0;
+        Arc::ptr_eq(&self.0.domain, domain).then_some(Handle { index, generation })
     }
 
     /// The object's value as a Rust type.
@@ -146,7 +164,9 @@ impl Object {
     /// [`Error::Conversion`] for an object of another interpreter.
     #[inline]
     pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
-        py.guest().operate_as(Operation::Identity, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Identity, on, &())
     }
 
     /// `self.name`.
@@ -155,8 +175,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn getattr(&self, py: &mut Python<'_>, name: &str) -> Result<Self> {
-        let name = py.guest().name(name)?;
-        py.guest().operate_object(Operation::GetAttr, &(self, name))
+        let mut guest = py.guest();
+        let on = guest.on_named(self, name)?;
+        guest.operate_object(Operation::GetAttr, on, &())
     }
 
     /// `self.name`, as a Rust type.
@@ -165,8 +186,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn getattr_as<T: FromPython>(&self, py: &mut Python<'_>, name: &str) -> Result<T> {
-        let name = py.guest().name(name)?;
-        py.guest().operate_as(Operation::GetAttr, &(self, name))
+        let mut guest = py.guest();
+        let on = guest.on_named(self, name)?;
+        guest.operate_as(Operation::GetAttr, on, &())
     }
 
     /// `self.name = value`.
@@ -175,8 +197,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn setattr(&self, py: &mut Python<'_>, name: &str, value: impl ToPython) -> Result<()> {
-        let name = py.guest().name(name)?;
-        py.guest().operate_unit(Operation::SetAttr, &(self, name, value))
+        let mut guest = py.guest();
+        let on = guest.on_named(self, name)?;
+        guest.operate_unit(Operation::SetAttr, on, &(value,))
     }
 
     /// `del self.name`.
@@ -185,8 +208,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn delattr(&self, py: &mut Python<'_>, name: &str) -> Result<()> {
-        let name = py.guest().name(name)?;
-        py.guest().operate_unit(Operation::DelAttr, &(self, name))
+        let mut guest = py.guest();
+        let on = guest.on_named(self, name)?;
+        guest.operate_unit(Operation::DelAttr, on, &())
     }
 
     /// Whether the object has an attribute: whether reading it raises no `AttributeError`.
@@ -208,7 +232,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn get_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<Self> {
-        py.guest().operate_object(Operation::GetItem, &(self, key))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_object(Operation::GetItem, on, &(key,))
     }
 
     /// `self[key] = value`.
@@ -222,7 +248,9 @@ impl Object {
         key: impl ToPython,
         value: impl ToPython,
     ) -> Result<()> {
-        py.guest().operate_unit(Operation::SetItem, &(self, key, value))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_unit(Operation::SetItem, on, &(key, value))
     }
 
     /// `del self[key]`.
@@ -231,7 +259,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn del_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<()> {
-        py.guest().operate_unit(Operation::DelItem, &(self, key))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_unit(Operation::DelItem, on, &(key,))
     }
 
     /// `self(*args)`; keyword arguments with [`Arguments`](crate::Arguments).
@@ -291,7 +321,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn len(&self, py: &mut Python<'_>) -> Result<usize> {
-        py.guest().operate_as(Operation::Len, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Len, on, &())
     }
 
     /// `len(self) == 0`.
@@ -309,7 +341,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn contains(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<bool> {
-        py.guest().operate_as(Operation::Contains, &(self, value))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Contains, on, &(value,))
     }
 
     /// `iter(self)`, whose items [`next`](Self::next) gives.
@@ -318,7 +352,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn iter(&self, py: &mut Python<'_>) -> Result<Self> {
-        py.guest().operate_object(Operation::Iter, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_object(Operation::Iter, on, &())
     }
 
     /// The next item of an iterator; `None` at its end.
@@ -328,7 +364,8 @@ impl Object {
     /// As [`extract`](Self::extract).
     pub fn next(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
         let mut guest = py.guest();
-        let item = guest.operate(Operation::Next, &(self,), Want::Handle)?;
+        let on = guest.on(self)?;
+        let item = guest.operate(Operation::Next, on, &(), Want::Handle)?;
         item.map(|item| guest.object_of(item)).transpose()
     }
 
@@ -338,7 +375,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn str(&self, py: &mut Python<'_>) -> Result<String> {
-        py.guest().operate_as(Operation::Str, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Str, on, &())
     }
 
     /// `repr(self)`.
@@ -347,7 +386,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn repr(&self, py: &mut Python<'_>) -> Result<String> {
-        py.guest().operate_as(Operation::Repr, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Repr, on, &())
     }
 
     /// `type(self)`.
@@ -356,7 +397,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn get_type(&self, py: &mut Python<'_>) -> Result<Self> {
-        py.guest().operate_object(Operation::Type, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_object(Operation::Type, on, &())
     }
 
     /// `bool(self)`.
@@ -365,7 +408,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn is_truthy(&self, py: &mut Python<'_>) -> Result<bool> {
-        py.guest().operate_as(Operation::Truth, &(self,))
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_as(Operation::Truth, on, &())
     }
 
     /// `self is other`.
@@ -374,6 +419,8 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn is(&self, py: &mut Python<'_>, other: &Self) -> Result<bool> {
-        py.guest().operate_as(Operation::Is, &(self, other))
+        let mut guest = py.guest();
+        let on = guest.on_both(self, other)?;
+        guest.operate_as(Operation::Is, on, &())
     }
 }

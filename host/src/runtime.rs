@@ -33,6 +33,7 @@ pub(crate) struct Exports {
     pub(crate) run_module: ModuleExport,
     pub(crate) add_path: ModuleExport,
     pub(crate) operate: ModuleExport,
+    pub(crate) operate_on: ModuleExport,
     pub(crate) complete: ModuleExport,
     pub(crate) finish: ModuleExport,
 }
@@ -54,6 +55,7 @@ impl Exports {
             run_module: find(name::RUN_MODULE)?,
             add_path: find(name::ADD_PATH)?,
             operate: find(name::OPERATE)?,
+            operate_on: find(name::OPERATE_ON)?,
             complete: find(name::COMPLETE)?,
             finish: find(name::FINISH)?,
         })

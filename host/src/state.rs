@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{AsContextMut, Caller, Instance, Store, StoreContextMut, TypedFunc};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-/// The bridge's `ophidia_operate`.
+/// The bridge's `ophidia_operate` and `ophidia_operate_on`.
 pub(crate) type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
 
 /// An instance and what of it is looked up once.
@@ -27,6 +27,7 @@ pub(crate) struct Linked {
     pub(crate) runtime: Runtime,
     pub(crate) instance: Instance,
     pub(crate) operate: Operate,
+    pub(crate) operate_on: Operate,
 }
 
 /// The store's data.
@@ -39,6 +40,8 @@ pub(crate) struct State {
     pub(crate) ledger: Ledger,
     pub(crate) memory: Option<GuestMemory>,
     pub(crate) linked: Option<Arc<Linked>>,
+    /// The same, for entries to take and give back: counting references costs more.
+    pub(crate) spare: Vec<Arc<Linked>>,
     /// When the guest's monotonic clock read zero.
     pub(crate) started: Instant,
     /// Address of the frame of level 0.
@@ -90,6 +93,7 @@ impl State {
             ledger: Ledger::new(limits.memory),
             memory: None,
             linked: None,
+            spare: Vec::new(),
             started: Instant::now(),
             frame: 0,
             level: 0,

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 5
+#define OPHIDIA_ABI_VERSION 6
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
@@ -164,6 +164,10 @@ uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
 /* Lets go of handles, then carries out an operation on `count` operands, `keywords` of them keyword arguments; the result goes to the value slot in the form wanted. */
 __attribute__((export_name("ophidia_operate")))
 uint32_t ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords, uint32_t want);
+
+/* The same on one or two objects and nothing else, by their handles, with nothing to let go of; a second `generation` of 0 names no object. */
+__attribute__((export_name("ophidia_operate_on")))
+uint32_t ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index, uint32_t other_generation, uint32_t want);
 
 /* Tells whether source text is a complete statement or waits for more lines. */
 __attribute__((export_name("ophidia_complete")))

@@ -67,6 +67,9 @@ functions! {
     /// Lets go of handles, then carries out an operation on `count` operands, `keywords` of them
     /// keyword arguments; the result goes to the value slot in the form wanted.
     fn OPERATE = "ophidia_operate"(operation, input, len, count, keywords, want) -> I32;
+    /// The same on one or two objects and nothing else, by their handles, with nothing to let go of; a
+    /// second `generation` of 0 names no object.
+    fn OPERATE_ON = "ophidia_operate_on"(operation, index, generation, other_index, other_generation, want) -> I32;
     /// Tells whether source text is a complete statement or waits for more lines.
     fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;
     /// Runs the exit callbacks and flushes the standard streams.

@@ -37,9 +37,6 @@ impl Call {
 
     /// With the converters of the open scopes applied.
     pub(super) fn converted(self, py: &mut Python<'_>) -> Result<Self> {
-        if py.state().converters.is_empty() {
-            return Ok(self);
-        }
         let mut guest = py.guest();
         let positional = self.positional.into_iter().map(|value| guest.converted(value));
         let positional = positional.collect::<Result<_>>()?;

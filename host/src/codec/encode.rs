@@ -7,7 +7,7 @@ use super::{
 };
 use crate::callback::{Exported, Function, HostObject, Table};
 use crate::convert::ConversionError;
-use crate::object::{Domain, Object};
+use crate::object::{Domain, Handle, Object, foreign};
 use ophidia_abi::{Encoded, MAX_DEPTH, MAX_ENCODED};
 use std::sync::Arc;
 
@@ -56,6 +56,7 @@ impl<'a> Encoder<'a> {
         if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
             return Err(ConversionError::new("at most 256 MiB at once", "more"));
         }
+        self.bytes.reserve(1 + data.len());
         self.bytes.push(tag as u8);
         self.bytes.extend_from_slice(data);
         Ok(())
@@ -172,11 +173,13 @@ impl<'a> Encoder<'a> {
     /// The object is another interpreter's.
     #[inline]
     pub fn object(&mut self, object: &Object) -> Encode {
-        let (index, generation) = object.handle_in(self.domain).ok_or_else(|| {
-            ConversionError::new("an object of this interpreter", "another interpreter's")
-        })?;
-        self.put(Encoded::Handle, &index.to_le_bytes())?;
-        self.put_raw(&generation.to_le_bytes())
+        self.handle(object.handle_in(self.domain).ok_or_else(foreign)?)
+    }
+
+    #[inline]
+    pub(crate) fn handle(&mut self, handle: Handle) -> Encode {
+        let words = u64::from(handle.generation) << 32 | u64::from(handle.index);
+        self.put(Encoded::Handle, &words.to_le_bytes())
     }
 
     /// A function of the host.

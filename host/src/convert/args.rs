@@ -40,10 +40,12 @@ impl Args for () {
 macro_rules! tuples {
     ($(($count:literal: $($name:ident $field:tt),+))*) => {$(
         impl<$($name: ToPython),+> Args for ($($name,)+) {
+            #[inline]
             fn counts(&self) -> (u32, u32) {
                 ($count, 0)
             }
 
+            #[inline]
             fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
                 $(
                     self.$field

@@ -47,6 +47,7 @@ pub trait ToPython {
 }
 
 impl<T: ToPython + ?Sized> ToPython for &T {
+    #[inline]
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         (**self).to_python(out)
     }
@@ -61,6 +62,7 @@ impl<T: ToPython + ?Sized> ToPython for Box<T> {
 macro_rules! scalars {
     ($($ty:ty => |$value:ident, $out:ident| $body:expr;)*) => {$(
         impl ToPython for $ty {
+            #[inline]
             fn to_python(&self, $out: &mut Encoder<'_>) -> Result<(), ConversionError> {
                 let $value = self;
                 $body

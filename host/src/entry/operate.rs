@@ -4,7 +4,8 @@ use super::{Guest, status_of};
 use crate::codec::{Encoder, Value};
 use crate::convert::{Args, ConversionError, FromPython};
 use crate::error::Result;
-use crate::object::Object;
+use crate::object::{Handle, Object, foreign};
+use crate::state::Linked;
 use ophidia_abi::{Operation, Status, Want};
 use std::sync::Arc;
 
@@ -14,28 +15,76 @@ const NAMES: usize = 4_096;
 /// Room for input that is kept between calls, in bytes.
 const KEPT: usize = 64 << 10;
 
+/// The objects that an operation begins with: at most two, each held elsewhere until it is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct On([Handle; 2]);
+
+impl On {
+    /// Of the host's own values alone.
+    pub(crate) const NOTHING: Self = Self([Handle::NONE; 2]);
+
+    fn handles(&self) -> impl Iterator<Item = Handle> {
+        self.0.into_iter().filter(|handle| handle.generation != 0)
+    }
+}
+
+/// What the bridge's operations take.
+type Params = (u32, u32, u32, u32, u32, u32);
+
 impl Guest<'_> {
     /// Tells the guest of the objects that were dropped, where no operation does.
     pub(crate) fn release_dropped(&mut self) -> Result<()> {
         if self.store.data().domain.has_released() {
-            self.operate_unit(Operation::Identity, &((),))?;
+            self.operate_unit(Operation::Identity, On::NOTHING, &((),))?;
         }
         Ok(())
     }
 
-    /// The interned `str` of a name.
+    /// An operation on an object.
     #[inline]
-    pub(crate) fn name(&mut self, name: &str) -> Result<Object> {
-        if let Some(interned) = self.store.data().names.get(name) {
-            return Ok(interned.clone());
+    pub(crate) fn on(&self, object: &Object) -> Result<On> {
+        Ok(On([self.handle(object)?, Handle::NONE]))
+    }
+
+    /// An operation on two objects.
+    pub(crate) fn on_both(&self, object: &Object, other: &Object) -> Result<On> {
+        Ok(On([self.handle(object)?, self.handle(other)?]))
+    }
+
+    /// An operation on an object and a name.
+    #[inline]
+    pub(crate) fn on_named(&mut self, object: &Object, name: &str) -> Result<On> {
+        Ok(On([self.handle(object)?, self.name(name)?]))
+    }
+
+    #[inline]
+    fn handle(&self, object: &Object) -> Result<Handle> {
+        match object.handle_in(&self.store.data().domain) {
+            Some(handle) => Ok(handle),
+            None => Err(foreign().into()),
         }
-        let interned = self.operate_object(Operation::Intern, &(name,))?;
-        let names = &mut self.state().names;
-        if names.len() == NAMES {
-            names.clear();
+    }
+
+    /// The interned `str` of a name, held until another name is asked for.
+    #[inline]
+    fn name(&mut self, name: &str) -> Result<Handle> {
+        let state = self.store.data();
+        match state.names.get(name).and_then(|interned| interned.handle_in(&state.domain)) {
+            Some(interned) => Ok(interned),
+            None => self.intern(name),
         }
-        names.insert(name.into(), interned.clone());
-        Ok(interned)
+    }
+
+    #[cold]
+    fn intern(&mut self, name: &str) -> Result<Handle> {
+        let interned = self.operate_object(Operation::Intern, On::NOTHING, &(name,))?;
+        let state = self.state();
+        if state.names.len() == NAMES {
+            state.names.clear();
+        }
+        let handle = interned.handle_in(&state.domain).unwrap_or(Handle::NONE);
+        state.names.insert(name.into(), interned);
+        Ok(handle)
     }
 
     #[inline]
@@ -45,11 +94,13 @@ impl Guest<'_> {
         args: &impl Args,
         want: Want,
     ) -> Result<Value> {
-        if let Some(callable) = self.converting(callable)? {
-            let value = self.operation(Operation::Call, &[&callable], args, want);
-            return value.map(Option::unwrap_or_default);
+        if self.is_converting() {
+            let callable = self.converting(callable)?;
+            let on = self.on(&callable)?;
+            return self.operate(Operation::Call, on, args, want).map(Option::unwrap_or_default);
         }
-        self.operation(Operation::Call, &[callable], args, want).map(Option::unwrap_or_default)
+        let on = self.on(callable)?;
+        self.operate(Operation::Call, on, args, want).map(Option::unwrap_or_default)
     }
 
     pub(crate) fn call_method(
@@ -59,21 +110,23 @@ impl Guest<'_> {
         args: &impl Args,
         want: Want,
     ) -> Result<Value> {
-        let name = self.name(name)?;
+        let On([object, name]) = self.on_named(object, name)?;
         if self.is_converting() {
-            let method = self.operate_object(Operation::GetAttr, &(object, name))?;
+            let on = On([object, name]);
+            let method = self.operate_object(Operation::GetAttr, on, &())?;
             return self.call(&method, args, want);
         }
-        self.operation(Operation::CallMethod, &[&name, object], args, want)
-            .map(Option::unwrap_or_default)
+        let on = On([name, object]);
+        self.operate(Operation::CallMethod, on, args, want).map(Option::unwrap_or_default)
     }
 
     pub(crate) fn operate_object(
         &mut self,
         what: Operation,
+        on: On,
         operands: &impl Args,
     ) -> Result<Object> {
-        let value = self.operate(what, operands, Want::Handle)?;
+        let value = self.operate(what, on, operands, Want::Handle)?;
         self.object_of(value.unwrap_or_default())
     }
 
@@ -81,9 +134,10 @@ impl Guest<'_> {
     pub(crate) fn operate_as<T: FromPython>(
         &mut self,
         what: Operation,
+        on: On,
         operands: &impl Args,
     ) -> Result<T> {
-        let value = self.operate(what, operands, self.want::<T>())?;
+        let value = self.operate(what, on, operands, self.want::<T>())?;
         Ok(T::from_python(value.unwrap_or_default())?)
     }
 
@@ -93,18 +147,100 @@ impl Guest<'_> {
         if T::ANY && self.store.data().keeps_objects { Want::HandleOrNone } else { T::WANT }
     }
 
-    pub(crate) fn operate_unit(&mut self, what: Operation, operands: &impl Args) -> Result<()> {
-        self.operate(what, operands, Want::Nothing).map(drop)
+    pub(crate) fn operate_unit(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+    ) -> Result<()> {
+        self.operate(what, on, operands, Want::Nothing).map(drop)
     }
 
+    /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
     #[inline]
     pub(crate) fn operate(
         &mut self,
         what: Operation,
+        on: On,
         operands: &impl Args,
         want: Want,
     ) -> Result<Option<Value>> {
-        self.operation(what, &[], operands, want)
+        let counts = operands.counts();
+        let status = if counts == (0, 0) && on.0[0].generation != 0 {
+            self.operate_on(what, on, want)
+        } else {
+            self.operate_with(what, on, operands, counts, want)
+        };
+        match status? {
+            Status::Incomplete => Ok(None),
+            _ if want == Want::Nothing => Ok(Some(Value::None)),
+            _ if want == Want::Value => self.converted_value().map(Some),
+            _ => self.value().map(Some),
+        }
+    }
+
+    /// On objects alone: nothing is encoded.
+    fn operate_on(&mut self, what: Operation, on: On, want: Want) -> Result<Status> {
+        if self.store.data().domain.has_released() {
+            return self.operate_with(what, on, &(), (0, 0), want);
+        }
+        let On([object, other]) = on;
+        let words = (object.index, object.generation, other.index, other.generation);
+        self.enter(|guest| {
+            let params = (what as u32, words.0, words.1, words.2, words.3, want as u32);
+            guest.call_linked(|linked| &linked.operate_on, params)
+        })
+    }
+
+    /// On objects and values, of which `counts` are positional and keywords.
+    fn operate_with(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        (positional, keywords): (u32, u32),
+        want: Want,
+    ) -> Result<Status> {
+        let objects = u32::try_from(on.handles().count()).unwrap_or(u32::MAX);
+        let names = u32::from(keywords > 0);
+        let count = positional.saturating_add(keywords).saturating_add(objects + names);
+        let released = self.state().domain.take_released();
+        let mut told = false;
+        let status = self.encoded(
+            |out| {
+                out.released(&released)?;
+                on.handles().try_for_each(|handle| out.handle(handle))?;
+                operands.write(out)
+            },
+            |guest, input| {
+                let status = guest.enter(|guest| {
+                    let (address, len) = guest.write_input(&[input])?;
+                    told = true;
+                    let params = (what as u32, address, len, count, keywords, want as u32);
+                    guest.call_linked(|linked| &linked.operate, params)
+                });
+                (told, status)
+            },
+        );
+        if !told && !released.is_empty() {
+            self.state().domain.return_released(released);
+        }
+        status
+    }
+
+    #[inline]
+    fn call_linked(
+        &mut self,
+        function: impl FnOnce(&Linked) -> &crate::state::Operate,
+        params: Params,
+    ) -> wasmtime::Result<Status> {
+        let linked = match self.state().spare.pop() {
+            Some(linked) => linked,
+            None => Arc::clone(self.linked()?),
+        };
+        let outcome = function(&linked).call(&mut self.store, params);
+        self.state().spare.push(linked);
+        status_of(outcome?)
     }
 
     /// Encodes values. What `write` has put into the table of the host is taken out again unless `give`
@@ -133,48 +269,5 @@ impl Guest<'_> {
             self.state().input = bytes;
         }
         answer
-    }
-
-    /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
-    #[inline]
-    fn operation(
-        &mut self,
-        what: Operation,
-        objects: &[&Object],
-        operands: &impl Args,
-        want: Want,
-    ) -> Result<Option<Value>> {
-        let (positional, keywords) = operands.counts();
-        let first = u32::try_from(objects.len()).unwrap_or(u32::MAX);
-        let names = u32::from(keywords > 0);
-        let count = positional.saturating_add(keywords).saturating_add(first + names);
-        let released = self.state().domain.take_released();
-        let mut told = false;
-        let status = self.encoded(
-            |out| {
-                out.released(&released)?;
-                objects.iter().try_for_each(|object| out.object(object))?;
-                operands.write(out)
-            },
-            |guest, input| {
-                let status = guest.enter(|guest| {
-                    let (address, len) = guest.write_input(&[input])?;
-                    told = true;
-                    let params = (what as u32, address, len, count, keywords, want as u32);
-                    let linked = Arc::clone(guest.linked()?);
-                    status_of(linked.operate.call(&mut guest.store, params)?)
-                });
-                (told, status)
-            },
-        );
-        if !told && !released.is_empty() {
-            self.state().domain.return_released(released);
-        }
-        match status? {
-            Status::Incomplete => Ok(None),
-            _ if want == Want::Nothing => Ok(Some(Value::None)),
-            _ if want == Want::Value => self.converted_value().map(Some),
-            _ => self.value().map(Some),
-        }
     }
 }

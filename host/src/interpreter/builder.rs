@@ -206,14 +206,18 @@ impl InterpreterBuilder {
             .map(GuestMemory)
             .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
         store.data_mut().memory = Some(memory);
-        let operate = instance
-            .get_module_export(&mut store, &shared.exports.operate)
-            .and_then(Extern::into_func)
-            .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
-            .typed(&store)
-            .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))?;
-        store.data_mut().linked =
-            Some(Arc::new(Linked { runtime: self.runtime.clone(), instance, operate }));
+        let mut operation = |export| {
+            instance
+                .get_module_export(&mut store, export)
+                .and_then(Extern::into_func)
+                .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
+                .typed(&store)
+                .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))
+        };
+        let operate = operation(&shared.exports.operate)?;
+        let operate_on = operation(&shared.exports.operate_on)?;
+        let runtime = self.runtime.clone();
+        store.data_mut().linked = Some(Arc::new(Linked { runtime, instance, operate, operate_on }));
         let mut interpreter = Interpreter { python: Python::new(store) };
         interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
         for site in &self.sites {

@@ -137,25 +137,24 @@ impl Guest<'_> {
         self.store.data().converters.iter().any(|scope| scope.to_python.is_some())
     }
 
-    /// The callable with its arguments converted, if there is anything to convert by.
-    #[inline]
-    pub(crate) fn converting(&mut self, callable: &Object) -> Result<Option<Object>> {
-        if !self.is_converting() {
-            return Ok(None);
-        }
+    /// The callable with its arguments converted.
+    pub(crate) fn converting(&mut self, callable: &Object) -> Result<Object> {
         self.without_converters(|py, scopes| {
             let mut callable = callable.clone();
             // The innermost scope converts first: its wrapper is the outermost.
             for converters in scopes.iter().filter_map(|scope| scope.to_python.as_ref()) {
                 callable = py.help("converting", (converters, callable))?;
             }
-            Ok(Some(callable))
+            Ok(callable)
         })
     }
 
     /// Reads the value that an entry has left in the frame, and converts what is in it.
     #[inline]
     pub(crate) fn converted_value(&mut self) -> Result<Value> {
+        if self.store.data().converters.is_empty() {
+            return self.value();
+        }
         let value = self.value()?;
         self.converted(value)
     }

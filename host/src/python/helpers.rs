@@ -2,7 +2,7 @@
 
 use super::Python;
 use crate::convert::{Args, FromPython};
-use crate::entry::Guest;
+use crate::entry::{Guest, On};
 use crate::error::Result;
 use crate::object::Object;
 use ophidia_abi::{Operation, Want};
@@ -12,9 +12,9 @@ impl Guest<'_> {
         if let Some(helper) = self.store.data().helpers.get(name) {
             return Ok(helper.clone());
         }
-        let module = self.operate_object(Operation::Import, &("_ophidia.interop",))?;
-        let attribute = self.name(name)?;
-        let helper = self.operate_object(Operation::GetAttr, &(module, attribute))?;
+        let module = self.operate_object(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
+        let on = self.on_named(&module, name)?;
+        let helper = self.operate_object(Operation::GetAttr, on, &())?;
         self.state().helpers.insert(name, helper.clone());
         Ok(helper)
     }

@@ -2,6 +2,7 @@
 
 use super::Python;
 use crate::convert::ToPython;
+use crate::entry::On;
 use crate::error::{Error, Result};
 use crate::object::Object;
 use ophidia_abi::{Mode, Operation};
@@ -25,7 +26,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn import(&mut self, name: &str) -> Result<Object> {
-        self.guest().operate_object(Operation::Import, &(name,))
+        self.guest().operate_object(Operation::Import, On::NOTHING, &(name,))
     }
 
     /// The namespace of `__main__`, a `dict`: the names that [`run`](Self::run) defines.
@@ -34,7 +35,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn globals(&mut self) -> Result<Object> {
-        self.guest().operate_object(Operation::Globals, &())
+        self.guest().operate_object(Operation::Globals, On::NOTHING, &())
     }
 
     /// What a dotted name stands for: a name of `__main__`, a built-in or a module, and attributes of
@@ -116,7 +117,7 @@ impl Python<'_> {
     ///
     /// [`Error::Conversion`] for what cannot be converted; otherwise as [`run`](Self::run).
     pub fn object(&mut self, value: impl ToPython) -> Result<Object> {
-        self.guest().operate_object(Operation::Identity, &(value,))
+        self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
 
     /// How many objects of the guest the host holds, as the guest counts them, after letting go of
@@ -126,6 +127,6 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn objects_held(&mut self) -> Result<u32> {
-        self.guest().operate_as(Operation::Handles, &())
+        self.guest().operate_as(Operation::Handles, On::NOTHING, &())
     }
 }

@@ -78,7 +78,7 @@ fn long_keys_are_cut_in_errors() {
     map.extend(len.to_le_bytes());
     let total = map.len() as u32 + len + 1;
     let guest = Guest::new()
-        .does("ophidia_operate", &format!("{} (i32.const 0)", slot(ENCODED, total, ROOM.into())))
+        .operates(&format!("{} (i32.const 0)", slot(ENCODED, total, ROOM.into())))
         .does(
             "ophidia_run",
             &format!(
@@ -134,7 +134,7 @@ fn forged_handles() {
                 slot(HANDLE, u32::MAX, u32::MAX.into())
             ),
         )
-        .does("ophidia_operate", &format!("{} (i32.const 0)", slot(Tag::Int as u32, 0, 7)));
+        .operates(&format!("{} (i32.const 0)", slot(Tag::Int as u32, 0, 7)));
     let said = attack(&guest, |py| {
         let object = py.eval_object("!")?;
         assert_eq!(object.len(py)?, 7);

@@ -62,7 +62,7 @@ fn loops_without_end() {
     }
     let result = attack(&running(FOREVER), |py| py.run("!"));
     assert!(matches!(result, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{result:?}");
-    let guest = running("(i32.const 0)").does("ophidia_operate", FOREVER);
+    let guest = running("(i32.const 0)").operates(FOREVER);
     let result = attack(&guest, |py| py.import("sys"));
     assert!(matches!(result, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{result:?}");
 }

@@ -56,6 +56,12 @@ impl Guest {
         self
     }
 
+    /// What the guest does for any operation on objects.
+    #[must_use]
+    pub fn operates(self, body: &str) -> Self {
+        self.does("ophidia_operate", body).does("ophidia_operate_on", body)
+    }
+
     /// More fields of the module.
     #[must_use]
     pub fn with(mut self, fields: &str) -> Self {
