@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files are embedded, with the endings that count.
-const FOLDERS: [(&str, &[&str]); 5] = [
+const FOLDERS: [(&str, &[&str]); 6] = [
     ("bridge", &["c", "h"]),
     ("python", &["py"]),
     ("patches", &["patch"]),
+    ("numpy", &["cross", "patch", "sh"]),
     ("profile", &["profdata"]),
     ("recipe", &["py"]),
 ];

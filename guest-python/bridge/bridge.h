@@ -34,6 +34,9 @@ extern struct bridge_objects bridge;
 /* Fills `bridge`; -1 with an exception set when something is missing. */
 int bridge_objects_fetch(void);
 
+/* The extension modules that are no part of CPython; the recipe writes the table. */
+extern struct _inittab bridge_extensions[];
+
 /* At which level the guest runs: 0 in an entry of the host, one more in each entry that a function
    of the host makes while this guest waits for it. Frames, input buffers and encoded values are each
    level's own, so an entry never disturbs the one it happened in. */
@@ -45,6 +48,9 @@ PyObject *bridge_attribute(const char *module, const char *name);
 
 /* Finds the classes of the standard library that have a plain form; -1 with an exception set. */
 int stdlib_types_fetch(void);
+
+/* Lets every interpreter seed numpy's global generator anew; -1 with an exception set. */
+int numpy_forget_seed(void);
 
 /* Finds the words through which the host interrupts the evaluation loop. */
 void bridge_interrupt_locate(struct ophidia_frame *frame);

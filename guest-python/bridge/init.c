@@ -55,6 +55,9 @@ start_interpreter(void)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         check(PyConfig_SetString(&config, texts[i].field, texts[i].value));
     }
+    if (PyImport_ExtendInittab(bridge_extensions) < 0) {
+        abort();
+    }
     check(Py_InitializeFromConfig(&config));
     PyConfig_Clear(&config);
 }
@@ -98,6 +101,9 @@ bridge_objects_fetch(void)
     }
     _PyRandom_ForgetSeed(random);
     Py_DECREF(random);
+    if (numpy_forget_seed() < 0) {
+        return -1;
+    }
 
     struct {
         PyObject **field;

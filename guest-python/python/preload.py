@@ -6,6 +6,7 @@ entropy, reads the clock or the environment in a way that cannot be set right ag
 
 import gc
 import importlib
+import os
 import sys
 import warnings
 
@@ -23,6 +24,12 @@ zipfile zlib zoneinfo bz2 lzma encodings.ascii encodings.latin_1 encodings.idna 
 encodings.cp437 array _strptime
 """.split()
 
+# Left out where the host asks for an image without it.
+NUMPY = """
+numpy numpy.fft numpy.lib.format numpy.lib.recfunctions numpy.lib.stride_tricks numpy.linalg numpy.ma
+numpy.polynomial numpy.random numpy.strings numpy.testing
+""".split()
+
 
 def _settle() -> None:
     """Drop what importing left behind that belongs to this run and not to the next."""
@@ -38,7 +45,8 @@ def _settle() -> None:
 
 
 _filters = list(warnings.filters)
-for _name in MODULES:
+_modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUMPY
+for _name in _modules:
     importlib.import_module(_name)
 
 from _ophidia import clock, eventloop, interop, launch, network  # noqa: E402, F401
@@ -48,6 +56,6 @@ eventloop.install()
 network.install()
 _settle()
 launch.remember_modules()
-del _name
+del _name, _modules
 gc.collect()
 gc.freeze()

@@ -44,6 +44,10 @@ impl Cache {
         self.root.join("cpython").join(key)
     }
 
+    pub(crate) fn numpy(&self, key: &str) -> PathBuf {
+        self.root.join("numpy").join(key)
+    }
+
     pub(crate) fn guest(&self, key: &str) -> PathBuf {
         self.root.join("guest").join(key)
     }

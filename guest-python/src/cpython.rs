@@ -86,11 +86,11 @@ impl Tree {
     }
 }
 
-/// Applies the patches to the sources.
-pub(crate) fn patch(inputs: &Inputs, source: &Path) -> Result<(), Error> {
-    for (name, bytes) in inputs.folder("patches") {
+/// Applies the patches in a folder of the recipe to the sources.
+pub(crate) fn patch(inputs: &Inputs, folder: &str, source: &Path) -> Result<(), Error> {
+    for (name, bytes) in inputs.folder(folder).filter(|(name, _)| name.ends_with(".patch")) {
         let broken =
-            |reason: String| Error::Unexpected { path: Path::new("patches").join(name), reason };
+            |reason: String| Error::Unexpected { path: Path::new(folder).join(name), reason };
         let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
         let patch = diffy::Patch::from_str(text).map_err(|error| broken(error.to_string()))?;
         let file = patch.modified().and_then(|file| file.strip_prefix("b/"));

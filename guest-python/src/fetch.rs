@@ -140,10 +140,25 @@ fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     let package =
         format!("{}=={}", source.package.as_deref().unwrap_or_default(), source.package_version());
     let mut command = Command::new("python3");
-    command
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
-        .arg(folder)
-        .arg(package);
+    command.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"]).arg(folder);
+    if let Some(backend) = &source.backend {
+        // pip asks an archive's build backend for the package's metadata. Nothing of the package is
+        // run: a module of the backend's name answers with no more than pip has to hear.
+        let backends = folder.join("backends");
+        fs::create_dir_all(&backends).at("create", &backends)?;
+        let module = backends.join(format!("{backend}.py"));
+        fs::write(&module, answering(source)).at("write", &module)?;
+        command.args(["--no-binary=:all:", "--no-build-isolation", "--ignore-requires-python"]);
+        command.env("PYTHONPATH", backends);
+    } else {
+        command.arg("--only-binary=:all:");
+    }
+    if source.file.ends_with("-none-any.whl") {
+        // pip would rather have the one for this machine's Python.
+        command.args(["--platform", "any", "--implementation", "py", "--abi", "none"]);
+        command.args(["--python-version", "3", "--ignore-requires-python"]);
+    }
+    command.arg(package);
     client(&mut command, source)
         .map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
     let file = folder.join(&source.file);
@@ -152,6 +167,18 @@ fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     }
     let reason = "pip chose another file of this version for this machine".to_owned();
     Err(Error::Fetch { file: source.file.clone(), reason })
+}
+
+/// A build backend that knows a package's name and version.
+fn answering(source: &Source) -> String {
+    let (name, version) = (source.package.as_deref().unwrap_or_default(), source.package_version());
+    format!(
+        "import os\n\n\ndef prepare_metadata_for_build_wheel(folder, settings=None):\n    \
+         name = \"{name}-{version}.dist-info\"\n    os.mkdir(os.path.join(folder, name))\n    \
+         with open(os.path.join(folder, name, \"METADATA\"), \"w\") as file:\n        \
+         file.write(\"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n\")\n    \
+         return name\n"
+    )
 }
 
 /// Lets cargo fetch a package that depends on the crate, and takes the archive from cargo's own cache.

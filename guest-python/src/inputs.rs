@@ -18,7 +18,7 @@ pub(crate) const LOCK: &str = include_str!("../guest.lock.toml");
 pub(crate) const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.md");
 
 /// Raised whenever this crate's own code changes what a build gives.
-const RECIPE: u32 = 4;
+const RECIPE: u32 = 5;
 
 /// What a build consists of. A test puts other contents in.
 #[derive(Debug, Clone)]
@@ -29,12 +29,14 @@ pub(crate) struct Inputs {
     header: String,
 }
 
-/// Names of the two things a build leaves in the cache: the first 16 hexadecimal digits of the SHA-256
+/// Names of the things a build leaves in the cache: the first 16 hexadecimal digits of the SHA-256
 /// over all that goes into each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// CPython without the bridge. It takes minutes, and a change of the bridge leaves it as it is.
     pub(crate) cpython: String,
+    /// numpy for that CPython.
+    pub(crate) numpy: String,
     /// The guest.
     pub(crate) guest: String,
 }
@@ -90,13 +92,15 @@ impl Inputs {
             self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
         }
         let cpython = hash.clone().finalize();
+        self.folder("numpy").for_each(|(name, bytes)| add(&mut hash, name, bytes));
+        let numpy = hash.clone().finalize();
         for folder in ["bridge", "python"] {
             self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
         }
         add(&mut hash, "header", self.header.as_bytes());
         let guest = hash.finalize();
         let short = |digest: &[u8]| hex(digest).chars().take(16).collect();
-        Keys { cpython: short(&cpython), guest: short(&guest) }
+        Keys { cpython: short(&cpython), numpy: short(&numpy), guest: short(&guest) }
     }
 }
 
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn the_recipe_is_embedded_whole() {
         let inputs = Inputs::embedded().expect("valid");
-        for folder in ["bridge", "python", "patches", "profile", "recipe"] {
+        for folder in ["bridge", "numpy", "python", "patches", "profile", "recipe"] {
             assert!(inputs.folder(folder).count() > 0, "{folder}");
         }
     }

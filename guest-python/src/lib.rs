@@ -24,6 +24,7 @@ mod libraries;
 mod licenses;
 mod link;
 mod lock;
+mod numpy;
 mod prerequisites;
 mod process;
 mod profile;

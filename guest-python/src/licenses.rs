@@ -24,10 +24,12 @@ const LIBRARIES: [(&str, &str, &str); 4] = [
     ("xz", "xz/COPYING.0BSD", "xz-0bsd.txt"),
 ];
 
-/// Debian's records of the licences of the two packages whose code is linked.
-const PACKAGES: [(&str, &str, &str); 2] = [
+/// Debian's records of the licences of the packages whose code is linked.
+const PACKAGES: [(&str, &str, &str); 4] = [
     ("system", "usr/share/doc/wasi-libc/copyright", "wasi-libc.txt"),
     ("runtime", "usr/share/doc/libclang-rt-19-dev-wasm32/copyright", "compiler-rt.txt"),
+    ("cxx", "usr/share/doc/libc++-19-dev-wasm32/copyright", "libc++.txt"),
+    ("cxx", "usr/share/doc/libc++abi-19-dev-wasm32/copyright", "libc++abi.txt"),
 ];
 
 /// Comment in front of sqlite's source, which gives it to the public domain.

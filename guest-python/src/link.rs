@@ -3,17 +3,19 @@
 use crate::Error;
 use crate::error::At;
 use crate::inputs::Inputs;
+use crate::numpy;
 use crate::process;
 use crate::progress::Branch;
+use crate::stages::Finished;
 use crate::toolchain::Tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Links the guest out of what `cpython` (a finished folder of the cache) holds. Works in `work`.
+/// Links the guest out of what the cache's folders hold. Works in `work`.
 pub(crate) fn link(
     inputs: &Inputs,
     tools: &Tools,
-    cpython: &Path,
+    finished: &Finished,
     work: &Path,
     target: &Path,
     branch: &Branch<'_>,
@@ -24,13 +26,16 @@ pub(crate) fn link(
     inputs.write_folder("bridge", &source)?;
     let header = source.join("ophidia_abi.h");
     fs::write(&header, inputs.header()).at("write", &header)?;
+    let extensions = source.join("extensions.c");
+    fs::write(&extensions, table(&finished.numpy)?).at("write", &extensions)?;
     let mut objects = Vec::new();
-    for (name, _) in inputs.folder("bridge").filter(|(name, _)| name.ends_with(".c")) {
+    let names = inputs.folder("bridge").map(|(name, _)| name).filter(|name| name.ends_with(".c"));
+    for name in names.chain(["extensions.c"]) {
         let object = PathBuf::from(name).with_extension("o");
         let mut command = tools.clang();
         command.current_dir(&source).args(&flags.bridge).args(&flags.machine).arg("-I.");
         // As a system folder: the bridge's warnings are errors, CPython's are not ours.
-        command.arg("-isystem").arg(cpython.join("include"));
+        command.arg("-isystem").arg(finished.cpython.join("include"));
         command.arg("-c").arg(name).arg("-o").arg(&object);
         process::run(
             process::neutral(&mut command, inputs.lock.source_date_epoch),
@@ -42,13 +47,34 @@ pub(crate) fn link(
     }
     let mut command = tools.clang();
     command.current_dir(&source).args(&flags.link).args(&flags.machine).args(&objects);
-    command.args(archives(inputs, cpython)).args(&flags.system_libraries).arg("-o").arg(target);
+    command.arg(finished.numpy.join(numpy::OBJECT));
+    command
+        .args(archives(inputs, &finished.cpython))
+        .args(&flags.system_libraries)
+        .arg("-o")
+        .arg(target);
     process::run(
         process::neutral(&mut command, inputs.lock.source_date_epoch),
         "linking the guest",
         &log,
         branch,
     )
+}
+
+/// The table by which CPython finds the extension modules.
+fn table(numpy: &Path) -> Result<String, Error> {
+    let path = numpy.join(numpy::MODULES);
+    let list = fs::read_to_string(&path).at("read", &path)?;
+    let start = |module: &str| module.rsplit('.').next().unwrap_or(module).to_owned();
+    let mut text = String::from("#include \"bridge.h\"\n\n");
+    for module in list.lines() {
+        text += &format!("PyMODINIT_FUNC PyInit_{}(void);\n", start(module));
+    }
+    text += "\nstruct _inittab bridge_extensions[] = {\n";
+    for module in list.lines() {
+        text += &format!("    {{\"{module}\", PyInit_{}}},\n", start(module));
+    }
+    Ok(text + "    {NULL, NULL},\n};\n")
 }
 
 /// The static libraries in the order the linker gets them.

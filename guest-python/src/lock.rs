@@ -42,6 +42,8 @@ pub struct Source {
     pub path: Option<String>,
     /// For [`Client::Pip`] and [`Client::Cargo`]: the package's name.
     pub package: Option<String>,
+    /// For a source archive that pip fetches: the package's build backend, of which nothing is run.
+    pub backend: Option<String>,
     /// The package's version where it differs from `version`.
     pub package_version: Option<String>,
     /// The kind of machine it is for, as `ARCH-OS`; for all when absent.
@@ -58,6 +60,8 @@ pub struct Source {
 pub enum Purpose {
     /// Built into the guest.
     Source,
+    /// Built into the guest's numpy, or used to build that.
+    Numpy,
     /// Used to build the guest; `WASI_SDK_PATH` replaces all of these.
     Toolchain,
 }
@@ -80,6 +84,7 @@ pub(crate) struct Flags {
     pub(crate) machine: Vec<String>,
     pub(crate) libraries: Vec<String>,
     pub(crate) cpython: Vec<String>,
+    pub(crate) numpy: Vec<String>,
     pub(crate) bridge: Vec<String>,
     pub(crate) link: Vec<String>,
     pub(crate) system_libraries: Vec<String>,
@@ -91,6 +96,7 @@ pub(crate) struct Configure {
     pub(crate) guest: Vec<String>,
     pub(crate) native: Vec<String>,
     pub(crate) native_flags: Vec<String>,
+    pub(crate) numpy: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -132,9 +138,15 @@ impl Lock {
         let host = host();
         self.sources
             .iter()
-            .filter(|source| own_toolchain || source.purpose == Purpose::Source)
+            .filter(|source| own_toolchain || source.purpose != Purpose::Toolchain)
             .filter(|source| source.host.as_ref().is_none_or(|wanted| *wanted == host))
             .collect()
+    }
+
+    /// The version of an item.
+    pub(crate) fn version(&self, name: &str) -> &str {
+        let found = self.sources.iter().find(|source| source.name == name);
+        found.map_or("", |source| &*source.version)
     }
 
     /// `3.13` of `3.13.5`.
@@ -165,13 +177,21 @@ mod tests {
     fn the_committed_file_is_complete() {
         let lock = Lock::parse(COMMITTED).expect("valid");
         assert_eq!(lock.python_series(), "3.13");
-        for name in
-            ["cpython", "zlib", "bzip2", "xz", "sqlite", "wasi-libc", "compiler-rt", "ziglang"]
-        {
+        for name in [
+            "cpython",
+            "zlib",
+            "bzip2",
+            "xz",
+            "sqlite",
+            "numpy",
+            "wasi-libc",
+            "compiler-rt",
+            "ziglang",
+        ] {
             assert!(lock.sources.iter().any(|source| source.name == name), "{name}");
         }
         let without = lock.needed(false);
-        assert!(without.iter().all(|source| source.purpose == Purpose::Source));
+        assert!(without.iter().all(|source| source.purpose != Purpose::Toolchain));
         assert!(without.len() < lock.needed(true).len());
     }
 

@@ -6,7 +6,7 @@ use crate::error::At as _;
 use crate::guest::Guest;
 use crate::inputs::{Inputs, sha256_file};
 use crate::progress::Progress;
-use crate::stages::Build;
+use crate::stages::{Build, Finished};
 use crate::stdlib;
 use crate::toolchain::Toolchain;
 use std::env;
@@ -73,11 +73,16 @@ pub fn build(
     if guest.is_complete() {
         return Ok(guest);
     }
-    let cpython = cache.cpython(&keys.cpython);
-    let stages = if cpython.is_dir() { 5 } else { 9 };
+    let finished =
+        Finished { cpython: cache.cpython(&keys.cpython), numpy: cache.numpy(&keys.numpy) };
+    let stages = match (finished.cpython.is_dir(), finished.numpy.is_dir()) {
+        (true, true) => 5,
+        (true, false) => 7,
+        (false, _) => 11,
+    };
     let mut work = lock.work(&keys.guest)?;
     let mut build = Build::new(&inputs, options, &cache, work.path(), stages, progress);
-    let result = build.all(&lock, &cpython, &guest);
+    let result = build.all(&lock, &finished, &guest);
     if result.is_err() {
         work.keep_logs();
     }
@@ -132,7 +137,7 @@ pub fn verify_reproducible(
     let cache = Cache::new(cache);
     let lock = cache.lock(progress)?;
     let mut work = lock.work("again")?;
-    let mut build = Build::new(&inputs, options, &cache, work.path(), 8, progress);
+    let mut build = Build::new(&inputs, options, &cache, work.path(), 10, progress);
     let second = build.again(&first);
     if second.is_err() {
         work.keep_logs();

@@ -8,6 +8,7 @@ use crate::fetch::{self, Fetched};
 use crate::guest::{Guest, Info, write_info};
 use crate::inputs::{Inputs, NOTICES, sha256_file};
 use crate::lock::{Purpose, Source};
+use crate::numpy::{self, Numpy};
 use crate::progress::{Branch, Progress, Work, run_stage};
 use crate::recipe::{BuildOptions, Reproduced};
 use crate::stdlib::{self, Scripts};
@@ -15,8 +16,21 @@ use crate::toolchain::{Toolchain, Tools};
 use crate::{check, libraries, licenses, link, prerequisites, profile, unpack};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// The finished folders of the cache that a guest is linked from.
+pub(crate) struct Finished {
+    pub(crate) cpython: PathBuf,
+    pub(crate) numpy: PathBuf,
+}
+
+/// Which of them have to be built.
+#[derive(Clone, Copy)]
+struct Lacks {
+    cpython: bool,
+    numpy: bool,
+}
 
 /// One build under way.
 pub(crate) struct Build<'a> {
@@ -47,25 +61,30 @@ impl<'a> Build<'a> {
     pub(crate) fn all(
         &mut self,
         lock: &BuildLock,
-        cpython: &Path,
+        finished: &Finished,
         guest: &Guest,
     ) -> Result<(), Error> {
-        let with_cpython = !cpython.is_dir();
-        let fetched = self.fetch(with_cpython)?;
-        let tools = self.unpack(&fetched, with_cpython)?;
-        if with_cpython {
+        let lacks = Lacks { cpython: !finished.cpython.is_dir(), numpy: !finished.numpy.is_dir() };
+        let fetched = self.fetch(lacks)?;
+        let tools = self.unpack(&fetched, lacks.cpython)?;
+        if lacks.cpython {
             let out = self.tree.folder("cpython");
-            self.until_native(&tools, &cpython.join("native"), &out.join("native"))?;
+            self.until_native(&tools, &finished.cpython.join("native"), &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
             self.library(&out, &out.join("native"))?;
-            lock.install(&out, cpython)?;
+            lock.install(&out, &finished.cpython)?;
+        }
+        if lacks.numpy {
+            let out = self.tree.folder("numpy-out");
+            self.numpy(&tools, &fetched, &finished.cpython, &out)?;
+            lock.install(&out, &finished.numpy)?;
         }
         let out = self.tree.folder("guest");
-        self.link(&tools, cpython, &out)?;
-        self.package(cpython, &out)?;
+        self.link(&tools, finished, &out)?;
+        self.package(finished, &finished.cpython.join("native"), &out)?;
         // A link from one folder of the cache to the other keeps both movable together.
-        let native =
-            Path::new("../../cpython").join(cpython.file_name().unwrap_or_default()).join("native");
+        let name = finished.cpython.file_name().unwrap_or_default();
+        let native = Path::new("../../cpython").join(name).join("native");
         let place = out.join("native");
         std::os::unix::fs::symlink(native, &place).at("create", &place)?;
         self.finish(&out, guest.key())?;
@@ -74,7 +93,7 @@ impl<'a> Build<'a> {
 
     /// Leaves the guest's CPython configured and not compiled, with a native Python of its own.
     pub(crate) fn prepare(&mut self) -> Result<(), Error> {
-        let fetched = self.fetch(true)?;
+        let fetched = self.fetch(Lacks { cpython: true, numpy: true })?;
         let tools = self.unpack(&fetched, true)?;
         let home = self.tree.folder("native");
         self.until_native(&tools, &home, &home)
@@ -91,17 +110,21 @@ impl<'a> Build<'a> {
 
     /// Builds all but the native Python once more, for its hashes.
     pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
-        let fetched = self.fetch(true)?;
+        let fetched = self.fetch(Lacks { cpython: true, numpy: true })?;
         let tools = self.unpack(&fetched, true)?;
         cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
         self.configure(&tools, None)?;
-        let cpython = self.tree.folder("cpython");
-        self.guest(&tools, &fetched, &cpython)?;
+        let finished =
+            Finished { cpython: self.tree.folder("cpython"), numpy: self.tree.folder("numpy-out") };
+        self.guest(&tools, &fetched, &finished.cpython)?;
         let native = first.dir.join("native");
-        self.library(&cpython, &native)?;
+        self.library(&finished.cpython, &native)?;
+        let place = finished.cpython.join("native");
+        std::os::unix::fs::symlink(&native, &place).at("create", &place)?;
+        self.numpy(&tools, &fetched, &finished.cpython, &finished.numpy)?;
         let out = self.tree.folder("guest");
-        self.link(&tools, &cpython, &out)?;
-        self.package_with(&cpython, &native, &out)?;
+        self.link(&tools, &finished, &out)?;
+        self.package(&finished, &native, &out)?;
         Ok(Reproduced {
             wasm_sha256: sha256_file(&out.join("guest.wasm"))?,
             stdlib_sha256: stdlib::hash_tree(&out.join("lib"))?,
@@ -122,9 +145,10 @@ impl<'a> Build<'a> {
         Ok(())
     }
 
-    fn fetch(&mut self, with_cpython: bool) -> Result<Fetched, Error> {
+    fn fetch(&mut self, lacks: Lacks) -> Result<Fetched, Error> {
         // Linking alone takes no program of this machine.
-        let missing = with_cpython.then(|| prerequisites::missing(self.cache.root(), self.options));
+        let missing = (lacks.cpython || lacks.numpy)
+            .then(|| prerequisites::missing(self.cache.root(), self.options));
         if let Some(missing) = missing.filter(|missing| !missing.is_empty()) {
             return Err(Error::Missing(missing));
         }
@@ -135,7 +159,11 @@ impl<'a> Build<'a> {
         }
         let mut sources: Vec<&Source> =
             self.inputs.lock.needed(self.options.toolchain() == Toolchain::Pinned);
-        sources.retain(|source| with_cpython || source.purpose == Purpose::Toolchain);
+        sources.retain(|source| match source.purpose {
+            Purpose::Toolchain => true,
+            Purpose::Source => lacks.cpython,
+            Purpose::Numpy => lacks.numpy,
+        });
         let logs = self.tree.folder("logs");
         fs::create_dir_all(&logs).at("create", &logs)?;
         let (cache, local) = (self.cache, self.options.sources.as_deref());
@@ -169,7 +197,7 @@ impl<'a> Build<'a> {
             branches.push(Box::new(|branch| {
                 let seen = |name: &Path| branch.step(&name.to_string_lossy());
                 unpack::tar_xz(fetched.path("cpython")?, &tree.source(), &seen)?;
-                cpython::patch(inputs, &tree.source())
+                cpython::patch(inputs, "patches", &tree.source())
             }));
             branches.push(Box::new(|branch| {
                 for name in libraries::names() {
@@ -280,7 +308,43 @@ impl<'a> Build<'a> {
         stdlib::normalise(&lib, epoch)
     }
 
-    fn link(&mut self, tools: &Tools, cpython: &Path, out: &Path) -> Result<(), Error> {
+    /// Builds numpy for that CPython; leaves what is linked, the package and its licence in `out`.
+    fn numpy(
+        &mut self,
+        tools: &Tools,
+        fetched: &Fetched,
+        cpython: &Path,
+        out: &Path,
+    ) -> Result<(), Error> {
+        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
+        let numpy = Numpy { inputs, tree: &tree, tools, fetched, cpython, jobs };
+        let work: Work<'_> = Box::new(|branch| numpy.build(out, branch));
+        self.stage("numpy", numpy::LINES, vec![work])?;
+        let native = cpython.join("native");
+        let package = out.join("lib");
+        self.compile(&native, &package, &stdlib::guest_path(inputs), "numpy's bytecode", 300)
+    }
+
+    /// Compiles a folder of Python files, which the guest sees as `guest`, to bytecode.
+    fn compile(
+        &mut self,
+        native: &Path,
+        folder: &Path,
+        guest: &str,
+        stage: &str,
+        steps: u64,
+    ) -> Result<(), Error> {
+        let scripts_folder = self.tree.folder("scripts");
+        self.inputs.write_folder("recipe", &scripts_folder)?;
+        let python = native.join("bin").join(format!("python{}", self.series()));
+        let epoch = self.inputs.lock.source_date_epoch;
+        let log = self.tree.log("bytecode");
+        let scripts = Scripts { python: &python, folder: &scripts_folder, epoch, log: &log };
+        self.stage(stage, steps, scripts.compile(folder, guest))?;
+        stdlib::normalise(folder, epoch)
+    }
+
+    fn link(&mut self, tools: &Tools, finished: &Finished, out: &Path) -> Result<(), Error> {
         fs::create_dir_all(out).at("create", out)?;
         let wasm = out.join("guest.wasm");
         let (inputs, wasm) = (self.inputs, &wasm);
@@ -289,7 +353,7 @@ impl<'a> Build<'a> {
         self.stage(
             "link",
             steps,
-            vec![Box::new(move |branch| link::link(inputs, tools, cpython, &work, wasm, branch))],
+            vec![Box::new(move |branch| link::link(inputs, tools, finished, &work, wasm, branch))],
         )?;
         self.stage(
             "check",
@@ -301,29 +365,21 @@ impl<'a> Build<'a> {
         )
     }
 
-    fn package(&mut self, cpython: &Path, out: &Path) -> Result<(), Error> {
-        self.package_with(cpython, &cpython.join("native"), out)
-    }
-
-    /// The standard library with the in-guest package, the headers and the licences.
-    fn package_with(&mut self, cpython: &Path, native: &Path, out: &Path) -> Result<(), Error> {
+    /// The standard library with numpy and the in-guest package, the headers and the licences.
+    fn package(&mut self, finished: &Finished, native: &Path, out: &Path) -> Result<(), Error> {
         let inputs = self.inputs;
         let lib = out.join("lib");
-        stdlib::link_tree(&cpython.join("lib"), &lib)?;
-        stdlib::link_tree(&cpython.join("include"), &out.join("include"))?;
-        stdlib::link_tree(&cpython.join("licenses"), &out.join("licenses"))?;
+        stdlib::link_tree(&finished.cpython.join("lib"), &lib)?;
+        stdlib::link_tree(&finished.numpy.join("lib"), &lib)?;
+        stdlib::link_tree(&finished.cpython.join("include"), &out.join("include"))?;
+        let licenses = out.join("licenses");
+        stdlib::link_tree(&finished.cpython.join("licenses"), &licenses)?;
+        stdlib::link_tree(&finished.numpy.join("licenses"), &licenses)?;
         let package = lib.join("_ophidia");
         inputs.write_folder("python", &package)?;
-        let folder = self.tree.folder("scripts");
-        inputs.write_folder("recipe", &folder)?;
-        let python = native.join("bin").join(format!("python{}", self.series()));
-        let epoch = inputs.lock.source_date_epoch;
-        let log = self.tree.log("package");
-        let scripts = Scripts { python: &python, folder: &folder, epoch, log: &log };
         let guest = format!("{}/_ophidia", stdlib::guest_path(inputs));
         let steps = inputs.folder("python").count() as u64;
-        self.stage("install", steps, scripts.compile(&package, &guest))?;
-        stdlib::normalise(&package, epoch)
+        self.compile(native, &package, &guest, "install", steps)
     }
 
     fn finish(&mut self, out: &Path, key: &str) -> Result<(), Error> {

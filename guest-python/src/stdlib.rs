@@ -144,6 +144,23 @@ pub(crate) fn find_sysconfigdata(build: &Path) -> Result<PathBuf, Error> {
     })
 }
 
+/// The one that is in a finished library.
+pub(crate) fn find_installed_sysconfigdata(library: &Path) -> Result<PathBuf, Error> {
+    let entries = fs::read_dir(library).at("read", library)?;
+    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let found = paths.find(|path| {
+        let name = crate::progress::file_name(path);
+        name.starts_with("_sysconfigdata") && name.ends_with(".py")
+    });
+    let reason = || "it has no _sysconfigdata".into();
+    found.ok_or_else(|| Error::Unexpected { path: library.to_owned(), reason: reason() })
+}
+
+/// Makes a file a program.
+pub(crate) fn executable(path: &Path) -> Result<(), Error> {
+    fs::set_permissions(path, Permissions::from_mode(0o755)).at("make executable", path)
+}
+
 /// Gives every file the same mode and time stamp.
 pub(crate) fn normalise(folder: &Path, epoch: u64) -> Result<(), Error> {
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(epoch);

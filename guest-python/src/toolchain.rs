@@ -52,13 +52,23 @@ impl Toolchain {
                 let zig = self.unpack_pinned(fetched, folder)?;
                 let (root, system) = (quote(folder), quote(&folder.join("system/usr")));
                 let zig = quote(&zig);
-                let clang = format!(
-                    "{zig} clang {common} --sysroot={system} -resource-dir {root}/resource \
-                     -isystem {root}/wheel/ziglang/lib/include -isystem {system}/include/{TARGET} \
-                     -L{system}/lib/{TARGET}"
-                );
+                let compiler = |first: &str| {
+                    format!(
+                        "{zig} clang {common} --sysroot={system} -resource-dir {root}/resource \
+                         {first} -isystem {root}/wheel/ziglang/lib/include \
+                         -isystem {system}/include/{TARGET} -L{system}/lib/{TARGET} \
+                         -L{root}/cxx/usr/lib/wasm32-wasi"
+                    )
+                };
+                let clang = compiler("");
+                // The C++ headers wrap those of C. Debian names the target as it was named before.
+                let cxx = compiler(&format!(
+                    "--driver-mode=g++ -nostdinc++ \
+                     -isystem {root}/cxx/usr/lib/llvm-19/include/wasm32-wasi/c++/v1"
+                ));
                 for (name, command) in [
                     ("clang", clang),
+                    ("clang++", cxx),
                     ("ar", format!("{zig} ar")),
                     ("ranlib", format!("{zig} ranlib")),
                     ("wasm-ld", format!("{zig} wasm-ld")),
@@ -73,6 +83,7 @@ impl Toolchain {
                 let sdk = quote(&sdk.join("bin"));
                 for (name, command) in [
                     ("clang", format!("{sdk}/clang {common}")),
+                    ("clang++", format!("{sdk}/clang++ {common}")),
                     ("ar", format!("{sdk}/llvm-ar")),
                     ("ranlib", format!("{sdk}/llvm-ranlib")),
                 ] {
@@ -93,6 +104,9 @@ impl Toolchain {
         let zig = wheel.join("ziglang/zig");
         fs::set_permissions(&zig, fs::Permissions::from_mode(0o755)).at("make executable", &zig)?;
         unpack::deb(fetched.path("wasi-libc")?, &folder.join("system"))?;
+        for package in ["libc++", "libc++abi"] {
+            unpack::deb(fetched.path(package)?, &folder.join("cxx"))?;
+        }
         let runtime = folder.join("runtime");
         unpack::deb(fetched.path("compiler-rt")?, &runtime)?;
         let builtins = unpack::find(&runtime, "libclang_rt.builtins-wasm32.a")?;

@@ -73,7 +73,8 @@ impl Guest<'_> {
     fn raised(&mut self) -> Error {
         let refused = self.state().ledger.take_refused();
         match (codec::python_error(&self.store), refused) {
-            (Ok(error), Some(limit)) if error.type_name == "MemoryError" => limit.into(),
+            // numpy raises one of its own.
+            (Ok(error), Some(limit)) if error.type_name.ends_with("MemoryError") => limit.into(),
             // Without any memory left, the exception itself cannot be made, or not be described.
             (Ok(error), Some(limit)) if error.type_name.is_empty() || is_lost(&error) => {
                 limit.into()

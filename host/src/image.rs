@@ -9,7 +9,8 @@
 #![expect(unsafe_code, reason = "loading compiled code is wasmtime's one unsafe entry point")]
 
 use crate::error::{Error, Result};
-use crate::{engine, metering, snapshot};
+use crate::snapshot::{self, Preload};
+use crate::{engine, metering};
 use ophidia_guest::Guest;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
@@ -41,9 +42,10 @@ pub enum ImageStage {
 }
 
 /// Where the image of a guest and an engine lies in the cache.
-pub(crate) fn path(cache: &Path, guest: &Guest, engine: &Engine) -> PathBuf {
+pub(crate) fn path(cache: &Path, guest: &Guest, preload: Preload, engine: &Engine) -> PathBuf {
     let mut hasher = Key(Sha256::new());
     guest.key().hash(&mut hasher);
+    preload.hash(&mut hasher);
     ophidia_abi::VERSION.hash(&mut hasher);
     metering::VERSION.hash(&mut hasher);
     env!("CARGO_PKG_VERSION").hash(&mut hasher);
@@ -77,10 +79,11 @@ fn hex(bytes: &[u8]) -> String {
 pub(crate) fn load_or_make(
     cache: &Path,
     guest: &Guest,
+    preload: Preload,
     engine: &Engine,
     progress: &mut dyn FnMut(ImageStage),
 ) -> Result<Module> {
-    let path = path(cache, guest, engine);
+    let path = path(cache, guest, preload, engine);
     match load(engine, &path) {
         Ok(Some(module)) => return Ok(module),
         Ok(None) => {}
@@ -97,7 +100,7 @@ pub(crate) fn load_or_make(
     if let Ok(Some(module)) = load(engine, &path) {
         return Ok(module);
     }
-    make(guest, engine, &path, progress)?;
+    make(guest, preload, engine, &path, progress)?;
     load(engine, &path).map_err(Error::Image)?.ok_or_else(|| {
         Error::Image(format!("{} vanished right after it was written", path.display()))
     })
@@ -125,6 +128,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 
 fn make(
     guest: &Guest,
+    preload: Preload,
     engine: &Engine,
     path: &Path,
     progress: &mut dyn FnMut(ImageStage),
@@ -133,7 +137,7 @@ fn make(
     let wasm = guest.wasm();
     let wasm =
         fs::read(&wasm).map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
-    let started = started(&wasm, &guest.stdlib())?;
+    let started = started(&wasm, &guest.stdlib(), preload)?;
     progress(ImageStage::Compile);
     let compiled = engine
         .precompile_module(&started)
@@ -149,8 +153,8 @@ fn make(
 }
 
 /// The guest, started and metered.
-pub(crate) fn started(wasm: &[u8], stdlib: &Path) -> Result<Vec<u8>> {
-    let snapshot = snapshot::take(wasm, stdlib, &engine::snapshot()?)?;
+pub(crate) fn started(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<Vec<u8>> {
+    let snapshot = snapshot::take(wasm, stdlib, preload, &engine::snapshot()?)?;
     metering::instrument(&snapshot)
 }
 

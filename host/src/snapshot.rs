@@ -19,8 +19,30 @@ use wasmtime_wizer::Wizer;
 /// Bytes of linear memory the guest may use while it starts.
 const MEMORY_LIMIT: u64 = 512 << 20;
 
+/// What is imported before the snapshot beside the standard library.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Preload {
+    pub(crate) numpy: bool,
+}
+
+impl Preload {
+    /// How the guest is told; its program never sees this environment.
+    fn grants(self) -> Grants {
+        let mut grants = Grants::default();
+        if !self.numpy {
+            grants.env.push(("OPHIDIA_WITHOUT_NUMPY".into(), "1".into()));
+        }
+        grants
+    }
+}
+
 /// Starts the guest and gives the module that continues from there.
-pub(crate) fn take(wasm: &[u8], stdlib: &Path, engine: &Engine) -> Result<Vec<u8>> {
+pub(crate) fn take(
+    wasm: &[u8],
+    stdlib: &Path,
+    preload: Preload,
+    engine: &Engine,
+) -> Result<Vec<u8>> {
     let mut linker = Linker::new(engine);
     wasi::add_to_linker(&mut linker)
         .and_then(|()| deadline::add_to_linker(&mut linker))
@@ -32,7 +54,7 @@ pub(crate) fn take(wasm: &[u8], stdlib: &Path, engine: &Engine) -> Result<Vec<u8
     let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
     let wasi = wasi::context(
         stdlib,
-        &Grants::default(),
+        &preload.grants(),
         &[],
         stdin.clone(),
         stdout.clone(),

@@ -28,6 +28,8 @@ mod image;
 mod interop;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
+/// numpy in the guest: results, files, randomness, refusals.
+mod numpy;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
 /// The interactive session, on a pseudo-terminal.

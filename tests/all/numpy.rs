@@ -1,0 +1,253 @@
+//! numpy in the guest: what it computes, what it keeps apart between interpreters, and what it refuses.
+
+use crate::library::RUNTIME;
+use ophidia::{Access, DirGrant, Error, Interpreter};
+
+fn python() -> Interpreter {
+    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
+    py.run("import numpy as np").expect("numpy is there");
+    py
+}
+
+/// Runs a program whose assertions have to hold.
+fn holds(program: &str) {
+    python().run(program).expect("every assertion holds");
+}
+
+#[test]
+fn arithmetic_and_broadcasting() {
+    holds(
+        "
+a = np.arange(12.0).reshape(3, 4)
+assert (a + a == 2 * a).all() and a.sum() == 66 and (a @ a.T).shape == (3, 3)
+assert np.add(a, 1, out=a) is a and a[2, 3] == 12
+assert np.allclose(np.exp(np.log(a)), a)
+assert np.sort(np.array([3, 1, 2])).tolist() == [1, 2, 3]
+assert np.unique(np.array([2, 1, 2])).tolist() == [1, 2]
+assert np.einsum('ij,ij->i', a, a).shape == (3,)
+",
+    );
+}
+
+#[test]
+fn linear_algebra() {
+    holds(
+        "
+a = np.array([[1.0, 2], [3, 4]])
+u, s, v = np.linalg.svd(a)
+assert np.allclose(u * s @ v, a)
+assert np.allclose(np.linalg.solve(a, [5, 6]), [-4, 4.5])
+assert np.isclose(np.linalg.det(a), -2)
+values, vectors = np.linalg.eigh(a + a.T)
+assert np.allclose(vectors * values @ vectors.T, a + a.T)
+assert np.allclose(np.linalg.lstsq(a, [1, 2])[0], [0, 0.5])
+try: np.linalg.inv(np.zeros((2, 2)))
+except np.linalg.LinAlgError as error: assert 'ingular' in str(error)
+else: raise AssertionError
+",
+    );
+}
+
+#[test]
+fn transforms_and_polynomials() {
+    holds(
+        "
+signal = np.sin(np.arange(1000) / 7)
+assert np.allclose(np.fft.ifft(np.fft.fft(signal)).real, signal)
+assert np.allclose(np.fft.irfft(np.fft.rfft(signal)), signal)
+assert np.allclose(np.polynomial.Polynomial([1, 2, 3])(2), 17)
+",
+    );
+}
+
+#[test]
+fn masked_structured_and_other_types() {
+    holds(
+        "
+masked = np.ma.array([1, 2, 3], mask=[0, 1, 0])
+assert masked.sum() == 4 and masked.count() == 2
+table = np.array([(1, 2.5, 'x')], dtype=[('a', 'i4'), ('b', 'f8'), ('c', 'U3')])
+assert table['b'][0] == 2.5 and table[0]['c'] == 'x'
+words = np.array(['a', 'long word'], dtype=np.dtypes.StringDType())
+assert np.strings.upper(words).tolist() == ['A', 'LONG WORD']
+assert np.datetime64('2024-02-28') + 2 == np.datetime64('2024-03-01')
+assert (np.array([1 + 2j]) * 1j)[0] == -2 + 1j
+assert np.float16(1.5).astype(np.float64) == 1.5
+assert np.array([1, 2], dtype='>i4').tolist() == [1, 2]
+assert np.dtype(np.longdouble).itemsize == 16
+",
+    );
+}
+
+#[test]
+fn the_default_integer_has_32_bits_and_wraps() {
+    holds(
+        "
+assert np.array([1]).dtype == np.int32 and np.array([2**40]).dtype == np.int64
+assert np.array([2**31 - 1])[0] + 0 == 2**31 - 1
+product = np.array([100_000]) * 100_000
+assert product.dtype == np.int32 and product[0] == 1_410_065_408
+assert (np.array([100_000], dtype=np.int64) * 100_000)[0] == 10**10
+",
+    );
+}
+
+#[test]
+fn errors_that_numpy_finds_itself_are_told() {
+    holds(
+        "
+import warnings
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter('always')
+    np.array([1, 2]) // np.array([0, 1])
+assert 'divide by zero' in str(told[0].message)
+with np.errstate(all='raise'):
+    try: np.array([1]) % np.array([0])
+    except FloatingPointError as error: assert 'divide by zero' in str(error)
+    else: raise AssertionError
+with np.errstate(all='ignore'): np.array([1]) % np.array([0])
+",
+    );
+}
+
+#[test]
+fn random_numbers_are_each_interpreters_own() {
+    let first = |program: &str| -> f64 {
+        let mut py = python();
+        py.run(program).expect("runs");
+        py.get("drawn").and_then(|drawn| drawn.extract(&mut py)).expect("a float")
+    };
+    for program in [
+        "drawn = np.random.random()",
+        "drawn = float(np.random.get_state()[1][5])",
+        "drawn = np.random.default_rng().random()",
+        "state = np.random.get_state(); drawn = np.random.standard_normal()",
+    ] {
+        assert_ne!(first(program), first(program), "{program}");
+    }
+    for program in [
+        "np.random.seed(5); drawn = np.random.random()",
+        "np.random.seed([1, 2]); drawn = np.random.random()",
+        "drawn = np.random.default_rng(5).random()",
+        "drawn = np.random.RandomState(7).random()",
+        "s = np.random.RandomState(3).get_state(); np.random.set_state(s); drawn = np.random.random()",
+    ] {
+        assert_eq!(first(program), first(program), "{program}");
+    }
+    holds(
+        "
+state = np.random.get_state()
+one = np.random.random(5)
+np.random.set_state(state)
+assert (np.random.random(5) == one).all()
+",
+    );
+}
+
+#[test]
+fn known_random_streams() {
+    // What numpy gives on every machine for these seeds.
+    holds(
+        "
+assert np.random.RandomState(1).randint(0, 100, 5).tolist() == [37, 12, 72, 9, 75]
+assert np.random.default_rng(1).integers(0, 100, 5).tolist() == [47, 51, 75, 95, 3]
+assert np.random.default_rng(1).standard_normal() == 0.345584192064786
+assert np.random.RandomState(1).binomial(10, 0.5, 3).tolist() == [5, 6, 0]
+",
+    );
+}
+
+#[test]
+fn files_by_path() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut py = RUNTIME
+        .interpreter()
+        .dir(DirGrant {
+            host: folder.path().into(),
+            guest: "/data".into(),
+            access: Access::ReadWrite,
+        })
+        .build()
+        .expect("an interpreter");
+    py.run(
+        "
+import numpy as np
+a = np.arange(1000.0).reshape(10, 100)
+np.save('/data/a.npy', a)
+assert (np.load('/data/a.npy') == a).all()
+np.savez_compressed('/data/b.npz', a=a)
+assert (np.load('/data/b.npz')['a'] == a).all()
+a.tofile('/data/c')
+assert (np.fromfile('/data/c') == a.ravel()).all()
+with open('/data/c', 'rb') as file:
+    assert file.read(8) == a[0, :1].tobytes()
+    assert (np.fromfile(file, count=3) == [1, 2, 3]).all()
+    assert file.tell() == 32 and file.read(8) == a[0, 4:5].tobytes()
+with open('/data/d', 'wb') as file:
+    file.write(b'head')
+    a.tofile(file)
+    file.write(b'tail')
+text = open('/data/d', 'rb').read()
+assert text == b'head' + a.tobytes() + b'tail'
+np.savetxt('/data/e', a)
+assert np.allclose(np.loadtxt('/data/e'), a)
+for mapped in (lambda: np.memmap('/data/c'), lambda: np.load('/data/a.npy', mmap_mode='r')):
+    try: mapped()
+    except NotImplementedError as error: assert 'numpy.fromfile' in str(error)
+    else: raise AssertionError
+",
+    )
+    .expect("every assertion holds");
+    let saved = std::fs::metadata(folder.path().join("a.npy")).expect("saved");
+    assert_eq!(saved.len(), 128 + 8_000);
+}
+
+#[test]
+fn memory_that_is_refused_is_a_memory_error() {
+    let mut py = RUNTIME.interpreter().memory(128 << 20).build().expect("an interpreter");
+    py.run("import numpy as np\na = np.ones(1_000_000)").expect("it fits");
+    for program in ["np.ones(100_000_000)", "np.ones((4000, 4000)) @ np.ones((4000, 4000))"] {
+        match py.run(program) {
+            Err(Error::Limit(_)) => {}
+            other => panic!("{program}: {other:?}"),
+        }
+    }
+    py.run(
+        "
+try: np.ones(100_000_000)
+except MemoryError: pass
+else: raise AssertionError
+assert a.sum() == 1_000_000
+",
+    )
+    .expect("it goes on");
+}
+
+#[test]
+fn an_image_may_be_without_it() {
+    let cache = ophidia::guest::ambient_cache_dir().expect("a cache folder");
+    let runtime = ophidia::Runtime::builder(cache).preload_numpy(false).build().expect("a runtime");
+    let mut py = runtime.interpreter().build().expect("an interpreter");
+    py.run(
+        "
+import sys
+assert 'numpy' not in sys.modules
+import numpy
+assert numpy.arange(10).sum() == 45 and 0 <= numpy.random.random() < 1
+",
+    )
+    .expect("it is imported when it is asked for");
+}
+
+#[test]
+fn its_version_and_how_it_was_built() {
+    holds(
+        "
+import importlib.metadata
+assert importlib.metadata.version('numpy') == np.__version__
+build = np.show_config(mode='dicts')
+assert build['Machine Information']['host']['cpu'] == 'wasm32'
+assert '/' not in build['Compilers']['c']['commands']
+",
+    );
+}
