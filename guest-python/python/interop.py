@@ -178,6 +178,44 @@ class Steps:
             raise StopIteration from None
 
 
+# --- arrays ------------------------------------------------------------------------------------
+
+
+def _numpy() -> ModuleType | None:
+    """numpy, where it can be imported."""
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return numpy
+
+
+def new_array(code: str, kind: str, shape: tuple[int, ...], size: int, zeroed: bool) -> object:
+    """A writable array in C order, of `size` bytes: of numpy, or else a `memoryview` of new memory."""
+    numpy = _numpy()
+    if numpy is not None:
+        return (numpy.zeros if zeroed else numpy.empty)(shape, kind)
+    return _shaped(bytearray(size), code, shape)
+
+
+def array_of(code: str, kind: str, shape: tuple[int, ...], data: bytes) -> object:
+    """The same with these bytes in it."""
+    numpy = _numpy()
+    if numpy is not None:
+        return numpy.ndarray(shape, kind, bytearray(data))
+    return _shaped(bytearray(data), code, shape)
+
+
+def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:
+    if code.startswith("Z"):
+        raise TypeError("an array of complex numbers needs numpy, which cannot be imported here")
+    if memory:
+        return memoryview(memory).cast(code, shape)
+    if len(shape) == 1:
+        return memoryview(memory).cast(code)
+    raise TypeError(f"an array of the shape {shape} needs numpy, which cannot be imported here")
+
+
 # --- asynchronous functions of the host -----------------------------------------------------------
 
 _pending: dict[int, asyncio.Future] = {}

@@ -255,7 +255,7 @@ impl Object {
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call(self, &args, guest.want::<T>())?;
-        Ok(T::from_python(value)?)
+        T::from_guest(value, py)
     }
 
     /// `self.name(*args)`.
@@ -282,7 +282,7 @@ impl Object {
     ) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call_method(self, name, &args, guest.want::<T>())?;
-        Ok(T::from_python(value)?)
+        T::from_guest(value, py)
     }
 
     /// `len(self)`.

@@ -2,6 +2,8 @@
 
 mod support;
 
+/// Arrays of the guest seen from Rust, and arrays that Rust makes there.
+mod arrays;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
 /// Functions of the host: what Python sees of them, errors, calls that call back.

@@ -2,7 +2,9 @@
 
 use super::{ConversionError, beginning, step};
 use crate::codec::Value;
+use crate::error::Error;
 use crate::object::Object;
+use crate::python::Python;
 use ophidia_abi::Want;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
@@ -26,6 +28,13 @@ pub trait FromPython: Sized {
     ///
     /// When it has another type, or does not fit.
     fn from_python(value: Value) -> Result<Self, ConversionError>;
+
+    /// The same with the interpreter at hand, for what is read from its memory.
+    #[doc(hidden)]
+    #[inline]
+    fn from_guest(value: Value, _py: &mut Python<'_>) -> Result<Self, Error> {
+        Ok(Self::from_python(value)?)
+    }
 }
 
 fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
@@ -173,6 +182,13 @@ impl<T: FromPython> FromPython for Option<T> {
         match value {
             Value::None => Ok(None),
             value => T::from_python(value).map(Some),
+        }
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        match value {
+            Value::None => Ok(None),
+            value => T::from_guest(value, py).map(Some),
         }
     }
 }

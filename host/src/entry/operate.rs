@@ -5,8 +5,10 @@ use crate::codec::{Encoder, Value};
 use crate::convert::{Args, ConversionError, FromPython};
 use crate::error::Result;
 use crate::object::Object;
+use crate::python::Python;
 use ophidia_abi::{Operation, Status, Want};
 use std::sync::Arc;
+use wasmtime::AsContextMut;
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -84,7 +86,7 @@ impl Guest<'_> {
         operands: &impl Args,
     ) -> Result<T> {
         let value = self.operate(what, operands, self.want::<T>())?;
-        Ok(T::from_python(value.unwrap_or_default())?)
+        T::from_guest(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
     }
 
     /// In what form a type wants its value; in a scope of objects, any value is an object.
