@@ -35,6 +35,9 @@ mod guest;
 mod several;
 mod view;
 
+/// The crates whose types occur here.
+pub use {half, ndarray, num_complex};
+
 pub use dtype::{Bool, Dtype, Element};
 pub use guest::GuestArray;
 pub use several::{Reading, Several, ViewOf, Writing};

@@ -111,7 +111,7 @@ fn a_wrong_view_is_refused_with_both_sides() {
     assert!(said.contains("no multiple of 8: copy it first"), "{said}");
     let text = py.eval_object("array('w', 'abc')").and_then(|text| text.buffer(&mut py));
     assert!(refused(text.expect("a buffer").view_dyn(&py)).contains("text (format \"w\")"));
-    let error = py.eval_object("[1]").and_then(|list| list.buffer(&mut py)).unwrap_err();
+    let error = py.eval_object("[1]").and_then(|list| list.buffer(&mut py)).expect_err("no buffer");
     assert!(matches!(&error, Error::Python(error) if error.type_name == "TypeError"), "{error}");
 }
 
