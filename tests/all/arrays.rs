@@ -288,6 +288,10 @@ fn arrays_are_copied_where_values_are() {
     assert!(maybe.is_none());
     let direct: Buffer = same.call_as(&mut py, (&grid,)).expect("called");
     assert_eq!(direct.view::<i16, Ix2>(&py).expect("a view"), grid);
+    let both: (Array2<i16>, i64) = same.call_as(&mut py, ((&grid, 7),)).expect("called");
+    assert_eq!(both, (grid.clone(), 7));
+    let wrong = same.call_as::<(Array2<i16>, Array1<i64>)>(&mut py, ((&grid, &grid),));
+    assert!(refused(wrong).starts_with("[1]: a view of i64 with 1 dimension was asked for"));
     let wrong = same.call_as::<Array2<f32>>(&mut py, (&grid,));
     assert!(refused(wrong).contains("a view of f32 with 2 dimensions was asked for"));
     let small = RUNTIME.interpreter().value(1_000).build();

@@ -65,12 +65,8 @@ impl Arguments<'_> {
         if let (Value::Object(object), true, Want::Value) = (&value, self.handles, T::WANT) {
             value = object.extract(py)?;
         }
-        T::from_guest(value, py).map_err(|error| match error {
-            Error::Conversion(error) => {
-                error.within(&format!("argument {}", (self.name)(i))).into()
-            }
-            other => other,
-        })
+        T::from_guest(value, py)
+            .map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
     }
 }
 
