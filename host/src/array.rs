@@ -6,7 +6,7 @@
 //! the compiler sees to that.
 //!
 //! ```
-//! use ndarray::{Ix1, array};
+//! use ophidia::array::ndarray::{Ix1, array};
 //!
 //! # fn main() -> ophidia::Result<()> {
 //! let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
@@ -199,8 +199,8 @@ impl Buffer {
             })
     }
 
-    /// A view of the elements, with a number of dimensions that is known, as [`Ix2`](ndarray::Ix2), or
-    /// any, as [`IxDyn`](ndarray::IxDyn). No Python runs while it lives.
+    /// A view of the elements, with a number of dimensions that is known, as [`Ix2`](type@ndarray::Ix2), or
+    /// any, as [`IxDyn`](type@ndarray::IxDyn). No Python runs while it lives.
     ///
     /// Byte strings are seen as `u8` with one dimension more.
     ///

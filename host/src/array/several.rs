@@ -35,7 +35,7 @@ impl Python<'_> {
     /// [`Buffer::writing`].
     ///
     /// ```
-    /// use ndarray::Ix1;
+    /// use ophidia::array::ndarray::Ix1;
     ///
     /// # fn main() -> ophidia::Result<()> {
     /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
