@@ -216,6 +216,26 @@ def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:
     raise TypeError(f"an array of the shape {shape} needs numpy, which cannot be imported here")
 
 
+def masked(values: object, valid: object) -> object:
+    """Values some of which are missing: a masked array, or without numpy a list with `None`."""
+    numpy = _numpy()
+    if numpy is not None:
+        return numpy.ma.MaskedArray(values, mask=numpy.logical_not(valid))
+    return [value if is_valid else None for value, is_valid in zip(values, valid)]
+
+
+def columns(table: object) -> list[tuple[str, object, object]]:
+    """The names of a table's columns, their values, and for masked arrays what of them is valid."""
+    numpy = sys.modules.get("numpy")
+
+    def parts(column: object) -> tuple[object, object]:
+        if numpy is not None and isinstance(column, numpy.ma.MaskedArray):
+            return column.data, numpy.logical_not(numpy.ma.getmaskarray(column))
+        return column, None
+
+    return [(name, *parts(column)) for name, column in table.items()]
+
+
 # --- asynchronous functions of the host -----------------------------------------------------------
 
 _pending: dict[int, asyncio.Future] = {}

@@ -29,6 +29,8 @@
 //! elements are whatever the guest has put there. An array of few bytes may have many elements, when its
 //! strides are zero, but never more than 4 GiB of them.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod convert;
 mod dtype;
 mod guest;

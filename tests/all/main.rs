@@ -5,6 +5,8 @@ mod support;
 
 /// Arrays of the guest seen from Rust, and arrays that Rust makes there.
 mod arrays;
+/// Record batches of Arrow as columns, both ways.
+mod arrays_arrow;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
