@@ -27,6 +27,7 @@ struct bridge_objects {
     PyObject *signature;        /* _ophidia.interop.signature */
     PyObject *exception;        /* _ophidia.interop.exception */
     PyObject *pending;          /* _ophidia.interop.pending */
+    PyObject *array_of;         /* _ophidia.interop.array_of */
 };
 
 extern struct bridge_objects bridge;
@@ -81,6 +82,10 @@ uint32_t bridge_raised(int hook, PyObject *code, const char *source, uint32_t le
 
 /* Gives an object out: the host holds it until it releases the handle that goes into the slot. */
 int handle_new(PyObject *object, struct ophidia_slot *slot);
+
+/* Gives a memoryview of an object out, and into the other slot the layout of its memory. -1 with an
+   exception set. */
+int buffer_new(PyObject *object, struct ophidia_slot *slot, struct ophidia_slot *layout);
 
 /* The object of a handle, borrowed; NULL with a ReferenceError when there is none. */
 PyObject *handle_object(uint32_t index, uint32_t generation);

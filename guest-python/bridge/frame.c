@@ -155,6 +155,9 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
         /* fall through */
     case OPHIDIA_WANT_HANDLE:
         return handle_new(value, &frames[bridge_level].slots[index]);
+    case OPHIDIA_WANT_BUFFER:
+        return buffer_new(value, &frames[bridge_level].slots[index],
+                          &frames[bridge_level].slots[OPHIDIA_SLOT_LAYOUT]);
     default:
         return set_value(index, value);
     }

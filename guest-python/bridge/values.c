@@ -446,6 +446,18 @@ get_function(struct input *in, int depth)
     return function;
 }
 
+static PyObject *
+get_array(struct input *in, int depth)
+{
+    PyObject *description = value_get_value(in, depth);
+    if (description == NULL) {
+        return NULL;
+    }
+    PyObject *array = PyObject_CallObject(bridge.array_of, description);
+    Py_DECREF(description);
+    return array;
+}
+
 PyObject *
 value_get_value(struct input *in, int depth)
 {
@@ -493,6 +505,8 @@ value_get_value(struct input *in, int depth)
         return value_get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
     case OPHIDIA_ENCODED_FUNCTION:
         return get_function(in, depth + 1);
+    case OPHIDIA_ENCODED_ARRAY:
+        return get_array(in, depth + 1);
     case OPHIDIA_ENCODED_HOST_OBJECT:
         return value_get(in, words, sizeof *words) < 0 ? NULL : host_object_new(words[0]);
     default:

@@ -178,6 +178,64 @@ class Steps:
             raise StopIteration from None
 
 
+# --- arrays ------------------------------------------------------------------------------------
+
+
+def _numpy() -> ModuleType | None:
+    """numpy, where it can be imported."""
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return numpy
+
+
+def new_array(code: str, kind: str, shape: tuple[int, ...], size: int, zeroed: bool) -> object:
+    """A writable array in C order, of `size` bytes: of numpy, or else a `memoryview` of new memory."""
+    numpy = _numpy()
+    if numpy is not None:
+        return (numpy.zeros if zeroed else numpy.empty)(shape, kind)
+    return _shaped(bytearray(size), code, shape)
+
+
+def array_of(code: str, kind: str, shape: tuple[int, ...], data: bytes) -> object:
+    """The same with these bytes in it."""
+    numpy = _numpy()
+    if numpy is not None:
+        return numpy.ndarray(shape, kind, bytearray(data))
+    return _shaped(bytearray(data), code, shape)
+
+
+def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:
+    if code.startswith("Z"):
+        raise TypeError("an array of complex numbers needs numpy, which cannot be imported here")
+    if memory:
+        return memoryview(memory).cast(code, shape)
+    if len(shape) == 1:
+        return memoryview(memory).cast(code)
+    raise TypeError(f"an array of the shape {shape} needs numpy, which cannot be imported here")
+
+
+def masked(values: object, valid: object) -> object:
+    """Values some of which are missing: a masked array, or without numpy a list with `None`."""
+    numpy = _numpy()
+    if numpy is not None:
+        return numpy.ma.MaskedArray(values, mask=numpy.logical_not(valid))
+    return [value if is_valid else None for value, is_valid in zip(values, valid)]
+
+
+def columns(table: object) -> list[tuple[str, object, object]]:
+    """The names of a table's columns, their values, and for masked arrays what of them is valid."""
+    numpy = sys.modules.get("numpy")
+
+    def parts(column: object) -> tuple[object, object]:
+        if numpy is not None and isinstance(column, numpy.ma.MaskedArray):
+            return column.data, numpy.logical_not(numpy.ma.getmaskarray(column))
+        return column, None
+
+    return [(name, *parts(column)) for name, column in table.items()]
+
+
 # --- asynchronous functions of the host -----------------------------------------------------------
 
 _pending: dict[int, asyncio.Future] = {}

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod layout;
 mod stdlib;
 
 #[cfg(feature = "any-guest")]
@@ -22,6 +23,7 @@ use wasmtime::{AsContext, StoreContextMut};
 pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;
+pub(crate) use layout::{Layout, layout};
 
 /// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -57,6 +57,16 @@ pub enum Error {
     Host(String),
 }
 
+impl Error {
+    /// The same, of a value found inside something.
+    pub(crate) fn within(self, step: &str) -> Self {
+        match self {
+            Self::Conversion(error) => error.within(step).into(),
+            other => other,
+        }
+    }
+}
+
 /// A Python exception, as data.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

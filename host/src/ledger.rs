@@ -20,6 +20,11 @@ impl Ledger {
         Self { memory_limit, memory_peak: 0, refused: None }
     }
 
+    /// The most linear memory there may be, in bytes.
+    pub(crate) fn memory_limit(&self) -> u64 {
+        self.memory_limit
+    }
+
     /// The most linear memory there has been, in bytes.
     pub(crate) fn memory_peak(&self) -> u64 {
         self.memory_peak

@@ -28,6 +28,7 @@
 #[cfg(test)]
 extern crate self as ophidia;
 
+pub mod array;
 mod callback;
 mod chain;
 mod codec;
@@ -51,6 +52,7 @@ mod state;
 pub mod values;
 mod wasi;
 
+pub use array::{Buffer, GuestArray};
 pub use callback::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
     Shared,

@@ -1,8 +1,9 @@
 //! The only place that touches guest bytes: every address and length is checked here.
 
 use crate::error::{Error, Result};
+use crate::state::State;
 use ophidia_abi::{Frame, Slot, SlotIndex};
-use wasmtime::{AsContext, AsContextMut, Memory};
+use wasmtime::{AsContext, AsContextMut, Memory, StoreContext, StoreContextMut};
 
 /// A guest's linear memory.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +18,16 @@ impl GuestMemory {
         let len_bytes = usize::try_from(len).map_err(|_| out_of_bounds(address, len))?;
         let end = start.checked_add(len_bytes).ok_or_else(|| out_of_bounds(address, len))?;
         data.get(start..end).ok_or_else(|| out_of_bounds(address, len))
+    }
+
+    /// All of it, as it is at this moment.
+    pub(crate) fn all(self, store: StoreContext<'_, State>) -> &[u8] {
+        self.0.data(store)
+    }
+
+    /// All of it, to write to.
+    pub(crate) fn all_mut(self, store: StoreContextMut<'_, State>) -> &mut [u8] {
+        self.0.data_mut(store)
     }
 
     /// The `N` bytes at `address`.

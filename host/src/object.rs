@@ -104,7 +104,7 @@ struct Held {
 }
 
 /// What names an object that is held elsewhere.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Handle {
     pub(crate) index: u32,
     pub(crate) generation: u32,
@@ -285,7 +285,7 @@ impl Object {
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call(self, &args, guest.want::<T>())?;
-        Ok(T::from_python(value)?)
+        T::from_guest(value, py)
     }
 
     /// `self.name(*args)`.
@@ -312,7 +312,7 @@ impl Object {
     ) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call_method(self, name, &args, guest.want::<T>())?;
-        Ok(T::from_python(value)?)
+        T::from_guest(value, py)
     }
 
     /// `len(self)`.

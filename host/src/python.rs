@@ -9,7 +9,7 @@ mod run;
 use crate::entry::Guest;
 use crate::state::State;
 use std::marker::PhantomData;
-use wasmtime::{AsContext, AsContextMut, Store, StoreContextMut};
+use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
 pub use converters::Converters;
 pub(crate) use converters::Scope;
@@ -21,12 +21,13 @@ pub use run::{CodeKind, Completeness, SourceKind};
 pub trait Reach: Send + sealed::Sealed {}
 
 mod sealed {
-    use super::{Guest, State};
+    use super::{Guest, State, StoreContext};
 
     #[allow(private_interfaces, reason = "nobody outside can call or implement it")]
     pub trait Sealed {
         fn guest(&mut self) -> Guest<'_>;
         fn state(&self) -> &State;
+        fn context(&self) -> StoreContext<'_, State>;
     }
 }
 
@@ -41,6 +42,10 @@ impl Sealed for Store<State> {
     fn state(&self) -> &State {
         self.data()
     }
+
+    fn context(&self) -> StoreContext<'_, State> {
+        self.as_context()
+    }
 }
 
 impl Reach for StoreContextMut<'_, State> {}
@@ -51,6 +56,10 @@ impl Sealed for StoreContextMut<'_, State> {
 
     fn state(&self) -> &State {
         self.as_context().data()
+    }
+
+    fn context(&self) -> StoreContext<'_, State> {
+        self.as_context()
     }
 }
 
@@ -76,6 +85,10 @@ impl<'a, R: Reach + ?Sized + 'a> Python<'a, R> {
 
     pub(crate) fn state(&self) -> &State {
         self.reach.state()
+    }
+
+    pub(crate) fn context(&self) -> StoreContext<'_, State> {
+        self.reach.context()
     }
 }
 

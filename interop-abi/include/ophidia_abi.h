@@ -4,13 +4,16 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 6
+#define OPHIDIA_ABI_VERSION 7
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
 #define OPHIDIA_ATTEND 4294967295u
 #define OPHIDIA_MAX_DEPTH 64
 #define OPHIDIA_MAX_ENCODED 268435456u
+#define OPHIDIA_MAX_DIMENSIONS 64
+#define OPHIDIA_READ_ONLY 1u
+#define OPHIDIA_INDIRECT 2u
 #define OPHIDIA_NO_OFFSET (-9223372036854775807ll - 1)
 
 enum ophidia_tag {
@@ -47,6 +50,7 @@ enum ophidia_slot_index {
     OPHIDIA_SLOT_TRACEBACK = 3,
     OPHIDIA_SLOT_EXIT = 4,
     OPHIDIA_SLOT_EXCEPTION = 5,
+    OPHIDIA_SLOT_LAYOUT = 6,
 };
 
 enum ophidia_encoded {
@@ -78,6 +82,7 @@ enum ophidia_encoded {
     OPHIDIA_ENCODED_PATH = 25,
     OPHIDIA_ENCODED_RANGE = 26,
     OPHIDIA_ENCODED_MEMBER = 27,
+    OPHIDIA_ENCODED_ARRAY = 28,
 };
 
 enum ophidia_operation {
@@ -110,6 +115,7 @@ enum ophidia_want {
     OPHIDIA_WANT_HANDLE = 1,
     OPHIDIA_WANT_VALUE = 2,
     OPHIDIA_WANT_HANDLE_OR_NONE = 3,
+    OPHIDIA_WANT_BUFFER = 4,
 };
 
 struct ophidia_slot {
@@ -123,11 +129,26 @@ struct ophidia_frame {
     uint32_t eval_breaker;
     uint32_t eval_breaker_bits;
     uint32_t reserved;
-    struct ophidia_slot slots[6];
+    struct ophidia_slot slots[7];
+};
+
+struct ophidia_layout {
+    uint32_t index;
+    uint32_t generation;
+    uint32_t address;
+    uint32_t len;
+    uint32_t item_size;
+    uint32_t flags;
+    uint32_t dimensions;
+    uint32_t format;
+    uint32_t format_len;
+    int32_t shape[64];
+    int32_t strides[64];
 };
 
 _Static_assert(sizeof(struct ophidia_slot) == 16, "layout differs from the host's");
-_Static_assert(sizeof(struct ophidia_frame) == 112, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_frame) == 128, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_layout) == 548, "layout differs from the host's");
 
 /* Starts the interpreter and imports the preload list; runs once, before the snapshot. */
 __attribute__((export_name("ophidia_initialize")))

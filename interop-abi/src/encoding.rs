@@ -26,6 +26,7 @@
 //! | `Uuid` | 16 bytes, the most significant one first |
 //! | `Range` | three `i64`: start, stop and step |
 //! | `Member` | two values: its name, a `Str`, and itself, a `Handle` |
+//! | `Array` | a value: the tuple of its format, its type in numpy's words, its shape and its bytes |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
 
@@ -98,6 +99,8 @@ pub enum Encoded {
     Range = 26,
     /// A member of an `enum.Enum`, on its way to the host.
     Member = 27,
+    /// An array, on its way into the guest.
+    Array = 28,
 }
 
 impl Encoded {
@@ -131,6 +134,7 @@ impl Encoded {
         (Self::Path, "PATH"),
         (Self::Range, "RANGE"),
         (Self::Member, "MEMBER"),
+        (Self::Array, "ARRAY"),
     ];
 
     /// The tag with this number, if there is one.

@@ -124,6 +124,8 @@ pub enum SlotIndex {
     Exit = 4,
     /// A handle of the exception.
     Exception = 5,
+    /// The [`Layout`](crate::Layout) of a value that is wanted as a buffer, as bytes.
+    Layout = 6,
 }
 
 impl SlotIndex {
@@ -135,6 +137,7 @@ impl SlotIndex {
         (Self::Traceback, "TRACEBACK"),
         (Self::Exit, "EXIT"),
         (Self::Exception, "EXCEPTION"),
+        (Self::Layout, "LAYOUT"),
     ];
 }
 

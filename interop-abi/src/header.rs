@@ -1,9 +1,9 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, LEVELS,
-    MAX_DEPTH, MAX_ENCODED, Mode, Operation, RAISED, SHORT_INPUT, Slot, SlotIndex, Status, Tag,
-    VERSION, Want,
+    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, INDIRECT,
+    LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, Operation, RAISED, READ_ONLY,
+    SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -24,6 +24,9 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u")?;
+    writeln!(out, "#define OPHIDIA_MAX_DIMENSIONS {MAX_DIMENSIONS}")?;
+    writeln!(out, "#define OPHIDIA_READ_ONLY {READ_ONLY}u")?;
+    writeln!(out, "#define OPHIDIA_INDIRECT {INDIRECT}u")?;
     // C has no literal of the least number.
     writeln!(out, "#define OPHIDIA_NO_OFFSET ({}ll - 1)\n", crate::NO_OFFSET + 1)?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;
@@ -89,7 +92,15 @@ fn structures(out: &mut impl Write) -> Result {
         writeln!(out, "    uint32_t {};", field.name)?;
     }
     writeln!(out, "    struct ophidia_slot slots[{}];\n}};\n", SlotIndex::ALL.len())?;
-    for (what, size) in [("slot", Slot::SIZE), ("frame", Frame::SIZE)] {
+    writeln!(out, "struct ophidia_layout {{")?;
+    for word in Layout::WORDS {
+        writeln!(out, "    uint32_t {word};")?;
+    }
+    for axes in ["shape", "strides"] {
+        writeln!(out, "    int32_t {axes}[{MAX_DIMENSIONS}];")?;
+    }
+    writeln!(out, "}};\n")?;
+    for (what, size) in [("slot", Slot::SIZE), ("frame", Frame::SIZE), ("layout", Layout::SIZE)] {
         let message = "layout differs from the host's";
         writeln!(out, "_Static_assert(sizeof(struct ophidia_{what}) == {size}, \"{message}\");")?;
     }

@@ -11,6 +11,7 @@ mod encoding;
 mod frame;
 mod functions;
 pub mod header;
+mod layout;
 mod operation;
 
 pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
@@ -18,10 +19,11 @@ pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, 
 pub use functions::{
     EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
 };
+pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

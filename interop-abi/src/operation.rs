@@ -94,6 +94,8 @@ pub enum Want {
     Value = 2,
     /// `None` as a value, anything else as a handle.
     HandleOrNone = 3,
+    /// As a handle of its `memoryview`, whose [`Layout`](crate::Layout) goes to the layout slot.
+    Buffer = 4,
 }
 
 impl Want {
@@ -103,5 +105,6 @@ impl Want {
         (Self::Handle, "HANDLE"),
         (Self::Value, "VALUE"),
         (Self::HandleOrNone, "HANDLE_OR_NONE"),
+        (Self::Buffer, "BUFFER"),
     ];
 }

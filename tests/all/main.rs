@@ -1,9 +1,16 @@
 //! The whole system's tests: one module a behaviour, one helper for all.
 
+mod compiling;
 mod support;
 
+/// Arrays of the guest seen from Rust, and arrays that Rust makes there.
+mod arrays;
+/// Record batches of Arrow as columns, both ways.
+mod arrays_arrow;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
+/// What must not compile: Python that runs while a view lives.
+mod borrows;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
 /// Bad input: every refusal says what to change, nothing panics.

@@ -62,8 +62,8 @@ impl Arguments<'_> {
         if let (Value::Object(object), true, Want::Value) = (&value, self.handles, T::WANT) {
             value = object.extract(py)?;
         }
-        let converted = T::from_python(value);
-        Ok(converted.map_err(|error| error.within(&format!("argument {}", (self.name)(i))))?)
+        T::from_guest(value, py)
+            .map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
     }
 }
 

@@ -112,7 +112,7 @@ impl<'a> Input<'a> {
                 Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
                 Some(Encoded::Complex) => drop(self.take(16)?),
                 // The zone's name and the parts of the others follow as values.
-                Some(Encoded::Fraction | Encoded::Member) => {}
+                Some(Encoded::Fraction | Encoded::Member | Encoded::Array) => {}
                 Some(Encoded::Date) => drop(self.take(4)?),
                 Some(Encoded::TimeDelta) => drop(self.take(12)?),
                 Some(Encoded::Time | Encoded::Uuid) => drop(self.take(16)?),
@@ -240,6 +240,9 @@ impl<'a> Input<'a> {
             }
             Encoded::Function => {
                 return Err(Error::GuestFault("a host function on its way to the host".into()));
+            }
+            Encoded::Array => {
+                return Err(Error::GuestFault("a host array on its way to the host".into()));
             }
         })
     }

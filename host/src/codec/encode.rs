@@ -189,6 +189,12 @@ impl<'a> Encoder<'a> {
         function.describe(self)
     }
 
+    /// An array: its description.
+    pub(crate) fn array(&mut self, description: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.put(Encoded::Array, &[])?;
+        description(self)
+    }
+
     /// An object of the host.
     pub fn host_object(&mut self, object: &HostObject) -> Encode {
         let number = self.export(Exported::Object(object.clone()))?;

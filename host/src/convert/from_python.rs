@@ -2,7 +2,9 @@
 
 use super::{ConversionError, beginning, step};
 use crate::codec::Value;
+use crate::error::Error;
 use crate::object::Object;
+use crate::python::Python;
 use ophidia_abi::Want;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
@@ -26,6 +28,13 @@ pub trait FromPython: Sized {
     ///
     /// When it has another type, or does not fit.
     fn from_python(value: Value) -> Result<Self, ConversionError>;
+
+    /// The same with the interpreter at hand, for what is read from its memory.
+    #[doc(hidden)]
+    #[inline]
+    fn from_guest(value: Value, _py: &mut Python<'_>) -> Result<Self, Error> {
+        Ok(Self::from_python(value)?)
+    }
 }
 
 fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
@@ -181,6 +190,13 @@ impl<T: FromPython> FromPython for Option<T> {
             value => T::from_python(value).map(Some),
         }
     }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        match value {
+            Value::None => Ok(None),
+            value => T::from_guest(value, py).map(Some),
+        }
+    }
 }
 
 fn items<T: FromPython, C: FromIterator<T>>(
@@ -257,25 +273,35 @@ impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
     }
 }
 
+/// What is in a `tuple` or `list` of that length.
+fn fields(value: Value, count: usize) -> Result<impl Iterator<Item = Value>, ConversionError> {
+    match value {
+        Value::Tuple(values) | Value::List(values) if values.len() == count => {
+            Ok(values.into_iter())
+        }
+        Value::Tuple(values) | Value::List(values) => {
+            Err(ConversionError::new(format!("a tuple of {count}"), values.len().to_string()))
+        }
+        other => wrong("tuple", &other),
+    }
+}
+
 macro_rules! tuples {
     ($(($count:literal: $($name:ident $field:literal),+))*) => {$(
         /// A `tuple` or `list` of that length.
         impl<$($name: FromPython),+> FromPython for ($($name,)+) {
             fn from_python(value: Value) -> Result<Self, ConversionError> {
-                let values = match value {
-                    Value::Tuple(values) | Value::List(values) => values,
-                    other => return wrong("tuple", &other),
-                };
-                let count = values.len();
-                let mut values = values.into_iter();
-                if count != $count {
-                    return Err(ConversionError::new(
-                        concat!("a tuple of ", stringify!($count)),
-                        count.to_string(),
-                    ));
-                }
+                let mut values = fields(value, $count)?;
                 Ok(($(
-                    $name::from_python(values.next().unwrap_or(Value::None))
+                    $name::from_python(values.next().unwrap_or_default())
+                        .map_err(|error| error.within(concat!("[", $field, "]")))?,
+                )+))
+            }
+
+            fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+                let mut values = fields(value, $count)?;
+                Ok(($(
+                    $name::from_guest(values.next().unwrap_or_default(), py)
                         .map_err(|error| error.within(concat!("[", $field, "]")))?,
                 )+))
             }

@@ -5,9 +5,11 @@ use crate::codec::{Encoder, Value};
 use crate::convert::{Args, ConversionError, FromPython};
 use crate::error::Result;
 use crate::object::{Handle, Object, foreign};
+use crate::python::Python;
 use crate::state::Linked;
 use ophidia_abi::{Operation, Status, Want};
 use std::sync::Arc;
+use wasmtime::AsContextMut;
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -138,7 +140,7 @@ impl Guest<'_> {
         operands: &impl Args,
     ) -> Result<T> {
         let value = self.operate(what, on, operands, self.want::<T>())?;
-        Ok(T::from_python(value.unwrap_or_default())?)
+        T::from_guest(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
     }
 
     /// In what form a type wants its value; in a scope of objects, any value is an object.

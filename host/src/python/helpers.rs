@@ -38,6 +38,6 @@ impl Python<'_> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
         let value = guest.call(&helper, &args, T::WANT)?;
-        Ok(T::from_python(value)?)
+        T::from_guest(value, self)
     }
 }

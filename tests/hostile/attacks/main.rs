@@ -9,5 +9,7 @@ mod answers;
 mod calls;
 /// What grows when it is done over and over.
 mod hoards;
+/// What it says of its arrays: shapes, strides, addresses, formats.
+mod layouts;
 /// What it is asked for before anything runs: frames, buffers, statuses, endless loops.
 mod starts;

@@ -3,6 +3,7 @@
 //! what the beginning of the input says. Whatever comes of it is a value or an error.
 
 use crate::support::{LONGEST, TIME, VALUE, bounded, replay, turn};
+use ophidia::array::ndarray::{Array2, Ix1, IxDyn};
 use ophidia::{
     Arguments, Error, FromPython, Function, HostObject, Input, Interpreter, Object, Python, Result,
     Runtime, Shared, Value,
@@ -101,8 +102,16 @@ fn guest() -> Guest {
              (if (i32.eq (local.get $what) (i32.const 14)) (then
                (if (i32.eq (call $byte) (i32.const 255)) (then unreachable))
                (if (i32.eq (call $byte) (i32.const 255)) (then (loop $ever (br $ever))))))
+             (if (i32.eq (local.get $what) (i32.const 15)) (then
+               (local.set $to (call $near))
+               (drop (call $copy (local.get $to)))
+               (call $slot (global.get $level) (i32.const 0) (i32.const 6)
+                 (i32.load offset=4 (local.get $to)) (i64.load32_u (local.get $to)))
+               (call $slot (global.get $level) (i32.const 6) (i32.const 5) (i32.const {layout})
+                 (i64.extend_i32_u (local.get $to)))))
              (br $more))
            (i32.const 0))",
+        layout = ophidia_abi::Layout::SIZE,
         room = ophidia_hostile::ROOM,
     );
     let address = |given: u32| {
@@ -165,7 +174,7 @@ fn functions(py: &mut Python<'_>) -> Result<()> {
 fn act(py: &mut Interpreter, kept: &mut Vec<Object>, action: u8) -> Result<()> {
     type Map = HashMap<String, (i64, Option<String>)>;
     let object = kept.last().cloned();
-    match (action % 24, object) {
+    match (action % 26, object) {
         (0, _) => py.run("pass"),
         (1, _) => py.eval("1").map(drop),
         (2, _) => py.eval_object("1").map(|object| kept.push(object)),
@@ -203,6 +212,14 @@ fn act(py: &mut Interpreter, kept: &mut Vec<Object>, action: u8) -> Result<()> {
             })
             .map(drop)
         }
+        (24, Some(object)) => object.buffer(py).and_then(|buffer| {
+            let any = buffer.view_dyn(py).map(|view| view.shape().iter().product::<usize>());
+            let floats = buffer.view_mut::<f64, IxDyn>(py).map(|mut view| view.fill(1.0));
+            let bytes = buffer.bytes(py).map(<[u8]>::len);
+            let twice = py.views([buffer.writing::<u8, Ix1>(), buffer.writing()]).map(drop);
+            any.map(drop).and(floats).and(bytes.map(drop)).and(twice)
+        }),
+        (25, Some(object)) => object.extract::<Array2<u8>>(py).map(drop),
         _ => Ok(()),
     }
 }

@@ -1,0 +1,50 @@
+//! Arrays of Rust's own memory as values: a copy each way.
+
+use super::guest::Shape;
+use super::{Buffer, Element};
+use crate::codec::{Encoder, Value};
+use crate::convert::{ConversionError, FromPython, ToPython};
+use crate::error::Result;
+use crate::limits::LimitExceeded;
+use crate::python::Python;
+use ndarray::{Array, ArrayBase, Data, Dimension};
+use ophidia_abi::Want;
+
+/// A writable array of numpy, or a `memoryview` where there is no numpy; a copy.
+/// [`Python::array_from`] copies once only, and keeps the array at hand.
+impl<T: Element, S: Data<Elem = T>, D: Dimension> ToPython for ArrayBase<S, D> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        let ordered = self.as_standard_layout();
+        let items =
+            ordered.as_slice().ok_or_else(|| ConversionError::other("an array in pieces"))?;
+        let (code, kind) = T::DTYPE.codes();
+        out.array(|out| {
+            out.tuple(4, |out| {
+                out.str(code)?;
+                out.str(kind)?;
+                Shape(self.shape()).to_python(out)?;
+                out.bytes(bytemuck::cast_slice(items))
+            })
+        })
+    }
+}
+
+/// A copy of any object of the buffer protocol whose elements and dimensions fit; at most the limit
+/// `value`.
+impl<T: Element, D: Dimension> FromPython for Array<T, D> {
+    const WANT: Want = Want::Buffer;
+
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        Err(ConversionError::new("an array", value.kind()))
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {
+        let buffer = Buffer::from_guest(value, py)?;
+        let limit = py.state().value_limit;
+        let size = buffer.len().saturating_mul(buffer.item_size());
+        if u64::try_from(size).unwrap_or(u64::MAX) > limit {
+            return Err(LimitExceeded::Value { limit }.into());
+        }
+        Ok(buffer.view(py)?.to_owned())
+    }
+}
