@@ -1,6 +1,9 @@
-/* What a snapshot must not share of numpy. */
+/* What the bridge knows of numpy: the seed that a snapshot must not share, and scalars. */
 
-#include "bridge.h"
+#include "values.h"
+
+/* The class of all scalars, and two of its subclasses; nothing is an instance before numpy is imported. */
+extern PyTypeObject PyGenericArrType_Type, PyDatetimeArrType_Type, PyTimedeltaArrType_Type;
 
 /* Defined in mt19937.c by numpy/0008-forgotten-state.patch. */
 extern void *mt19937_forgotten;
@@ -30,4 +33,24 @@ numpy_forget_seed(void)
     Py_XDECREF(global);
     Py_DECREF(module);
     return bits == NULL ? -1 : 0;
+}
+
+int
+numpy_put(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (!PyType_IsSubtype(type, &PyGenericArrType_Type) || PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
+        return 0;
+    }
+    PyObject *item = PyObject_CallMethod(value, "item", NULL);
+    if (item == NULL) {
+        return -1;
+    }
+    /* What has no plain form is given as itself, records as tuples, moments finer than Python's as numbers. */
+    int moment = type == &PyDatetimeArrType_Type || type == &PyTimedeltaArrType_Type;
+    int stays = PyObject_TypeCheck(item, &PyGenericArrType_Type) || PyTuple_Check(item)
+                || (moment && PyLong_Check(item));
+    int result = stays ? 0 : value_put_value(item, 0) < 0 ? -1 : 1;
+    Py_DECREF(item);
+    return result;
 }

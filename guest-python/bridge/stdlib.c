@@ -145,7 +145,8 @@ put_instance(PyObject *value)
     if (PyObject_TypeCheck((PyObject *)type, known.enum_type)) {
         return put_member(value);
     }
-    return moment_put(value);
+    int put = moment_put(value);
+    return put != 0 ? put : numpy_put(value);
 }
 
 int

@@ -151,8 +151,6 @@ value_put_handle(PyObject *value)
    everything in here holds what it walks, looks at its size at every step, and gives up when it is not
    what was written in front of the items. */
 
-static int put_value(PyObject *value, int depth);
-
 /* After `written` of `count` items. */
 static int
 walked(PyObject *value, Py_ssize_t written, Py_ssize_t count, Py_ssize_t now)
@@ -172,7 +170,7 @@ put_set(PyObject *value, uint8_t tag, int depth)
     Py_hash_t hash;
     int failed = put_count(tag, count) < 0;
     while (!failed && written < count && _PySet_NextEntry(value, &position, &item, &hash)) {
-        failed = put_value(item, depth) < 0;
+        failed = value_put_value(item, depth) < 0;
         written++;
     }
     return failed ? -1 : walked(value, written, count, PySet_GET_SIZE(value));
@@ -186,7 +184,7 @@ put_dict(PyObject *value, int depth)
     int failed = put_count(OPHIDIA_ENCODED_DICT, count) < 0;
     while (!failed && written < count && PyDict_Next(value, &position, &key, &item)) {
         Py_INCREF(item);
-        failed = put_value(key, depth) < 0 || put_value(item, depth) < 0;
+        failed = value_put_value(key, depth) < 0 || value_put_value(item, depth) < 0;
         Py_DECREF(item);
         written++;
     }
@@ -199,7 +197,7 @@ put_items(PyObject *value, uint8_t tag, int depth)
     Py_ssize_t count = PySequence_Fast_GET_SIZE(value), written = 0;
     int failed = put_count(tag, count) < 0;
     while (!failed && written < count && written < PySequence_Fast_GET_SIZE(value)) {
-        failed = put_value(PySequence_Fast_GET_ITEM(value, written), depth) < 0;
+        failed = value_put_value(PySequence_Fast_GET_ITEM(value, written), depth) < 0;
         written++;
     }
     return failed ? -1 : walked(value, written, count, PySequence_Fast_GET_SIZE(value));
@@ -222,8 +220,8 @@ put_container(PyObject *value, int depth)
                    depth);
 }
 
-static int
-put_value(PyObject *value, int depth)
+int
+value_put_value(PyObject *value, int depth)
 {
     if (Py_IsNone(value)) {
         return value_put(OPHIDIA_ENCODED_NONE, "", 0);
@@ -285,9 +283,9 @@ values_encode(PyObject *const *values, size_t count, int handles, PyObject *last
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
         failed = handles && !Py_IsNone(values[i]) ? value_put_handle(values[i]) < 0
-                                                  : put_value(values[i], 0) < 0;
+                                                  : value_put_value(values[i], 0) < 0;
     }
-    if (failed || (last != NULL && put_value(last, 0) < 0)) {
+    if (failed || (last != NULL && value_put_value(last, 0) < 0)) {
         PyObject *exception = PyErr_GetRaisedException();
         handle_release_since(mark);
         PyErr_SetRaisedException(exception);

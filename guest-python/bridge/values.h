@@ -15,6 +15,9 @@ int value_put_int(PyObject *value);
 int value_put_text(PyObject *value);
 int value_put_handle(PyObject *value);
 
+/* Writes a whole value, `depth` levels deep in another one. */
+int value_put_value(PyObject *value, int depth);
+
 struct input {
     const unsigned char *at, *end;
 };
@@ -39,8 +42,10 @@ PyObject *value_get_text(struct input *in);
 PyObject *value_get_value(struct input *in, int depth);
 
 /* Writes an instance of one of the standard library's classes that have a plain form: 1; 0 when it is
-   none; -1 with an exception set. It may run Python code. Dates and times are those of moments.c. */
+   none; -1 with an exception set. It may run Python code. Dates and times are those of moments.c, numpy's
+   scalars those of numpy.c. */
 int stdlib_put(PyObject *value);
+int numpy_put(PyObject *value);
 int moment_put(PyObject *value);
 
 /* Reads one, after its tag; NULL with an exception set. It may run Python code. */

@@ -51,7 +51,7 @@ pub(crate) struct Numpy<'a> {
 }
 
 impl Numpy<'_> {
-    /// Builds numpy; leaves its object, the names of its modules, the package in `lib/numpy` and its licence.
+    /// Builds numpy; leaves its object, the names of its modules, the package in `lib/numpy` and licences.
     pub(crate) fn build(&self, out: &Path, branch: &Branch<'_>) -> Result<(), Error> {
         unpack::tar_gz(self.fetched.path("numpy")?, &self.source())?;
         cpython::patch(self.inputs, "numpy", &self.source())?;
@@ -194,14 +194,15 @@ impl Numpy<'_> {
         stdlib::copy_tree(package, &lib.join("numpy"), &|name| !is_left_out(name))?;
         let version = self.inputs.lock.version("numpy");
         let record = lib.join(format!("numpy-{version}.dist-info"));
-        let licenses = out.join("licenses");
-        for folder in [&record, &licenses] {
+        fs::create_dir_all(&record).at("create", &record)?;
+        let information = self.source().join("PKG-INFO");
+        let metadata = record.join("METADATA");
+        fs::copy(&information, &metadata).at("copy", &information)?;
+        let text = fs::read_to_string(&information).at("read", &information)?;
+        for name in text.lines().filter_map(|line| line.strip_prefix("License-File: ")) {
+            let (from, to) = (self.source().join(name), out.join("licenses/numpy").join(name));
+            let folder = to.parent().unwrap_or(&to);
             fs::create_dir_all(folder).at("create", folder)?;
-        }
-        for (from, to) in
-            [("PKG-INFO", record.join("METADATA")), ("LICENSE.txt", licenses.join("numpy.txt"))]
-        {
-            let from = self.source().join(from);
             fs::copy(&from, &to).at("copy", &from)?;
         }
         Ok(())

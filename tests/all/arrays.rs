@@ -323,12 +323,36 @@ fn functions_of_the_host_take_and_give_arrays() {
     assert!(error.to_string().ends_with("a buffer, not 'list'"), "{error}");
 }
 
+/// As where numpy is not in the image.
+fn without_numpy() -> Interpreter {
+    let mut py = python();
+    py.run("import sys\nsys.modules['numpy'] = None").expect("runs");
+    py
+}
+
+#[test]
+fn without_numpy_arrays_are_memoryviews() {
+    let mut py = without_numpy();
+    let grid = py.zeros::<f64, _>((2, 3)).expect("an array");
+    grid.view_mut(&mut py).expect("a view")[(1, 2)] = 7.0;
+    py.set("grid", &grid).expect("set");
+    py.run("assert type(grid) is memoryview and grid[1, 2] == 7.0\ngrid[0, 0] = 5.0")
+        .expect("runs");
+    assert_eq!(grid.view(&py).expect("a view")[(0, 0)], 5.0);
+    let numbers = py.array_from(&vec![1i32, 2, 3]).expect("an array");
+    py.set("numbers", &numbers).expect("set");
+    assert_eq!(py.eval("sum(numbers)").expect("a value"), 6.into());
+    py.set("copied", array![1.5, 2.5]).expect("set");
+    assert_eq!(py.eval("list(copied)").expect("a value"), ophidia::Value::from(vec![1.5, 2.5]));
+    let empty = py.zeros::<u16, _>(0).expect("an array");
+    assert!(empty.view(&py).expect("a view").is_empty());
+    let scalar = py.zeros::<i64, _>(()).expect("an array");
+    assert_eq!(scalar.view(&py).expect("a view").into_scalar(), &0);
+}
+
 #[test]
 fn without_numpy_some_shapes_are_refused() {
-    let mut py = python();
-    if py.import("numpy").is_ok() {
-        return;
-    }
+    let mut py = without_numpy();
     for (result, what) in [
         (py.zeros::<num_complex::Complex<f64>, _>(3).map(drop), "complex numbers needs numpy"),
         (py.zeros::<f64, _>((0, 3)).map(drop), "shape (0, 3) needs numpy"),

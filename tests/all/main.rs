@@ -7,6 +7,8 @@ mod support;
 mod arrays;
 /// Record batches of Arrow as columns, both ways.
 mod arrays_arrow;
+/// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
+mod arrays_numpy;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
