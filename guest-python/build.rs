@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files are embedded, with the endings that count.
-const FOLDERS: [(&str, &[&str]); 6] = [
+const FOLDERS: [(&str, &[&str]); 7] = [
     ("bridge", &["c", "h"]),
     ("python", &["py"]),
     ("patches", &["patch"]),
-    ("numpy", &["cross", "patch", "sh"]),
+    ("numpy", &["c", "cpp", "cross", "h", "patch", "sh"]),
+    ("openblas", &["c", "patch"]),
     ("profile", &["profdata"]),
     ("recipe", &["py"]),
 ];

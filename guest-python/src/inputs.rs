@@ -18,7 +18,13 @@ pub(crate) const LOCK: &str = include_str!("../guest.lock.toml");
 pub(crate) const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.md");
 
 /// Raised whenever this crate's own code changes what a build gives.
-const RECIPE: u32 = 6;
+const RECIPE: u32 = 7;
+
+/// The same for what it gives of numpy alone.
+const NUMPY_RECIPE: u32 = 1;
+
+/// What of the lock file's tables is numpy's alone.
+const NUMPY_OPTIONS: [&str; 2] = ["numpy", "openblas"];
 
 /// What a build consists of. A test puts other contents in.
 #[derive(Debug, Clone)]
@@ -77,22 +83,57 @@ impl Inputs {
         Ok(())
     }
 
+    /// Puts files of one folder where sources below `target` need them, as (name, place).
+    pub(crate) fn place(
+        &self,
+        folder: &str,
+        files: &[(&str, &str)],
+        target: &Path,
+    ) -> Result<(), Error> {
+        for (name, bytes) in self.folder(folder) {
+            if let Some((_, place)) = files.iter().find(|(file, _)| *file == name) {
+                let path = target.join(place);
+                fs::write(&path, bytes).at("write", &path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The C header of the bridge.
     pub(crate) fn header(&self) -> &str {
         &self.header
+    }
+
+    /// What of the lock file goes into CPython.
+    fn lock_without_numpy(&self) -> String {
+        let mut lock: toml::Table = self.lock_text.parse().unwrap_or_default();
+        if let Some(toml::Value::Array(sources)) = lock.get_mut("source") {
+            sources
+                .retain(|source| source.get("use").and_then(|used| used.as_str()) != Some("numpy"));
+        }
+        for table in ["flags", "configure"] {
+            if let Some(toml::Value::Table(table)) = lock.get_mut(table) {
+                table.retain(|name, _| !NUMPY_OPTIONS.contains(&name));
+            }
+        }
+        lock.to_string()
     }
 
     /// The keys of what these inputs give.
     pub(crate) fn keys(&self, toolchain: &Toolchain) -> Keys {
         let mut hash = Sha256::new();
         add(&mut hash, "recipe", &RECIPE.to_le_bytes());
-        add(&mut hash, "lock", self.lock_text.as_bytes());
+        add(&mut hash, "lock", self.lock_without_numpy().as_bytes());
         add(&mut hash, "toolchain", toolchain.identity().as_bytes());
         for folder in ["patches", "profile", "recipe"] {
             self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
         }
         let cpython = hash.clone().finalize();
-        self.folder("numpy").for_each(|(name, bytes)| add(&mut hash, name, bytes));
+        add(&mut hash, "recipe", &NUMPY_RECIPE.to_le_bytes());
+        add(&mut hash, "lock", self.lock_text.as_bytes());
+        for folder in ["numpy", "openblas"] {
+            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
+        }
         let numpy = hash.clone().finalize();
         for folder in ["bridge", "python"] {
             self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
@@ -152,7 +193,7 @@ mod tests {
         let before = Inputs::embedded().expect("valid");
         let keys = before.keys(&Toolchain::Pinned);
         let mut lock = before.clone();
-        lock.lock_text.push('\n');
+        lock.lock_text = lock.lock_text.replacen("-O3", "-O1", 1);
         let mut patch = before.clone();
         patch
             .files
@@ -184,9 +225,24 @@ mod tests {
     }
 
     #[test]
+    fn a_change_of_numpy_leaves_cpython_as_it_is() {
+        let before = Inputs::embedded().expect("valid");
+        let keys = before.keys(&Toolchain::Pinned);
+        for (old, new) in
+            [("\"-mrelaxed-simd\", ", ""), ("use = \"numpy\"\n", "use = \"numpy\" \n")]
+        {
+            let mut after = before.clone();
+            after.lock_text = after.lock_text.replacen(old, new, 1);
+            let changed = after.keys(&Toolchain::Pinned);
+            assert_eq!(keys.cpython, changed.cpython);
+            assert_ne!(keys.numpy, changed.numpy);
+        }
+    }
+
+    #[test]
     fn the_recipe_is_embedded_whole() {
         let inputs = Inputs::embedded().expect("valid");
-        for folder in ["bridge", "numpy", "python", "patches", "profile", "recipe"] {
+        for folder in ["bridge", "numpy", "openblas", "python", "patches", "profile", "recipe"] {
             assert!(inputs.folder(folder).count() > 0, "{folder}");
         }
     }

@@ -25,6 +25,7 @@ mod licenses;
 mod link;
 mod lock;
 mod numpy;
+mod openblas;
 mod prerequisites;
 mod process;
 mod profile;

@@ -85,6 +85,7 @@ pub(crate) struct Flags {
     pub(crate) libraries: Vec<String>,
     pub(crate) cpython: Vec<String>,
     pub(crate) numpy: Vec<String>,
+    pub(crate) openblas: Vec<String>,
     pub(crate) bridge: Vec<String>,
     pub(crate) link: Vec<String>,
     pub(crate) system_libraries: Vec<String>,
@@ -97,6 +98,7 @@ pub(crate) struct Configure {
     pub(crate) native: Vec<String>,
     pub(crate) native_flags: Vec<String>,
     pub(crate) numpy: Vec<String>,
+    pub(crate) openblas: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -5,6 +5,7 @@ use crate::cpython::{self, Tree};
 use crate::error::At;
 use crate::fetch::Fetched;
 use crate::inputs::Inputs;
+use crate::openblas::{self, OpenBlas};
 use crate::process;
 use crate::progress::{Branch, file_name};
 use crate::stdlib;
@@ -16,14 +17,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// About how many lines numpy's build prints.
-pub(crate) const LINES: u64 = 620;
+/// About how many lines the builds of numpy and OpenBLAS print.
+pub(crate) const LINES: u64 = 620 + openblas::LINES;
 
 /// All extension modules, linked with one another.
 pub(crate) const OBJECT: &str = "numpy.o";
 
 /// Their dotted names, one a line.
 pub(crate) const MODULES: &str = "modules.txt";
+
+/// Files of ours, and their places in the sources.
+const FILES: [(&str, &str); 3] = [
+    ("blas.c", "numpy/linalg/lapack_lite/blas.c"),
+    ("wasm_exp.h", "numpy/_core/src/umath/wasm_exp.h"),
+    ("wasm_sort.cpp", "numpy/_core/src/npysort/wasm_sort.cpp"),
+];
 
 /// Extension modules that only numpy's own tests use.
 fn is_wanted(module: &Path) -> bool {
@@ -55,10 +63,16 @@ impl Numpy<'_> {
     pub(crate) fn build(&self, out: &Path, branch: &Branch<'_>) -> Result<(), Error> {
         unpack::tar_gz(self.fetched.path("numpy")?, &self.source())?;
         cpython::patch(self.inputs, "numpy", &self.source())?;
+        self.inputs.place("numpy", &FILES, &self.source())?;
         self.commands()?;
+        let blas = self.blas();
+        blas.build(&out.join("licenses"), branch)?;
+        let cross = self.folder().join("openblas.cross");
+        blas.cross_file(&cross)?;
         let meson = "vendored-meson/meson/meson.py";
         let mut setup = self.python();
         setup.args([meson, "setup", "build", "--cross-file"]).arg(self.folder().join("wasi.cross"));
+        setup.arg("--cross-file").arg(cross);
         setup.args(&self.inputs.lock.configure.numpy);
         self.run(setup, "configuring numpy", branch)?;
         let mut ninja = Command::new("ninja");
@@ -74,6 +88,11 @@ impl Numpy<'_> {
 
     fn source(&self) -> PathBuf {
         self.tree.folder("numpy")
+    }
+
+    fn blas(&self) -> OpenBlas<'_> {
+        let Self { inputs, tree, tools, fetched, jobs, .. } = *self;
+        OpenBlas { inputs, tree, tools, fetched, cc: "numpy-cc", jobs }
     }
 
     /// Where the recipe's own files are written.
@@ -180,6 +199,7 @@ impl Numpy<'_> {
         let mut command = self.tools.clang();
         command.current_dir(&build).args(["-nostdlib", "-r", "-o"]).arg(out.join(OBJECT));
         command.args(objects).arg("-Wl,--whole-archive").args(libraries);
+        command.arg("-Wl,--no-whole-archive").arg(self.blas().archive());
         process::neutral(&mut command, self.inputs.lock.source_date_epoch);
         process::run(&mut command, "linking numpy", &self.log(), branch)?;
         let list = out.join(MODULES);
