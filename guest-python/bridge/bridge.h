@@ -102,8 +102,8 @@ uint32_t handle_count(void);
 
 /* Encodes a value, or several that follow one another and, unless it is NULL, a last; the bytes are valid until the next call at this
    level. -1 with an exception set. */
-int value_encode(PyObject *value, const unsigned char **data, size_t *len);
-int values_encode(PyObject *const *values, size_t count, int handles, PyObject *last,
+int value_encode(PyObject *value, uint32_t want, const unsigned char **data, size_t *len);
+int values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *last,
                   const unsigned char **data, size_t *len);
 
 /* Decodes values that follow one another. Gives how many there are: fewer than `count`, with an

@@ -97,7 +97,7 @@ set_plain_text(enum ophidia_slot_index index, PyObject *value)
 }
 
 static int
-set_value(enum ophidia_slot_index index, PyObject *value)
+set_value(enum ophidia_slot_index index, PyObject *value, uint32_t want)
 {
     struct ophidia_slot *slot = &frames[bridge_level].slots[index];
     if (Py_IsNone(value)) {
@@ -135,7 +135,7 @@ set_value(enum ophidia_slot_index index, PyObject *value)
     }
     const unsigned char *data;
     size_t len;
-    if (value_encode(value, &data, &len) < 0) {
+    if (value_encode(value, want, &data, &len) < 0) {
         return -1;
     }
     set_bytes(index, OPHIDIA_TAG_ENCODED, NULL, (const char *)data, (Py_ssize_t)len);
@@ -159,7 +159,7 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
         return buffer_new(value, &frames[bridge_level].slots[index],
                           &frames[bridge_level].slots[OPHIDIA_SLOT_LAYOUT]);
     default:
-        return set_value(index, value);
+        return set_value(index, value, want);
     }
 }
 

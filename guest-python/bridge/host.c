@@ -11,7 +11,7 @@ struct host_function {
     vectorcallfunc vectorcall;
     uint32_t number;
     int awaited; /* the result is the number of a task */
-    int handles; /* arguments go as handles */
+    uint32_t want; /* in what form arguments go */
     PyObject *name, *doc, *parameters;
     PyObject *dict, *weak_references;
 };
@@ -37,7 +37,7 @@ call_host(struct host_function *function, PyObject *const *args, size_t count, P
     const unsigned char *data;
     size_t len;
     size_t keywords = names == NULL ? 0 : (size_t)PyTuple_GET_SIZE(names);
-    if (values_encode(args, count + keywords, function->handles, names, &data, &len) < 0) {
+    if (values_encode(args, count + keywords, function->want, names, &data, &len) < 0) {
         return NULL;
     }
     uint32_t answer = ophidia_host_call(function->number, (uint32_t)(uintptr_t)data, (uint32_t)len,
@@ -169,9 +169,10 @@ PyObject *
 host_function_new(uint32_t number, PyObject *description)
 {
     PyObject *name, *doc, *parameters;
-    int awaited, handles;
+    int awaited;
+    unsigned int want;
     struct host_function *function = NULL;
-    if (PyArg_ParseTuple(description, "UOOpp", &name, &doc, &parameters, &awaited, &handles)) {
+    if (PyArg_ParseTuple(description, "UOOpI", &name, &doc, &parameters, &awaited, &want)) {
         function = PyObject_GC_New(struct host_function, &function_type);
     }
     if (function == NULL) {
@@ -183,7 +184,7 @@ host_function_new(uint32_t number, PyObject *description)
     function->vectorcall = function_call;
     function->number = number;
     function->awaited = awaited;
-    function->handles = handles;
+    function->want = want;
     function->name = Py_NewRef(name);
     function->doc = Py_NewRef(doc);
     function->parameters = Py_NewRef(parameters);

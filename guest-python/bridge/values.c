@@ -6,10 +6,11 @@
 
 #include <string.h>
 
-/* What has been encoded so far, at each level. */
+/* What has been encoded so far, at each level; whether subclasses are taken for their built-in bases. */
 static struct {
     unsigned char *data;
     size_t len, capacity;
+    int plain;
 } outputs[OPHIDIA_LEVELS];
 
 #define out outputs[bridge_level]
@@ -203,21 +204,73 @@ put_items(PyObject *value, uint8_t tag, int depth)
     return failed ? -1 : walked(value, written, count, PySequence_Fast_GET_SIZE(value));
 }
 
+/* A container: an instance of such a class itself, or of a subclass. */
 static int
 put_container(PyObject *value, int depth)
 {
-    if (PyList_CheckExact(value)) {
-        return put_items(value, OPHIDIA_ENCODED_LIST, depth);
+    if (depth == OPHIDIA_MAX_DEPTH) {
+        return value_put_handle(value);
     }
-    if (PyTuple_CheckExact(value)) {
-        return put_items(value, OPHIDIA_ENCODED_TUPLE, depth);
+    Py_INCREF(value);
+    int failed;
+    if (PyList_Check(value)) {
+        failed = put_items(value, OPHIDIA_ENCODED_LIST, depth + 1);
+    } else if (PyTuple_Check(value)) {
+        failed = put_items(value, OPHIDIA_ENCODED_TUPLE, depth + 1);
+    } else if (PyDict_Check(value)) {
+        failed = put_dict(value, depth + 1);
+    } else {
+        uint8_t tag = PyFrozenSet_Check(value) ? OPHIDIA_ENCODED_FROZEN_SET : OPHIDIA_ENCODED_SET;
+        failed = put_set(value, tag, depth + 1);
     }
-    if (PyDict_CheckExact(value)) {
-        return put_dict(value, depth);
+    Py_DECREF(value);
+    return failed;
+}
+
+static int
+put_bytes(PyObject *value)
+{
+    return value_put_counted(OPHIDIA_ENCODED_BYTES, PyBytes_AS_STRING(value),
+                             (size_t)PyBytes_GET_SIZE(value));
+}
+
+static int
+put_float(PyObject *value)
+{
+    double number = PyFloat_AS_DOUBLE(value);
+    return put_eight(OPHIDIA_ENCODED_FLOAT, &number);
+}
+
+static int
+put_complex(PyObject *value)
+{
+    /* Not PyComplex_AsCComplex: it asks a subclass's __complex__. */
+    Py_complex number = ((PyComplexObject *)value)->cval;
+    return value_put(OPHIDIA_ENCODED_COMPLEX, &number, 16);
+}
+
+/* An instance of a subclass as what it is besides: 1; 0 when that is nothing built in. */
+static int
+put_base(PyObject *value, int depth)
+{
+    int failed;
+    if (PyLong_Check(value)) {
+        failed = value_put_int(value);
+    } else if (PyFloat_Check(value)) {
+        failed = put_float(value);
+    } else if (PyUnicode_Check(value)) {
+        failed = value_put_text(value);
+    } else if (PyBytes_Check(value)) {
+        failed = put_bytes(value);
+    } else if (PyComplex_Check(value)) {
+        failed = put_complex(value);
+    } else if (PyList_Check(value) || PyTuple_Check(value) || PyDict_Check(value)
+               || PyAnySet_Check(value)) {
+        failed = put_container(value, depth);
+    } else {
+        return 0;
     }
-    return put_set(value,
-                   PySet_CheckExact(value) ? OPHIDIA_ENCODED_SET : OPHIDIA_ENCODED_FROZEN_SET,
-                   depth);
+    return failed < 0 ? -1 : 1;
 }
 
 int
@@ -233,29 +286,20 @@ value_put_value(PyObject *value, int depth)
         return value_put_int(value);
     }
     if (PyFloat_CheckExact(value)) {
-        double number = PyFloat_AS_DOUBLE(value);
-        return put_eight(OPHIDIA_ENCODED_FLOAT, &number);
+        return put_float(value);
     }
     if (PyUnicode_CheckExact(value)) {
         return value_put_text(value);
     }
     if (PyBytes_CheckExact(value)) {
-        return value_put_counted(OPHIDIA_ENCODED_BYTES, PyBytes_AS_STRING(value),
-                           (size_t)PyBytes_GET_SIZE(value));
+        return put_bytes(value);
     }
     if (PyComplex_CheckExact(value)) {
-        Py_complex number = PyComplex_AsCComplex(value);
-        return value_put(OPHIDIA_ENCODED_COMPLEX, &number, 16);
+        return put_complex(value);
     }
     if (PyList_CheckExact(value) || PyTuple_CheckExact(value) || PyDict_CheckExact(value)
         || PyAnySet_CheckExact(value)) {
-        if (depth == OPHIDIA_MAX_DEPTH) {
-            return value_put_handle(value);
-        }
-        Py_INCREF(value);
-        int failed = put_container(value, depth + 1);
-        Py_DECREF(value);
-        return failed;
+        return put_container(value, depth);
     }
     int put = stdlib_put(value);
     if (put != 0) {
@@ -266,11 +310,14 @@ value_put_value(PyObject *value, int depth)
         uint32_t word = (uint32_t)number;
         return value_put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
     }
+    if (out.plain && (put = put_base(value, depth)) != 0) {
+        return put < 0 ? -1 : 0;
+    }
     return value_put_handle(value);
 }
 
 int
-values_encode(PyObject *const *values, size_t count, int handles, PyObject *last,
+values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *last,
               const unsigned char **data, size_t *len)
 {
     if (out.capacity > KEPT) {
@@ -279,6 +326,8 @@ values_encode(PyObject *const *values, size_t count, int handles, PyObject *last
         out.capacity = 0;
     }
     out.len = 0;
+    out.plain = want == OPHIDIA_WANT_PLAIN;
+    int handles = want == OPHIDIA_WANT_HANDLE;
     uint64_t mark = handle_mark();
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
@@ -297,9 +346,9 @@ values_encode(PyObject *const *values, size_t count, int handles, PyObject *last
 }
 
 int
-value_encode(PyObject *value, const unsigned char **data, size_t *len)
+value_encode(PyObject *value, uint32_t want, const unsigned char **data, size_t *len)
 {
-    return values_encode(&value, 1, 0, NULL, data, len);
+    return values_encode(&value, 1, want, NULL, data, len);
 }
 
 /* --- from the host ------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 //! | `List`, `Tuple`, `Set`, `FrozenSet` | a `u32` count, then as many values |
 //! | `Dict` | a `u32` count, then as many pairs of values |
 //! | `Handle` | a `u32` index and a `u32` generation |
-//! | `Function` | a `u32` number, then a value: the tuple of name, documentation, parameters, whether it is asynchronous, and whether arguments go as handles |
+//! | `Function` | a `u32` number, then a value: the tuple of name, documentation, parameters, whether it is asynchronous, and in what form it wants its arguments: [`Want`](crate::Want) |
 //! | `HostObject` | a `u32` number |
 //! | `Date` | a `u16` year, a month and a day of a byte each |
 //! | `Time` | hour, minute, second and fold of a byte each, a `u32` of microseconds; then the zone: an `i64` of microseconds east of UTC or [`NO_OFFSET`], and a value, `None` or a `Str` that names it |

@@ -96,6 +96,8 @@ pub enum Want {
     HandleOrNone = 3,
     /// As a handle of its `memoryview`, whose [`Layout`](crate::Layout) goes to the layout slot.
     Buffer = 4,
+    /// As a value; in it, an instance of a subclass of a built-in class as one of that class.
+    Plain = 5,
 }
 
 impl Want {
@@ -106,5 +108,36 @@ impl Want {
         (Self::Value, "VALUE"),
         (Self::HandleOrNone, "HANDLE_OR_NONE"),
         (Self::Buffer, "BUFFER"),
+        (Self::Plain, "PLAIN"),
     ];
+
+    /// In what form a container is wanted whose items are wanted in these: nothing is made plain that an
+    /// item wants as itself.
+    #[must_use]
+    pub const fn of_items(items: &[Self]) -> Self {
+        if all(items, Self::Plain) { Self::Plain } else { Self::Value }
+    }
+
+    /// In what one form all arguments of a call are wanted.
+    #[must_use]
+    pub const fn of_arguments(arguments: &[Self]) -> Self {
+        if all(arguments, Self::Plain) {
+            Self::Plain
+        } else if all(arguments, Self::Value) {
+            Self::Value
+        } else {
+            Self::Handle
+        }
+    }
+}
+
+const fn all(wants: &[Want], same: Want) -> bool {
+    let mut i = 0;
+    while i < wants.len() {
+        if wants[i] as u32 != same as u32 {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }

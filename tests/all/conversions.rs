@@ -2,7 +2,7 @@
 
 use crate::library::RUNTIME;
 use ophidia::values::{Date, DateTime, Fraction, Range, Time, TimeDelta, Zone};
-use ophidia::{Access, DirGrant, Error, FromPython, Interpreter, Serde, ToPython, Value};
+use ophidia::{Access, DirGrant, Error, FromPython, Function, Interpreter, Serde, ToPython, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -386,4 +386,60 @@ kept, pathlib.PurePath.__str__ = pathlib.PurePath.__str__, changing",
     let error = py.eval("[object(), pathlib.Path('a')]").expect_err("it raises").to_string();
     assert!(error.contains("division by zero"), "{error}");
     assert_eq!(py.objects_held().expect("told"), 0);
+}
+
+#[test]
+fn subclasses_of_built_in_classes_are_taken_for_these_where_a_type_is_asked_for() {
+    fn taken<T: FromPython>(py: &mut Interpreter, source: &str) -> T {
+        let object = py.eval_object(source).unwrap_or_else(|error| panic!("{source}: {error}"));
+        object.extract(py).unwrap_or_else(|error| panic!("{source}: {error}"))
+    }
+    #[derive(Debug, PartialEq, FromPython)]
+    #[python(tuple)]
+    struct Point {
+        x: i64,
+        y: f64,
+    }
+    let mut py = python();
+    py.run(
+        "
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+Place = namedtuple('Place', 'x y')
+class Celsius(float): pass
+class Count(int): pass
+class Name(str): pass
+class Raw(bytes): pass
+class Items(list): pass
+class Group(frozenset): pass
+",
+    )
+    .expect("runs");
+    assert_eq!(taken::<(i64, f64)>(&mut py, "Place(1, 2.5)"), (1, 2.5));
+    assert_eq!(taken::<Point>(&mut py, "Place(1, 2.5)"), Point { x: 1, y: 2.5 });
+    let points = taken::<Vec<Point>>(&mut py, "Items([Place(1, 2.5)])");
+    assert_eq!(points, [Point { x: 1, y: 2.5 }]);
+    let counts = taken::<BTreeMap<String, u8>>(&mut py, "Counter('aab')");
+    assert_eq!(counts, BTreeMap::from([("a".into(), 2), ("b".into(), 1)]));
+    let nested = taken::<BTreeMap<String, Vec<f64>>>(
+        &mut py,
+        "defaultdict(list, {Name('a'): Items([Celsius(1.5)])})",
+    );
+    assert_eq!(nested, BTreeMap::from([("a".into(), vec![1.5])]));
+    assert_eq!(taken::<f64>(&mut py, "Celsius(1.5)"), 1.5);
+    assert_eq!(taken::<Option<u8>>(&mut py, "Count(7)"), Some(7));
+    assert_eq!(taken::<Vec<u8>>(&mut py, "Raw(b'ab')"), b"ab");
+    let group = taken::<std::collections::BTreeSet<i32>>(&mut py, "Group([1, 2])");
+    assert_eq!(group.len(), 2);
+
+    let area = Function::new("area", |place: (f64, f64), scale: f64| place.0 * place.1 * scale);
+    py.set("area", area).expect("set");
+    assert_eq!(eval(&mut py, "area(Place(2, 3), Celsius(0.5))"), Value::Float(3.0));
+
+    // What may be any object stays one, with all that its class adds.
+    for source in ["Place(1, 2.5)", "Celsius(1.5)", "OrderedDict(a=1)"] {
+        assert!(matches!(py.eval(source), Ok(Value::Object(_))), "{source}");
+        assert_eq!(taken::<Vec<ophidia::Object>>(&mut py, &format!("[{source}]")).len(), 1);
+    }
+    let (place, x): (ophidia::Object, i64) = taken(&mut py, "(Place(1, 2.5), 3)");
+    assert_eq!((place.getattr_as::<i64>(&mut py, "x").expect("a field"), x), (1, 3));
 }

@@ -22,12 +22,23 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         Kind::Struct(Shape { form: Form::Newtype, fields }) => fields.first(),
         _ => None,
     };
-    let constants = newtype.map(|Field { ty, .. }| {
+    let constants = if let Some(Field { ty, .. }) = newtype {
         quote! {
             const WANT: ::ophidia::derived::Want = <#ty as ::ophidia::FromPython>::WANT;
             const ANY: bool = <#ty as ::ophidia::FromPython>::ANY;
         }
-    });
+    } else {
+        let shapes: Vec<&Shape> = match kind {
+            Kind::Struct(shape) => vec![shape],
+            Kind::Enum(variants) => variants.iter().map(|variant| &variant.shape).collect(),
+        };
+        let types = shapes.into_iter().flat_map(Shape::seen).map(|field| &field.ty);
+        quote! {
+            const WANT: ::ophidia::derived::Want = ::ophidia::derived::Want::of_items(
+                &[#(<#types as ::ophidia::FromPython>::WANT),*],
+            );
+        }
+    };
     quote! {
         #[automatically_derived]
         impl #impl_generics ::ophidia::FromPython for #ident #type_generics #where_clause {

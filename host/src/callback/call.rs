@@ -53,17 +53,22 @@ impl Call {
 pub struct Arguments<'a> {
     pub(super) values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
     pub(super) name: &'a dyn Fn(usize) -> &'a str,
-    pub(super) handles: bool,
+    pub(super) want: Want,
 }
 
 impl Arguments<'_> {
     pub(super) fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T> {
-        let (i, mut value) = self.values.next().unwrap_or_default();
-        if let (Value::Object(object), true, Want::Value) = (&value, self.handles, T::WANT) {
-            value = object.extract(py)?;
+        let (i, value) = self.values.next().unwrap_or_default();
+        match &value {
+            // Another parameter asks for an object, so all arguments are.
+            Value::Object(object)
+                if self.want == Want::Handle && matches!(T::WANT, Want::Value | Want::Plain) =>
+            {
+                object.extract(py)
+            }
+            _ => T::from_guest(value, py),
         }
-        T::from_guest(value, py)
-            .map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
+        .map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
     }
 }
 

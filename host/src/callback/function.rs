@@ -46,8 +46,8 @@ struct Inner {
     declared: bool,
     /// Whether Python awaits it.
     awaited: bool,
-    /// Whether arguments arrive as objects, since a parameter asks for one.
-    handles: bool,
+    /// In what form arguments arrive.
+    want: Want,
     run: Arc<dyn Run>,
 }
 
@@ -78,7 +78,7 @@ impl Function {
                     Arguments {
                         values: values.into_iter().enumerate(),
                         name: &name,
-                        handles: inner.handles,
+                        want: inner.want,
                     },
                 )
             }
@@ -93,7 +93,7 @@ impl Function {
             parameters: Some(parameters),
             declared: false,
             awaited: false,
-            handles: F::HANDLES,
+            want: F::WANT,
             run: Arc::new(Typed(function, std::marker::PhantomData)),
         }))
     }
@@ -120,7 +120,7 @@ impl Function {
             parameters: None,
             declared: false,
             awaited: false,
-            handles: false,
+            want: Want::Value,
             run: Arc::new(Variadic(function)),
         }))
     }
@@ -197,7 +197,7 @@ impl Function {
 
     /// Writes what Python has to know: name, documentation, parameters.
     pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
-        let Inner { name, doc, arity, parameters, awaited, handles, .. } = &*self.0;
+        let Inner { name, doc, arity, parameters, awaited, want, .. } = &*self.0;
         let declared = parameters.as_deref().map(<[_]>::len);
         if arity.is_some() && *arity != declared {
             return Err(ConversionError::new(
@@ -215,7 +215,7 @@ impl Function {
                 }),
             }?;
             out.bool(*awaited)?;
-            out.bool(*handles)
+            out.int((*want as u32).into())
         })
     }
 }
@@ -261,9 +261,9 @@ pub trait HostFunction<M>: Send + Sync + 'static {
     #[doc(hidden)]
     const ARITY: usize;
 
-    /// Whether one of them is an object, not a value.
+    /// In what form it wants them.
     #[doc(hidden)]
-    const HANDLES: bool = false;
+    const WANT: Want;
 
     /// Calls it and writes the answer.
     #[doc(hidden)]
@@ -281,7 +281,7 @@ macro_rules! closures {
             Body: Fn($($name),*) -> R + Send + Sync + 'static,
         {
             const ARITY: usize = $count;
-            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
             fn call(
@@ -301,7 +301,7 @@ macro_rules! closures {
             Body: Fn(&mut Python<'_>, $($name),*) -> R + Send + Sync + 'static,
         {
             const ARITY: usize = $count;
-            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
             fn call(

@@ -106,9 +106,9 @@ pub trait HostMethod<T, M>: Send + Sync + 'static {
     #[doc(hidden)]
     const ARITY: usize;
 
-    /// Whether one of them is an object, not a value.
+    /// In what form it wants them.
     #[doc(hidden)]
-    const HANDLES: bool = false;
+    const WANT: Want;
 
     /// Calls it and writes the answer.
     #[doc(hidden)]
@@ -125,7 +125,7 @@ pub(super) struct Method<T, F>(pub(super) F, pub(super) PhantomData<fn(T)>);
 
 impl<T: Any + Send, M: 'static, F: HostMethod<T, M>> HostFunction<(T, M)> for Method<T, F> {
     const ARITY: usize = 1 + F::ARITY;
-    const HANDLES: bool = F::HANDLES;
+    const WANT: Want = F::WANT;
 
     fn call(&self, py: &mut Python<'_>, mut arguments: Arguments<'_>) -> Result<u32, BoxError> {
         let this = arguments.next::<Shared<T>>(py)?;
@@ -150,7 +150,7 @@ macro_rules! method {
             Body: Fn($($reference)+ T, $($parameter,)? $($name),*) -> R + Send + Sync + 'static,
         {
             const ARITY: usize = $count;
-            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(
                 unused_mut, unused_variables, non_snake_case,

@@ -154,9 +154,9 @@ pub trait AsyncFunction<M>: Send + Sync + 'static {
     #[doc(hidden)]
     const ARITY: usize;
 
-    /// Whether one of them is an object, not a value.
+    /// In what form it wants them.
     #[doc(hidden)]
-    const HANDLES: bool = false;
+    const WANT: Want;
 
     /// Starts it and writes the number of the task.
     #[doc(hidden)]
@@ -167,7 +167,7 @@ struct Async<M, F>(F, PhantomData<fn(M)>);
 
 impl<M: 'static, F: AsyncFunction<M>> HostFunction<Async<M, F>> for Async<M, F> {
     const ARITY: usize = F::ARITY;
-    const HANDLES: bool = F::HANDLES;
+    const WANT: Want = F::WANT;
 
     fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError> {
         self.0.start(py, arguments)
@@ -218,7 +218,7 @@ macro_rules! closures {
             R::Value: Send + 'static,
         {
             const ARITY: usize = $count;
-            const HANDLES: bool = false $(|| !matches!($name::WANT, Want::Value))*;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(
                 unused_mut, unused_variables, non_snake_case,

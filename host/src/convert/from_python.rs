@@ -16,7 +16,7 @@ use std::hash::{BuildHasher, Hash};
 pub trait FromPython: Sized {
     /// Whether it is made of a value, or of the object itself.
     #[doc(hidden)]
-    const WANT: Want = Want::Value;
+    const WANT: Want = Want::Plain;
 
     /// Whether it takes whatever comes.
     #[doc(hidden)]
@@ -42,6 +42,7 @@ fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
 }
 
 impl FromPython for Value {
+    const WANT: Want = Want::Value;
     const ANY: bool = true;
 
     fn from_python(value: Value) -> Result<Self, ConversionError> {
@@ -180,7 +181,7 @@ impl FromPython for Object {
 /// `None`, or the value.
 impl<T: FromPython> FromPython for Option<T> {
     const WANT: Want = match T::WANT {
-        Want::Value => Want::Value,
+        Want::Value | Want::Plain => T::WANT,
         _ => Want::HandleOrNone,
     };
 
@@ -208,6 +209,8 @@ fn items<T: FromPython, C: FromIterator<T>>(
 
 /// A `list` or `tuple`; of a `Vec<u8>` also a `bytes`.
 impl<T: FromPython> FromPython for Vec<T> {
+    const WANT: Want = Want::of_items(&[T::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::List(values) | Value::Tuple(values) => items(values),
@@ -218,6 +221,8 @@ impl<T: FromPython> FromPython for Vec<T> {
 }
 
 impl<T: FromPython, const N: usize> FromPython for [T; N] {
+    const WANT: Want = Want::of_items(&[T::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         let items = Vec::from_python(value)?;
         let count = items.len();
@@ -226,6 +231,8 @@ impl<T: FromPython, const N: usize> FromPython for [T; N] {
 }
 
 impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet<T, S> {
+    const WANT: Want = Want::of_items(&[T::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Set(values) | Value::FrozenSet(values) => items(values),
@@ -235,6 +242,8 @@ impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet
 }
 
 impl<T: FromPython + Ord> FromPython for BTreeSet<T> {
+    const WANT: Want = Want::of_items(&[T::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Set(values) | Value::FrozenSet(values) => items(values),
@@ -262,12 +271,16 @@ where
     V: FromPython,
     S: BuildHasher + Default,
 {
+    const WANT: Want = Want::of_items(&[K::WANT, V::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         map(value)
     }
 }
 
 impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
+    const WANT: Want = Want::of_items(&[K::WANT, V::WANT]);
+
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         map(value)
     }
@@ -290,6 +303,8 @@ macro_rules! tuples {
     ($(($count:literal: $($name:ident $field:literal),+))*) => {$(
         /// A `tuple` or `list` of that length.
         impl<$($name: FromPython),+> FromPython for ($($name,)+) {
+            const WANT: Want = Want::of_items(&[$($name::WANT),+]);
+
             fn from_python(value: Value) -> Result<Self, ConversionError> {
                 let mut values = fields(value, $count)?;
                 Ok(($(

@@ -146,7 +146,13 @@ impl Guest<'_> {
     /// In what form a type wants its value; in a scope of objects, any value is an object.
     #[inline]
     pub(crate) fn want<T: FromPython>(&self) -> Want {
-        if T::ANY && self.store.data().keeps_objects { Want::HandleOrNone } else { T::WANT }
+        let state = self.store.data();
+        match T::WANT {
+            _ if T::ANY && state.keeps_objects => Want::HandleOrNone,
+            // A converter may be there for the subclass.
+            Want::Plain if !state.converters.is_empty() => Want::Value,
+            want => want,
+        }
     }
 
     pub(crate) fn operate_unit(
@@ -176,7 +182,7 @@ impl Guest<'_> {
         match status? {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
-            _ if want == Want::Value => self.converted_value().map(Some),
+            _ if matches!(want, Want::Value | Want::Plain) => self.converted_value().map(Some),
             _ => self.value().map(Some),
         }
     }
