@@ -3,13 +3,15 @@
     driver.py TREE RESULTS FILE
 
 TREE holds the folder `numpy` with its tests; RESULTS is the file to write, whose lines are described in
-`suite_lines`; FILE is such as `_core/test_umath`; the current folder is scratch space. pytest runs the file
+`suite_lines`; FILE is such as `_core/test_umath` or `test_matlib`; the current folder is scratch space. pytest runs the file
 with numpy's own settings, the slow tests too. What hypothesis tries is the same in every run.
 
 Modules that the guest does not have are stood in for, so that a file which imports one can be run: a test
-that uses something of it is skipped, and so is one whose parameters were made with it.
+that uses something of it is skipped, and so is one whose parameters were made with it. The tests of the
+package `numpy` as a whole, which look at what there is, see only the guest's own modules.
 """
 
+import contextlib
 import importlib
 import os
 import sys
@@ -175,14 +177,17 @@ def stand_in(names: Iterator[str]) -> None:
 
 def main(tree: str, results: str, file: str) -> None:
     started = time.monotonic()
-    package, _, test = file.partition("/")
+    package, _, test = file.rpartition("/")
     folder = os.path.join(tree, "numpy", package)
     # Tests import what lies beside them, and beside others, as numpy.PACKAGE.tests.
-    for name in os.listdir(os.path.join(tree, "numpy")):
-        if not name.endswith(".py"):
+    names = os.listdir(os.path.join(tree, "numpy"))
+    for name in (name for name in names if name.isidentifier()):
+        with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"numpy.{name}").__path__.append(os.path.join(tree, "numpy", name))
     stand_in(f"numpy._core._{module}_tests" for module in TEST_MODULES)
-    stand_in(iter(ABSENT))
+    if package:
+        stand_in(iter(ABSENT))
+    # numpy's settings of pytest call this one around every test.
     sys.modules["numpy._core._multiarray_tests"].get_fpu_mode = lambda: 0
     recorder = Recorder(results)
     status = pytest.main(

@@ -17,10 +17,11 @@ use clap::Args;
 
 use crate::repository;
 
-pub use expected::Expected;
+pub use expected::{Expected, Share};
 pub use report::{Count, Outcome, Report, TestResult};
 pub use scratch::Scratch;
-pub use tree::{compile, unpacked};
+pub(crate) use tree::compile;
+pub use tree::unpacked;
 
 /// A test-suite and where its command keeps what belongs to it.
 #[derive(Debug)]

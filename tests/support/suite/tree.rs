@@ -73,7 +73,7 @@ fn unpack(
 ///
 /// # Errors
 /// When the native Python cannot be started.
-pub fn compile(native: &Path, folder: &Path, place: &Path) -> Result<()> {
+pub(crate) fn compile(native: &Path, folder: &Path, place: &Path) -> Result<()> {
     let mut python = Command::new(native);
     python
         .args(["-m", "compileall", "-q", "-j", "0", "-s"])
