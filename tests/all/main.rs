@@ -39,6 +39,8 @@ mod interop;
 mod library;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
+/// numpy's own test-suite: a few quick files, inside the guest.
+mod numpy_suite;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
 /// The interactive session, on a pseudo-terminal.

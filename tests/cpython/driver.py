@@ -4,24 +4,14 @@
 
 TREE holds the folder `test` of CPython's `Lib`; RESULTS is the file to write; the current folder is
 scratch space. WHAT is `socket` or `subprocess`: pretended to be there while MODULE is imported, when it
-would skip itself as a whole although most of its tests need neither. Each STAND_IN is a C module, made for testing CPython itself and absent here, whose absence
-would skip the whole of MODULE; with an empty module in its place, only the tests that use it are. Lines are written as things happen, without a buffer, so that a crash loses nothing:
-
-    {"event": "start", "id": ...}             a test begins; the last one without an end has crashed
-    {"event": "end", "id": ..., "outcome": ..., "note": ..., "detail": ...}
-    {"event": "module", "outcome": ..., "note": ..., "detail": ...}   the module itself is skipped or broken
-    {"event": "done", "seconds": ...}         everything was run
-
-Tests that already began in an earlier run, by what RESULTS holds, are left out: so the run goes on after
-a crash.
-
-Outcomes: passed, failed, error, skipped, expectedFailure, unexpectedSuccess. A test with subtests has
-the worst outcome of its parts.
+would skip itself as a whole although most of its tests need neither. Each STAND_IN is a C module, made
+for testing CPython itself and absent here, whose absence would skip the whole of MODULE; with an empty
+module in its place, only the tests that use it are. The lines are described in `suite_lines`. A test with
+subtests has the worst outcome of its parts.
 """
 
 import contextlib
 import importlib
-import json
 import os
 import random
 import sys
@@ -31,28 +21,10 @@ import types
 import unittest
 from collections.abc import Iterator
 
+import suite_lines
+
 BAD = ("error", "failed", "unexpectedSuccess")
 ORDER = (*BAD, "passed", "expectedFailure", "skipped")
-
-
-class Lines:
-    """The results file: each line is one write."""
-
-    def __init__(self, path: str) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-    def write(self, event: str, **fields: object) -> None:
-        line = json.dumps({"event": event, **fields}) + "\n"
-        os.write(self._file, line.encode("ascii"))
-
-
-def begun(path: str) -> set[str]:
-    """The names of the tests that earlier runs began."""
-    try:
-        with open(path, encoding="ascii") as file:
-            return {line["id"] for line in map(json.loads, file) if line["event"] == "start"}
-    except FileNotFoundError:
-        return set()
 
 
 def leave_out(suite: unittest.TestSuite, names: set[str]) -> unittest.TestSuite:
@@ -67,18 +39,14 @@ def leave_out(suite: unittest.TestSuite, names: set[str]) -> unittest.TestSuite:
 
 
 def last_line(error: BaseException) -> str:
-    """The line that names the exception, shortened, and the place in the test that raised it."""
-    message = traceback.format_exception_only(error)[-1].strip().partition("\n")[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if f"{os.sep}test{os.sep}" in frame.filename]
-    where = f" ({os.path.basename(inside[-1].filename)}:{inside[-1].lineno})" if inside else ""
-    return message[:300] + where
+    """The line that says why, with the place in the test that raised it."""
+    return suite_lines.last_line(error, f"{os.sep}test{os.sep}")
 
 
 class Recorder(unittest.TestResult):
     """Turns unittest's calls into lines."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: suite_lines.Lines) -> None:
         super().__init__()
         self._lines = lines
         self._running: str | None = None
@@ -100,10 +68,9 @@ class Recorder(unittest.TestResult):
 
     def _note(self, test: unittest.TestCase, outcome: str, error: object = None) -> None:
         if isinstance(error, tuple):
-            detail = "".join(traceback.format_exception(*error))[-6000:]
-            seen = (outcome, last_line(error[1]), detail)
+            seen = (outcome, last_line(error[1]), suite_lines.whole_traceback(error[1]))
         else:
-            seen = (outcome, str(error or "")[:300], "")
+            seen = (outcome, str(error or "")[:suite_lines.MOST_OF_A_NOTE], "")
         if self._running is None:
             # A class or module whose set-up failed or skipped: no test is running.
             self._lines.write("end", id=test.id(), outcome=seen[0], note=seen[1], detail=seen[2])
@@ -183,8 +150,8 @@ def prepare() -> None:
 
 
 def main(tree: str, results: str, module: str, *options: str) -> None:
-    earlier = begun(results)
-    lines = Lines(results)
+    earlier = suite_lines.begun(results)
+    lines = suite_lines.Lines(results)
     started = time.monotonic()
     sys.path.insert(0, tree)
     prepare()

@@ -3,6 +3,7 @@
 mod call;
 mod pieces;
 mod site;
+pub mod suite;
 
 pub use call::{Call, Outcome, native_python, ophidia, ophidia_command};
 pub use pieces::{cache, command, guest, repository};

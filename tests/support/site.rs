@@ -1,4 +1,4 @@
-//! The packages that examples import, installed once into the cache.
+//! The packages that examples and test-suites import, installed once into the cache.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::pieces;
+use crate::{pieces, suite};
 
 /// The folder with the packages of a requirements file, made by pip when the cache has it not yet.
 ///
@@ -26,6 +26,8 @@ pub fn site_packages(requirements: &Path) -> PathBuf {
     if !site.is_dir() {
         let unfinished = tempfile::tempdir_in(&folder).expect("the cache can be written");
         install(requirements, unfinished.path());
+        suite::compile(&pieces::guest().native_python(), unfinished.path(), &site)
+            .expect("the guest comes with a native Python");
         fs::rename(unfinished.keep(), &site).expect("a folder can be renamed");
     }
     site
