@@ -78,7 +78,7 @@ fn table(numpy: &Path) -> Result<String, Error> {
 }
 
 /// The static libraries in the order the linker gets them.
-fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
+pub(crate) fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
     let folder = cpython.join("archives");
     let own = crate::cpython::archives(inputs);
     let own = own.iter().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());

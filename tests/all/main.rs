@@ -9,6 +9,8 @@ mod arrays;
 mod arrays_arrow;
 /// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
 mod arrays_numpy;
+/// No pointer to a function of another signature, no name defined twice.
+mod audit;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
