@@ -41,6 +41,8 @@ mod interop;
 mod library;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
+/// numpy's callables, all of them, called in many ways.
+mod numpy_sweep;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
 /// The interactive session, on a pseudo-terminal.

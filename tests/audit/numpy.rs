@@ -106,12 +106,16 @@ pub(crate) fn audit(program: &mut Program<'_>) {
             if let Some(called) = program.named(place.0, &format!("{ufunc}_data")) {
                 data_of_loops(program, place, called, data.size());
             }
-        } else if name.ends_with("_funcs") && name.starts_with("_ZL") {
-            table(program, place, LOOP, data.size());
-        } else if name.contains("specializ") && name.ends_with("_table") {
+        } else if is_table_of_loops(name) {
             table(program, place, LOOP, data.size());
         }
     }
+}
+
+/// Of numpy.linalg's functions, or of einsum's.
+fn is_table_of_loops(name: &str) -> bool {
+    let linalg = name.ends_with("_funcs") && name.starts_with("_ZL");
+    linalg || (name.contains("specializ") && name.ends_with("_table"))
 }
 
 fn table(program: &mut Program<'_>, place: Place, wanted: &'static str, size: u32) {
