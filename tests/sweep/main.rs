@@ -24,7 +24,7 @@ use ophidia_tests::{cache, repository};
 const SOURCE: &str = include_str!("sweep.py");
 
 /// How many subjects one interpreter is used for.
-const SUBJECTS: usize = 16;
+const SUBJECTS: usize = 48;
 
 /// After so many faults the rest of a subject is given up.
 const MAX_FAULTS: usize = 12;

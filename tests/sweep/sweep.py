@@ -5,6 +5,7 @@ so that it knows which one ended the interpreter. A call that raises is as good 
 """
 
 import copy
+import functools
 import gc
 import importlib
 import inspect
@@ -115,6 +116,12 @@ def samples() -> dict[str, Make]:
         made[f"type {code}"] = lambda code=code: dtype(code)
         made[f"class {code}"] = lambda code=code: type(dtype(code))
     return made
+
+
+@functools.cache
+def sample_types() -> frozenset[type]:
+    """The types that are swept as samples, and need not be where they turn up."""
+    return frozenset(type(make()) for make in samples().values())
 
 
 def arguments() -> dict[str, Make]:
@@ -253,7 +260,7 @@ class Sweep:
         self.skip = skip
         self.mark = mark
         self.calls = 0
-        self.types = {type(make()) for make in samples().values()}
+        self.types = set(sample_types())
 
     def attempt(self, label: str, function: Callable, *given: Any, **named: Any) -> Any:
         """Makes a call, after it was told."""
