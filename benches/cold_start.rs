@@ -12,7 +12,7 @@ use criterion::{Criterion, SamplingMode};
 use ophidia::{Interpreter, Runtime};
 use ophidia_benches::{
     Program, command, figure, figures_wanted, geometric_mean, median, memory_kib, native_python,
-    time_process,
+    raise_open_files, time_process,
 };
 use std::path::PathBuf;
 use std::process::Command;
@@ -112,17 +112,6 @@ fn speed(runtime: &Runtime, runs: usize) -> Result<f64> {
         ratios.push(sandboxed / native);
     }
     Ok(geometric_mean(&ratios))
-}
-
-/// Every interpreter holds one descriptor, that of its standard library.
-fn raise_open_files(wanted: u64) -> Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|current| current < wanted) {
-        let maximum = limit.maximum;
-        setrlimit(Resource::Nofile, Rlimit { current: maximum.or(Some(wanted)), maximum })?;
-    }
-    Ok(())
 }
 
 fn criterion() -> Result<()> {

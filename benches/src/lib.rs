@@ -1,5 +1,9 @@
 //! Shared by the benches: medians, figure lines, the two sides of a comparison.
 
+mod native_numpy;
+
+pub use native_numpy::NativeNumpy;
+
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -149,4 +153,19 @@ pub fn native_python() -> Result<PathBuf> {
     let cache = ophidia::guest::ambient_cache_dir().context("no cache folder")?;
     let guest = ophidia::guest::locate(&cache)?.context("no guest: run `ophidia guest build`")?;
     Ok(guest.native_python())
+}
+
+/// Lets this process have so many files open: every interpreter holds one, that of its standard library.
+///
+/// # Errors
+///
+/// When the system does not allow that many.
+pub fn raise_open_files(wanted: u64) -> Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let maximum = limit.maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum.or(Some(wanted)), maximum })?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use crate::error::At;
 use crate::fetch;
 use crate::inputs::Inputs;
 use crate::recipe::BuildOptions;
+use crate::{link, numpy};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -100,6 +101,21 @@ impl Guest {
         }
         let reason = "it is no longer in the cache; build the guest anew".to_owned();
         Err(Error::Fetch { file: source.file.clone(), reason })
+    }
+
+    /// What it was linked from besides the bridge and the system's libraries: numpy's object, then the
+    /// archives in the linker's order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lock`] when the embedded lock file is malformed.
+    pub fn parts(&self) -> Result<Vec<PathBuf>, Error> {
+        let inputs = Inputs::embedded()?;
+        let keys = inputs.keys(&BuildOptions::ambient().toolchain());
+        let cache = Cache::new(&self.cache);
+        let mut parts = vec![cache.numpy(&keys.numpy).join(numpy::OBJECT)];
+        parts.extend(link::archives(&inputs, &cache.cpython(&keys.cpython)));
+        Ok(parts)
     }
 
     /// Reads what was recorded when it was built.

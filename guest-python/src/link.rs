@@ -45,6 +45,7 @@ pub(crate) fn link(
         )?;
         objects.push(object);
     }
+    check_names(inputs, tools, finished, &source, &objects, &log, branch)?;
     let mut command = tools.clang();
     command.current_dir(&source).args(&flags.link).args(&flags.machine).args(&objects);
     command.arg(finished.numpy.join(numpy::OBJECT));
@@ -59,6 +60,27 @@ pub(crate) fn link(
         &log,
         branch,
     )
+}
+
+/// Links all members of all archives with one another, where a name that is defined twice is an error. Out of
+/// an archive the linker takes the first without a word, and none that nothing else asks for.
+fn check_names(
+    inputs: &Inputs,
+    tools: &Tools,
+    finished: &Finished,
+    source: &Path,
+    objects: &[PathBuf],
+    log: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let whole = source.join("whole.o");
+    let mut command = tools.clang();
+    command.current_dir(source).args(["-nostdlib", "-r", "-o"]).arg(&whole).args(objects);
+    command.arg(finished.numpy.join(numpy::OBJECT)).arg("-Wl,--whole-archive");
+    command.args(archives(inputs, &finished.cpython));
+    process::neutral(&mut command, inputs.lock.source_date_epoch);
+    process::run(&mut command, "looking for names defined twice", log, branch)?;
+    fs::remove_file(&whole).at("remove", &whole)
 }
 
 /// The table by which CPython finds the extension modules.
@@ -78,7 +100,7 @@ fn table(numpy: &Path) -> Result<String, Error> {
 }
 
 /// The static libraries in the order the linker gets them.
-fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
+pub(crate) fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
     let folder = cpython.join("archives");
     let own = crate::cpython::archives(inputs);
     let own = own.iter().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());

@@ -9,6 +9,8 @@ mod arrays;
 mod arrays_arrow;
 /// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
 mod arrays_numpy;
+/// No pointer to a function of another signature, no name defined twice.
+mod audit;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
@@ -41,6 +43,8 @@ mod library;
 mod numpy;
 /// numpy's own test-suite: a few quick files, inside the guest.
 mod numpy_suite;
+/// numpy's callables, all of them, called in many ways.
+mod numpy_sweep;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
 /// The interactive session, on a pseudo-terminal.
