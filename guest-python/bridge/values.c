@@ -6,11 +6,12 @@
 
 #include <string.h>
 
-/* What has been encoded so far, at each level; whether subclasses are taken for their built-in bases. */
+/* What has been encoded so far, at each level; whether instances of subclasses are taken for what they
+   are besides, all of them or only an outermost container. */
 static struct {
     unsigned char *data;
     size_t len, capacity;
-    int plain;
+    int plain, containers;
 } outputs[OPHIDIA_LEVELS];
 
 #define out outputs[bridge_level]
@@ -204,6 +205,13 @@ put_items(PyObject *value, uint8_t tag, int depth)
     return failed ? -1 : walked(value, written, count, PySequence_Fast_GET_SIZE(value));
 }
 
+static int
+is_container(PyObject *value)
+{
+    return PyList_Check(value) || PyTuple_Check(value) || PyDict_Check(value)
+           || PyAnySet_Check(value);
+}
+
 /* A container: an instance of such a class itself, or of a subclass. */
 static int
 put_container(PyObject *value, int depth)
@@ -264,8 +272,7 @@ put_base(PyObject *value, int depth)
         failed = put_bytes(value);
     } else if (PyComplex_Check(value)) {
         failed = put_complex(value);
-    } else if (PyList_Check(value) || PyTuple_Check(value) || PyDict_Check(value)
-               || PyAnySet_Check(value)) {
+    } else if (is_container(value)) {
         failed = put_container(value, depth);
     } else {
         return 0;
@@ -313,6 +320,9 @@ value_put_value(PyObject *value, int depth)
     if (out.plain && (put = put_base(value, depth)) != 0) {
         return put < 0 ? -1 : 0;
     }
+    if (out.containers && depth == 0 && is_container(value)) {
+        return put_container(value, depth);
+    }
     return value_put_handle(value);
 }
 
@@ -327,6 +337,7 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
     }
     out.len = 0;
     out.plain = want == OPHIDIA_WANT_PLAIN;
+    out.containers = want == OPHIDIA_WANT_CONTAINER;
     int handles = want == OPHIDIA_WANT_HANDLE;
     uint64_t mark = handle_mark();
     int failed = 0;

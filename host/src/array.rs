@@ -108,7 +108,7 @@ impl FromPython for Buffer {
     const WANT: Want = Want::Buffer;
 
     fn from_python(value: Value) -> Result<Self, ConversionError> {
-        Err(ConversionError::new("an array", value.kind()))
+        Err(ConversionError::mismatch("an array", &value))
     }
 
     fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {

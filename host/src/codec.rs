@@ -145,7 +145,7 @@ impl Value {
             Self::Range(_) => "range",
             Self::Member(_) => "a member of an Enum",
             Self::Host(_) => "an object of the host",
-            Self::Object(_) => "an object without a plain form",
+            Self::Object(_) => "an object",
         }
     }
 }

@@ -28,24 +28,35 @@ pub use serde::Serde;
 pub use to_python::ToPython;
 
 use crate::codec::Value;
+use crate::error::Error;
+use crate::object::Object;
+use crate::python::Python;
 
 /// Characters of a text that an error quotes.
 const QUOTED: usize = 80;
 
 /// A value of another type than asked for, or one that does not fit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ConversionError(Box<Found>);
 
 /// Boxed: what can fail returns a pointer, and nothing is moved about for a failure that is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Found {
     path: String,
     problem: Problem,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Problem {
-    Mismatch { expected: String, got: String },
+    Mismatch {
+        expected: String,
+        got: String,
+    },
+    /// An object came, whose class is not known here.
+    Object {
+        expected: String,
+        object: Object,
+    },
     Other(String),
 }
 
@@ -54,6 +65,28 @@ impl ConversionError {
     #[must_use]
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
         Self::found(Problem::Mismatch { expected: expected.into(), got: got.into() })
+    }
+
+    /// What was expected, and the value that came instead: the error names its class.
+    #[must_use]
+    pub fn mismatch(expected: impl Into<String>, got: &Value) -> Self {
+        match got {
+            Value::Object(object) => {
+                Self::found(Problem::Object { expected: expected.into(), object: object.clone() })
+            }
+            got => Self::new(expected, got.kind()),
+        }
+    }
+
+    /// With the class of the object that came, once the interpreter is at hand to tell it.
+    pub(crate) fn named(mut self, py: &mut Python<'_>) -> Self {
+        if let Problem::Object { expected, object } = &mut self.0.problem
+            && let Some(name) = object.class_name(py)
+        {
+            let got = format!("an object of class {}", beginning(&name));
+            self.0.problem = Problem::Mismatch { expected: std::mem::take(expected), got };
+        }
+        self
     }
 
     /// What is wrong, where that is not a matter of one type or another.
@@ -86,6 +119,20 @@ impl ConversionError {
     }
 }
 
+/// What came, as a Rust type.
+#[inline]
+pub(crate) fn read<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<T, Error> {
+    T::from_guest(value, py).map_err(|error| named(error, py))
+}
+
+#[cold]
+fn named(error: Error, py: &mut Python<'_>) -> Error {
+    match error {
+        Error::Conversion(error) => error.named(py).into(),
+        error => error,
+    }
+}
+
 /// How an error names what a key of a `dict` leads to.
 fn step(key: &Value) -> String {
     match key {
@@ -110,6 +157,7 @@ impl std::fmt::Display for ConversionError {
         }
         match &self.0.problem {
             Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
+            Problem::Object { expected, .. } => write!(f, "expected {expected}, got an object"),
             Problem::Other(said) => f.write_str(said),
         }
     }

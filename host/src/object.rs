@@ -7,7 +7,7 @@ mod operators;
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
-use crate::convert::{Args, ConversionError, FromPython, ToPython};
+use crate::convert::{Args, ConversionError, FromPython, ToPython, read};
 use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::python::Python;
@@ -285,7 +285,7 @@ impl Object {
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call(self, &args, guest.want::<T>())?;
-        T::from_guest(value, py)
+        read(value, py)
     }
 
     /// `self.name(*args)`.
@@ -312,7 +312,7 @@ impl Object {
     ) -> Result<T> {
         let mut guest = py.guest();
         let value = guest.call_method(self, name, &args, guest.want::<T>())?;
-        T::from_guest(value, py)
+        read(value, py)
     }
 
     /// `len(self)`.

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 8
+#define OPHIDIA_ABI_VERSION 9
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
@@ -117,6 +117,7 @@ enum ophidia_want {
     OPHIDIA_WANT_HANDLE_OR_NONE = 3,
     OPHIDIA_WANT_BUFFER = 4,
     OPHIDIA_WANT_PLAIN = 5,
+    OPHIDIA_WANT_CONTAINER = 6,
 };
 
 struct ophidia_slot {

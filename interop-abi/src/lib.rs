@@ -23,7 +23,7 @@ pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

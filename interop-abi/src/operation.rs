@@ -98,6 +98,9 @@ pub enum Want {
     Buffer = 4,
     /// As a value; in it, an instance of a subclass of a built-in class as one of that class.
     Plain = 5,
+    /// As a value; an instance of a subclass of a built-in container as one of that, with what is in it
+    /// as it is.
+    Container = 6,
 }
 
 impl Want {
@@ -109,35 +112,43 @@ impl Want {
         (Self::HandleOrNone, "HANDLE_OR_NONE"),
         (Self::Buffer, "BUFFER"),
         (Self::Plain, "PLAIN"),
+        (Self::Container, "CONTAINER"),
     ];
+
+    /// Whether it is for what is made of a value, not of the object itself.
+    #[must_use]
+    pub const fn is_value(self) -> bool {
+        matches!(self, Self::Value | Self::Plain | Self::Container)
+    }
 
     /// In what form a container is wanted whose items are wanted in these: nothing is made plain that an
     /// item wants as itself.
     #[must_use]
     pub const fn of_items(items: &[Self]) -> Self {
-        if all(items, Self::Plain) { Self::Plain } else { Self::Value }
+        let mut i = 0;
+        while i < items.len() {
+            if !matches!(items[i], Self::Plain | Self::Buffer) {
+                return Self::Container;
+            }
+            i += 1;
+        }
+        Self::Plain
     }
 
     /// In what one form all arguments of a call are wanted.
     #[must_use]
     pub const fn of_arguments(arguments: &[Self]) -> Self {
-        if all(arguments, Self::Plain) {
-            Self::Plain
-        } else if all(arguments, Self::Value) {
-            Self::Value
-        } else {
-            Self::Handle
+        let mut form = Self::Plain;
+        let mut i = 0;
+        while i < arguments.len() {
+            if !arguments[i].is_value() {
+                return Self::Handle;
+            }
+            if arguments[i] as u32 != Self::Plain as u32 {
+                form = Self::Value;
+            }
+            i += 1;
         }
+        form
     }
-}
-
-const fn all(wants: &[Want], same: Want) -> bool {
-    let mut i = 0;
-    while i < wants.len() {
-        if wants[i] as u32 != same as u32 {
-            return false;
-        }
-        i += 1;
-    }
-    true
 }

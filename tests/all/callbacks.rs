@@ -42,6 +42,20 @@ fn python_calls_what_it_is_handed() -> ophidia::Result<()> {
     let arguments = ophidia::Arguments::new().arg(sum).arg(8).arg(9);
     let arguments = arguments.kwarg("a", 2).kwarg("b", 3).kwarg("d", 5);
     assert_eq!(foo.call_as::<i64>(&mut py, arguments)?, 27);
+
+    // Objects beside values, of subclasses too, in any place.
+    let count = |py: &mut Python<'_>, key: Object, first: (i64, i64), rest: Vec<i64>| {
+        let key: i64 = key.call_as(py, (first.1,))?;
+        Ok::<_, Error>(key + rest.iter().sum::<i64>())
+    };
+    py.set("count", Function::new("count", count).param("key").param("first").var_args("rest"))?;
+    py.run(
+        "import collections
+class Count(int): pass
+Pair = collections.namedtuple('Pair', 'a b')
+assert count(abs, (1, -2), 3, Count(4)) == 9
+assert count(abs, Pair(1, Count(-2))) == 2",
+    )?;
     Ok(())
 }
 

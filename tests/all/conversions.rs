@@ -435,6 +435,13 @@ class Group(frozenset): pass
     py.set("area", area).expect("set");
     assert_eq!(eval(&mut py, "area(Place(2, 3), Celsius(0.5))"), Value::Float(3.0));
 
+    // What is in a container stays as it is where that is asked for.
+    let (x, y): (ophidia::Object, Value) = taken(&mut py, "Place([1].pop, Celsius(1.5))");
+    assert!(x.is_callable(&mut py).expect("told"));
+    assert!(matches!(y, Value::Object(_)), "{y:?}");
+    let named = taken::<BTreeMap<String, Value>>(&mut py, "OrderedDict(a=Place(1, 2.5))");
+    assert!(matches!(named["a"], Value::Object(_)), "{named:?}");
+
     // What may be any object stays one, with all that its class adds.
     for source in ["Place(1, 2.5)", "Celsius(1.5)", "OrderedDict(a=1)"] {
         assert!(matches!(py.eval(source), Ok(Value::Object(_))), "{source}");
@@ -442,4 +449,36 @@ class Group(frozenset): pass
     }
     let (place, x): (ophidia::Object, i64) = taken(&mut py, "(Place(1, 2.5), 3)");
     assert_eq!((place.getattr_as::<i64>(&mut py, "x").expect("a field"), x), (1, 3));
+}
+
+#[test]
+fn an_error_names_the_class_of_what_came() {
+    let mut py = python();
+    py.run(
+        "
+class Tea: pass
+class Odd(type):
+    def __getattribute__(self, name): return self
+class Cup(metaclass=Odd): pass
+class Broken(type):
+    def __getattribute__(self, name): raise KeyError
+class Pot(metaclass=Broken): pass
+",
+    )
+    .expect("runs");
+    let mut error = |source: &str| {
+        let object = py.eval_object(source).expect("an object");
+        object.extract::<Vec<i64>>(&mut py).expect_err("no number").to_string()
+    };
+    assert_eq!(error("[1, Tea()]"), "[1]: expected int, got an object of class Tea");
+    assert_eq!(error("Tea()"), "expected list, got an object of class Tea");
+    assert_eq!(error("[Cup()]"), "[0]: expected int, got an object");
+    assert_eq!(error("[Pot()]"), "[0]: expected int, got an object");
+    let sum = Function::new("sum", |items: Vec<f64>| items.iter().sum::<f64>());
+    py.set("sum", sum).expect("set");
+    let error = py.run("sum([1, Tea])").expect_err("no number").to_string();
+    assert!(
+        error.contains("argument arg0[1]: expected float, got an object of class type"),
+        "{error}"
+    );
 }

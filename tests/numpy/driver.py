@@ -27,7 +27,7 @@ import suite_lines
 TEST_MODULES = ("multiarray", "operand_flag", "rational", "struct_ufunc", "umath")
 
 # What needs what WASI does not have.
-ABSENT = ("ctypes", "mmap", "numpy.f2py")
+ABSENT = ("ctypes", "mmap")
 
 OPTIONS = (
     "--quiet",

@@ -127,7 +127,7 @@ impl FromPython for RecordBatch {
     const WANT: Want = Want::Handle;
 
     fn from_python(value: Value) -> Result<Self, ConversionError> {
-        Err(ConversionError::new("a mapping of columns", value.kind()))
+        Err(ConversionError::mismatch("a mapping of columns", &value))
     }
 
     fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {
@@ -153,7 +153,7 @@ fn imported(
     let array = match values {
         Value::Object(array) => array,
         Value::List(items) | Value::Tuple(items) => return Ok(listed(items)?),
-        other => return Err(ConversionError::new("an array or a list", other.kind()).into()),
+        other => return Err(ConversionError::mismatch("an array or a list", &other).into()),
     };
     let values = array.buffer(py)?;
     let nulls = match valid {
@@ -252,7 +252,7 @@ impl FromPython for Bytes {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Bytes(bytes) => Ok(Self(bytes)),
-            other => Err(ConversionError::new("bytes", other.kind())),
+            other => Err(ConversionError::mismatch("bytes", &other)),
         }
     }
 }

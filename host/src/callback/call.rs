@@ -1,10 +1,10 @@
 //! The arguments of a call from Python.
 
 use crate::codec::Value;
-use crate::convert::FromPython;
+use crate::convert::{FromPython, read};
 use crate::error::{Error, Result};
 use crate::python::Python;
-use ophidia_abi::Want;
+use ophidia_abi::{Operation, Want};
 
 /// The arguments of a call from Python, as they came.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,16 +59,11 @@ pub struct Arguments<'a> {
 impl Arguments<'_> {
     pub(super) fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T> {
         let (i, value) = self.values.next().unwrap_or_default();
-        match &value {
-            // Another parameter asks for an object, so all arguments are.
-            Value::Object(object)
-                if self.want == Want::Handle && matches!(T::WANT, Want::Value | Want::Plain) =>
-            {
-                object.extract(py)
-            }
-            _ => T::from_guest(value, py),
-        }
-        .map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
+        let value = match T::WANT {
+            want if want.is_value() && want != self.want => asked::<T>(value, py)?,
+            _ => value,
+        };
+        read(value, py).map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
     }
 }
 
@@ -76,6 +71,28 @@ impl std::fmt::Debug for Arguments<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Arguments").field("left", &self.values.len()).finish()
     }
+}
+
+/// Asks again for objects that came as such because another parameter wants its argument in another
+/// form.
+fn asked<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<Value> {
+    let mut again = |value: Value| {
+        let Value::Object(object) = &value else { return Ok(value) };
+        let mut guest = py.guest();
+        let on = guest.on(object)?;
+        let want = guest.want::<T>();
+        Ok(guest.operate(Operation::Identity, on, &(), want)?.unwrap_or_default())
+    };
+    Ok(match value {
+        // Of a variadic parameter, whose items are the arguments.
+        value if T::WANT == Want::Container && !matches!(value, Value::Object(_)) => value,
+        Value::List(values) => Value::List(values.into_iter().map(again).collect::<Result<_>>()?),
+        Value::Dict(pairs) => {
+            let pair = |(key, value)| Ok((key, again(value)?));
+            Value::Dict(pairs.into_iter().map(pair).collect::<Result<_>>()?)
+        }
+        value => again(value)?,
+    })
 }
 
 /// A keyword of a call.

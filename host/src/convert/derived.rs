@@ -18,7 +18,7 @@ impl Fields {
     pub fn new(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Dict(pairs) => Ok(Self(pairs)),
-            other => Err(ConversionError::new("dict", other.kind())),
+            other => Err(ConversionError::mismatch("dict", &other)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Items {
             Value::Tuple(items) | Value::List(items) => {
                 Err(ConversionError::new(format!("a tuple of {count}"), items.len().to_string()))
             }
-            other => Err(ConversionError::new("tuple", other.kind())),
+            other => Err(ConversionError::mismatch("tuple", &other)),
         }
     }
 
@@ -105,7 +105,7 @@ pub fn variant(value: Value) -> Result<(String, Option<Value>), ConversionError>
                 Err(ConversionError::new("a dict of one entry", format!("one of {}", pairs.len())))
             }
         },
-        other => Err(ConversionError::new("str or dict", other.kind())),
+        other => Err(ConversionError::mismatch("str or dict", &other)),
     }
 }
 

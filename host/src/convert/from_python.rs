@@ -38,7 +38,7 @@ pub trait FromPython: Sized {
 }
 
 fn wrong<T>(expected: &str, got: &Value) -> Result<T, ConversionError> {
-    Err(ConversionError::new(expected, got.kind()))
+    Err(ConversionError::mismatch(expected, got))
 }
 
 impl FromPython for Value {
@@ -180,10 +180,7 @@ impl FromPython for Object {
 
 /// `None`, or the value.
 impl<T: FromPython> FromPython for Option<T> {
-    const WANT: Want = match T::WANT {
-        Want::Value | Want::Plain => T::WANT,
-        _ => Want::HandleOrNone,
-    };
+    const WANT: Want = if T::WANT.is_value() { T::WANT } else { Want::HandleOrNone };
 
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {

@@ -19,7 +19,7 @@ impl FromPython for BigInt {
         match value {
             Value::Int(small) => Ok(small.into()),
             Value::BigInt(bytes) => Ok(Self::from_signed_bytes_le(&bytes)),
-            other => Err(ConversionError::new("int", other.kind())),
+            other => Err(ConversionError::mismatch("int", &other)),
         }
     }
 }

@@ -17,7 +17,7 @@ impl FromPython for Decimal {
         let text = match value {
             Value::Int(number) => return Ok(number.into()),
             Value::Decimal(text) => text,
-            other => return Err(ConversionError::new("Decimal", other.kind())),
+            other => return Err(ConversionError::mismatch("Decimal", &other)),
         };
         let number = if text.contains(['E', 'e']) {
             Self::from_scientific(&text)

@@ -19,7 +19,7 @@ macro_rules! values {
             fn from_python(value: Value) -> Result<Self, ConversionError> {
                 match value {
                     Value::$ty($inner) => Ok($read),
-                    other => Err(ConversionError::new($name, other.kind())),
+                    other => Err(ConversionError::mismatch($name, &other)),
                 }
             }
         }
@@ -82,7 +82,7 @@ impl FromPython for PathBuf {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Path(path) | Value::Str(path) => Ok(path.into()),
-            other => Err(ConversionError::new("Path or str", other.kind())),
+            other => Err(ConversionError::mismatch("Path or str", &other)),
         }
     }
 }

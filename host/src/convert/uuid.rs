@@ -15,7 +15,7 @@ impl FromPython for Uuid {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Uuid(bytes) => Ok(Self::from_bytes(bytes)),
-            other => Err(ConversionError::new("UUID", other.kind())),
+            other => Err(ConversionError::mismatch("UUID", &other)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Guest, status_of};
 use crate::codec::{Encoder, Value};
-use crate::convert::{Args, ConversionError, FromPython};
+use crate::convert::{Args, ConversionError, FromPython, read};
 use crate::error::Result;
 use crate::object::{Handle, Object, foreign};
 use crate::python::Python;
@@ -140,7 +140,7 @@ impl Guest<'_> {
         operands: &impl Args,
     ) -> Result<T> {
         let value = self.operate(what, on, operands, self.want::<T>())?;
-        T::from_guest(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
+        read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
     }
 
     /// In what form a type wants its value; in a scope of objects, any value is an object.
@@ -150,7 +150,7 @@ impl Guest<'_> {
         match T::WANT {
             _ if T::ANY && state.keeps_objects => Want::HandleOrNone,
             // A converter may be there for the subclass.
-            Want::Plain if !state.converters.is_empty() => Want::Value,
+            want if want.is_value() && !state.converters.is_empty() => Want::Value,
             want => want,
         }
     }
@@ -182,7 +182,7 @@ impl Guest<'_> {
         match status? {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
-            _ if matches!(want, Want::Value | Want::Plain) => self.converted_value().map(Some),
+            _ if want.is_value() => self.converted_value().map(Some),
             _ => self.value().map(Some),
         }
     }

@@ -1,9 +1,11 @@
 //! What an object is: its class, its members, its documentation.
 
 use super::Object;
+use crate::codec::Value;
 use crate::convert::{ConversionError, ToPython};
 use crate::error::Result;
 use crate::python::Python;
+use ophidia_abi::{Operation, Want};
 
 /// The names that an object answers to: `dir(object)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,21 @@ impl Object {
         let expected: String = class.getattr_as(py, "__qualname__")?;
         let got: String = self.get_type(py)?.getattr_as(py, "__qualname__")?;
         Err(ConversionError::new(expected, got).into())
+    }
+
+    /// The name of its class, for an error. `None` when Python does not tell, or a converter would be
+    /// asked.
+    pub(crate) fn class_name(&self, py: &mut Python<'_>) -> Option<String> {
+        if !py.state().converters.is_empty() {
+            return None;
+        }
+        let class = self.get_type(py).ok()?;
+        let mut guest = py.guest();
+        let on = guest.on_named(&class, "__qualname__").ok()?;
+        match guest.operate(Operation::GetAttr, on, &(), Want::Plain) {
+            Ok(Some(Value::Str(name))) => Some(name),
+            _ => None,
+        }
     }
 
     /// The names of its attributes and, apart, of its methods.

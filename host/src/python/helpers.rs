@@ -1,7 +1,7 @@
 //! What is done in Python's own words: functions of the in-guest package, looked up once.
 
 use super::Python;
-use crate::convert::{Args, FromPython};
+use crate::convert::{Args, FromPython, read};
 use crate::entry::{Guest, On};
 use crate::error::Result;
 use crate::object::Object;
@@ -38,6 +38,6 @@ impl Python<'_> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
         let value = guest.call(&helper, &args, T::WANT)?;
-        T::from_guest(value, self)
+        read(value, self)
     }
 }

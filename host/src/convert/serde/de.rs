@@ -117,7 +117,7 @@ impl<'de> Deserializer<'de> for Reader {
     ) -> Result<V::Value, ConversionError> {
         match self.0 {
             Value::Str(name) => visitor.visit_string(name),
-            other => Err(ConversionError::new("str", other.kind())),
+            other => Err(ConversionError::mismatch("str", &other)),
         }
     }
 
