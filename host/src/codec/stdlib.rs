@@ -61,7 +61,7 @@ impl Encoder<'_> {
         [&fraction.numerator, &fraction.denominator].into_iter().try_for_each(|part| match part {
             Value::Int(number) => self.int(*number),
             Value::BigInt(bytes) => self.big_int(bytes),
-            other => Err(ConversionError::mismatch("int", &other)),
+            other => Err(ConversionError::mismatch("int", other)),
         })
     }
 
