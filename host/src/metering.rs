@@ -6,7 +6,9 @@
 //! What takes from it:
 //!
 //! - the head of every loop: 1; of one without calls and without a loop inside, 1 for each
-//!   [`ROUNDS`] rounds, which are counted in a register: such loops may be a few instructions long;
+//!   [`ROUNDS`] rounds, which are counted in a register: such loops may be a few instructions long. What
+//!   such a loop carries in locals goes by way of globals around the call of the host: the compiler keeps
+//!   what outlives a call on the stack, in every round;
 //! - every indirect call, and the entry of enough functions that no cycle of direct calls is without
 //!   one ([`survey`]): 1. Recursion ends by itself when the stack does, but until then it may branch
 //!   an exponential number of times;
@@ -34,7 +36,7 @@ use wasm_encoder::{
 use wasmparser::{BinaryReaderError, FunctionBody, GlobalSectionReader, Operator, Parser, Payload};
 
 /// Raised with every change of what is written, so that no image made before is used.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What guest code takes from before it calls the host: with some 10⁸ loop heads a second a call
 /// every 40 µs, which costs 0.1 % of the time.
@@ -45,6 +47,15 @@ const BULK_SHIFT: i32 = 6;
 
 /// Rounds of a tight loop that count together: a power of two.
 const ROUNDS: i32 = 128;
+
+/// Globals that hold the locals of a tight loop while it calls the host: of each type, how many.
+const HELD: [(ValType, u32); 5] = [
+    (ValType::I32, 16),
+    (ValType::I64, 8),
+    (ValType::F32, 16),
+    (ValType::F64, 16),
+    (ValType::V128, 16),
+];
 
 /// Code units of bytecode that count as 1, as a power of two.
 const WORK_SHIFT: i32 = 4;
@@ -116,6 +127,19 @@ fn with_budget(
     }
     let ty = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     globals.global(ty, &ConstExpr::i32_const(BUDGET));
+    for (val_type, count) in HELD {
+        let ty = GlobalType { val_type, mutable: true, shared: false };
+        let zero = match val_type {
+            ValType::I64 => ConstExpr::i64_const(0),
+            ValType::F32 => ConstExpr::f32_const(0.0.into()),
+            ValType::F64 => ConstExpr::f64_const(0.0.into()),
+            ValType::V128 => ConstExpr::v128_const(0),
+            _ => ConstExpr::i32_const(0),
+        };
+        for _ in 0..count {
+            globals.global(ty, &zero);
+        }
+    }
     Ok(globals)
 }
 
@@ -128,6 +152,8 @@ struct Function<'a> {
     on_entry: bool,
     /// Its loops, in order of appearance.
     loops: Vec<Loop>,
+    /// Of each loop the locals that come into a round with a value, as far as it has no loop inside.
+    carried: Vec<Vec<(u32, ValType)>>,
 }
 
 /// What kind of loop it is.
@@ -161,6 +187,18 @@ enum Charge {
 }
 
 impl Writer {
+    /// The globals for some locals; what there is no room for is left out.
+    fn held(&self, locals: &[(u32, ValType)]) -> Vec<(u32, u32)> {
+        let mut held = Vec::new();
+        let mut first = self.budget + 1;
+        for (ty, count) in HELD {
+            let locals = locals.iter().filter(|local| local.1 == ty).map(|local| local.0);
+            held.extend(locals.zip(first..first + count));
+            first += count;
+        }
+        held
+    }
+
     /// The body of a function with its checks, and the hints that say their slow paths are unlikely.
     fn function(
         &self,
@@ -171,27 +209,27 @@ impl Writer {
             Body { writer: self, scratch: 0, rounds: 0, bytes: Vec::new(), unlikely: Vec::new() };
         body.locals(wasm, function)?;
         if function.on_entry {
-            body.charge(&Charge::One);
+            body.charge(&Charge::One, &[]);
         }
-        let mut loops = function.loops.iter();
+        let mut loops = function.loops.iter().zip(&function.carried);
         let mut operators = function.body.get_operators_reader()?;
         while !operators.eof() {
             let start = operators.original_position();
             let operator = operators.read()?;
             match operator {
                 Operator::Call { function_index } if function_index == self.meter => {
-                    body.charge(&Charge::Work);
+                    body.charge(&Charge::Work, &[]);
                     continue;
                 }
                 Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
-                    body.charge(&Charge::One);
+                    body.charge(&Charge::One, &[]);
                 }
                 Operator::MemoryCopy { .. }
                 | Operator::MemoryFill { .. }
                 | Operator::MemoryInit { .. }
                 | Operator::TableCopy { .. }
                 | Operator::TableFill { .. }
-                | Operator::TableInit { .. } => body.charge(&Charge::Bulk),
+                | Operator::TableInit { .. } => body.charge(&Charge::Bulk, &[]),
                 _ => {}
             }
             body.bytes.extend_from_slice(
@@ -199,9 +237,9 @@ impl Writer {
             );
             if matches!(operator, Operator::Loop { .. }) {
                 match loops.next() {
-                    Some(Loop::Tight) => body.charge(&Charge::Round),
-                    Some(Loop::Long) => body.charge(&Charge::One),
-                    Some(Loop::Marked) | None => {}
+                    Some((Loop::Tight, carried)) => body.charge(&Charge::Round, carried),
+                    Some((Loop::Long, _)) => body.charge(&Charge::One, &[]),
+                    Some((Loop::Marked, _)) | None => {}
                 }
             }
         }
@@ -238,8 +276,10 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn charge(&mut self, charge: &Charge) {
+    /// Takes from the budget; these locals are held in globals while the host is called.
+    fn charge(&mut self, charge: &Charge, locals: &[(u32, ValType)]) {
         use Instruction as I;
+        let held = self.writer.held(locals);
         let (budget, scratch) = (self.writer.budget, self.scratch);
         if matches!(charge, Charge::Round) {
             self.add(&[
@@ -279,13 +319,15 @@ impl Body<'_> {
         }
         self.add(&[I::GlobalSet(budget), I::GlobalGet(budget), I::I32Const(0), I::I32LtS]);
         self.unlikely_if();
-        self.add(&[
-            I::I32Const(BUDGET),
-            I::GlobalSet(budget),
-            I::I32Const(0),
-            I::Call(self.writer.meter),
-            I::End,
-        ]);
+        self.add(&[I::I32Const(BUDGET), I::GlobalSet(budget)]);
+        for (local, global) in &held {
+            self.add(&[I::LocalGet(*local), I::GlobalSet(*global)]);
+        }
+        self.add(&[I::I32Const(0), I::Call(self.writer.meter)]);
+        for (local, global) in &held {
+            self.add(&[I::GlobalGet(*global), I::LocalSet(*local)]);
+        }
+        self.add(&[I::End]);
         if matches!(charge, Charge::Round) {
             self.add(&[I::End]);
         }

@@ -4,9 +4,10 @@ use super::{Function, Loop};
 use ophidia_abi::{HOST_MODULE, import};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, FunctionBody, Operator, Parser, Payload, TypeRef,
+    ValType,
 };
 
 pub(super) struct Survey<'a> {
@@ -32,8 +33,8 @@ impl<'a> Survey<'a> {
                     for group in section {
                         for ty in group?.into_types() {
                             params_of_type.push(match &ty.composite_type.inner {
-                                CompositeInnerType::Func(ty) => ty.params().len(),
-                                _ => 0,
+                                CompositeInnerType::Func(ty) => ty.params().to_vec(),
+                                _ => Vec::new(),
                             });
                         }
                     }
@@ -59,10 +60,17 @@ impl<'a> Survey<'a> {
                 Payload::GlobalSection(section) => survey.globals += section.count(),
                 Payload::CodeSectionEntry(body) => {
                     let ty = types.get(survey.functions.len()).map(|ty| *ty as usize);
-                    let params = ty.and_then(|ty| params_of_type.get(ty)).copied().unwrap_or(0);
-                    let (loops, callees) = read(&body, survey.meter)?;
-                    let params = u32::try_from(params).unwrap_or(u32::MAX);
-                    survey.functions.push(Function { body, params, on_entry: false, loops });
+                    let params = ty.and_then(|ty| params_of_type.get(ty));
+                    let params = params.map_or(&[][..], Vec::as_slice);
+                    let ((loops, carried), callees) = read(&body, params, survey.meter)?;
+                    let params = u32::try_from(params.len()).unwrap_or(u32::MAX);
+                    survey.functions.push(Function {
+                        body,
+                        params,
+                        on_entry: false,
+                        loops,
+                        carried,
+                    });
                     calls.push(callees);
                 }
                 _ => {}
@@ -82,13 +90,18 @@ impl<'a> Survey<'a> {
     }
 }
 
-/// Tells of every loop what kind it is, in order of appearance, and which functions are called
-/// directly.
+/// What is known of every loop of a function, in order of appearance: its kind, and what it carries.
+type Loops = (Vec<Loop>, Vec<Vec<(u32, wasm_encoder::ValType)>>);
+
+/// Tells of the loops, and which functions are called directly.
 fn read(
     body: &FunctionBody<'_>,
+    params: &[ValType],
     meter: Option<u32>,
-) -> Result<(Vec<Loop>, BTreeSet<u32>), BinaryReaderError> {
+) -> Result<(Loops, BTreeSet<u32>), BinaryReaderError> {
+    let locals = Locals::of(body, params)?;
     let mut loops = Vec::new();
+    let mut used: Vec<BTreeMap<u32, bool>> = Vec::new();
     let mut callees = BTreeSet::new();
     // The blocks that are open; of a loop, its place in `loops`.
     let mut open: Vec<Option<usize>> = Vec::new();
@@ -99,6 +112,11 @@ fn read(
                 note(&mut loops, &open, Loop::Long);
                 open.push(Some(loops.len()));
                 loops.push(Loop::Tight);
+                used.push(BTreeMap::new());
+            }
+            Operator::LocalGet { local_index } => use_of(&mut used, &open, local_index, true),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                use_of(&mut used, &open, local_index, false);
             }
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
                 open.push(None);
@@ -118,7 +136,60 @@ fn read(
             _ => {}
         }
     }
-    Ok((loops, callees))
+    let carried = |used: BTreeMap<u32, bool>| {
+        let read = used.into_iter().filter(|(_, read_first)| *read_first);
+        read.filter_map(|(local, _)| Some((local, locals.number(local)?))).collect()
+    };
+    let carried = used.into_iter().map(carried).collect();
+    Ok(((loops, carried), callees))
+}
+
+/// The types of a function's locals.
+struct Locals<'a> {
+    params: &'a [ValType],
+    /// How many there are of each in a row.
+    groups: Vec<(u32, ValType)>,
+}
+
+impl<'a> Locals<'a> {
+    fn of(body: &FunctionBody<'_>, params: &'a [ValType]) -> Result<Self, BinaryReaderError> {
+        let groups = body.get_locals_reader()?.into_iter().collect::<Result<_, _>>()?;
+        Ok(Self { params, groups })
+    }
+
+    fn type_of(&self, local: u32) -> Option<ValType> {
+        let params = u32::try_from(self.params.len()).ok()?;
+        let Some(mut at) = local.checked_sub(params) else {
+            return self.params.get(local as usize).copied();
+        };
+        for (count, ty) in &self.groups {
+            match at.checked_sub(*count) {
+                Some(after) => at = after,
+                None => return Some(*ty),
+            }
+        }
+        None
+    }
+
+    /// The type of a local that holds a number or a vector.
+    fn number(&self, local: u32) -> Option<wasm_encoder::ValType> {
+        match self.type_of(local)? {
+            ValType::I32 => Some(wasm_encoder::ValType::I32),
+            ValType::I64 => Some(wasm_encoder::ValType::I64),
+            ValType::F32 => Some(wasm_encoder::ValType::F32),
+            ValType::F64 => Some(wasm_encoder::ValType::F64),
+            ValType::V128 => Some(wasm_encoder::ValType::V128),
+            ValType::Ref(_) => None,
+        }
+    }
+}
+
+/// A local is read, or written, in the innermost loop; what comes first there counts.
+fn use_of(used: &mut [BTreeMap<u32, bool>], open: &[Option<usize>], local: u32, read: bool) {
+    let innermost = open.iter().rev().flatten().next();
+    if let Some(used) = innermost.and_then(|at| used.get_mut(*at)) {
+        used.entry(local).or_insert(read);
+    }
 }
 
 /// Something makes the open loops be of this kind, unless they are already of one that says more.

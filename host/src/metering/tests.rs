@@ -49,6 +49,52 @@ fn stops_a_loop_in_a_function_with_parameters_and_locals() {
 }
 
 #[test]
+fn stops_a_loop_of_many_short_loops() {
+    assert_stopped(
+        "(func (export \"run\") (local i32)
+           (loop
+             (local.set 0 (i32.const 0))
+             (loop
+               (local.set 0 (i32.add (local.get 0) (i32.const 1)))
+               (br_if 0 (i32.lt_u (local.get 0) (i32.const 3))))
+             (br 0)))",
+    );
+}
+
+#[test]
+fn tight_loops_do_what_they_did() {
+    // Left by every kind of branch, from blocks inside, to labels inside and outside, with values.
+    let (calls, result) = run("(type $pair (func (param i32) (result i32)))
+         (func $steps (param $by i32) (param $most i32) (result i32) (local $n i32)
+           (block $out (result i32)
+             (block $never
+               (loop $again (result i32)
+                 (block $in
+                   (local.set $n (i32.add (local.get $n) (local.get $by)))
+                   (br_table $in $again $in (i32.rem_u (local.get $n) (i32.const 2))))
+                 (br_if $never (i32.gt_u (local.get $n) (i32.const 1000000)))
+                 (drop (br_if $out (local.get $n) (i32.ge_u (local.get $n) (local.get $most))))
+                 (br_if $again (i32.lt_u (local.get $n) (i32.const 30000)))
+                 (i32.const 5))
+               (return))
+             (i32.const 6)))
+         (func $with_parameter (result i32) (local $n i32)
+           (i32.const 0)
+           (loop (type $pair)
+             (i32.add (i32.const 1))
+             (local.tee $n)
+             (br_if 0 (i32.lt_u (local.get $n) (i32.const 1000)))))
+         (func $is (param i32 i32) (if (i32.ne (local.get 0) (local.get 1)) (then unreachable)))
+         (func (export \"run\")
+           (call $is (call $steps (i32.const 1) (i32.const 20000)) (i32.const 20000))
+           (call $is (call $steps (i32.const 3) (i32.const 40000)) (i32.const 5))
+           (call $is (call $steps (i32.const 2000000) (i32.const 1)) (i32.const 6))
+           (call $is (call $with_parameter) (i32.const 1000)))");
+    result.expect("nothing differs");
+    assert_eq!(calls, 0);
+}
+
+#[test]
 fn stops_branching_recursion_by_direct_calls() {
     assert_stopped(
         "(func $f (param i32)
