@@ -15,6 +15,7 @@ typedef float wide __attribute__((vector_size(16)));
 #define LANES 4
 #endif
 
+#define SPLAT(vector, ...) __builtin_shufflevector(vector, vector, __VA_ARGS__)
 #define ROWS GEMM_UNROLL_M
 #define COLUMNS GEMM_UNROLL_N
 
@@ -51,21 +52,40 @@ tile(int rows, int columns, BLASLONG depth, FLOAT alpha, const FLOAT *a, const F
     }
 }
 
+/* What one step of the depth adds to a full tile. */
 static inline __attribute__((always_inline)) void
+step(vector sums[4][2], const FLOAT *a, const FLOAT *b)
+{
+    vector low = *(const vector *)a, high = *(const vector *)(a + LANES);
+#ifdef DOUBLE
+    vector b0 = *(const vector *)b, b1 = *(const vector *)(b + 2);
+    vector all[4] = {SPLAT(b0, 0, 0), SPLAT(b0, 1, 1), SPLAT(b1, 0, 0), SPLAT(b1, 1, 1)};
+#else
+    vector b0 = *(const vector *)b;
+    vector all[4] = {SPLAT(b0, 0, 0, 0, 0), SPLAT(b0, 1, 1, 1, 1), SPLAT(b0, 2, 2, 2, 2), SPLAT(b0, 3, 3, 3, 3)};
+#endif
+    #pragma clang loop unroll(full)
+    for (int j = 0; j < 4; j++) {
+        sums[j][0] = MADD(low, all[j], sums[j][0]);
+        sums[j][1] = MADD(high, all[j], sums[j][1]);
+    }
+}
+
+/* A full tile. Four steps a round, each with a way out of the loop: WebAssembly's compiler does all loads
+   of a block before anything else, and what it loads too early goes by way of the stack. A function of its
+   own for the same reason: the sums stay in registers. */
+static __attribute__((noinline)) void
 full(BLASLONG depth, FLOAT alpha, const FLOAT *a, const FLOAT *b, FLOAT *c, BLASLONG ldc)
 {
     vector sums[4][2] = {0};
-    for (BLASLONG k = 0; k < depth; k++) {
-        vector low = *(const vector *)a, high = *(const vector *)(a + LANES);
-        #pragma clang loop unroll(full)
-        for (int j = 0; j < 4; j++) {
-            vector all = b[j] - (vector){0};
-            sums[j][0] = MADD(low, all, sums[j][0]);
-            sums[j][1] = MADD(high, all, sums[j][1]);
-        }
-        a += ROWS;
-        b += COLUMNS;
+#define STEP step(sums, a, b); a += ROWS; b += COLUMNS; if (--depth == 0) break
+    while (depth > 0) {
+        STEP;
+        STEP;
+        STEP;
+        STEP;
     }
+#undef STEP
     vector scale = alpha - (vector){0};
     #pragma clang loop unroll(full)
     for (int j = 0; j < 4; j++) {
