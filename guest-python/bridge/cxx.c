@@ -1,5 +1,6 @@
 /* C++ in the guest has no exceptions: WebAssembly's would make every instance carry a second heap. numpy
-   throws where memory is refused and where its own code is wrong; that ends the instance. */
+   throws where memory is refused, which two of its patches find out beforehand, and where its own code is
+   wrong; that ends the instance. */
 
 #include <stdlib.h>
 

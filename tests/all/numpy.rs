@@ -224,6 +224,32 @@ assert a.sum() == 1_000_000
 }
 
 #[test]
+fn code_in_cpp_is_refused_memory_like_any_other() {
+    let mut py = RUNTIME.interpreter().memory(256 << 20).build().expect("an interpreter");
+    py.run(
+        "
+import numpy as np
+def refused(transform, *args):
+    try: transform(*args)
+    except MemoryError: return True
+prime = 2_000_003 # by way of a transform of twice the length and more
+assert refused(np.fft.fft, np.ones(prime, np.complex64))
+assert refused(np.fft.rfft, np.ones(prime, np.float32))
+assert refused(np.fft.irfft, np.ones(prime // 2 + 1, np.complex64), prime)
+assert abs(np.fft.fft(np.ones(2**18))[0] - 2**18) < 1e-6
+assert abs(np.fft.rfft(np.ones(101))[0] - 101) < 1e-9 # a prime for which there is room
+
+# Too many for a table of those seen: they are sorted instead.
+assert np.unique(np.arange(5_000_000) // 2).size == 2_500_000
+assert np.unique(np.arange(1_000, dtype=np.int8) * 0).tolist() == [0]
+words = np.array(['tea', 'jam', 'tea'], dtype=np.dtypes.StringDType())
+assert np.unique(words).tolist() == ['jam', 'tea']
+",
+    )
+    .expect("it goes on");
+}
+
+#[test]
 fn an_image_may_be_without_it() {
     let cache = ophidia::guest::ambient_cache_dir().expect("a cache folder");
     let runtime = ophidia::Runtime::builder(cache).preload_numpy(false).build().expect("a runtime");
