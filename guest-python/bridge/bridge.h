@@ -53,6 +53,9 @@ int stdlib_types_fetch(void);
 /* Lets every interpreter seed numpy's global generator anew; -1 with an exception set. */
 int numpy_forget_seed(void);
 
+/* Makes everything that exists immortal. */
+void immortalize(void);
+
 /* Finds the words through which the host interrupts the evaluation loop. */
 void bridge_interrupt_locate(struct ophidia_frame *frame);
 

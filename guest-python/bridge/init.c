@@ -180,6 +180,7 @@ ophidia_initialize(void)
         die("a module lacks what the bridge needs");
     }
     frame_publish_interrupt();
+    immortalize();
     _PyObject_SealHeap();
     seal_c_heap();
     clear_dead_stack();

@@ -1,5 +1,6 @@
 //! The image in the cache: what has been tampered with is noticed, said, and made again.
 
+use crate::library::RUNTIME;
 use crate::support::cache;
 use ophidia::{ImageStage, Runtime};
 use std::fs::{self, Permissions};
@@ -23,6 +24,38 @@ fn discarded(folder: &Path) -> Vec<String> {
     runtime.interpreter().build().expect("an interpreter").run("x = 1").expect("a statement");
     let said = said.lock().expect("no panic holds it");
     said.clone()
+}
+
+#[test]
+fn what_the_snapshot_holds_is_immortal_and_nothing_else() {
+    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
+    py.run(
+        "
+import collections, gc, json, numpy, sys, weakref
+IMMORTAL = sys.getrefcount(None)
+old = [json, json.loads, json.loads.__code__, json.loads.__code__.co_consts, json.loads.__doc__,
+       collections.OrderedDict, collections.OrderedDict.__mro__, dict.__mro__, dict.get.__name__,
+       sys.modules, numpy.add, numpy.dtype(float), numpy.ndarray]
+assert [sys.getrefcount(each) for each in old] == [IMMORTAL] * len(old)
+
+class Tea(collections.OrderedDict): pass
+gone = []
+def make():
+    tea = Tea(jam=[1], me=None)
+    weakref.finalize(tea, gone.append, 'counted')
+    circle = Tea()
+    circle['me'] = circle
+    weakref.finalize(circle, gone.append, 'collected')
+make()
+assert gone == ['counted'] and gc.collect() > 0 and gone == ['counted', 'collected']
+assert sys.getrefcount(Tea) < 20
+array = numpy.zeros(1000)
+weakref.finalize(array, gone.append, 'array')
+del array
+assert gone[-1] == 'array'
+",
+    )
+    .expect("it holds");
 }
 
 #[test]
