@@ -44,6 +44,8 @@ assert np.allclose(np.linalg.lstsq(a, [1, 2])[0], [0, 0.5])
 try: np.linalg.inv(np.zeros((2, 2)))
 except np.linalg.LinAlgError as error: assert 'ingular' in str(error)
 else: raise AssertionError
+from numpy.linalg import _umath_linalg # which numpy.linalg calls for double precision only
+assert _umath_linalg.svd(np.eye(2, dtype=np.complex64), signature='F->f').tolist() == [1, 1]
 ",
     );
 }
@@ -55,6 +57,15 @@ fn transforms_and_polynomials() {
 signal = np.sin(np.arange(1000) / 7)
 assert np.allclose(np.fft.ifft(np.fft.fft(signal)).real, signal)
 assert np.allclose(np.fft.irfft(np.fft.rfft(signal)), signal)
+# Each prime has a loop of its own, and the first round of each another; large primes have none.
+for length in (1, 2, 3, 4, 5, 7, 8, 11, 13, 16, 64, 49, 2 * 3 * 5 * 7, 11 * 11, 13 * 13, 16 * 27, 997):
+    steps = np.arange(length)
+    numbers = np.cos(steps * steps) + 1j * np.sin(steps + 1)
+    wave = np.exp(-2j * np.pi * (np.outer(steps, steps) % length) / length)
+    assert np.allclose(np.fft.fft(numbers), wave @ numbers, atol=1e-9 * length)
+    assert np.allclose(np.fft.ifft(numbers), wave.conj() @ numbers / length)
+    single = np.fft.fft(numbers.astype(np.complex64))
+    assert single.dtype == np.complex64 and np.allclose(single, wave @ numbers, atol=1e-4 * length)
 assert np.allclose(np.polynomial.Polynomial([1, 2, 3])(2), 17)
 ",
     );
