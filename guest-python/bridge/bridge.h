@@ -74,6 +74,13 @@ int frame_set_text(enum ophidia_slot_index index, PyObject *text);
 
 void frame_set_int(enum ophidia_slot_index index, long long value);
 
+/* An operand that the host has left in the frame: a new reference, or NULL with an exception set. */
+PyObject *frame_operand(uint32_t index);
+
+/* Leaves values there for the host, which point into texts: 1; 0 when one of them is not plain, or there are
+   too many. */
+int frame_leave(PyObject *const *values, size_t count);
+
 /* The input buffer of this level for so many bytes, as it was last given out. */
 const unsigned char *bridge_input(uint32_t size);
 

@@ -78,21 +78,61 @@ frame_set_int(enum ophidia_slot_index index, long long value)
     };
 }
 
-/* 1: it is a text and in the slot; 0: it is none, or has lone surrogates. */
+/* Puts a plain value into a slot, which points into it if it is a text: 1; 0 when it is none. */
 static int
-set_plain_text(enum ophidia_slot_index index, PyObject *value)
+set_plain(struct ophidia_slot *slot, PyObject *value)
 {
-    if (!PyUnicode_CheckExact(value)) {
+    if (PyLong_CheckExact(value)) {
+        int overflow = 0;
+        long long number = PyUnstable_Long_IsCompact((PyLongObject *)value)
+                               ? PyUnstable_Long_CompactValue((PyLongObject *)value)
+                               : PyLong_AsLongLongAndOverflow(value, &overflow);
+        *slot = (struct ophidia_slot){.tag = OPHIDIA_TAG_INT, .payload = (uint64_t)number};
+        return overflow == 0;
+    }
+    if (PyUnicode_CheckExact(value)) {
+        Py_ssize_t len = PyUnicode_GET_LENGTH(value);
+        const char *data = PyUnicode_IS_COMPACT_ASCII(value) ? PyUnicode_DATA(value)
+                                                             : PyUnicode_AsUTF8AndSize(value, &len);
+        if (data == NULL) { /* lone surrogates, or no memory */
+            PyErr_Clear();
+            return 0;
+        }
+        *slot = (struct ophidia_slot){
+            .tag = OPHIDIA_TAG_STR,
+            .len = (uint32_t)len,
+            .payload = (uint64_t)(uintptr_t)data,
+        };
+        return 1;
+    }
+    if (Py_IsNone(value)) {
+        *slot = (struct ophidia_slot){.tag = OPHIDIA_TAG_NONE};
+        return 1;
+    }
+    if (PyBool_Check(value)) {
+        *slot = (struct ophidia_slot){.tag = OPHIDIA_TAG_BOOL, .payload = Py_IsTrue(value)};
+        return 1;
+    }
+    if (PyFloat_CheckExact(value)) {
+        double number = PyFloat_AS_DOUBLE(value);
+        slot->tag = OPHIDIA_TAG_FLOAT;
+        memcpy(&slot->payload, &number, sizeof number);
+        return 1;
+    }
+    return 0;
+}
+
+int
+frame_leave(PyObject *const *values, size_t count)
+{
+    if (count > OPHIDIA_OPERANDS) {
         return 0;
     }
-    Py_ssize_t len = PyUnicode_GET_LENGTH(value);
-    const char *data = PyUnicode_IS_COMPACT_ASCII(value) ? PyUnicode_DATA(value)
-                                                         : PyUnicode_AsUTF8AndSize(value, &len);
-    if (data == NULL) {
-        PyErr_Clear();
-        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!set_plain(&frames[bridge_level].operands[i], values[i])) {
+            return 0;
+        }
     }
-    set_bytes(index, OPHIDIA_TAG_STR, Py_NewRef(value), data, len);
     return 1;
 }
 
@@ -100,34 +140,13 @@ static int
 set_value(enum ophidia_slot_index index, PyObject *value, uint32_t want)
 {
     struct ophidia_slot *slot = &frames[bridge_level].slots[index];
-    if (Py_IsNone(value)) {
-        return 0;
-    }
-    if (PyBool_Check(value)) {
-        *slot = (struct ophidia_slot){.tag = OPHIDIA_TAG_BOOL, .payload = Py_IsTrue(value)};
-        return 0;
-    }
-    if (PyLong_CheckExact(value)) {
-        if (PyUnstable_Long_IsCompact((PyLongObject *)value)) {
-            frame_set_int(index, PyUnstable_Long_CompactValue((PyLongObject *)value));
-            return 0;
+    if (set_plain(slot, value)) {
+        if (slot->tag == OPHIDIA_TAG_STR) {
+            Py_XSETREF(held_objects[bridge_level][index], Py_NewRef(value));
         }
-        int overflow;
-        long long number = PyLong_AsLongLongAndOverflow(value, &overflow);
-        if (overflow == 0) {
-            frame_set_int(index, number);
-            return 0;
-        }
-    }
-    if (PyFloat_CheckExact(value)) {
-        double number = PyFloat_AS_DOUBLE(value);
-        slot->tag = OPHIDIA_TAG_FLOAT;
-        memcpy(&slot->payload, &number, sizeof number);
         return 0;
     }
-    if (set_plain_text(index, value)) {
-        return 0;
-    }
+    slot->tag = OPHIDIA_TAG_NONE;
     if (PyBytes_CheckExact(value)) {
         set_bytes(index, OPHIDIA_TAG_BYTES, Py_NewRef(value), PyBytes_AS_STRING(value),
                   PyBytes_GET_SIZE(value));
@@ -140,6 +159,30 @@ set_value(enum ophidia_slot_index index, PyObject *value, uint32_t want)
     }
     set_bytes(index, OPHIDIA_TAG_ENCODED, NULL, (const char *)data, (Py_ssize_t)len);
     return 0;
+}
+
+PyObject *
+frame_operand(uint32_t index)
+{
+    const struct ophidia_slot *slot = &frames[bridge_level].operands[index];
+    double number;
+    switch (slot->tag) {
+    case OPHIDIA_TAG_NONE:
+        return Py_NewRef(Py_None);
+    case OPHIDIA_TAG_BOOL:
+        return PyBool_FromLong(slot->payload != 0);
+    case OPHIDIA_TAG_INT:
+        return PyLong_FromLongLong((long long)slot->payload);
+    case OPHIDIA_TAG_FLOAT:
+        memcpy(&number, &slot->payload, sizeof number);
+        return PyFloat_FromDouble(number);
+    case OPHIDIA_TAG_STR:
+        return PyUnicode_DecodeUTF8((const char *)(uintptr_t)slot->payload, (Py_ssize_t)slot->len, NULL);
+    case OPHIDIA_TAG_HANDLE:
+        return Py_XNewRef(handle_object((uint32_t)slot->payload, slot->len));
+    }
+    PyErr_Format(PyExc_SystemError, "an operand from the host with the unknown tag %u", slot->tag);
+    return NULL;
 }
 
 int

@@ -34,15 +34,20 @@ raise_answer(PyObject *answer)
 static PyObject *
 call_host(struct host_function *function, PyObject *const *args, size_t count, PyObject *names)
 {
-    const unsigned char *data;
-    size_t len;
+    const unsigned char *data = NULL;
+    size_t len = OPHIDIA_IN_SLOT;
     size_t keywords = names == NULL ? 0 : (size_t)PyTuple_GET_SIZE(names);
-    if (values_encode(args, count + keywords, function->want, names, &data, &len) < 0) {
+    int plain = names == NULL && function->want != OPHIDIA_WANT_HANDLE && frame_leave(args, count);
+    if (!plain
+        && values_encode(args, count + keywords, function->want, names, &data, &len) < 0) {
         return NULL;
     }
     uint32_t answer = ophidia_host_call(function->number, (uint32_t)(uintptr_t)data, (uint32_t)len,
                                         (uint32_t)(count + keywords), (uint32_t)keywords,
                                         bridge_level);
+    if (answer == OPHIDIA_IN_SLOT) {
+        return frame_operand(0);
+    }
     uint32_t size = answer & ~OPHIDIA_RAISED;
     PyObject *value;
     if (value_decode(bridge_input(size), size, &value, 1) != 1) {

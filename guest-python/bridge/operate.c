@@ -190,24 +190,28 @@ finish(uint32_t operation, PyObject *result, uint32_t want)
 
 uint32_t
 ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index,
-                   uint32_t other_generation, uint32_t want)
+                   uint32_t other_generation, uint32_t count, uint32_t want)
 {
     frame_clear();
-    uint32_t count = other_generation == 0 ? 1 : 2;
-    if (!right_count(operation, count, 0)) {
+    uint32_t named = generation == 0 ? 0 : other_generation == 0 ? 1 : 2;
+    if (count > OPHIDIA_OPERANDS || !right_count(operation, named + count, 0)) {
         return OPHIDIA_STATUS_MISUSE;
     }
-    PyObject *objects[2];
-    PyObject *result = NULL;
-    objects[0] = Py_XNewRef(handle_object(index, generation));
-    objects[1] = count == 2 && objects[0] != NULL
-                     ? Py_XNewRef(handle_object(other_index, other_generation))
-                     : NULL;
-    if (objects[count - 1] != NULL) {
-        result = carry_out(operation, objects, count, 0);
+    PyObject *values[2 + OPHIDIA_OPERANDS];
+    uint32_t taken = 0;
+    while (taken < named + count) {
+        PyObject *value = taken >= named ? frame_operand(taken - named)
+                          : taken == 0   ? Py_XNewRef(handle_object(index, generation))
+                                         : Py_XNewRef(handle_object(other_index, other_generation));
+        if (value == NULL) {
+            break;
+        }
+        values[taken++] = value;
     }
-    Py_XDECREF(objects[0]);
-    Py_XDECREF(objects[1]);
+    PyObject *result = taken < named + count ? NULL : carry_out(operation, values, taken, 0);
+    while (taken > 0) {
+        Py_DECREF(values[--taken]);
+    }
     return finish(operation, result, want);
 }
 

@@ -90,8 +90,8 @@ impl Guest<'_> {
             return Ok(Buffer { object, layout: Arc::new(layout) });
         }
         let on = self.on(&object)?;
-        let value = self.operate(Operation::Identity, on, &(), Want::Buffer)?;
-        let object = self.object_of(value.unwrap_or_default())?;
+        self.perform(Operation::Identity, on, &(), Want::Buffer)?;
+        let object = self.object()?;
         match self.layout(&object)? {
             Some(layout) => Ok(Buffer { object, layout: Arc::new(layout) }),
             None => Err(self.poison(Error::GuestFault("a buffer without its layout".into()))),

@@ -22,7 +22,7 @@ use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
 use crate::state::State;
 use function::BoxError;
-use ophidia_abi::{ATTEND, HOST_MODULE, LEVELS, RAISED, import};
+use ophidia_abi::{ATTEND, HOST_MODULE, IN_SLOT, LEVELS, RAISED, import};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -197,8 +197,18 @@ struct Encoded {
 }
 
 impl Encoded {
+    /// Whether they are plain, and operands in slots.
+    fn are_plain(self) -> bool {
+        self.len == IN_SLOT && self.keywords == 0
+    }
+
     /// Gives how many bytes of the host they take, too.
     fn read(self, py: &mut Python<'_>) -> Result<(Call, u64)> {
+        if self.are_plain() {
+            let taken = codec::operands_size(&py.guest().store, self.count)?;
+            let value = |i| codec::operand(&py.guest().store, i).map(Value::from);
+            return Ok((Call::new((0..self.count).filter_map(value).collect(), 0)?, taken));
+        }
         let names = u32::from(self.keywords > 0);
         let count = self.count.saturating_add(names);
         let (values, taken) = codec::arguments(&py.guest().store, self.address, self.len, count)?;
@@ -222,20 +232,21 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
     let function = caller.data().table.function(number)?;
     let mut py = Python::new(caller.as_context_mut());
     let py: &mut Python<'_> = &mut py;
-    let read = arguments.read(py);
+    let taken = if arguments.are_plain() {
+        codec::operands_size(&py.guest().store, arguments.count).map(|taken| (None, taken))
+    } else {
+        arguments.read(py).map(|(call, taken)| (Some(call), taken))
+    };
     let told = release_many(py);
-    let result = read.and_then(|read| told.map(|()| read)).map_err(BoxError::from);
+    let result = taken.and_then(|taken| told.map(|()| taken)).map_err(BoxError::from);
     let result = result.and_then(|(call, taken)| {
         let mut guest = py.guest();
         let state = guest.state();
         state.arguments = state.arguments.saturating_add(taken);
         let outer = std::mem::replace(&mut state.own_arguments, taken);
-        let called = catch_unwind(AssertUnwindSafe(|| {
-            if py.state().converters.is_empty() {
-                return function.call(py, call);
-            }
-            let call = call.converted(py)?;
-            function.call(py, call)
+        let called = catch_unwind(AssertUnwindSafe(|| match call {
+            None => called_plainly(py, &function, arguments),
+            Some(call) => called(py, &function, call),
         }));
         let mut guest = py.guest();
         let state = guest.state();
@@ -251,6 +262,30 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
         Ok(len) => Ok(len),
         Err(error) => Ok(raise(py, error)?),
     }
+}
+
+/// With arguments that are taken from where they lie, or made into values where that cannot be.
+#[inline]
+fn called_plainly(
+    py: &mut Python<'_>,
+    function: &Function,
+    arguments: Encoded,
+) -> Result<u32, BoxError> {
+    match function.call_plain(py, arguments.count) {
+        Some(answer) => answer,
+        None => {
+            let (call, _) = arguments.read(py)?;
+            called(py, function, call)
+        }
+    }
+}
+
+fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, BoxError> {
+    if py.state().converters.is_empty() {
+        return function.call(py, call);
+    }
+    let call = call.converted(py)?;
+    function.call(py, call)
 }
 
 /// While Python code calls functions of the host that take objects, nothing else may tell the guest
@@ -308,6 +343,15 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+/// Gives the guest an answer: in a slot, or written; gives what it is told of it.
+#[inline]
+fn answer(py: &mut Python<'_>, value: &impl ToPython) -> Result<u32> {
+    if py.guest().leave_answer(value) {
+        return Ok(IN_SLOT);
+    }
+    write(py, |out| value.to_python(out))
 }
 
 /// Writes an answer; gives its length.

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod layout;
+mod plain;
 mod stdlib;
 
 #[cfg(feature = "any-guest")]
@@ -24,6 +25,8 @@ pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;
 pub(crate) use layout::{Layout, layout};
+pub use plain::{Operands, Plain};
+pub(crate) use plain::{operand, operands_size, plain};
 
 /// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -257,10 +260,17 @@ fn value_at(
     })
 }
 
+/// Takes the object in the value slot; `None` when there is something else.
+#[inline]
+pub(crate) fn object_value(store: &StoreContextMut<'_, State>) -> Option<Result<Object>> {
+    let state = store.data();
+    let slot = state.memory?.slot(store, state.frame(), SlotIndex::Value).ok()?;
+    (slot.tag == Tag::Handle as u32).then(|| object(slot, &state.domain))
+}
+
 #[inline]
 fn object(slot: Slot, domain: &Arc<Domain>) -> Result<Object> {
-    let index = u32::try_from(slot.payload)
-        .map_err(|_| Error::GuestFault(format!("a handle with the index {:#x}", slot.payload)))?;
+    let index = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
     Object::new(domain, index, slot.len)
 }
 
@@ -303,8 +313,17 @@ fn exception(store: &StoreContextMut<'_, State>) -> Result<Option<Object>> {
 
 #[inline]
 fn tag(slot: Slot) -> Result<Tag> {
-    Tag::from_u32(slot.tag)
-        .ok_or_else(|| Error::GuestFault(format!("slot with the unknown tag {}", slot.tag)))
+    Tag::from_u32(slot.tag).ok_or_else(|| wild_slot(slot))
+}
+
+/// What is wrong with a slot. Apart, and with a copy of it: what is formatted has to lie in memory.
+#[cold]
+fn wild_slot(slot: Slot) -> Error {
+    Error::GuestFault(match Tag::from_u32(slot.tag) {
+        None => format!("slot with the unknown tag {}", slot.tag),
+        Some(Tag::Handle) => format!("a handle with the index {:#x}", slot.payload),
+        Some(_) => format!("slot that points to {:#x}, past 4 GiB", slot.payload),
+    })
 }
 
 /// What each text of an exception may take whatever the limit is, in bytes.
@@ -328,9 +347,7 @@ fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<Str
 
 #[inline]
 fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
-    let address = u32::try_from(slot.payload).map_err(|_| {
-        Error::GuestFault(format!("slot that points to {:#x}, past 4 GiB", slot.payload))
-    })?;
+    let address = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
     memory.bytes(store, address, slot.len)
 }
 
@@ -345,10 +362,15 @@ fn beginning(bytes: &[u8]) -> Result<String> {
 }
 
 #[inline]
-fn utf8(bytes: &[u8]) -> Result<String> {
-    std::str::from_utf8(bytes).map(str::to_owned).map_err(|error| {
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
         Error::GuestFault(format!("text that is not UTF-8 at byte {}", error.valid_up_to()))
     })
+}
+
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<String> {
+    text(bytes).map(str::to_owned)
 }
 
 #[cfg(test)]

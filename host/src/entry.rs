@@ -43,30 +43,48 @@ impl Guest<'_> {
         &mut self,
         call: impl FnOnce(&mut Self) -> wasmtime::Result<Status>,
     ) -> Result<Status> {
+        let outermost = self.begin()?;
+        let outcome = call(self);
+        self.end(outermost, outcome)
+    }
+
+    /// Begins an entry; whether it is the outermost.
+    #[inline]
+    fn begin(&mut self) -> Result<bool> {
         let state = self.store.data_mut();
         if let Some(reason) = &state.poisoned {
             return Err(Error::Poisoned { reason: reason.to_string() });
         }
         state.ledger.take_refused();
-        let outcome = if state.calls == 0 {
+        let outermost = state.calls == 0;
+        if outermost {
             state.control.begin();
-            let outcome = call(self);
+        }
+        Ok(outermost)
+    }
+
+    #[inline]
+    fn end(&mut self, outermost: bool, outcome: wasmtime::Result<Status>) -> Result<Status> {
+        if outermost {
             let state = self.store.data_mut();
             state.entered += state.control.end();
-            outcome
-        } else {
-            call(self)
-        };
+        }
         match outcome {
-            Ok(Status::Ok) => Ok(Status::Ok),
-            Ok(Status::Incomplete) => Ok(Status::Incomplete),
-            Ok(Status::Raised) => Err(self.raised()),
-            Ok(Status::Exit) => Err(codec::system_exit(&self.store)
-                .map_or_else(|fault| self.poison(fault), Error::from)),
-            Ok(Status::Misuse) => {
-                Err(self.poison(Error::GuestFault("the bridge refused a call of the host".into())))
+            Ok(status @ (Status::Ok | Status::Incomplete)) => Ok(status),
+            outcome => Err(self.failed(outcome)),
+        }
+    }
+
+    /// Why an entry has no result.
+    #[cold]
+    fn failed(&mut self, outcome: wasmtime::Result<Status>) -> Error {
+        match outcome {
+            Ok(Status::Raised) => self.raised(),
+            Ok(Status::Exit) => {
+                codec::system_exit(&self.store).map_or_else(|fault| self.poison(fault), Error::from)
             }
-            Err(error) => Err(self.stopped(error)),
+            Ok(_) => self.poison(Error::GuestFault("the bridge refused a call of the host".into())),
+            Err(error) => self.stopped(error),
         }
     }
 
@@ -132,15 +150,23 @@ impl Guest<'_> {
         codec::value(&self.store).map_err(|error| self.poison_fault(error))
     }
 
-    /// The object that a handle was asked for.
+    /// Takes the object that an entry has left in the frame, where a handle was asked for.
     #[inline]
-    pub(crate) fn object_of(&mut self, value: Value) -> Result<Object> {
-        match value {
-            Value::Object(object) => Ok(object),
-            other => {
+    pub(crate) fn object(&mut self) -> Result<Object> {
+        match codec::object_value(&self.store) {
+            Some(object) => object.map_err(|error| self.poison_fault(error)),
+            None => Err(self.no_object()),
+        }
+    }
+
+    #[cold]
+    fn no_object(&mut self) -> Error {
+        match self.value() {
+            Ok(other) => {
                 let said = format!("a handle was asked, {} came", other.kind());
-                Err(self.poison(Error::GuestFault(said)))
+                self.poison(Error::GuestFault(said))
             }
+            Err(error) => error,
         }
     }
 

@@ -61,6 +61,8 @@ pub use callback::{
 #[doc(hidden)]
 pub use codec::decode_any;
 pub use codec::{Encoder, Value};
+#[doc(hidden)]
+pub use codec::{Operands, Plain};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]

@@ -59,20 +59,47 @@ impl GuestMemory {
     /// A slot of the frame at `frame`.
     #[inline]
     pub(crate) fn slot(self, store: &impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
-        let address = frame
-            .checked_add(Frame::slot_offset(index))
-            .ok_or_else(|| out_of_bounds(frame, Frame::SIZE))?;
-        let bytes = self.bytes(store, address, Slot::SIZE)?;
-        let Some([a, b, c, d, e, f, g, h, payload @ ..]) = bytes.first_chunk::<16>().copied()
-        else {
-            return Err(out_of_bounds(address, Slot::SIZE));
-        };
-        Ok(Slot {
-            tag: u32::from_le_bytes([a, b, c, d]),
-            len: u32::from_le_bytes([e, f, g, h]),
-            payload: u64::from_le_bytes(payload),
+        let at = frame.checked_add(Frame::slot_offset(index));
+        at.and_then(|at| self.find_slot(store, at)).ok_or_else(|| out_of_bounds(frame, Frame::SIZE))
+    }
+
+    /// The slot at an address; `None` when it lies outside.
+    #[inline]
+    pub(crate) fn find_slot(self, store: &impl AsContext, at: u32) -> Option<Slot> {
+        // Each word is loaded as it was stored: all at once would wait until the stores are through.
+        let (tag, rest) = self.0.data(store).get(at as usize..)?.split_first_chunk()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let (payload, _) = rest.split_first_chunk()?;
+        Some(Slot {
+            tag: u32::from_le_bytes(*tag),
+            len: u32::from_le_bytes(*len),
+            payload: u64::from_le_bytes(*payload),
         })
     }
+
+    /// All of it, to write to, and what the store holds.
+    #[inline]
+    pub(crate) fn all_and_state<'a>(
+        self,
+        store: &'a mut StoreContextMut<'_, State>,
+    ) -> (&'a mut [u8], &'a mut State) {
+        self.0.data_and_store_mut(store)
+    }
+}
+
+/// Writes a slot into a guest's memory; whether it lies in it.
+#[inline]
+pub(crate) fn put_slot(memory: &mut [u8], at: usize, slot: Slot) -> bool {
+    let mut put = || -> Option<()> {
+        let (tag, rest) = memory.get_mut(at..)?.split_first_chunk_mut()?;
+        let (len, rest) = rest.split_first_chunk_mut()?;
+        let (payload, _) = rest.split_first_chunk_mut()?;
+        *tag = slot.tag.to_le_bytes();
+        *len = slot.len.to_le_bytes();
+        *payload = slot.payload.to_le_bytes();
+        Some(())
+    };
+    put().is_some()
 }
 
 #[cold]

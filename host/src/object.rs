@@ -7,11 +7,11 @@ mod operators;
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
-use crate::convert::{Args, ConversionError, FromPython, ToPython, read};
+use crate::convert::{Args, ConversionError, FromPython, ToPython};
 use crate::error::{Error, Result};
 use crate::limits::LimitExceeded;
 use crate::python::Python;
-use ophidia_abi::{Operation, Want};
+use ophidia_abi::{Operation, Status, Want};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -99,16 +99,12 @@ pub struct Object(Arc<Held>);
 #[derive(Debug)]
 struct Held {
     domain: Arc<Domain>,
-    index: u32,
-    generation: u32,
+    handle: Handle,
 }
 
-/// What names an object that is held elsewhere.
+/// What names an object that is held elsewhere: its generation, then its index, in one register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handle {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
+pub(crate) struct Handle(u64);
 
 /// What is wrong with an object that is not of the interpreter it is given to.
 pub(crate) fn foreign() -> ConversionError {
@@ -117,12 +113,33 @@ pub(crate) fn foreign() -> ConversionError {
 
 impl Handle {
     /// Names nothing: the guest's generations begin with 1.
-    pub(crate) const NONE: Self = Self { index: 0, generation: 0 };
+    pub(crate) const NONE: Self = Self(0);
+
+    #[inline]
+    pub(crate) fn new(index: u32, generation: u32) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(index))
+    }
+
+    #[inline]
+    pub(crate) fn index(self) -> u32 {
+        self.0 as u32
+    }
+
+    #[inline]
+    pub(crate) fn generation(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// As the encoding has it.
+    #[inline]
+    pub(crate) fn to_le_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.domain.release(self.index, self.generation);
+        self.domain.release(self.handle.index(), self.handle.generation());
         self.domain.held.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -141,7 +158,8 @@ impl Object {
     pub(crate) fn new(domain: &Arc<Domain>, index: u32, generation: u32) -> Result<Self> {
         let held = domain.held.fetch_add(1, Ordering::Relaxed);
         // From here on it is let go of when it is dropped.
-        let object = Self(Arc::new(Held { domain: Arc::clone(domain), index, generation }));
+        let handle = Handle::new(index, generation);
+        let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle }));
         if held >= domain.limit {
             return Err(LimitExceeded::Objects { limit: domain.limit }.into());
         }
@@ -151,8 +169,7 @@ impl Object {
     /// Its handle, when it belongs to this domain.
     #[inline]
     pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<Handle> {
-        let Held { index, generation, .. } = *self.0;
-        Arc::ptr_eq(&self.0.domain, domain).then_some(Handle { index, generation })
+        Arc::ptr_eq(&self.0.domain, domain).then_some(self.0.handle)
     }
 
     /// The object's value as a Rust type.
@@ -272,8 +289,7 @@ impl Object {
     #[inline]
     pub fn call(&self, py: &mut Python<'_>, args: impl Args) -> Result<Self> {
         let mut guest = py.guest();
-        let value = guest.call(self, &args, Want::Handle)?;
-        guest.object_of(value)
+        guest.call(self, &args)
     }
 
     /// As [`call`](Self::call), with the result as a Rust type.
@@ -284,8 +300,8 @@ impl Object {
     #[inline]
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
-        let value = guest.call(self, &args, guest.want::<T>())?;
-        read(value, py)
+        let want = guest.want::<T>();
+        guest.call_as(self, &args, want)
     }
 
     /// `self.name(*args)`.
@@ -295,8 +311,7 @@ impl Object {
     /// As [`extract`](Self::extract).
     pub fn call_method(&self, py: &mut Python<'_>, name: &str, args: impl Args) -> Result<Self> {
         let mut guest = py.guest();
-        let value = guest.call_method(self, name, &args, Want::Handle)?;
-        guest.object_of(value)
+        guest.call_method(self, name, &args)
     }
 
     /// As [`call_method`](Self::call_method), with the result as a Rust type.
@@ -311,8 +326,7 @@ impl Object {
         args: impl Args,
     ) -> Result<T> {
         let mut guest = py.guest();
-        let value = guest.call_method(self, name, &args, guest.want::<T>())?;
-        read(value, py)
+        guest.call_method_as(self, name, &args)
     }
 
     /// `len(self)`.
@@ -365,8 +379,10 @@ impl Object {
     pub fn next(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
-        let item = guest.operate(Operation::Next, on, &(), Want::Handle)?;
-        item.map(|item| guest.object_of(item)).transpose()
+        match guest.perform(Operation::Next, on, &(), Want::Handle)? {
+            Status::Incomplete => Ok(None),
+            _ => guest.object().map(Some),
+        }
     }
 
     /// `str(self)`.

@@ -11,23 +11,25 @@ use crate::object::{Domain, Object};
 use crate::python::Scope;
 use crate::runtime::Runtime;
 use crate::wasi::stdio::{Stdin, Stdout};
-use ophidia_abi::{Frame, LEVELS, MEMORY};
+use ophidia_abi::{Frame, LEVELS, MEMORY, SHORT_INPUT};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wasmtime::{AsContextMut, Caller, Instance, Store, StoreContextMut, TypedFunc};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
-/// The bridge's `ophidia_operate` and `ophidia_operate_on`.
+/// The bridge's `ophidia_operate`, and its `ophidia_operate_on`.
 pub(crate) type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
+pub(crate) type OperateOn = TypedFunc<(u32, u32, u32, u32, u32, u32, u32), u32>;
 
 /// An instance and what of it is looked up once.
 pub(crate) struct Linked {
     pub(crate) runtime: Runtime,
     pub(crate) instance: Instance,
     pub(crate) operate: Operate,
-    pub(crate) operate_on: Operate,
+    pub(crate) operate_on: OperateOn,
 }
 
 /// The store's data.
@@ -41,7 +43,7 @@ pub(crate) struct State {
     pub(crate) memory: Option<GuestMemory>,
     pub(crate) linked: Option<Arc<Linked>>,
     /// The same, for entries to take and give back: counting references costs more.
-    pub(crate) spare: Vec<Arc<Linked>>,
+    pub(crate) spare: Option<Arc<Linked>>,
     /// When the guest's monotonic clock read zero.
     pub(crate) started: Instant,
     /// Address of the frame of level 0.
@@ -93,7 +95,7 @@ impl State {
             ledger: Ledger::new(limits.memory),
             memory: None,
             linked: None,
-            spare: Vec::new(),
+            spare: None,
             started: Instant::now(),
             frame: 0,
             level: 0,
@@ -147,6 +149,15 @@ impl State {
     #[inline]
     pub(crate) fn frame(&self) -> u32 {
         self.frame.wrapping_add(self.level.wrapping_mul(Frame::SIZE))
+    }
+
+    /// The present level's room for short inputs, none while that is not known.
+    #[inline]
+    pub(crate) fn short_input(&self) -> Range<usize> {
+        match self.short_inputs.get(self.level as usize) {
+            Some(start) if *start != 0 => *start as usize..*start as usize + SHORT_INPUT as usize,
+            _ => 0..0,
+        }
     }
 
     /// Sets the words that make the evaluation loop raise `KeyboardInterrupt`.

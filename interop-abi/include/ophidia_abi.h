@@ -4,10 +4,12 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 9
+#define OPHIDIA_ABI_VERSION 10
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
+#define OPHIDIA_IN_SLOT 0x7fffffffu
+#define OPHIDIA_OPERANDS 3
 #define OPHIDIA_ATTEND 4294967295u
 #define OPHIDIA_MAX_DEPTH 64
 #define OPHIDIA_MAX_ENCODED 268435456u
@@ -132,6 +134,7 @@ struct ophidia_frame {
     uint32_t eval_breaker_bits;
     uint32_t reserved;
     struct ophidia_slot slots[7];
+    struct ophidia_slot operands[OPHIDIA_OPERANDS];
 };
 
 struct ophidia_layout {
@@ -149,7 +152,7 @@ struct ophidia_layout {
 };
 
 _Static_assert(sizeof(struct ophidia_slot) == 16, "layout differs from the host's");
-_Static_assert(sizeof(struct ophidia_frame) == 128, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_frame) == 176, "layout differs from the host's");
 _Static_assert(sizeof(struct ophidia_layout) == 548, "layout differs from the host's");
 
 /* Starts the interpreter and imports the preload list; runs once, before the snapshot. */
@@ -188,9 +191,9 @@ uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
 __attribute__((export_name("ophidia_operate")))
 uint32_t ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords, uint32_t want);
 
-/* The same on one or two objects and nothing else, by their handles, with nothing to let go of; a second `generation` of 0 names no object. */
+/* The same with nothing to let go of, on up to two objects by their handles, then `count` operands in the slots of the frame; a `generation` of 0 names no object. */
 __attribute__((export_name("ophidia_operate_on")))
-uint32_t ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index, uint32_t other_generation, uint32_t want);
+uint32_t ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index, uint32_t other_generation, uint32_t count, uint32_t want);
 
 /* Tells whether source text is a complete statement or waits for more lines. */
 __attribute__((export_name("ophidia_complete")))
@@ -204,7 +207,7 @@ uint32_t ophidia_finish(void);
 __attribute__((import_module("ophidia"), import_name("meter")))
 void ophidia_host_meter(uint32_t work);
 
-/* Calls a function of the host with `count` arguments, `keywords` of them keyword arguments: values of the encoding, last, when there are keywords, the tuple of their names. What the host enters meanwhile is at `level`. The answer is a value in that level's input buffer: the result is its length, with [`RAISED`](crate::RAISED) set when it is an exception to raise. */
+/* Calls a function of the host with `count` arguments, `keywords` of them keyword arguments: values of the encoding, last, when there are keywords, the tuple of their names; or, when `len` is [`IN_SLOT`](crate::IN_SLOT), the operands of the frame of `level`. What the host enters meanwhile is at `level`. The answer is a value in that level's input buffer: the result is its length, with [`RAISED`](crate::RAISED) set when it is an exception to raise; or it is [`IN_SLOT`](crate::IN_SLOT). */
 __attribute__((import_module("ophidia"), import_name("call")))
 uint32_t ophidia_host_call(uint32_t function, uint32_t arguments, uint32_t len, uint32_t count, uint32_t keywords, uint32_t level);
 

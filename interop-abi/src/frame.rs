@@ -158,6 +158,9 @@ impl Slot {
     pub const SIZE: u32 = size_of::<Self>() as u32;
 }
 
+/// How many operands an operation may have in slots.
+pub const OPERANDS: u32 = 3;
+
 /// The frame.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -170,8 +173,11 @@ pub struct Frame {
     pub eval_breaker_bits: u32,
     /// Always 0.
     pub reserved: u32,
-    /// The slots, indexed by [`SlotIndex`].
+    /// What the guest leaves, indexed by [`SlotIndex`].
     pub slots: [Slot; SlotIndex::ALL.len()],
+    /// What the host leaves: the operands of an operation that are plain, or the plain answer of one of its
+    /// functions. The guest takes them before it does anything else.
+    pub operands: [Slot; OPERANDS as usize],
 }
 
 impl Frame {
@@ -183,6 +189,9 @@ impl Frame {
     pub const fn slot_offset(index: SlotIndex) -> u32 {
         core::mem::offset_of!(Self, slots) as u32 + Slot::SIZE * index as u32
     }
+
+    /// The offset of the first operand from the beginning of the frame.
+    pub const OPERANDS: u32 = core::mem::offset_of!(Self, operands) as u32;
 }
 
 /// A 32-bit word at the head of the frame.

@@ -67,9 +67,9 @@ functions! {
     /// Lets go of handles, then carries out an operation on `count` operands, `keywords` of them
     /// keyword arguments; the result goes to the value slot in the form wanted.
     fn OPERATE = "ophidia_operate"(operation, input, len, count, keywords, want) -> I32;
-    /// The same on one or two objects and nothing else, by their handles, with nothing to let go of; a
-    /// second `generation` of 0 names no object.
-    fn OPERATE_ON = "ophidia_operate_on"(operation, index, generation, other_index, other_generation, want) -> I32;
+    /// The same with nothing to let go of, on up to two objects by their handles, then `count` operands in
+    /// the slots of the frame; a `generation` of 0 names no object.
+    fn OPERATE_ON = "ophidia_operate_on"(operation, index, generation, other_index, other_generation, count, want) -> I32;
     /// Tells whether source text is a complete statement or waits for more lines.
     fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;
     /// Runs the exit callbacks and flushes the standard streams.
@@ -88,9 +88,10 @@ functions! {
     /// run that has run before. The host replaces each call by a check of its own.
     fn METER = "meter"(work);
     /// Calls a function of the host with `count` arguments, `keywords` of them keyword arguments: values
-    /// of the encoding, last, when there are keywords, the tuple of their names. What the host enters
+    /// of the encoding, last, when there are keywords, the tuple of their names; or, when `len` is
+    /// [`IN_SLOT`](crate::IN_SLOT), the operands of the frame of `level`. What the host enters
     /// meanwhile is at `level`. The answer is a value in that level's input buffer: the result is its length, with
-    /// [`RAISED`](crate::RAISED) set when it is an exception to raise.
+    /// [`RAISED`](crate::RAISED) set when it is an exception to raise; or it is [`IN_SLOT`](crate::IN_SLOT).
     fn CALL = "call"(function, arguments, len, count, keywords, level) -> I32;
     /// Lets go of a function or an object of the host.
     fn FORGET = "forget"(what);

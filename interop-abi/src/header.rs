@@ -1,9 +1,9 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, INDIRECT,
-    LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, Operation, RAISED, READ_ONLY,
-    SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
+    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, IN_SLOT,
+    INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERANDS, Operation,
+    RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -21,6 +21,8 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
+    writeln!(out, "#define OPHIDIA_IN_SLOT {IN_SLOT:#x}u")?;
+    writeln!(out, "#define OPHIDIA_OPERANDS {OPERANDS}")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u")?;
@@ -91,7 +93,8 @@ fn structures(out: &mut impl Write) -> Result {
     for field in FRAME_FIELDS {
         writeln!(out, "    uint32_t {};", field.name)?;
     }
-    writeln!(out, "    struct ophidia_slot slots[{}];\n}};\n", SlotIndex::ALL.len())?;
+    writeln!(out, "    struct ophidia_slot slots[{}];", SlotIndex::ALL.len())?;
+    writeln!(out, "    struct ophidia_slot operands[OPHIDIA_OPERANDS];\n}};\n")?;
     writeln!(out, "struct ophidia_layout {{")?;
     for word in Layout::WORDS {
         writeln!(out, "    uint32_t {word};")?;

@@ -15,7 +15,7 @@ mod layout;
 mod operation;
 
 pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
-pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, Slot, SlotIndex, Status, Tag};
+pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, OPERANDS, Slot, SlotIndex, Status, Tag};
 pub use functions::{
     EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
 };
@@ -23,7 +23,7 @@ pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
@@ -39,6 +39,10 @@ pub const ATTEND: u32 = u32::MAX;
 /// Set in the length of an answer that is an exception: a handle of it, or the tuple of its class
 /// (a dotted name or a handle) and its message.
 pub const RAISED: u32 = 1 << 31;
+
+/// Instead of a length: the arguments or the answer of a function of the host are not encoded, but plain,
+/// and the operands of that level's frame.
+pub const IN_SLOT: u32 = RAISED - 1;
 
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

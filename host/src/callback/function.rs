@@ -1,9 +1,9 @@
 //! Rust closures as Python functions.
 
+use super::answer;
 use super::call::{Arguments, Call};
 use super::parameters::{Kind, Parameter, bind};
-use super::write;
-use crate::codec::{Encoder, Value};
+use crate::codec::{self, Encoder, Value};
 use crate::convert::{ConversionError, FromPython, ToPython};
 use crate::error::Result;
 use crate::python::Python;
@@ -54,6 +54,16 @@ struct Inner {
 /// A closure with its types forgotten. Gives the length of the answer it has written.
 trait Run: Send + Sync {
     fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError>;
+
+    /// The same with so many plain arguments, which lie in slots. `None`: they are not what it takes.
+    fn run_plain(
+        &self,
+        _py: &mut Python<'_>,
+        _count: u32,
+        _inner: &Inner,
+    ) -> Option<Result<u32, BoxError>> {
+        None
+    }
 }
 
 impl Function {
@@ -81,6 +91,16 @@ impl Function {
                         want: inner.want,
                     },
                 )
+            }
+
+            fn run_plain(
+                &self,
+                py: &mut Python<'_>,
+                count: u32,
+                inner: &Inner,
+            ) -> Option<Result<u32, BoxError>> {
+                let all = inner.parameters.as_deref()?.iter().all(Parameter::is_positional);
+                if all && count as usize == F::ARITY { self.0.call_plain(py) } else { None }
             }
         }
         let parameters = (0..F::ARITY)
@@ -110,7 +130,7 @@ impl Function {
         {
             fn run(&self, py: &mut Python<'_>, call: Call, _: &Inner) -> Result<u32, BoxError> {
                 let outcome = (self.0)(py, call).outcome()?;
-                Ok(write(py, |out| outcome.to_python(out))?)
+                Ok(answer(py, &outcome)?)
             }
         }
         Self(Arc::new(Inner {
@@ -195,6 +215,16 @@ impl Function {
         self.0.run.run(py, call, &self.0)
     }
 
+    /// As [`call`](Self::call), with so many plain arguments that lie in slots. `None`: they have to be read.
+    #[inline]
+    pub(crate) fn call_plain(
+        &self,
+        py: &mut Python<'_>,
+        count: u32,
+    ) -> Option<Result<u32, BoxError>> {
+        self.0.run.run_plain(py, count, &self.0)
+    }
+
     /// Writes what Python has to know: name, documentation, parameters.
     pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         let Inner { name, doc, arity, parameters, awaited, want, .. } = &*self.0;
@@ -268,6 +298,20 @@ pub trait HostFunction<M>: Send + Sync + 'static {
     /// Calls it and writes the answer.
     #[doc(hidden)]
     fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
+
+    /// The same with plain arguments, which lie in slots. `None`: one is not what it takes.
+    #[doc(hidden)]
+    fn call_plain(&self, _py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+        None
+    }
+}
+
+/// The next plain argument.
+#[inline]
+fn plain<T: FromPython>(py: &mut Python<'_>, next: &mut u32) -> Option<T> {
+    let index = *next;
+    *next += 1;
+    codec::operand(&py.guest().store, index).and_then(T::from_plain)
 }
 
 /// Marks closures that begin with a `&mut Python`.
@@ -291,7 +335,15 @@ macro_rules! closures {
             ) -> Result<u32, BoxError> {
                 $(let $name = arguments.next::<$name>(py)?;)*
                 let outcome = self($($name),*).outcome()?;
-                Ok(write(py, |out| outcome.to_python(out))?)
+                Ok(answer(py, &outcome)?)
+            }
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+                let mut next = 0;
+                $(let $name = plain::<$name>(py, &mut next)?;)*
+                let outcome = self($($name),*).outcome();
+                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
             }
         }
 
@@ -311,7 +363,15 @@ macro_rules! closures {
             ) -> Result<u32, BoxError> {
                 $(let $name = arguments.next::<$name>(py)?;)*
                 let outcome = self(py, $($name),*).outcome()?;
-                Ok(write(py, |out| outcome.to_python(out))?)
+                Ok(answer(py, &outcome)?)
+            }
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+                let mut next = 0;
+                $(let $name = plain::<$name>(py, &mut next)?;)*
+                let outcome = self(py, $($name),*).outcome();
+                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
             }
         }
     )*};

@@ -33,6 +33,11 @@ impl Parameter {
         self
     }
 
+    /// Whether it is given a value by its place alone, at most by a name.
+    pub(super) fn is_positional(&self) -> bool {
+        matches!(self.kind, Kind::PositionalOnly | Kind::Positional)
+    }
+
     pub(super) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         use crate::convert::ToPython;
         out.tuple(2 + usize::from(self.default.is_some()), |out| {
@@ -49,11 +54,9 @@ pub(super) fn bind(
     parameters: &[Parameter],
     call: Call,
 ) -> Result<Vec<Value>, PythonError> {
-    let is_plain =
-        |parameter: &Parameter| matches!(parameter.kind, Kind::PositionalOnly | Kind::Positional);
     if call.keywords.is_empty()
         && call.positional.len() == parameters.len()
-        && parameters.iter().all(is_plain)
+        && parameters.iter().all(Parameter::is_positional)
     {
         return Ok(call.positional);
     }
@@ -70,7 +73,7 @@ pub(super) fn bind(
         })
         .collect();
     if positional.next().is_some() {
-        let most = parameters.iter().filter(|parameter| is_plain(parameter)).count();
+        let most = parameters.iter().filter(|parameter| parameter.is_positional()).count();
         let s = if most == 1 { "" } else { "s" };
         return Err(wrong(format!("takes {most} positional argument{s} but {given} were given")));
     }

@@ -1,9 +1,9 @@
 //! Rust values that Python holds objects for.
 
 use super::HostObject;
+use super::answer;
 use super::call::Arguments;
 use super::function::{BoxError, HostFunction, Outcome};
-use super::write;
 use crate::codec::{Encoder, Value};
 use crate::convert::{ConversionError, FromPython, ToPython};
 use crate::error::PythonError;
@@ -165,7 +165,7 @@ macro_rules! method {
                 $(let $name = arguments.next::<$name>(py)?;)*
                 $(let $py = &mut *py;)?
                 let outcome = this.with(|value| self(value, $($py,)? $($name),*).outcome())??;
-                Ok(write(py, |out| outcome.to_python(out))?)
+                Ok(answer(py, &outcome)?)
             }
         }
     };

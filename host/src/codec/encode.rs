@@ -178,8 +178,7 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     pub(crate) fn handle(&mut self, handle: Handle) -> Encode {
-        let words = u64::from(handle.generation) << 32 | u64::from(handle.index);
-        self.put(Encoded::Handle, &words.to_le_bytes())
+        self.put(Encoded::Handle, &handle.to_le_bytes())
     }
 
     /// A function of the host.

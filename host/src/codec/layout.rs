@@ -42,7 +42,7 @@ pub(crate) fn layout(
         return Ok(None);
     }
     let words = Words(super::bytes(store, memory, slot)?);
-    let handle = Handle { index: words.at(0)?, generation: words.at(1)? };
+    let handle = Handle::new(words.at(0)?, words.at(1)?);
     if object.handle_in(&state.domain) != Some(handle) {
         return Ok(None);
     }

@@ -1,7 +1,8 @@
 //! The arguments of a call.
 
 use super::{ConversionError, ToPython};
-use crate::codec::Encoder;
+use crate::codec::{Encoder, Operands};
+use ophidia_abi::OPERANDS;
 
 /// The arguments of a call: a tuple of positional ones, or [`Arguments`].
 pub trait Args {
@@ -15,6 +16,13 @@ pub trait Args {
     ///
     /// What cannot be converted.
     fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError>;
+
+    /// The same for a few that are plain. `false`: they have to be written.
+    #[doc(hidden)]
+    #[inline]
+    fn plain(&self, _out: &mut Operands<'_>) -> bool {
+        false
+    }
 }
 
 impl<T: Args + ?Sized> Args for &T {
@@ -25,6 +33,11 @@ impl<T: Args + ?Sized> Args for &T {
     fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         (**self).write(out)
     }
+
+    #[inline]
+    fn plain(&self, out: &mut Operands<'_>) -> bool {
+        (**self).plain(out)
+    }
 }
 
 impl Args for () {
@@ -34,6 +47,11 @@ impl Args for () {
 
     fn write(&self, _: &mut Encoder<'_>) -> Result<(), ConversionError> {
         Ok(())
+    }
+
+    #[inline]
+    fn plain(&self, _: &mut Operands<'_>) -> bool {
+        true
     }
 }
 
@@ -53,6 +71,11 @@ macro_rules! tuples {
                         .map_err(|error| error.within(concat!("argument ", stringify!($field))))?;
                 )+
                 Ok(())
+            }
+
+            #[inline]
+            fn plain(&self, out: &mut Operands<'_>) -> bool {
+                $count <= OPERANDS && $(self.$field.to_plain(out))&&+
             }
         }
     )*};

@@ -1,7 +1,7 @@
 //! Python objects as Rust values.
 
 use super::{ConversionError, beginning, step};
-use crate::codec::Value;
+use crate::codec::{Plain, Value};
 use crate::error::Error;
 use crate::object::Object;
 use crate::python::Python;
@@ -29,6 +29,13 @@ pub trait FromPython: Sized {
     /// When it has another type, or does not fit.
     fn from_python(value: Value) -> Result<Self, ConversionError>;
 
+    /// Takes a plain value, without making a [`Value`] of it. `None`: that has to be made.
+    #[doc(hidden)]
+    #[inline]
+    fn from_plain(_value: Plain<'_>) -> Option<Self> {
+        None
+    }
+
     /// The same with the interpreter at hand, for what is read from its memory.
     #[doc(hidden)]
     #[inline]
@@ -48,6 +55,11 @@ impl FromPython for Value {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         Ok(value)
     }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        Some(value.into())
+    }
 }
 
 impl FromPython for () {
@@ -57,6 +69,11 @@ impl FromPython for () {
             other => wrong("None", &other),
         }
     }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        matches!(value, Plain::None).then_some(())
+    }
 }
 
 impl FromPython for bool {
@@ -65,6 +82,11 @@ impl FromPython for bool {
             Value::Bool(value) => Ok(value),
             other => wrong("bool", &other),
         }
+    }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        if let Plain::Bool(value) = value { Some(value) } else { None }
     }
 }
 
@@ -115,6 +137,11 @@ macro_rules! integers {
                     })
                 })
             }
+
+            #[inline]
+            fn from_plain(value: Plain<'_>) -> Option<Self> {
+                if let Plain::Int(value) = value { Self::try_from(value).ok() } else { None }
+            }
         }
     )*};
 }
@@ -129,6 +156,11 @@ impl FromPython for f64 {
             Value::Int(value) if value.unsigned_abs() <= 1 << 53 => Ok(value as Self),
             other => wrong("float", &other),
         }
+    }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        if let Plain::Float(value) = value { Some(value) } else { None }
     }
 }
 
@@ -148,6 +180,11 @@ impl FromPython for String {
             }
             other => wrong("str", &other),
         }
+    }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        if let Plain::Str(text) = value { Some(text.to_owned()) } else { None }
     }
 }
 
@@ -193,6 +230,14 @@ impl<T: FromPython> FromPython for Option<T> {
         match value {
             Value::None => Ok(None),
             value => T::from_guest(value, py).map(Some),
+        }
+    }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        match value {
+            Plain::None => Some(None),
+            value => T::from_plain(value).map(Some),
         }
     }
 }

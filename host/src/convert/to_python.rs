@@ -2,7 +2,7 @@
 
 use super::ConversionError;
 use crate::callback::{Function, HostObject};
-use crate::codec::{Encoder, Value};
+use crate::codec::{Encoder, Operands, Value};
 use crate::object::Object;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -44,6 +44,13 @@ pub trait ToPython {
     ///
     /// What has no Python form, and objects of another interpreter.
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError>;
+
+    /// The same for what is plain. `false`: it has to be written.
+    #[doc(hidden)]
+    #[inline]
+    fn to_plain(&self, _out: &mut Operands<'_>) -> bool {
+        false
+    }
 }
 
 impl<T: ToPython + ?Sized> ToPython for &T {
@@ -51,43 +58,61 @@ impl<T: ToPython + ?Sized> ToPython for &T {
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         (**self).to_python(out)
     }
+
+    #[inline]
+    fn to_plain(&self, out: &mut Operands<'_>) -> bool {
+        (**self).to_plain(out)
+    }
 }
 
 impl<T: ToPython + ?Sized> ToPython for Box<T> {
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         (**self).to_python(out)
     }
+
+    #[inline]
+    fn to_plain(&self, out: &mut Operands<'_>) -> bool {
+        (**self).to_plain(out)
+    }
 }
 
 macro_rules! scalars {
-    ($($ty:ty => |$value:ident, $out:ident| $body:expr;)*) => {$(
+    ($($ty:ty => |$value:ident, $out:ident| $body:expr $(, $plain:expr)?;)*) => {$(
         impl ToPython for $ty {
             #[inline]
             fn to_python(&self, $out: &mut Encoder<'_>) -> Result<(), ConversionError> {
                 let $value = self;
                 $body
             }
+
+            $(
+                #[inline]
+                fn to_plain(&self, $out: &mut Operands<'_>) -> bool {
+                    let $value = self;
+                    $plain
+                }
+            )?
         }
     )*};
 }
 
 scalars! {
-    () => |_value, out| out.none();
-    bool => |value, out| out.bool(*value);
-    i8 => |value, out| out.int((*value).into());
-    i16 => |value, out| out.int((*value).into());
-    i32 => |value, out| out.int((*value).into());
-    i64 => |value, out| out.int(*value);
-    isize => |value, out| (*value as i128).to_python(out);
+    () => |_value, out| out.none(), out.none();
+    bool => |value, out| out.bool(*value), out.bool(*value);
+    i8 => |value, out| out.int((*value).into()), out.int((*value).into());
+    i16 => |value, out| out.int((*value).into()), out.int((*value).into());
+    i32 => |value, out| out.int((*value).into()), out.int((*value).into());
+    i64 => |value, out| out.int(*value), out.int(*value);
+    isize => |value, out| out.int(*value as i64), out.int(*value as i64);
     i128 => |value, out| match i64::try_from(*value) {
         Ok(small) => out.int(small),
         Err(_) => out.big_int(&value.to_le_bytes()),
     };
-    u8 => |value, out| out.int((*value).into());
-    u16 => |value, out| out.int((*value).into());
-    u32 => |value, out| out.int((*value).into());
-    u64 => |value, out| i128::from(*value).to_python(out);
-    usize => |value, out| (*value as u128).to_python(out);
+    u8 => |value, out| out.int((*value).into()), out.int((*value).into());
+    u16 => |value, out| out.int((*value).into()), out.int((*value).into());
+    u32 => |value, out| out.int((*value).into()), out.int((*value).into());
+    u64 => |value, out| i128::from(*value).to_python(out), small(*value, out);
+    usize => |value, out| (*value as u64).to_python(out), small(*value as u64, out);
     u128 => |value, out| match i128::try_from(*value) {
         Ok(signed) => signed.to_python(out),
         Err(_) => {
@@ -98,12 +123,12 @@ scalars! {
             out.big_int(&bytes)
         }
     };
-    f32 => |value, out| out.float((*value).into());
-    f64 => |value, out| out.float(*value);
+    f32 => |value, out| out.float((*value).into()), out.float((*value).into());
+    f64 => |value, out| out.float(*value), out.float(*value);
     char => |value, out| out.str(value.encode_utf8(&mut [0; 4]));
-    str => |value, out| out.str(value);
-    String => |value, out| out.str(value);
-    Object => |value, out| out.object(value);
+    str => |value, out| out.str(value), out.str(value);
+    String => |value, out| out.str(value), out.str(value);
+    Object => |value, out| out.object(value), out.object(value);
     Function => |value, out| out.function(value);
     HostObject => |value, out| out.host_object(value);
 }
@@ -115,6 +140,20 @@ impl<T: ToPython> ToPython for Option<T> {
             None => out.none(),
         }
     }
+
+    #[inline]
+    fn to_plain(&self, out: &mut Operands<'_>) -> bool {
+        match self {
+            Some(value) => value.to_plain(out),
+            None => out.none(),
+        }
+    }
+}
+
+/// Most of the numbers that have no sign fit.
+#[inline]
+fn small(value: u64, out: &mut Operands<'_>) -> bool {
+    i64::try_from(value).is_ok_and(|value| out.int(value))
 }
 
 fn each<'a, T: ToPython + 'a>(

@@ -1,15 +1,15 @@
 //! Operations on Python objects: operands in, a value or a handle out.
 
 use super::{Guest, status_of};
-use crate::codec::{Encoder, Value};
-use crate::convert::{Args, ConversionError, FromPython, read};
+use crate::codec::{self, Encoder, Operands, Value};
+use crate::convert::{Args, ConversionError, FromPython, ToPython, read};
 use crate::error::Result;
 use crate::object::{Handle, Object, foreign};
 use crate::python::Python;
-use crate::state::Linked;
+use crate::state::{Linked, State};
 use ophidia_abi::{Operation, Status, Want};
 use std::sync::Arc;
-use wasmtime::AsContextMut;
+use wasmtime::{AsContextMut, StoreContextMut};
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -19,19 +19,16 @@ const KEPT: usize = 64 << 10;
 
 /// The objects that an operation begins with: at most two, each held elsewhere until it is carried out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct On([Handle; 2]);
+pub(crate) struct On(Handle, Handle);
 
 impl On {
     /// Of the host's own values alone.
-    pub(crate) const NOTHING: Self = Self([Handle::NONE; 2]);
+    pub(crate) const NOTHING: Self = Self(Handle::NONE, Handle::NONE);
 
     fn handles(&self) -> impl Iterator<Item = Handle> {
-        self.0.into_iter().filter(|handle| handle.generation != 0)
+        [self.0, self.1].into_iter().filter(|handle| *handle != Handle::NONE)
     }
 }
-
-/// What the bridge's operations take.
-type Params = (u32, u32, u32, u32, u32, u32);
 
 impl Guest<'_> {
     /// Tells the guest of the objects that were dropped, where no operation does.
@@ -45,18 +42,18 @@ impl Guest<'_> {
     /// An operation on an object.
     #[inline]
     pub(crate) fn on(&self, object: &Object) -> Result<On> {
-        Ok(On([self.handle(object)?, Handle::NONE]))
+        Ok(On(self.handle(object)?, Handle::NONE))
     }
 
     /// An operation on two objects.
     pub(crate) fn on_both(&self, object: &Object, other: &Object) -> Result<On> {
-        Ok(On([self.handle(object)?, self.handle(other)?]))
+        Ok(On(self.handle(object)?, self.handle(other)?))
     }
 
     /// An operation on an object and a name.
     #[inline]
     pub(crate) fn on_named(&mut self, object: &Object, name: &str) -> Result<On> {
-        Ok(On([self.handle(object)?, self.name(name)?]))
+        Ok(On(self.handle(object)?, self.name(name)?))
     }
 
     #[inline]
@@ -89,20 +86,49 @@ impl Guest<'_> {
         Ok(handle)
     }
 
+    /// The operation that calls something: itself, or a wrapper that converts the arguments.
     #[inline]
-    pub(crate) fn call(
+    fn on_callable(&mut self, callable: &Object) -> Result<(On, Option<Object>)> {
+        if self.is_converting() {
+            let callable = self.converting(callable)?;
+            return Ok((self.on(&callable)?, Some(callable)));
+        }
+        Ok((self.on(callable)?, None))
+    }
+
+    #[inline]
+    pub(crate) fn call(&mut self, callable: &Object, args: &impl Args) -> Result<Object> {
+        let (on, _held) = self.on_callable(callable)?;
+        self.operate_object(Operation::Call, on, args)
+    }
+
+    #[inline]
+    pub(crate) fn call_as<T: FromPython>(
         &mut self,
         callable: &Object,
         args: &impl Args,
         want: Want,
-    ) -> Result<Value> {
+    ) -> Result<T> {
+        let (on, _held) = self.on_callable(callable)?;
+        self.operate_wanted(Operation::Call, on, args, want)
+    }
+
+    /// The operation that calls a method, of an object and its name; or one that calls the bound method
+    /// wrapped.
+    #[inline]
+    fn on_method(
+        &mut self,
+        object: &Object,
+        name: &str,
+    ) -> Result<(Operation, On, Option<Object>)> {
+        let on = self.on_named(object, name)?;
         if self.is_converting() {
-            let callable = self.converting(callable)?;
-            let on = self.on(&callable)?;
-            return self.operate(Operation::Call, on, args, want).map(Option::unwrap_or_default);
+            let method = self.operate_object(Operation::GetAttr, on, &())?;
+            let (on, held) = self.on_callable(&method)?;
+            return Ok((Operation::Call, on, held));
         }
-        let on = self.on(callable)?;
-        self.operate(Operation::Call, on, args, want).map(Option::unwrap_or_default)
+        let On(object, name) = on;
+        Ok((Operation::CallMethod, On(name, object), None))
     }
 
     pub(crate) fn call_method(
@@ -110,26 +136,30 @@ impl Guest<'_> {
         object: &Object,
         name: &str,
         args: &impl Args,
-        want: Want,
-    ) -> Result<Value> {
-        let On([object, name]) = self.on_named(object, name)?;
-        if self.is_converting() {
-            let on = On([object, name]);
-            let method = self.operate_object(Operation::GetAttr, on, &())?;
-            return self.call(&method, args, want);
-        }
-        let on = On([name, object]);
-        self.operate(Operation::CallMethod, on, args, want).map(Option::unwrap_or_default)
+    ) -> Result<Object> {
+        let (what, on, _held) = self.on_method(object, name)?;
+        self.operate_object(what, on, args)
     }
 
+    pub(crate) fn call_method_as<T: FromPython>(
+        &mut self,
+        object: &Object,
+        name: &str,
+        args: &impl Args,
+    ) -> Result<T> {
+        let (what, on, _held) = self.on_method(object, name)?;
+        self.operate_as(what, on, args)
+    }
+
+    #[inline]
     pub(crate) fn operate_object(
         &mut self,
         what: Operation,
         on: On,
         operands: &impl Args,
     ) -> Result<Object> {
-        let value = self.operate(what, on, operands, Want::Handle)?;
-        self.object_of(value.unwrap_or_default())
+        self.perform(what, on, operands, Want::Handle)?;
+        self.object()
     }
 
     #[inline]
@@ -139,7 +169,27 @@ impl Guest<'_> {
         on: On,
         operands: &impl Args,
     ) -> Result<T> {
-        let value = self.operate(what, on, operands, self.want::<T>())?;
+        let want = self.want::<T>();
+        self.operate_wanted(what, on, operands, want)
+    }
+
+    #[inline]
+    fn operate_wanted<T: FromPython>(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<T> {
+        let status = self.perform(what, on, operands, want)?;
+        if want.is_value()
+            && status == Status::Ok
+            && self.store.data().converters.is_empty()
+            && let Some(value) = codec::plain(&self.store).and_then(T::from_plain)
+        {
+            return Ok(value);
+        }
+        let value = self.result(status, want)?;
         read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
     }
 
@@ -161,11 +211,10 @@ impl Guest<'_> {
         on: On,
         operands: &impl Args,
     ) -> Result<()> {
-        self.operate(what, on, operands, Want::Nothing).map(drop)
+        self.perform(what, on, operands, Want::Nothing).map(drop)
     }
 
     /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
-    #[inline]
     pub(crate) fn operate(
         &mut self,
         what: Operation,
@@ -173,13 +222,12 @@ impl Guest<'_> {
         operands: &impl Args,
         want: Want,
     ) -> Result<Option<Value>> {
-        let counts = operands.counts();
-        let status = if counts == (0, 0) && on.0[0].generation != 0 {
-            self.operate_on(what, on, want)
-        } else {
-            self.operate_with(what, on, operands, counts, want)
-        };
-        match status? {
+        let status = self.perform(what, on, operands, want)?;
+        self.result(status, want)
+    }
+
+    fn result(&mut self, status: Status, want: Want) -> Result<Option<Value>> {
+        match status {
             Status::Incomplete => Ok(None),
             _ if want == Want::Nothing => Ok(Some(Value::None)),
             _ if want.is_value() => self.converted_value().map(Some),
@@ -187,28 +235,66 @@ impl Guest<'_> {
         }
     }
 
-    /// On objects alone: nothing is encoded.
-    fn operate_on(&mut self, what: Operation, on: On, want: Want) -> Result<Status> {
-        if self.store.data().domain.has_released() {
-            return self.operate_with(what, on, &(), (0, 0), want);
+    /// Carries out an operation whose result is left in the frame.
+    #[inline]
+    pub(crate) fn perform(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<Status> {
+        if !self.store.data().domain.has_released()
+            && let Some(count) = self.leave(operands)
+        {
+            return self.operate_on(what, on, count, want);
         }
-        let On([object, other]) = on;
-        let words = (object.index, object.generation, other.index, other.generation);
-        self.enter(|guest| {
-            let params = (what as u32, words.0, words.1, words.2, words.3, want as u32);
-            guest.call_linked(|linked| &linked.operate_on, params)
-        })
+        self.operate_with(what, on, operands, want)
     }
 
-    /// On objects and values, of which `counts` are positional and keywords.
+    /// Leaves operands in the slots of the frame; how many, or `None` when they have to be encoded.
+    #[inline]
+    fn leave(&mut self, operands: &impl Args) -> Option<u32> {
+        if operands.counts() == (0, 0) {
+            return Some(0);
+        }
+        let (memory, state) = self.store.data().memory?.all_and_state(&mut self.store);
+        let mut out = Operands::new(memory, state);
+        operands.plain(&mut out).then(|| out.count())
+    }
+
+    /// Leaves an answer there; whether it could be.
+    #[inline]
+    pub(crate) fn leave_answer(&mut self, answer: &impl ToPython) -> bool {
+        self.leave(&(answer,)).is_some()
+    }
+
+    /// On objects, and operands in slots: nothing is encoded.
+    fn operate_on(&mut self, what: Operation, on: On, count: u32, want: Want) -> Result<Status> {
+        let On(object, other) = on;
+        let params = (
+            what as u32,
+            object.index(),
+            object.generation(),
+            other.index(),
+            other.generation(),
+            count,
+            want as u32,
+        );
+        let outermost = self.begin()?;
+        let outcome = self.call_linked(|linked, store| linked.operate_on.call(store, params));
+        self.end(outermost, outcome)
+    }
+
+    /// On objects and values.
     fn operate_with(
         &mut self,
         what: Operation,
         on: On,
         operands: &impl Args,
-        (positional, keywords): (u32, u32),
         want: Want,
     ) -> Result<Status> {
+        let (positional, keywords) = operands.counts();
         let objects = u32::try_from(on.handles().count()).unwrap_or(u32::MAX);
         let names = u32::from(keywords > 0);
         let count = positional.saturating_add(keywords).saturating_add(objects + names);
@@ -225,7 +311,7 @@ impl Guest<'_> {
                     let (address, len) = guest.write_input(&[input])?;
                     told = true;
                     let params = (what as u32, address, len, count, keywords, want as u32);
-                    guest.call_linked(|linked| &linked.operate, params)
+                    guest.call_linked(|linked, store| linked.operate.call(store, params))
                 });
                 (told, status)
             },
@@ -236,18 +322,17 @@ impl Guest<'_> {
         status
     }
 
-    #[inline]
+    #[inline(always)]
     fn call_linked(
         &mut self,
-        function: impl FnOnce(&Linked) -> &crate::state::Operate,
-        params: Params,
+        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, State>) -> wasmtime::Result<u32>,
     ) -> wasmtime::Result<Status> {
-        let linked = match self.state().spare.pop() {
+        let linked = match self.state().spare.take() {
             Some(linked) => linked,
             None => Arc::clone(self.linked()?),
         };
-        let outcome = function(&linked).call(&mut self.store, params);
-        self.state().spare.push(linked);
+        let outcome = call(&linked, &mut self.store);
+        self.state().spare = Some(linked);
         status_of(outcome?)
     }
 

@@ -15,7 +15,7 @@ use crate::wasi::stdio::{Input, Output, Stdin, Stdout};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use wasmtime::{Extern, Store};
+use wasmtime::{Extern, Instance, ModuleExport, Store, TypedFunc, WasmParams};
 
 /// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
 /// captured, [`Limits::default`].
@@ -206,16 +206,8 @@ impl InterpreterBuilder {
             .map(GuestMemory)
             .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
         store.data_mut().memory = Some(memory);
-        let mut operation = |export| {
-            instance
-                .get_module_export(&mut store, export)
-                .and_then(Extern::into_func)
-                .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
-                .typed(&store)
-                .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))
-        };
-        let operate = operation(&shared.exports.operate)?;
-        let operate_on = operation(&shared.exports.operate_on)?;
+        let operate = operation(&mut store, &instance, &shared.exports.operate)?;
+        let operate_on = operation(&mut store, &instance, &shared.exports.operate_on)?;
         let runtime = self.runtime.clone();
         store.data_mut().linked = Some(Arc::new(Linked { runtime, instance, operate, operate_on }));
         let mut interpreter = Interpreter { python: Python::new(store) };
@@ -246,4 +238,18 @@ impl Interpreter {
                 other => other,
             })
     }
+}
+
+/// An export that carries out operations.
+fn operation<P: WasmParams>(
+    store: &mut Store<State>,
+    instance: &Instance,
+    export: &ModuleExport,
+) -> Result<TypedFunc<P, u32>> {
+    instance
+        .get_module_export(&mut *store, export)
+        .and_then(Extern::into_func)
+        .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
+        .typed(&*store)
+        .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))
 }

@@ -1,11 +1,11 @@
 //! What is done in Python's own words: functions of the in-guest package, looked up once.
 
 use super::Python;
-use crate::convert::{Args, FromPython, read};
+use crate::convert::{Args, FromPython};
 use crate::entry::{Guest, On};
 use crate::error::Result;
 use crate::object::Object;
-use ophidia_abi::{Operation, Want};
+use ophidia_abi::Operation;
 
 impl Guest<'_> {
     fn helper(&mut self, name: &'static str) -> Result<Object> {
@@ -25,8 +25,7 @@ impl Python<'_> {
     pub(crate) fn help(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
-        let value = guest.call(&helper, &args, Want::Handle)?;
-        guest.object_of(value)
+        guest.call(&helper, &args)
     }
 
     /// As above, with the result as a Rust type.
@@ -37,7 +36,6 @@ impl Python<'_> {
     ) -> Result<T> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
-        let value = guest.call(&helper, &args, T::WANT)?;
-        read(value, self)
+        guest.call_as(&helper, &args, T::WANT)
     }
 }

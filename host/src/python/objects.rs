@@ -15,9 +15,7 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn eval_object(&mut self, source: &str) -> Result<Object> {
         self.run_mode(Mode::EvalHandle, source.as_bytes(), "<string>")?;
-        let mut guest = self.guest();
-        let value = guest.value()?;
-        guest.object_of(value)
+        self.guest().object()
     }
 
     /// Imports a module by its dotted name.

@@ -1,6 +1,6 @@
 use crate::support::*;
 use ophidia::{HostObject, Python};
-use ophidia_abi::{ATTEND, LEVELS};
+use ophidia_abi::{ATTEND, IN_SLOT, LEVELS, SlotIndex, Tag};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A call of the host with these six numbers.
@@ -38,6 +38,42 @@ fn wild_arguments() {
     ] {
         let told = fault(calling(numbers));
         assert!(told.contains(said), "{numbers:?}: {told}");
+    }
+}
+
+/// The same with plain arguments, of which the first is this slot, the others are `None`.
+fn calling_plainly(count: u32, tag: u32, len: u32, payload: u64) -> Result<(), Error> {
+    let first = SlotIndex::ALL.len();
+    let slot = format!(
+        "(call $slot (i32.const 1) (i32.const {first}) (i32.const {tag}) (i32.const {len})
+           (i64.const {payload}))"
+    );
+    let call = call([0, u32::MAX, IN_SLOT, count, 0, 1]);
+    attack(&running(&format!("{slot} {call}")).with(&data(ROOM, &[0xff])), |py| {
+        py.set("f", Function::new("f", |value: Value| value))?;
+        py.run("!")
+    })
+}
+
+#[test]
+fn wild_operands() {
+    let (none, text) = (Tag::None as u32, Tag::Str as u32);
+    calling_plainly(1, Tag::Int as u32, u32::MAX, u64::MAX).expect("an int");
+    calling_plainly(1, text, 3, 8).expect("a text of zeroes");
+    for (count, tag, len, payload) in [
+        (4, none, 0, 0),
+        (u32::MAX, none, 0, 0),
+        (1, Tag::Handle as u32, 1, 0),
+        (1, Tag::Encoded as u32, 1, ROOM.into()),
+        (1, Tag::Bytes as u32, 1, ROOM.into()),
+        (1, 99, 0, 0),
+        (1, text, 1, ROOM.into()),
+        (1, text, u32::MAX, 8),
+        (1, text, 1, u64::MAX),
+        (1, text, 1, u64::from(u32::MAX)),
+    ] {
+        let told = fault(calling_plainly(count, tag, len, payload));
+        assert!(told.contains("is not plain"), "{count} {tag} {len} {payload}: {told}");
     }
 }
 

@@ -84,7 +84,9 @@ fn guest() -> Guest {
              (if (i32.eq (local.get $what) (i32.const 8)) (then
                (local.set $to (call $near))
                (drop (call $call (i32.and (call $byte) (i32.const 15)) (local.get $to)
-                 (call $copy (local.get $to)) (i32.and (call $byte) (i32.const 7))
+                 (select (call $copy (local.get $to)) (i32.const {plain})
+                   (i32.and (call $byte) (i32.const 1)))
+                 (i32.and (call $byte) (i32.const 7))
                  (i32.and (call $byte) (i32.const 7)) (i32.and (call $byte) (i32.const 63))))))
              (if (i32.eq (local.get $what) (i32.const 9)) (then
                (drop (call $call (call $small) (call $small) (call $small) (call $small)
@@ -112,6 +114,7 @@ fn guest() -> Guest {
              (br $more))
            (i32.const 0))",
         layout = ophidia_abi::Layout::SIZE,
+        plain = ophidia_abi::IN_SLOT,
         room = ophidia_hostile::ROOM,
     );
     let address = |given: u32| {

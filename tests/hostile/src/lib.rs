@@ -45,7 +45,7 @@ impl Guest {
         Self::default()
             .does(ophidia_abi::export::FRAME, &format!("(i32.const {FRAME})"))
             .does(ophidia_abi::export::BUFFER, &format!("(i32.const {INPUT})"))
-            .does(ophidia_abi::export::OPERATE, &format!("{HANDLE} (i32.const 0)"))
+            .operates(&format!("{HANDLE} (i32.const 0)"))
             .does(ophidia_abi::export::VERSION, &format!("(i32.const {})", ophidia_abi::VERSION))
     }
 
