@@ -97,8 +97,8 @@ int handle_new(PyObject *object, struct ophidia_slot *slot);
    exception set. */
 int buffer_new(PyObject *object, struct ophidia_slot *slot, struct ophidia_slot *layout);
 
-/* The object of a handle, borrowed; NULL with a ReferenceError when there is none. */
-PyObject *handle_object(uint32_t index, uint32_t generation);
+/* The object of a handle, its generation above its index, borrowed; NULL with a ReferenceError when there is none. */
+PyObject *handle_object(uint64_t handle);
 
 /* Lets go of an object; a handle that is not given out is ignored. */
 void handle_release(uint32_t index, uint32_t generation);

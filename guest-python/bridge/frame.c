@@ -179,7 +179,7 @@ frame_operand(uint32_t index)
     case OPHIDIA_TAG_STR:
         return PyUnicode_DecodeUTF8((const char *)(uintptr_t)slot->payload, (Py_ssize_t)slot->len, NULL);
     case OPHIDIA_TAG_HANDLE:
-        return Py_XNewRef(handle_object((uint32_t)slot->payload, slot->len));
+        return Py_XNewRef(handle_object((uint64_t)slot->len << 32 | (uint32_t)slot->payload));
     }
     PyErr_Format(PyExc_SystemError, "an operand from the host with the unknown tag %u", slot->tag);
     return NULL;

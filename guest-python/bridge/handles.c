@@ -60,8 +60,9 @@ handle_new(PyObject *object, struct ophidia_slot *slot)
 }
 
 PyObject *
-handle_object(uint32_t index, uint32_t generation)
+handle_object(uint64_t handle)
 {
+    uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
     if (index < used && entries[index].object != NULL && entries[index].generation == generation) {
         return entries[index].object;
     }

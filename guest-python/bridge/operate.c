@@ -189,30 +189,29 @@ finish(uint32_t operation, PyObject *result, uint32_t want)
 }
 
 uint32_t
-ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index,
-                   uint32_t other_generation, uint32_t count, uint32_t want)
+ophidia_operate_on(uint32_t operation, uint64_t object, uint64_t other, uint32_t form)
 {
     frame_clear();
-    uint32_t named = generation == 0 ? 0 : other_generation == 0 ? 1 : 2;
-    if (count > OPHIDIA_OPERANDS || !right_count(operation, named + count, 0)) {
+    uint32_t named = (object != 0) + (other != 0);
+    uint32_t count = named + form / OPHIDIA_OPERAND;
+    PyObject *values[2 + OPHIDIA_OPERANDS];
+    if (count > sizeof values / sizeof *values || !right_count(operation, count, 0)) {
         return OPHIDIA_STATUS_MISUSE;
     }
-    PyObject *values[2 + OPHIDIA_OPERANDS];
     uint32_t taken = 0;
-    while (taken < named + count) {
-        PyObject *value = taken >= named ? frame_operand(taken - named)
-                          : taken == 0   ? Py_XNewRef(handle_object(index, generation))
-                                         : Py_XNewRef(handle_object(other_index, other_generation));
+    while (taken < count) {
+        PyObject *value = taken < named ? Py_XNewRef(handle_object(taken == 0 ? object : other))
+                                        : frame_operand(taken - named);
         if (value == NULL) {
             break;
         }
         values[taken++] = value;
     }
-    PyObject *result = taken < named + count ? NULL : carry_out(operation, values, taken, 0);
+    PyObject *result = taken < count ? NULL : carry_out(operation, values, taken, 0);
     while (taken > 0) {
         Py_DECREF(values[--taken]);
     }
-    return finish(operation, result, want);
+    return finish(operation, result, form % OPHIDIA_OPERAND);
 }
 
 uint32_t

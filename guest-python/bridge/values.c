@@ -530,7 +530,8 @@ value_get_value(struct input *in, int depth)
     long long number;
     double real;
     Py_complex complex;
-    uint32_t words[2];
+    uint64_t handle;
+    uint32_t host;
     switch (tag) {
     case OPHIDIA_ENCODED_NONE:
         return Py_NewRef(Py_None);
@@ -560,13 +561,13 @@ value_get_value(struct input *in, int depth)
     case OPHIDIA_ENCODED_FROZEN_SET:
         return get_set(in, PyFrozenSet_New(NULL), depth + 1);
     case OPHIDIA_ENCODED_HANDLE:
-        return value_get(in, words, sizeof words) < 0 ? NULL : Py_XNewRef(handle_object(words[0], words[1]));
+        return value_get(in, &handle, 8) < 0 ? NULL : Py_XNewRef(handle_object(handle));
     case OPHIDIA_ENCODED_FUNCTION:
         return get_function(in, depth + 1);
     case OPHIDIA_ENCODED_ARRAY:
         return get_array(in, depth + 1);
     case OPHIDIA_ENCODED_HOST_OBJECT:
-        return value_get(in, words, sizeof *words) < 0 ? NULL : host_object_new(words[0]);
+        return value_get(in, &host, 4) < 0 ? NULL : host_object_new(host);
     default:
         return stdlib_get(in, tag, depth);
     }

@@ -49,7 +49,7 @@ impl Guest<'_> {
     }
 
     /// Begins an entry; whether it is the outermost.
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self) -> Result<bool> {
         let state = self.store.data_mut();
         if let Some(reason) = &state.poisoned {
@@ -63,7 +63,7 @@ impl Guest<'_> {
         Ok(outermost)
     }
 
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, outermost: bool, outcome: wasmtime::Result<Status>) -> Result<Status> {
         if outermost {
             let state = self.store.data_mut();

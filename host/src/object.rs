@@ -129,11 +129,13 @@ impl Handle {
     pub(crate) fn generation(self) -> u32 {
         (self.0 >> 32) as u32
     }
+}
 
-    /// As the encoding has it.
+/// As the guest has it.
+impl From<Handle> for u64 {
     #[inline]
-    pub(crate) fn to_le_bytes(self) -> [u8; 8] {
-        self.0.to_le_bytes()
+    fn from(handle: Handle) -> Self {
+        handle.0
     }
 }
 

@@ -8,7 +8,9 @@ use crate::grants::Grants;
 use crate::limits::Limits;
 use crate::state::State;
 use crate::wasi::{self, stdio};
-use ophidia_abi::{EXPORTS, HOST_MODULE, IMPORTS, MEMORY, WASI_IMPORTS, WASI_MODULE, export};
+use ophidia_abi::{
+    EXPORTS, HOST_MODULE, IMPORTS, MEMORY, ValueType, WASI_IMPORTS, WASI_MODULE, export,
+};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
@@ -119,11 +121,14 @@ pub(crate) fn check(module: &Module) -> wasmtime::Result<()> {
                 )));
             }
         };
-        let is_i32 = |ty: ValType| matches!(ty, ValType::I32);
+        let is = |(found, wanted): (ValType, ValueType)| match wanted {
+            ValueType::I32 => matches!(found, ValType::I32),
+            ValueType::I64 => matches!(found, ValType::I64),
+        };
         let same = found.params().len() == wanted.params.len()
             && found.results().len() == usize::from(wanted.result.is_some())
-            && found.params().all(is_i32)
-            && found.results().all(is_i32);
+            && found.params().zip(wanted.params.iter().map(|param| param.ty)).all(is)
+            && found.results().zip(wanted.result).all(is);
         if !same {
             return Err(wasmtime::Error::msg(format!(
                 "the guest's function {} has the type {found}, not that of the interop ABI",

@@ -22,7 +22,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 
 /// The bridge's `ophidia_operate`, and its `ophidia_operate_on`.
 pub(crate) type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
-pub(crate) type OperateOn = TypedFunc<(u32, u32, u32, u32, u32, u32, u32), u32>;
+pub(crate) type OperateOn = TypedFunc<(u32, u64, u64, u32), u32>;
 
 /// An instance and what of it is looked up once.
 pub(crate) struct Linked {

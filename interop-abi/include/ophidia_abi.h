@@ -9,6 +9,7 @@
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
 #define OPHIDIA_IN_SLOT 0x7fffffffu
+#define OPHIDIA_OPERAND 256u
 #define OPHIDIA_OPERANDS 3
 #define OPHIDIA_ATTEND 4294967295u
 #define OPHIDIA_MAX_DEPTH 64
@@ -191,9 +192,9 @@ uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
 __attribute__((export_name("ophidia_operate")))
 uint32_t ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords, uint32_t want);
 
-/* The same with nothing to let go of, on up to two objects by their handles, then `count` operands in the slots of the frame; a `generation` of 0 names no object. */
+/* The same with nothing to let go of, on up to two objects by their handles, then operands in the slots of the frame; `form` is the form wanted and [`OPERAND`](crate::OPERAND) for each of these. Four parameters travel in registers. */
 __attribute__((export_name("ophidia_operate_on")))
-uint32_t ophidia_operate_on(uint32_t operation, uint32_t index, uint32_t generation, uint32_t other_index, uint32_t other_generation, uint32_t count, uint32_t want);
+uint32_t ophidia_operate_on(uint32_t operation, uint64_t object, uint64_t other, uint32_t form);
 
 /* Tells whether source text is a complete statement or waits for more lines. */
 __attribute__((export_name("ophidia_complete")))

@@ -42,7 +42,17 @@ impl Tag {
     #[inline]
     #[must_use]
     pub fn from_u32(number: u32) -> Option<Self> {
-        Self::ALL.get(number as usize).map(|(tag, _)| *tag)
+        Some(match number {
+            0 => Self::None,
+            1 => Self::Bool,
+            2 => Self::Int,
+            3 => Self::Float,
+            4 => Self::Str,
+            5 => Self::Bytes,
+            6 => Self::Handle,
+            7 => Self::Encoded,
+            _ => return None,
+        })
     }
 }
 
@@ -77,7 +87,14 @@ impl Status {
     #[inline]
     #[must_use]
     pub fn from_u32(number: u32) -> Option<Self> {
-        Self::ALL.get(number as usize).map(|(status, _)| *status)
+        Some(match number {
+            0 => Self::Ok,
+            1 => Self::Raised,
+            2 => Self::Exit,
+            3 => Self::Incomplete,
+            4 => Self::Misuse,
+            _ => return None,
+        })
     }
 }
 

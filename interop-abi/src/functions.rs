@@ -5,6 +5,17 @@
 pub enum ValueType {
     /// A 32-bit integer; pointers and lengths are unsigned.
     I32,
+    /// A 64-bit integer: a handle, its generation above its index, or 0 for none.
+    I64,
+}
+
+/// One parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: ValueType,
 }
 
 /// One function that the guest exports, or imports from the host.
@@ -12,8 +23,8 @@ pub enum ValueType {
 pub struct Function {
     /// Its name.
     pub name: &'static str,
-    /// The names of the parameters, each a [`ValueType::I32`].
-    pub params: &'static [&'static str],
+    /// The parameters.
+    pub params: &'static [Param],
     /// The type of the result, if there is one.
     pub result: Option<ValueType>,
     /// What the function does, in a sentence.
@@ -22,12 +33,12 @@ pub struct Function {
 
 macro_rules! functions {
     ($(#[doc = $all:literal])* $list:ident, $(#[doc = $names:literal])* $module:ident:
-     $( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident),* ) $(-> $result:ident)?; )*) => {
+     $( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident $(: $ty:ident)?),* ) $(-> $result:ident)?; )*) => {
         $(#[doc = $all])*
         pub const $list: &[Function] = &[$(
             Function {
                 name: $name,
-                params: &[$(stringify!($param)),*],
+                params: &[$(Param { name: stringify!($param), ty: functions!(@type $($ty)?) }),*],
                 result: functions!(@result $($result)?),
                 doc: concat!($($doc),*),
             }
@@ -37,6 +48,8 @@ macro_rules! functions {
             $( $(#[doc = $doc])* pub const $id: &str = $name; )*
         }
     };
+    (@type) => { ValueType::I32 };
+    (@type $ty:ident) => { ValueType::$ty };
     (@result) => { None };
     (@result $result:ident) => { Some(ValueType::$result) };
 }
@@ -67,9 +80,10 @@ functions! {
     /// Lets go of handles, then carries out an operation on `count` operands, `keywords` of them
     /// keyword arguments; the result goes to the value slot in the form wanted.
     fn OPERATE = "ophidia_operate"(operation, input, len, count, keywords, want) -> I32;
-    /// The same with nothing to let go of, on up to two objects by their handles, then `count` operands in
-    /// the slots of the frame; a `generation` of 0 names no object.
-    fn OPERATE_ON = "ophidia_operate_on"(operation, index, generation, other_index, other_generation, count, want) -> I32;
+    /// The same with nothing to let go of, on up to two objects by their handles, then operands in the
+    /// slots of the frame; `form` is the form wanted and [`OPERAND`](crate::OPERAND) for each of these.
+    /// Four parameters travel in registers.
+    fn OPERATE_ON = "ophidia_operate_on"(operation, object: I64, other: I64, form) -> I32;
     /// Tells whether source text is a complete statement or waits for more lines.
     fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;
     /// Runs the exit callbacks and flushes the standard streams.

@@ -2,8 +2,9 @@
 
 use crate::{
     ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, IN_SLOT,
-    INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERANDS, Operation,
-    RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, Want,
+    INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERAND, OPERANDS,
+    Operation, RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, ValueType,
+    Want,
 };
 use core::fmt::{Result, Write};
 
@@ -22,6 +23,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_IN_SLOT {IN_SLOT:#x}u")?;
+    writeln!(out, "#define OPHIDIA_OPERAND {OPERAND}u")?;
     writeln!(out, "#define OPHIDIA_OPERANDS {OPERANDS}")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
@@ -68,7 +70,11 @@ fn function(
     writeln!(out, "/*{} */", function.doc)?;
     write!(out, "__attribute__(({attribute}))\n{result} {prefix}{}(", function.name)?;
     for (i, param) in function.params.iter().enumerate() {
-        write!(out, "{}uint32_t {param}", if i == 0 { "" } else { ", " })?;
+        let ty = match param.ty {
+            ValueType::I32 => "uint32_t",
+            ValueType::I64 => "uint64_t",
+        };
+        write!(out, "{}{ty} {}", if i == 0 { "" } else { ", " }, param.name)?;
     }
     writeln!(out, "{});\n", if function.params.is_empty() { "void" } else { "" })
 }

@@ -17,7 +17,8 @@ mod operation;
 pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
 pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, OPERANDS, Slot, SlotIndex, Status, Tag};
 pub use functions::{
-    EXPORTS, Function, HOST_MODULE, IMPORTS, ValueType, WASI_IMPORTS, WASI_MODULE, export, import,
+    EXPORTS, Function, HOST_MODULE, IMPORTS, Param, ValueType, WASI_IMPORTS, WASI_MODULE, export,
+    import,
 };
 pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
@@ -39,6 +40,9 @@ pub const ATTEND: u32 = u32::MAX;
 /// Set in the length of an answer that is an exception: a handle of it, or the tuple of its class
 /// (a dotted name or a handle) and its message.
 pub const RAISED: u32 = 1 << 31;
+
+/// Added to the form of a result for each operand in a slot.
+pub const OPERAND: u32 = 1 << 8;
 
 /// Instead of a length: the arguments or the answer of a function of the host are not encoded, but plain,
 /// and the operands of that level's frame.

@@ -178,7 +178,7 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     pub(crate) fn handle(&mut self, handle: Handle) -> Encode {
-        self.put(Encoded::Handle, &handle.to_le_bytes())
+        self.put(Encoded::Handle, &u64::from(handle).to_le_bytes())
     }
 
     /// A function of the host.

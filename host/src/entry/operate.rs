@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::object::{Handle, Object, foreign};
 use crate::python::Python;
 use crate::state::{Linked, State};
-use ophidia_abi::{Operation, Status, Want};
+use ophidia_abi::{OPERAND, Operation, Status, Want};
 use std::sync::Arc;
 use wasmtime::{AsContextMut, StoreContextMut};
 
@@ -271,16 +271,7 @@ impl Guest<'_> {
 
     /// On objects, and operands in slots: nothing is encoded.
     fn operate_on(&mut self, what: Operation, on: On, count: u32, want: Want) -> Result<Status> {
-        let On(object, other) = on;
-        let params = (
-            what as u32,
-            object.index(),
-            object.generation(),
-            other.index(),
-            other.generation(),
-            count,
-            want as u32,
-        );
+        let params = (what as u32, on.0.into(), on.1.into(), want as u32 + count * OPERAND);
         let outermost = self.begin()?;
         let outcome = self.call_linked(|linked, store| linked.operate_on.call(store, params));
         self.end(outermost, outcome)

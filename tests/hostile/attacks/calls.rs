@@ -1,6 +1,6 @@
 use crate::support::*;
 use ophidia::{HostObject, Python};
-use ophidia_abi::{ATTEND, IN_SLOT, LEVELS, SlotIndex, Tag};
+use ophidia_abi::{ATTEND, IN_SLOT, LEVELS, OPERANDS, SlotIndex, Tag};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A call of the host with these six numbers.
@@ -61,7 +61,7 @@ fn wild_operands() {
     calling_plainly(1, Tag::Int as u32, u32::MAX, u64::MAX).expect("an int");
     calling_plainly(1, text, 3, 8).expect("a text of zeroes");
     for (count, tag, len, payload) in [
-        (4, none, 0, 0),
+        (OPERANDS + 1, none, 0, 0),
         (u32::MAX, none, 0, 0),
         (1, Tag::Handle as u32, 1, 0),
         (1, Tag::Encoded as u32, 1, ROOM.into()),

@@ -103,8 +103,11 @@ impl Guest {
             more = self.more,
         );
         for function in ophidia_abi::EXPORTS {
-            let params: String =
-                function.params.iter().map(|name| format!("(param ${name} i32) ")).collect();
+            let param = |param: &ophidia_abi::Param| match param.ty {
+                ophidia_abi::ValueType::I32 => format!("(param ${} i32) ", param.name),
+                ophidia_abi::ValueType::I64 => format!("(param ${} i64) ", param.name),
+            };
+            let params: String = function.params.iter().map(param).collect();
             let (result, nothing) = if function.result.is_some() {
                 ("(result i32)", "(i32.const 0)")
             } else {
