@@ -42,13 +42,13 @@ impl From<Plain<'_>> for Value {
 /// with it, is [`value`](super::value)'s to tell.
 #[inline]
 pub(crate) fn plain<'a>(store: &'a StoreContextMut<'_, State>) -> Option<Plain<'a>> {
-    plain_at(store, Frame::slot_offset(SlotIndex::Value))
+    plain_in(store, slot_at(store, Frame::slot_offset(SlotIndex::Value))?)
 }
 
 /// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
 #[inline]
 pub(crate) fn operand<'a>(store: &'a StoreContextMut<'_, State>, index: u32) -> Option<Plain<'a>> {
-    plain_at(store, Frame::OPERANDS + index * Slot::SIZE)
+    plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
 }
 
 /// What so many of them take of the host, which is bounded as that of other arguments.
@@ -59,26 +59,33 @@ pub(crate) fn operands_size(store: &StoreContextMut<'_, State>, count: u32) -> R
     let left = state.value_limit.saturating_sub(held);
     let mut size = 0;
     for index in 0..count {
-        let plain = if index < OPERANDS { operand(store, index) } else { None };
-        size += size_of::<Value>() as u64;
-        match plain {
-            Some(Plain::Str(text)) => size += text.len() as u64,
-            Some(_) => {}
-            None => return Err(Error::GuestFault(format!("operand {index} is not plain"))),
+        let not_plain = || Error::GuestFault(format!("operand {index} is not plain"));
+        if index >= OPERANDS {
+            return Err(not_plain());
         }
+        let slot = slot_at(store, Frame::OPERANDS + index * Slot::SIZE).ok_or_else(not_plain)?;
+        let text = if slot.tag == Tag::Str as u32 { slot.len } else { 0 };
+        size += size_of::<Value>() as u64 + u64::from(text);
+        if size > left {
+            return Err(LimitExceeded::Value { limit: state.value_limit }.into());
+        }
+        plain_in(store, slot).ok_or_else(not_plain)?;
     }
-    if size > left {
-        Err(LimitExceeded::Value { limit: state.value_limit }.into())
-    } else {
-        Ok(size)
-    }
+    Ok(size)
 }
 
+/// A slot of the present level's frame.
 #[inline]
-fn plain_at<'a>(store: &'a StoreContextMut<'_, State>, offset: u32) -> Option<Plain<'a>> {
+fn slot_at(store: &StoreContextMut<'_, State>, offset: u32) -> Option<Slot> {
+    let state = store.data();
+    state.memory?.find_slot(store, state.frame().checked_add(offset)?)
+}
+
+/// What is in a slot. The length of a text is looked at before the text is.
+#[inline]
+fn plain_in<'a>(store: &'a StoreContextMut<'_, State>, slot: Slot) -> Option<Plain<'a>> {
     let state = store.data();
     let memory = state.memory?;
-    let slot = memory.find_slot(store, state.frame().checked_add(offset)?)?;
     Some(match Tag::from_u32(slot.tag)? {
         Tag::None => Plain::None,
         Tag::Bool => Plain::Bool(slot.payload != 0),
