@@ -16,6 +16,7 @@ use ophidia_benches::{
 };
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -27,6 +28,9 @@ const SAMPLES: usize = 15;
 /// Interpreters alive at once when their memory is measured.
 const ALIVE: u32 = 500;
 
+/// Asks for the figures of one image: `with` or `without` numpy.
+const PRESENCE: &str = "--presence";
+
 /// What needs numpy first.
 const FIRST_USE: &str = "import numpy\nx = numpy.arange(10).sum()";
 
@@ -34,9 +38,15 @@ fn main() -> Result<()> {
     if !figures_wanted() {
         return criterion();
     }
+    if let Some(with) = std::env::args().skip_while(|argument| argument != PRESENCE).nth(1) {
+        return presence(with == "with");
+    }
     computing()?;
-    for numpy in [true, false] {
-        presence(numpy)?;
+    // Each in a process of its own: what one leaves of memory would be counted for the other.
+    for with in ["with", "without"] {
+        let mut child = Command::new(std::env::current_exe()?);
+        let status = child.args(["--figures", PRESENCE, with]).status()?;
+        ensure!(status.success(), "the bench of an image {with} numpy: {status}");
     }
     if std::env::args().any(|argument| argument == "--images") {
         for numpy in [true, false] {
