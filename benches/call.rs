@@ -6,14 +6,15 @@
 //! dropped alone and with a thousand others. Against: the same call through a pipe, with a native
 //! python3 that evaluates a line and answers with a line. Deadlines are on, as always.
 //!
-//! With the feature `pyo3` also against PyO3 on a native CPython.
+//! With the feature `pyo3` also against PyO3 on a native CPython. Both sides are measured in turn.
 //!
 //! `cargo bench -p ophidia-benches --bench call -- --figures` prints the figures.
 
 use anyhow::{Context, Result};
 use criterion::Criterion;
 use ophidia::{Function, Interpreter, Object, Runtime};
-use ophidia_benches::{figure, figures_wanted, median, native_python};
+use ophidia_benches::{figure, figures_wanted, in_turn, median, native_python};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
@@ -147,51 +148,63 @@ fn main() -> Result<()> {
     if figures_wanted() { figures() } else { criterion() }
 }
 
-/// The median time of one round in nanoseconds, over 200 samples.
-fn nanoseconds<T>(rounds: u32, mut round: impl FnMut() -> Result<T>) -> Result<f64> {
-    let mut samples = Vec::new();
-    for _ in 0..200 {
-        let start = Instant::now();
-        for _ in 0..rounds {
-            black_box(round()?);
-        }
-        samples.push(start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds));
+/// How many times each thing is measured.
+const SAMPLES: u32 = 200;
+
+/// What one round took in nanoseconds, of so many.
+fn sample<T>(rounds: u32, mut round: impl FnMut() -> Result<T>) -> Result<f64> {
+    let start = Instant::now();
+    for _ in 0..rounds {
+        black_box(round()?);
     }
-    Ok(median(samples))
+    Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds))
 }
+
+/// The median of that.
+fn nanoseconds<T>(rounds: u32, mut round: impl FnMut() -> Result<T>) -> Result<f64> {
+    let samples = (0..SAMPLES).map(|_| sample(rounds, &mut round));
+    Ok(median(samples.collect::<Result<_>>()?))
+}
+
+/// Takes one sample on a side.
+type Sample<Side> = fn(&mut Side) -> Result<f64>;
+
+/// What PyO3 does too.
+const COMPARED: [(&str, Sample<Bench>); 9] = [
+    ("call_str", |side| sample(1_000, || side.call_str())),
+    ("call_int", |side| sample(1_000, || side.call_int())),
+    ("getattr_int", |side| sample(1_000, || side.getattr())),
+    ("call_method", |side| sample(1_000, || side.method())),
+    ("list_1000_in", |side| sample(10, || side.list_in())),
+    ("list_1000_both_ways", |side| sample(10, || side.list_both_ways())),
+    ("dict_100_in", |side| sample(20, || side.dict_in())),
+    ("dict_100_both_ways", |side| sample(20, || side.dict_both_ways())),
+    ("callback", |side| Ok(sample(1, || side.callbacks())? / f64::from(CALLS))),
+];
 
 fn figures() -> Result<()> {
     let mut bench = Bench::new()?;
-    let call = nanoseconds(2_000, || bench.call_str())?;
-    figure("call_str_ns", call, "ns");
-    let calls = f64::from(CALLS);
-    let ours = [
-        ("call_int", nanoseconds(2_000, || bench.call_int())?),
-        ("getattr_int", nanoseconds(2_000, || bench.getattr())?),
-        ("call_method", nanoseconds(2_000, || bench.method())?),
-        ("list_1000_in", nanoseconds(20, || bench.list_in())?),
-        ("list_1000_both_ways", nanoseconds(20, || bench.list_both_ways())?),
-        ("dict_100_in", nanoseconds(50, || bench.dict_in())?),
-        ("dict_100_both_ways", nanoseconds(50, || bench.dict_both_ways())?),
-        ("callback", nanoseconds(1, || bench.callbacks())? / calls),
-    ];
-    for (key, value) in ours {
-        figure(&format!("{key}_ns"), value, "ns");
-    }
-    figure("python_callback_ns", nanoseconds(1, || bench.without_callbacks())? / calls, "ns");
-    figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");
-    let one_by_one = nanoseconds(1, || bench.objects_one_by_one())?;
-    let together = nanoseconds(1, || bench.objects_together())?;
-    figure("release_batched_ratio", one_by_one / together, "x");
-    let pipe = through_a_pipe()?;
-    figure("pipe_ns", pipe, "ns");
-    figure("pipe_ratio", pipe / call, "x");
     #[cfg(feature = "pyo3")]
-    pyo3_side::compare(call, &ours)?;
-    Ok(())
+    pyo3_side::compare(&mut bench)?;
+    #[cfg(not(feature = "pyo3"))]
+    for (key, sample) in COMPARED {
+        let samples = (0..SAMPLES).map(|_| sample(&mut bench)).collect::<Result<_>>()?;
+        figure(&format!("{key}_ns"), median(samples), "ns");
+    }
+    let python = nanoseconds(1, || bench.without_callbacks())? / f64::from(CALLS);
+    figure("python_callback_ns", python, "ns");
+    figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");
+    let bench = RefCell::new(bench);
+    let released = in_turn(
+        SAMPLES,
+        || sample(1, || bench.borrow_mut().objects_one_by_one()),
+        || sample(1, || bench.borrow_mut().objects_together()),
+    )?;
+    figure("release_batched_ratio", released.ratio, "x");
+    through_a_pipe(&mut bench.borrow_mut())
 }
 
-fn through_a_pipe() -> Result<f64> {
+fn through_a_pipe(bench: &mut Bench) -> Result<()> {
     let mut child = Command::new(native_python()?)
         .args(["-I", "-S", "-u", "-c", PIPE])
         .stdin(Stdio::piped())
@@ -200,14 +213,18 @@ fn through_a_pipe() -> Result<f64> {
     let mut input = child.stdin.take().context("a pipe")?;
     let mut output = BufReader::new(child.stdout.take().context("a pipe")?);
     let mut line = String::new();
-    let time = nanoseconds(50, || {
+    let mut pipe = || {
         input.write_all(b"foo()\n")?;
         line.clear();
         Ok(output.read_line(&mut line)?)
-    });
+    };
+    let compared =
+        in_turn(SAMPLES, || sample(10, &mut pipe), || sample(1_000, || bench.call_str()))?;
+    figure("pipe_ns", compared.ours, "ns");
+    figure("pipe_ratio", compared.ratio, "x");
     drop(input);
     child.wait()?;
-    time
+    Ok(())
 }
 
 fn criterion() -> Result<()> {

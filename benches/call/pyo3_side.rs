@@ -1,69 +1,95 @@
 //! The other side of the bench of calls: the same work by PyO3 on a native CPython.
 
-use crate::{CALLS, PROGRAM, nanoseconds};
-use anyhow::Result;
-use ophidia_benches::figure;
+use crate::{Bench, CALLS, COMPARED, PROGRAM, SAMPLES, Sample, sample};
+use anyhow::{Context as _, Result};
+use ophidia_benches::{figure, in_turn};
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use std::collections::HashMap;
 use std::ffi::CString;
 
-/// Measures all of it with the interpreter attached, which is PyO3's best case, and tells how many times
-/// as long ours takes.
-pub(crate) fn compare(call_str: f64, ours: &[(&str, f64)]) -> Result<()> {
-    for (key, theirs) in measure()? {
-        let ours = ours.iter().find(|(our_key, _)| *our_key == key).map_or(call_str, |(_, ns)| *ns);
-        figure(&format!("pyo3_{key}_ns"), theirs, "ns");
-        let key = if key == "call_str" { "call" } else { key };
-        figure(&format!("{key}_pyo3_ratio"), ours / theirs, "x");
-    }
-    Ok(())
+/// Measures both sides, PyO3's with the interpreter attached, which is its best case, and tells how many
+/// times as long ours takes.
+pub(crate) fn compare(ours: &mut Bench) -> Result<()> {
+    Python::attach(|py| {
+        let mut theirs = Native::new(py)?;
+        for ((key, our_sample), (same_key, their_sample)) in
+            COMPARED.into_iter().zip(Native::SAMPLES)
+        {
+            anyhow::ensure!(key == same_key, "{key} is compared with {same_key}");
+            let compared = in_turn(SAMPLES, || our_sample(ours), || their_sample(&mut theirs))?;
+            figure(&format!("{key}_ns"), compared.ours, "ns");
+            figure(&format!("pyo3_{key}_ns"), compared.theirs, "ns");
+            let key = if key == "call_str" { "call" } else { key };
+            figure(&format!("{key}_pyo3_ratio"), compared.ratio, "x");
+        }
+        Ok(())
+    })
 }
 
-fn measure() -> Result<Vec<(&'static str, f64)>> {
-    Python::attach(|py| {
+struct Native<'py> {
+    py: Python<'py>,
+    text: Bound<'py, PyAny>,
+    number: Bound<'py, PyAny>,
+    thing: Bound<'py, PyAny>,
+    same: Bound<'py, PyAny>,
+    loops: Bound<'py, PyAny>,
+    callback: Bound<'py, PyCFunction>,
+    numbers: Vec<i64>,
+    prices: HashMap<String, f64>,
+}
+
+impl<'py> Native<'py> {
+    const SAMPLES: [(&'static str, Sample<Self>); 9] = [
+        ("call_str", |side| sample(1_000, || Ok(side.text.call0()?.extract::<String>()?))),
+        ("call_int", |side| sample(1_000, || Ok(side.number.call1((41,))?.extract::<i64>()?))),
+        ("getattr_int", |side| {
+            sample(1_000, || Ok(side.thing.getattr("size")?.extract::<i64>()?))
+        }),
+        ("call_method", |side| {
+            sample(1_000, || {
+                Ok(side.thing.call_method1("join", ("one", "two"))?.extract::<String>()?)
+            })
+        }),
+        ("list_1000_in", |side| {
+            sample(10, || Ok((&side.numbers).into_pyobject(side.py)?.is_truthy()?))
+        }),
+        ("list_1000_both_ways", |side| {
+            sample(10, || Ok(side.same.call1((&side.numbers,))?.extract::<Vec<i64>>()?))
+        }),
+        ("dict_100_in", |side| {
+            sample(20, || Ok((&side.prices).into_pyobject(side.py)?.is_truthy()?))
+        }),
+        ("dict_100_both_ways", |side| {
+            sample(20, || {
+                Ok(side.same.call1((&side.prices,))?.extract::<HashMap<String, f64>>()?)
+            })
+        }),
+        ("callback", |side| {
+            let time = sample(1, || Ok(side.loops.call1((&side.callback, CALLS))?.is_none()))?;
+            Ok(time / f64::from(CALLS))
+        }),
+    ];
+
+    fn new(py: Python<'py>) -> Result<Self> {
         let names = PyDict::new(py);
         py.run(&CString::new(PROGRAM)?, Some(&names), Some(&names))?;
-        let get = |name: &str| -> Result<Bound<'_, PyAny>> {
-            Ok(names.get_item(name)?.ok_or_else(|| anyhow::anyhow!("no {name}"))?)
+        let get = |name: &str| -> Result<Bound<'py, PyAny>> {
+            names.get_item(name)?.with_context(|| format!("no {name}"))
         };
-        let (text, number, thing, same) = (get("foo")?, get("bar")?, get("thing")?, get("same")?);
-        let loops = get("loop")?;
-        let numbers: Vec<i64> = (0..1_000).collect();
-        let prices: HashMap<String, f64> =
-            (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect();
         let increment = |args: &Bound<'_, PyTuple>,
                          _: Option<&Bound<'_, PyDict>>|
          -> PyResult<i64> { Ok(args.get_item(0)?.extract::<i64>()? + 1) };
-        let increment = PyCFunction::new_closure(py, None, None, increment)?;
-
-        Ok(vec![
-            ("call_str", nanoseconds(2_000, || Ok(text.call0()?.extract::<String>()?))?),
-            ("call_int", nanoseconds(2_000, || Ok(number.call1((41,))?.extract::<i64>()?))?),
-            ("getattr_int", nanoseconds(2_000, || Ok(thing.getattr("size")?.extract::<i64>()?))?),
-            (
-                "call_method",
-                nanoseconds(2_000, || {
-                    Ok(thing.call_method1("join", ("one", "two"))?.extract::<String>()?)
-                })?,
-            ),
-            ("list_1000_in", nanoseconds(20, || Ok((&numbers).into_pyobject(py)?.is_truthy()?))?),
-            (
-                "list_1000_both_ways",
-                nanoseconds(20, || Ok(same.call1((&numbers,))?.extract::<Vec<i64>>()?))?,
-            ),
-            ("dict_100_in", nanoseconds(50, || Ok((&prices).into_pyobject(py)?.is_truthy()?))?),
-            (
-                "dict_100_both_ways",
-                nanoseconds(50, || {
-                    Ok(same.call1((&prices,))?.extract::<HashMap<String, f64>>()?)
-                })?,
-            ),
-            (
-                "callback",
-                nanoseconds(1, || Ok(loops.call1((&increment, CALLS))?.is_none()))?
-                    / f64::from(CALLS),
-            ),
-        ])
-    })
+        Ok(Self {
+            py,
+            text: get("foo")?,
+            number: get("bar")?,
+            thing: get("thing")?,
+            same: get("same")?,
+            loops: get("loop")?,
+            callback: PyCFunction::new_closure(py, None, None, increment)?,
+            numbers: (0..1_000).collect(),
+            prices: (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect(),
+        })
+    }
 }

@@ -19,6 +19,37 @@ pub fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The medians of two sides of a comparison, and of how many times as much the first of a pair is.
+#[derive(Clone, Copy, Debug)]
+pub struct Compared {
+    /// The first side's median.
+    pub ours: f64,
+    /// The second side's median.
+    pub theirs: f64,
+    /// The median of the ratios.
+    pub ratio: f64,
+}
+
+/// Measures both sides in turn, so many times: what the machine does besides meets both.
+///
+/// # Errors
+///
+/// Those of either side.
+pub fn in_turn(
+    times: u32,
+    mut ours: impl FnMut() -> Result<f64>,
+    mut theirs: impl FnMut() -> Result<f64>,
+) -> Result<Compared> {
+    let pair = |_| Ok((ours()?, theirs()?));
+    let pairs = (0..times).map(pair).collect::<Result<Vec<(f64, f64)>>>()?;
+    let of = |measure: fn(&(f64, f64)) -> f64| median(pairs.iter().map(measure).collect());
+    Ok(Compared {
+        ours: of(|pair| pair.0),
+        theirs: of(|pair| pair.1),
+        ratio: of(|pair| pair.0 / pair.1),
+    })
+}
+
 /// The geometric mean of some ratios.
 #[must_use]
 pub fn geometric_mean(ratios: &[f64]) -> f64 {
