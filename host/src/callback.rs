@@ -206,8 +206,8 @@ impl Encoded {
     fn read(self, py: &mut Python<'_>) -> Result<(Call, u64)> {
         if self.are_plain() {
             let taken = codec::operands_size(&py.guest().store, self.count)?;
-            let value = |i| codec::operand(&py.guest().store, i).map(Value::from);
-            return Ok((Call::new((0..self.count).filter_map(value).collect(), 0)?, taken));
+            let values = codec::operands(&py.guest().store, self.count)?;
+            return Ok((Call::new(values, 0)?, taken));
         }
         let names = u32::from(self.keywords > 0);
         let count = self.count.saturating_add(names);

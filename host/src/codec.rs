@@ -26,7 +26,7 @@ pub use encode::Encoder;
 pub(crate) use encode::Opened;
 pub(crate) use layout::{Layout, layout};
 pub use plain::{Operands, Plain};
-pub(crate) use plain::{operand, operands_size, plain};
+pub(crate) use plain::{operand, operands, operands_size, plain};
 
 /// A Python value in Rust's hands: a copy of plain data, or an object that stays in the guest.
 #[derive(Clone, Debug, Default, PartialEq)]

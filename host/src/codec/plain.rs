@@ -51,27 +51,36 @@ pub(crate) fn operand<'a>(store: &'a StoreContextMut<'_, State>, index: u32) -> 
     plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
 }
 
+/// So many of them as values.
+pub(crate) fn operands(store: &StoreContextMut<'_, State>, count: u32) -> Result<Vec<Value>> {
+    let value = |index| operand(store, index).map(Value::from).ok_or_else(|| not_plain(index));
+    (0..count).map(value).collect()
+}
+
 /// What so many of them take of the host, which is bounded as that of other arguments.
 #[inline]
 pub(crate) fn operands_size(store: &StoreContextMut<'_, State>, count: u32) -> Result<u64> {
     let state = store.data();
     let held = state.arguments.saturating_add(state.tasks.held());
-    let left = state.value_limit.saturating_sub(held);
     let mut size = 0;
     for index in 0..count {
-        let not_plain = || Error::GuestFault(format!("operand {index} is not plain"));
         if index >= OPERANDS {
-            return Err(not_plain());
+            return Err(not_plain(index));
         }
-        let slot = slot_at(store, Frame::OPERANDS + index * Slot::SIZE).ok_or_else(not_plain)?;
+        let slot = slot_at(store, Frame::OPERANDS + index * Slot::SIZE);
+        let slot = slot.ok_or_else(|| not_plain(index))?;
         let text = if slot.tag == Tag::Str as u32 { slot.len } else { 0 };
         size += size_of::<Value>() as u64 + u64::from(text);
-        if size > left {
-            return Err(LimitExceeded::Value { limit: state.value_limit }.into());
-        }
-        plain_in(store, slot).ok_or_else(not_plain)?;
+    }
+    if size > state.value_limit.saturating_sub(held) {
+        return Err(LimitExceeded::Value { limit: state.value_limit }.into());
     }
     Ok(size)
+}
+
+#[cold]
+fn not_plain(index: u32) -> Error {
+    Error::GuestFault(format!("operand {index} is not plain"))
 }
 
 /// A slot of the present level's frame.
