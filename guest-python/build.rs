@@ -1,5 +1,10 @@
 //! Lists the files of the recipe so that `src/inputs.rs` can embed them: an installed `ophidia` builds
-//! the guest without this folder. Nothing is built or fetched here.
+//! the guest without this folder; and works out the keys of what they give. Nothing is built or fetched.
+
+#[path = "src/keys.rs"]
+mod keys;
+
+use keys::{Keys, PINNED};
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +24,7 @@ const FOLDERS: [(&str, &[&str]); 7] = [
 fn main() -> io::Result<()> {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    let mut files = Vec::new();
     let mut code = String::from("pub(crate) static FILES: &[(&str, &[u8])] = &[\n");
     for (folder, endings) in FOLDERS {
         println!("cargo:rerun-if-changed={folder}");
@@ -27,11 +33,23 @@ fn main() -> io::Result<()> {
         names.sort();
         for path in names {
             let name = path.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy();
+            files.push((name.clone().into_owned(), fs::read(&path)?));
             writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.to_string_lossy())
                 .map_err(io::Error::other)?;
         }
     }
     code.push_str("];\n");
+    println!("cargo:rerun-if-changed=guest.lock.toml");
+    println!("cargo:rerun-if-changed=src/keys.rs");
+    let lock = fs::read_to_string(root.join("guest.lock.toml"))?;
+    let mut header = String::new();
+    ophidia_abi::header::write(&mut header).map_err(io::Error::other)?;
+    let files = files.iter().map(|(name, bytes)| (&**name, &**bytes));
+    let Keys { cpython, numpy, guest } = Keys::of((&lock, &header), files, PINNED);
+    writeln!(code, "/// Of the pinned compiler: CPython's, numpy's and the guest's.")
+        .map_err(io::Error::other)?;
+    writeln!(code, "pub(crate) const KEYS: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];")
+        .map_err(io::Error::other)?;
     fs::write(out.join("files.rs"), code)
 }
 

@@ -10,13 +10,16 @@ import sys
 import traceback
 from types import CodeType, ModuleType
 
+_modules = sys.modules
 _known: frozenset[str] = frozenset()
+_last: tuple[str, object] | None = None
 
 
 def remember_modules() -> None:
     """Take note of the modules the snapshot holds; `finish` leaves these alone."""
-    global _known
-    _known = frozenset(sys.modules)
+    global _known, _last
+    _known = frozenset(_modules)
+    _last = next(reversed(_modules.items()))
 
 
 def prepare_main(filename: str) -> None:
@@ -63,8 +66,13 @@ def finish() -> None:
     """End the program as python3 does: exit callbacks, then its objects, then the streams."""
     atexit._run_exitfuncs()
     sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None
-    names = [name for name in sys.modules if name not in _known]
-    for module in [sys.modules.get(name) for name in ["__main__", *names]]:
+    modules = []
+    for item in reversed(_modules.items()):
+        if item == _last:  # those before it are known: to look at them all would touch many pages
+            break
+        if item[0] not in _known:
+            modules.append(item[1])
+    for module in [_modules.get("__main__"), *reversed(modules)]:
         if type(module) is ModuleType:
             _clear(module.__dict__)
     gc.collect()

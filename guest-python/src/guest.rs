@@ -4,7 +4,7 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::error::At;
 use crate::fetch;
-use crate::inputs::Inputs;
+use crate::inputs::{self, Inputs};
 use crate::recipe::BuildOptions;
 use crate::{link, numpy};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ impl Guest {
     /// [`Error::Lock`] when the embedded lock file is malformed.
     pub fn parts(&self) -> Result<Vec<PathBuf>, Error> {
         let inputs = Inputs::embedded()?;
-        let keys = inputs.keys(&BuildOptions::ambient().toolchain());
+        let keys = inputs::keys(&BuildOptions::ambient().toolchain())?;
         let cache = Cache::new(&self.cache);
         let mut parts = vec![cache.numpy(&keys.numpy).join(numpy::OBJECT)];
         parts.extend(link::archives(&inputs, &cache.cpython(&keys.cpython)));
@@ -147,7 +147,7 @@ pub(crate) fn write_info(folder: &Path, info: &Info) -> Result<(), Error> {
 ///
 /// [`Error::Lock`] when the embedded lock file is malformed.
 pub fn locate(cache: &Path) -> Result<Option<Guest>, Error> {
-    let keys = Inputs::embedded()?.keys(&BuildOptions::ambient().toolchain());
+    let keys = inputs::keys(&BuildOptions::ambient().toolchain())?;
     let guest = Guest::at(&Cache::new(cache), &keys.guest);
     Ok(guest.is_complete().then_some(guest))
 }

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::error::At;
+use crate::keys::{Keys, hex};
 use crate::lock::Lock;
 use crate::toolchain::Toolchain;
 use sha2::{Digest as _, Sha256};
@@ -17,15 +18,6 @@ pub(crate) const LOCK: &str = include_str!("../guest.lock.toml");
 /// The notices that go with a finished guest.
 pub(crate) const NOTICES: &str = include_str!("../THIRD-PARTY-NOTICES.md");
 
-/// Raised whenever this crate's own code changes what a build gives.
-const RECIPE: u32 = 7;
-
-/// The same for what it gives of numpy alone.
-const NUMPY_RECIPE: u32 = 1;
-
-/// What of the lock file's tables is numpy's alone.
-const NUMPY_OPTIONS: [&str; 2] = ["numpy", "openblas"];
-
 /// What a build consists of. A test puts other contents in.
 #[derive(Debug, Clone)]
 pub(crate) struct Inputs {
@@ -33,18 +25,6 @@ pub(crate) struct Inputs {
     lock_text: String,
     files: Vec<(String, Vec<u8>)>,
     header: String,
-}
-
-/// Names of the things a build leaves in the cache: the first 16 hexadecimal digits of the SHA-256
-/// over all that goes into each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Keys {
-    /// CPython without the bridge. It takes minutes, and a change of the bridge leaves it as it is.
-    pub(crate) cpython: String,
-    /// numpy for that CPython.
-    pub(crate) numpy: String,
-    /// The guest.
-    pub(crate) guest: String,
 }
 
 impl Inputs {
@@ -104,57 +84,20 @@ impl Inputs {
         &self.header
     }
 
-    /// What of the lock file goes into CPython.
-    fn lock_without_numpy(&self) -> String {
-        let mut lock: toml::Table = self.lock_text.parse().unwrap_or_default();
-        if let Some(toml::Value::Array(sources)) = lock.get_mut("source") {
-            sources
-                .retain(|source| source.get("use").and_then(|used| used.as_str()) != Some("numpy"));
-        }
-        for table in ["flags", "configure"] {
-            if let Some(toml::Value::Table(table)) = lock.get_mut(table) {
-                table.retain(|name, _| !NUMPY_OPTIONS.contains(&name));
-            }
-        }
-        lock.to_string()
-    }
-
     /// The keys of what these inputs give.
-    pub(crate) fn keys(&self, toolchain: &Toolchain) -> Keys {
-        let mut hash = Sha256::new();
-        add(&mut hash, "recipe", &RECIPE.to_le_bytes());
-        add(&mut hash, "lock", self.lock_without_numpy().as_bytes());
-        add(&mut hash, "toolchain", toolchain.identity().as_bytes());
-        for folder in ["patches", "profile", "recipe"] {
-            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
-        }
-        let cpython = hash.clone().finalize();
-        add(&mut hash, "recipe", &NUMPY_RECIPE.to_le_bytes());
-        add(&mut hash, "lock", self.lock_text.as_bytes());
-        for folder in ["numpy", "openblas"] {
-            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
-        }
-        let numpy = hash.clone().finalize();
-        for folder in ["bridge", "python"] {
-            self.folder(folder).for_each(|(name, bytes)| add(&mut hash, name, bytes));
-        }
-        add(&mut hash, "header", self.header.as_bytes());
-        let guest = hash.finalize();
-        let short = |digest: &[u8]| hex(digest).chars().take(16).collect();
-        Keys { cpython: short(&cpython), numpy: short(&numpy), guest: short(&guest) }
+    fn keys(&self, toolchain: &Toolchain) -> Keys {
+        let files = self.files.iter().map(|(name, bytes)| (&**name, &**bytes));
+        Keys::of((&self.lock_text, &self.header), files, &toolchain.identity())
     }
 }
 
-fn add(hash: &mut Sha256, name: &str, bytes: &[u8]) {
-    for part in [name.as_bytes(), bytes] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
+/// The keys of what is embedded in this crate.
+pub(crate) fn keys(toolchain: &Toolchain) -> Result<Keys, Error> {
+    if *toolchain == Toolchain::Pinned {
+        let [cpython, numpy, guest] = KEYS.map(str::to_owned);
+        return Ok(Keys { cpython, numpy, guest });
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    Ok(Inputs::embedded()?.keys(toolchain))
 }
 
 /// The SHA-256 of a file's content.
@@ -174,6 +117,12 @@ pub(crate) fn sha256_file(path: &Path) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_build_script_has_worked_out_the_same_keys() {
+        let embedded = Inputs::embedded().expect("valid").keys(&Toolchain::Pinned);
+        assert_eq!(keys(&Toolchain::Pinned).expect("valid"), embedded);
+    }
 
     #[test]
     fn a_change_of_the_bridge_leaves_cpython_as_it_is() {

@@ -20,6 +20,7 @@ mod error;
 mod fetch;
 mod guest;
 mod inputs;
+mod keys;
 mod libraries;
 mod licenses;
 mod link;

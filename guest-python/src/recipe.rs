@@ -4,7 +4,7 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::error::At as _;
 use crate::guest::Guest;
-use crate::inputs::{Inputs, sha256_file};
+use crate::inputs::{self, Inputs, sha256_file};
 use crate::progress::Progress;
 use crate::stages::{Build, Finished};
 use crate::stdlib;
@@ -61,8 +61,7 @@ pub fn build(
     options: &BuildOptions,
     progress: &mut dyn Progress,
 ) -> Result<Guest, Error> {
-    let inputs = Inputs::embedded()?;
-    let keys = inputs.keys(&options.toolchain());
+    let keys = inputs::keys(&options.toolchain())?;
     let cache = Cache::new(cache);
     let guest = Guest::at(&cache, &keys.guest);
     if guest.is_complete() {
@@ -73,6 +72,7 @@ pub fn build(
     if guest.is_complete() {
         return Ok(guest);
     }
+    let inputs = Inputs::embedded()?;
     let finished =
         Finished { cpython: cache.cpython(&keys.cpython), numpy: cache.numpy(&keys.numpy) };
     let stages = match (finished.cpython.is_dir(), finished.numpy.is_dir()) {

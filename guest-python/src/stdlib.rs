@@ -2,7 +2,8 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::inputs::{Inputs, hex};
+use crate::inputs::Inputs;
+use crate::keys::hex;
 use crate::process;
 use crate::progress::Work;
 use sha2::{Digest as _, Sha256};

@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::error::At;
 use crate::fetch::Fetched;
-use crate::inputs::hex;
+use crate::keys::{PINNED, hex};
 use crate::process;
 use crate::unpack;
 use sha2::{Digest as _, Sha256};
@@ -27,7 +27,7 @@ pub(crate) enum Toolchain {
 impl Toolchain {
     /// What tells this compiler from others. The pinned one is named by the lock file.
     pub(crate) fn identity(&self) -> String {
-        let Self::WasiSdk(sdk) = self else { return "pinned".to_owned() };
+        let Self::WasiSdk(sdk) = self else { return PINNED.to_owned() };
         // Every release carries a file VERSION that names all its parts.
         let version = fs::read(sdk.join("VERSION")).unwrap_or_default();
         format!("wasi-sdk {} {}", sdk.display(), hex(&Sha256::digest(version)))
