@@ -44,6 +44,7 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
     config
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_branch_hinting(true) // those of `metering`
+        .generate_address_map(false) // traps name no places in the guest
         .max_wasm_stack(STACK)
         .memory_guaranteed_dense_image_size(DENSE_IMAGE)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
