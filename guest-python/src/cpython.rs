@@ -4,6 +4,7 @@ use crate::Error;
 use crate::error::At;
 use crate::inputs::Inputs;
 use crate::libraries;
+use crate::objects;
 use crate::prerequisites::compiler;
 use crate::process;
 use crate::progress::Branch;
@@ -261,16 +262,19 @@ pub(crate) fn make_guest(
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
-    let optimise = [&*lock.flags.cpython, profile].concat().join(" ");
-    let mut command = Command::new("make");
-    process::neutral(command.current_dir(tree.guest()), lock.source_date_epoch)
-        .arg(format!("-j{jobs}"))
-        .args(archives(inputs))
-        .arg("pybuilddir.txt")
-        .arg(format!("OPT={optimise}"))
-        .arg("ARFLAGS=rcsD")
-        .env("PATH", process::search_path(tools.bin()));
-    process::run(&mut command, "compiling the guest", &guest_log(tree), branch)
+    let make = |targets: &[String], more: &[&str]| {
+        let mut command = Command::new("make");
+        let options = lock.flags.cpython.iter().chain(profile).map(String::as_str);
+        let options: Vec<&str> = options.chain(more.iter().copied()).collect();
+        process::neutral(command.current_dir(tree.guest()), lock.source_date_epoch)
+            .arg(format!("-j{jobs}"))
+            .args(targets)
+            .arg(format!("OPT={}", options.join(" ")))
+            .arg("ARFLAGS=rcsD")
+            .env("PATH", process::search_path(tools.bin()));
+        command
+    };
+    objects::make(inputs, tree, tools, &make, branch)
 }
 
 /// The log of [`make_guest`].

@@ -26,6 +26,7 @@ mod licenses;
 mod link;
 mod lock;
 mod numpy;
+mod objects;
 mod openblas;
 mod prerequisites;
 mod process;
