@@ -29,6 +29,26 @@ assert np.einsum('ij,ij->i', a, a).shape == (3,)
     );
 }
 
+/// Two at a time by the vectors of this guest; the C library's, one by one, is right to half a unit.
+#[test]
+fn exp_is_within_one_unit_in_the_last_place() {
+    holds(
+        "
+import math
+numbers = np.random.default_rng(7)
+tries = [numbers.uniform(-708, 708, 100_001), numbers.uniform(-1, 1, 100_001), numbers.uniform(-1e-9, 1e-9, 9)]
+tries += [np.arange(-65_000, 65_001) * (math.log(2) / 64), np.array([0.0, -0.0, 707.99, -707.99, 5e-324])]
+for x in tries:
+    one_by_one = np.array([math.exp(v) for v in x])
+    assert (abs(np.exp(x) - one_by_one) <= np.spacing(one_by_one)).all()
+    assert (np.exp(x[1:]) == np.exp(x)[1:]).all() # whatever its place
+odd = np.array([1.0, 710, -710, -800, np.inf, -np.inf, np.nan, 2, 3, 709.5, 4])
+assert np.array_equal(np.exp(odd), [np.exp(np.array([v]))[0] for v in odd], equal_nan=True)
+assert np.isinf(np.exp(odd)[[1, 4]]).all() and np.exp(odd)[[3, 5]].tolist() == [0, 0] and np.exp(-745.0) > 0
+",
+    );
+}
+
 #[test]
 fn linear_algebra() {
     holds(
