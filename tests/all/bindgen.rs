@@ -22,19 +22,20 @@ impl Built {
 fn generate(folder: &Path, modules: &[&str], site: Option<&Path>) {
     let mut source = String::from("//! Wrappers.\n#![deny(warnings, missing_docs)]\n");
     for module in modules {
-        let file = folder.join(format!("{module}.rs"));
+        let name = module.replace('.', "_");
+        let file = folder.join(format!("{name}.rs"));
         let mut call: Call = ophidia(["bindgen", module, "-o"]).arg(&file);
         if let Some(site) = site {
             call = call.arg("--site").arg(site);
         }
         call.expect_ok().stderr_is_empty();
-        source.push_str(&format!("/// One.\npub mod {module};\n"));
+        source.push_str(&format!("/// One.\npub mod {name};\n"));
     }
     fs::write(folder.join("bindings.rs"), source).expect("written");
 }
 
 const PROGRAM: &str = r##"
-use bindings::{json, math, statistics};
+use bindings::{json, math, numpy_linalg, statistics};
 use ophidia::Runtime;
 
 fn main() -> ophidia::Result<()> {
@@ -59,6 +60,17 @@ fn main() -> ophidia::Result<()> {
     assert_eq!(json.loads("[1, 2]").call_as::<Vec<i64>>(&mut py)?, [1, 2]);
     let error = json.loads("[1, ").call(&mut py).unwrap_err();
     assert!(error.to_string().starts_with("json.decoder.JSONDecodeError"), "{error}");
+
+    let linalg = numpy_linalg::NumpyLinalg::import(&mut py)?;
+    let matrix = py.import("numpy")?.call_method(&mut py, "array", ([[2.0, 0.0], [0.0, 3.0]],))?;
+    assert_eq!(linalg.det(&matrix).call_as::<f64>(&mut py)?, 6.0);
+    let values = linalg.svd(&matrix).compute_uv(false).call(&mut py)?;
+    let values: Vec<f64> = values.call_method_as(&mut py, "tolist", ())?;
+    assert!(values.len() == 2 && (values[0] - 3.0).abs() < 1e-12, "{values:?}");
+    let solved = linalg.solve(&matrix, [2.0, 9.0]).call(&mut py)?;
+    assert_eq!(solved.call_method_as::<Vec<f64>>(&mut py, "tolist", ())?, [1.0, 3.0]);
+    let error = linalg.inv([[0.0, 0.0], [0.0, 0.0]]).call(&mut py).unwrap_err();
+    assert!(error.to_string().starts_with("numpy.linalg.LinAlgError"), "{error}");
     Ok(())
 }
 "##;
@@ -67,7 +79,7 @@ fn main() -> ophidia::Result<()> {
 fn wrappers_compile_and_run() {
     let made = tempfile::tempdir().expect("a folder");
     let folder = made.path();
-    generate(folder, &["math", "statistics", "json"], None);
+    generate(folder, &["math", "statistics", "json", "numpy.linalg"], None);
     let program = folder.join("main.rs");
     fs::write(&program, PROGRAM).expect("written");
     let binary = folder.join("main");
