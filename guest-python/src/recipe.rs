@@ -154,7 +154,10 @@ pub fn verify_reproducible(
         ),
     ] {
         if one != two {
-            return Err(Error::NotReproducible(what.to_owned()));
+            let other = work.path().join("guest/lib");
+            let file = stdlib::first_difference(&first.stdlib(), &other)?;
+            let file = file.map_or_else(String::new, |file| format!(" (first of all {file})"));
+            return Err(Error::NotReproducible(format!("{what}{file}")));
         }
     }
     Ok(second)

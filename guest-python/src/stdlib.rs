@@ -186,6 +186,22 @@ pub(crate) fn hash_tree(folder: &Path) -> Result<String, Error> {
     Ok(hex(&hash.finalize()))
 }
 
+/// The first file that one of two folders lacks or has with other contents.
+pub(crate) fn first_difference(one: &Path, other: &Path) -> Result<Option<String>, Error> {
+    let (ones, others) = (sorted_files(one)?, sorted_files(other)?);
+    for pair in ones.iter().zip(&others) {
+        let ((name, path), (other, counterpart)) = pair;
+        if name != other {
+            return Ok(Some(name.min(other).clone()));
+        }
+        if fs::read(path).at("read", path)? != fs::read(counterpart).at("read", counterpart)? {
+            return Ok(Some(name.clone()));
+        }
+    }
+    let common = ones.len().min(others.len());
+    Ok(ones.get(common).or(others.get(common)).map(|(name, _)| name.clone()))
+}
+
 /// All files below a folder with their names from there, sorted by name.
 pub(crate) fn sorted_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let mut files = Vec::new();
@@ -208,6 +224,30 @@ pub(crate) fn sorted_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_difference_is_named() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+            fs::write(path, text).expect("written");
+        };
+        let difference = || {
+            let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+            first_difference(&one, &other).expect("read")
+        };
+        for name in ["one/a", "one/b/c", "other/a", "other/b/c"] {
+            file(name, "same");
+        }
+        assert_eq!(difference(), None);
+        file("other/d", "more");
+        assert_eq!(difference().as_deref(), Some("d"));
+        file("other/b/c", "changed");
+        assert_eq!(difference().as_deref(), Some("b/c"));
+        file("one/aa", "more");
+        assert_eq!(difference().as_deref(), Some("aa"));
+    }
 
     #[test]
     fn the_hash_covers_names_and_contents() {

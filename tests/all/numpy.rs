@@ -29,6 +29,18 @@ assert np.einsum('ij,ij->i', a, a).shape == (3,)
     );
 }
 
+/// Where it was built is nobody's business, and would make every build another one.
+#[test]
+fn the_configuration_holds_no_path_of_the_build() {
+    holds(
+        "
+config = np.show_config(mode='dicts')
+assert config['Python Information'] == {'path': 'python3.13', 'version': '3.13'}
+assert '/' not in str(config)
+",
+    );
+}
+
 /// Two at a time by the vectors of this guest; the C library's, one by one, is right to half a unit.
 #[test]
 fn exp_is_within_one_unit_in_the_last_place() {
