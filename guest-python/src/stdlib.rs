@@ -27,7 +27,7 @@ const LEFT_OUT: [&str; 10] = [
     "turtledemo",
 ];
 
-/// Processes that compile the library. It takes part in the bytes, so it does not follow the machine.
+/// Processes that compile the library.
 pub(crate) const PARTS: usize = 2;
 
 /// About how many files are compiled.
@@ -100,6 +100,8 @@ impl Scripts<'_> {
         // `-B` keeps the baseline's own library as it is; the hash seed comes from the environment.
         command.args(["-s", "-S", "-B"]).arg(self.folder.join(script));
         process::neutral(&mut command, self.epoch);
+        // A folder that is not there: no bytecode is found of what the script imports.
+        command.env("PYTHONPYCACHEPREFIX", self.folder.join("no-bytecode"));
         command
     }
 

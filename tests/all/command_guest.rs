@@ -1,11 +1,11 @@
 //! `ophidia guest` and `ophidia doctor`, and a cache entry that is not what it should be.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{cache, guest, ophidia};
+use crate::support::{cache, guest, native_python, ophidia, repository};
 
 fn json(arguments: &[&str], status: i32) -> Value {
     let outcome = ophidia(arguments).expect_status(status);
@@ -27,6 +27,35 @@ fn info_tells_what_the_guest_is() {
 fn building_what_is_there_takes_nothing_and_says_what_it_is() {
     let outcome = ophidia(["guest", "build"]).expect_ok().stderr_is_empty();
     outcome.stdout_has(guest().key());
+}
+
+/// The bytecode of a source hangs on nothing but the source: not on what was compiled before it by the
+/// same process, and not on the bytecode that lies about on the machine.
+#[test]
+fn the_bytecode_compiled_again_is_the_same() {
+    let made = tempfile::tempdir().expect("a folder");
+    let folder = made.path().join("collections");
+    fs::create_dir(&folder).expect("a folder");
+    let names = ["functools", "enum", "collections/__init__"];
+    for name in names {
+        let source = guest().stdlib().join(name).with_extension("py");
+        fs::copy(source, made.path().join(name).with_extension("py")).expect("a source");
+    }
+    native_python([repository().join("guest-python/recipe/compile_part.py").as_os_str()])
+        .args([made.path().as_os_str(), "/usr/lib/python3.13".as_ref()])
+        .args(["0", "1"])
+        .env("PYTHONHASHSEED", "0")
+        .env("PYTHONPYCACHEPREFIX", made.path().join("none"))
+        .expect_ok();
+    for name in names {
+        let source = Path::new(name);
+        let cached = source.with_file_name("__pycache__").join(format!(
+            "{}.cpython-313.pyc",
+            source.file_name().expect("a name").to_str().expect("UTF-8")
+        ));
+        let again = fs::read(made.path().join(&cached)).expect("bytecode");
+        assert!(again == fs::read(guest().stdlib().join(&cached)).expect("bytecode"), "{name}");
+    }
 }
 
 #[test]
