@@ -56,62 +56,72 @@ wasm_exp_pair(v128_t x)
 #define MADD(a, b, c) wasm_f64x2_relaxed_madd(a, b, c)
     const v128_t shift = ALL(0x1.8p52);
     v128_t k = MADD(x, ALL(0x1.71547652b82fep6), shift);
-    v128_t rounded = wasm_f64x2_sub(k, shift);
-    v128_t first = wasm_v128_load(wasm_exp_powers[wasm_i64x2_extract_lane(k, 0) & 63]);
-    v128_t second = wasm_v128_load(wasm_exp_powers[wasm_i64x2_extract_lane(k, 1) & 63]);
+    v128_t place = wasm_i64x2_shl(k, 4);
+    const char *powers = (const char *)wasm_exp_powers;
+    v128_t first = wasm_v128_load(powers + (wasm_i32x4_extract_lane(place, 0) & 63 << 4));
+    v128_t second = wasm_v128_load(powers + (wasm_i32x4_extract_lane(place, 2) & 63 << 4));
     v128_t tail = wasm_i64x2_shuffle(first, second, 0, 2), power = wasm_i64x2_shuffle(first, second, 1, 3);
     power = wasm_i64x2_add(power, wasm_i64x2_shl(k, 46));
+    v128_t rounded = wasm_f64x2_sub(k, shift);
     v128_t r = MADD(rounded, ALL(-0x1.62e42fee00000p-7), x);
     r = MADD(rounded, ALL(-0x1.a39ef35793c76p-39), r);
-    v128_t r2 = wasm_f64x2_mul(r, r);
-    v128_t low = MADD(r, ALL(1.0 / 6), ALL(1.0 / 2)), high = MADD(r, ALL(1.0 / 120), ALL(1.0 / 24));
-    v128_t rest = MADD(MADD(high, r2, low), r2, wasm_f64x2_add(tail, r));
-    return MADD(power, rest, power);
+    v128_t series = MADD(r, ALL(1.0 / 120), ALL(1.0 / 24));
+    series = MADD(MADD(series, r, ALL(1.0 / 6)), r, ALL(1.0 / 2));
+    series = MADD(series, wasm_f64x2_mul(r, r), wasm_f64x2_add(tail, r));
+    return MADD(power, series, power);
 #undef MADD
 #undef ALL
 }
 
-/* Of what is within, e to its power is a normal number. Read from memory in each round: a constant would be kept
-   on the stack, to outlive the checks of the host, and be stored and loaded again in each. */
-static const volatile double wasm_exp_bound = 708.0;
+/* Of what is within, e to its power is a normal number. */
+#define WASM_EXP_BOUND 708.0
 
-/* How many of the first numbers it has done: up to a pair that leaves the normal numbers. */
+/* How many of the first numbers it has done: up to eight of which one might leave the normal numbers. One test
+   for the eight: where there are two in a round, WebAssembly's compiler keeps all constants on the stack. */
 static __attribute__((target("relaxed-simd"), noinline)) npy_intp
-wasm_exp_pairs(const double *in, double *out, npy_intp count)
+wasm_exp_eights(const double *in, double *out, npy_intp count)
 {
     npy_intp i = 0;
-    for (; i + 2 <= count; i += 2) {
-        v128_t x = wasm_v128_load(in + i);
-        if (!wasm_i64x2_all_true(wasm_f64x2_lt(wasm_f64x2_abs(x), wasm_f64x2_splat(wasm_exp_bound)))) {
+    for (; i + 8 <= count; i += 8) {
+        v128_t x[4], squares = wasm_f64x2_splat(0);
+        for (int j = 0; j < 4; j++) {
+            x[j] = wasm_v128_load(in + i + 2 * j);
+            squares = wasm_f64x2_relaxed_madd(x[j], x[j], squares);
+        }
+        /* The sum is no less than each square, and NaN where one is. */
+        if (wasm_i64x2_bitmask(wasm_f64x2_lt(squares, wasm_f64x2_splat(WASM_EXP_BOUND * WASM_EXP_BOUND))) != 3) {
             break;
         }
-        wasm_v128_store(out + i, wasm_exp_pair(x));
+        for (int j = 0; j < 4; j++) {
+            wasm_v128_store(out + i + 2 * j, wasm_exp_pair(x[j]));
+        }
     }
     return i;
+}
+
+/* One number as its neighbours: the result does not depend on the place. */
+static inline __attribute__((target("relaxed-simd"))) double
+wasm_exp_one(double x)
+{
+    return fabs(x) < WASM_EXP_BOUND ? wasm_f64x2_extract_lane(wasm_exp_pair(wasm_f64x2_splat(x)), 0) : exp(x);
 }
 
 /* Whether it has done so: of numbers side by side. What leaves the normal numbers is left to exp. */
 static inline __attribute__((target("relaxed-simd"))) int
 wasm_exp(const char *from, npy_intp from_step, char *to, npy_intp to_step, npy_intp count)
 {
-    if (from_step != sizeof(double) || to_step != sizeof(double) || (to > from && to < from + 16)
-        || (from > to && from < to + 16)) {
+    if (from_step != sizeof(double) || to_step != sizeof(double) || (to > from && to < from + 64)
+        || (from > to && from < to + 64)) {
         return 0;
     }
     const double *in = (const double *)from;
     double *out = (double *)to;
-    npy_intp i = wasm_exp_pairs(in, out, count);
-    while (i + 2 <= count) {
-        double first = exp(in[i]), second = exp(in[i + 1]);
-        out[i] = first;
-        out[i + 1] = second;
-        i += 2;
-        i += wasm_exp_pairs(in + i, out + i, count - i);
-    }
-    if (i < count) {
-        double x = in[i];
-        /* As its neighbours: the result does not depend on the place. */
-        out[i] = fabs(x) < 708.0 ? wasm_f64x2_extract_lane(wasm_exp_pair(wasm_f64x2_splat(x)), 0) : exp(x);
+    npy_intp i = 0;
+    while (i < count) {
+        i += wasm_exp_eights(in + i, out + i, count - i);
+        for (npy_intp end = count - i < 8 ? count : i + 8; i < end; i++) {
+            out[i] = wasm_exp_one(in[i]);
+        }
     }
     return 1;
 }
