@@ -61,6 +61,85 @@ assert np.isinf(np.exp(odd)[[1, 4]]).all() and np.exp(odd)[[3, 5]].tolist() == [
     );
 }
 
+/// By vectors, by bytes and by vectors again, as there are more of them.
+#[test]
+fn sorting_is_right_whatever_the_type_and_the_number() {
+    holds(
+        "
+numbers = np.random.default_rng(11)
+odd = [0.0, -0.0, np.inf, -np.inf, np.nan, -np.nan, 5e-324, -5e-324, 1e-45, 3e38, -3e38]
+def check(a):
+    ours, theirs = np.sort(a), np.sort(a, kind='stable')
+    assert np.array_equal(ours, theirs, equal_nan=a.dtype.kind == 'f'), (a.dtype, a.size)
+for size in [0, 1, 2, 999, 1_000, 1_001, 4_096, 50_000]:
+    for dtype in ['i4', 'u4', 'i8', 'u8']:
+        limits = np.iinfo(dtype)
+        check(numbers.integers(limits.min, limits.max, size, dtype, endpoint=True))
+        check(numbers.integers(0, 9, size, dtype))
+        check(np.arange(size, dtype=dtype)[::-1])
+    for dtype in ['f4', 'f8']:
+        a = numbers.standard_normal(size).astype(dtype)
+        check(a)
+        check(np.resize(np.array(odd, dtype), size))
+        a[::3] = numbers.choice(np.array(odd, dtype), a[::3].size)
+        check(a)
+        check(np.full(size, -1.5, dtype))
+check(numbers.random(2_100_000)) # more than 16 MiB
+check(numbers.random(2**21)) # as much
+",
+    );
+    let mut small = RUNTIME.interpreter().memory(64 << 20).build().expect("an interpreter");
+    small
+        .run(
+            "
+import numpy as np
+a = np.random.default_rng(3).random(2_000_000)
+room = [] # in the end less than a has
+try:
+    while True: room.append(bytearray(1 << 20))
+except MemoryError: pass
+a.sort()
+assert all(a[i] <= a[i + 1] for i in range(0, a.size - 1, 97))
+",
+        )
+        .expect("it sorts without room");
+}
+
+#[test]
+fn transforms_of_one_length_after_another() {
+    holds(
+        "
+def slow(x):
+    k = np.arange(x.size)
+    return np.exp(-2j * np.pi * (np.outer(k, k) % x.size) / x.size) @ x
+numbers = np.random.default_rng(5)
+# More lengths than plans are kept, small and large primes among them, and some again.
+for n in [8, 12, 101, 8, 30, 128, 211, 8, 101, 97, 12, 1, 2, 30]:
+    x = numbers.random(n) + 1j * numbers.random(n)
+    assert np.allclose(np.fft.fft(x), slow(x)) and np.allclose(np.fft.ifft(np.fft.fft(x)), x)
+    assert np.allclose(np.fft.irfft(np.fft.rfft(x.real), n), x.real)
+    assert np.allclose(np.fft.fft(x.astype(np.complex64)), slow(x), atol=1e-4)
+for n in [2**17, 2**17 + 1, 2**17]:
+    x = numbers.random(n)
+    assert np.allclose(np.fft.ifft(np.fft.fft(x)), x)
+",
+    );
+}
+
+/// Plans that are kept are few: memory does not grow with the lengths that were used.
+#[test]
+fn transforms_of_many_lengths_keep_little() {
+    let mut py = RUNTIME.interpreter().memory(128 << 20).build().expect("an interpreter");
+    py.run(
+        "
+import numpy as np
+for n in range(2**16, 2**16 + 200):
+    np.fft.fft(np.ones(n)), np.fft.fft(np.ones(n, np.complex64))
+",
+    )
+    .expect("there is room for each");
+}
+
 #[test]
 fn linear_algebra() {
     holds(
