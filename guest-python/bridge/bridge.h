@@ -12,6 +12,9 @@
 #define OPHIDIA_STDLIB L"/usr/lib/python3.13"
 #define OPHIDIA_STDLIB_FD 3
 
+/* What every operation goes through is inlined at the link, across files. */
+#define BRIDGE_HOT __attribute__((always_inline))
+
 /* Objects fetched once before the snapshot, so that no call has to look them up. All are held
    for the life of the interpreter. */
 struct bridge_objects {
@@ -130,7 +133,19 @@ PyObject *host_function_new(uint32_t number, PyObject *description);
 PyObject *host_object_new(uint32_t number);
 int64_t host_object_number(PyObject *object);
 
+/* Set where a stream is written to, by patches/0007-output-written-text.patch. */
+extern int _PyIO_written;
+
 /* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. */
-void bridge_flush(void);
+void bridge_flush_written(void);
+
+/* The same, if anything was written since. */
+static inline void
+bridge_flush(void)
+{
+    if (_PyIO_written) {
+        bridge_flush_written();
+    }
+}
 
 #endif

@@ -8,6 +8,7 @@ uint32_t bridge_level;
 
 static struct ophidia_frame frames[OPHIDIA_LEVELS];
 static PyObject *held_objects[OPHIDIA_LEVELS][SLOTS]; /* what a slot points into */
+static uint32_t used_slots[OPHIDIA_LEVELS];            /* a bit for each that has been written to */
 
 uint32_t
 ophidia_frame(void)
@@ -21,23 +22,39 @@ ophidia_abi_version(void)
     return OPHIDIA_ABI_VERSION;
 }
 
-void
+static void
+clear_slot(uint32_t index)
+{
+    frames[bridge_level].slots[index].tag = OPHIDIA_TAG_NONE;
+    Py_CLEAR(held_objects[bridge_level][index]);
+}
+
+BRIDGE_HOT void
 frame_clear(void)
 {
-    struct ophidia_slot *slots = frames[bridge_level].slots;
-    PyObject **held = held_objects[bridge_level];
-    for (size_t i = 0; i < SLOTS; i++) {
-        if (slots[i].tag != OPHIDIA_TAG_NONE) {
-            slots[i] = (struct ophidia_slot){.tag = OPHIDIA_TAG_NONE};
-            Py_CLEAR(held[i]);
-        }
+    uint32_t used = used_slots[bridge_level];
+    if (used == 0) {
+        return;
     }
+    used_slots[bridge_level] = 0;
+    clear_slot(OPHIDIA_SLOT_VALUE); /* mostly the only one */
+    for (uint32_t rest = used >> (OPHIDIA_SLOT_VALUE + 1); rest != 0; rest &= rest - 1) {
+        clear_slot(OPHIDIA_SLOT_VALUE + 1 + (uint32_t)__builtin_ctz(rest));
+    }
+}
+
+/* A slot of this level to write to. */
+static struct ophidia_slot *
+slot_at(enum ophidia_slot_index index)
+{
+    used_slots[bridge_level] |= 1u << index;
+    return &frames[bridge_level].slots[index];
 }
 
 static void
 set_bytes(enum ophidia_slot_index index, uint32_t tag, PyObject *owner, const char *data, Py_ssize_t len)
 {
-    frames[bridge_level].slots[index] = (struct ophidia_slot){
+    *slot_at(index) = (struct ophidia_slot){
         .tag = tag,
         .len = (uint32_t)len,
         .payload = (uint64_t)(uintptr_t)data,
@@ -72,7 +89,7 @@ frame_set_text(enum ophidia_slot_index index, PyObject *text)
 void
 frame_set_int(enum ophidia_slot_index index, long long value)
 {
-    frames[bridge_level].slots[index] = (struct ophidia_slot){
+    *slot_at(index) = (struct ophidia_slot){
         .tag = OPHIDIA_TAG_INT,
         .payload = (uint64_t)value,
     };
@@ -136,10 +153,10 @@ frame_leave(PyObject *const *values, size_t count)
     return 1;
 }
 
-static int
+static BRIDGE_HOT int
 set_value(enum ophidia_slot_index index, PyObject *value, uint32_t want)
 {
-    struct ophidia_slot *slot = &frames[bridge_level].slots[index];
+    struct ophidia_slot *slot = slot_at(index);
     if (set_plain(slot, value)) {
         if (slot->tag == OPHIDIA_TAG_STR) {
             Py_XSETREF(held_objects[bridge_level][index], Py_NewRef(value));
@@ -161,7 +178,7 @@ set_value(enum ophidia_slot_index index, PyObject *value, uint32_t want)
     return 0;
 }
 
-PyObject *
+BRIDGE_HOT PyObject *
 frame_operand(uint32_t index)
 {
     const struct ophidia_slot *slot = &frames[bridge_level].operands[index];
@@ -185,7 +202,7 @@ frame_operand(uint32_t index)
     return NULL;
 }
 
-int
+BRIDGE_HOT int
 frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
 {
     switch (want) {
@@ -197,10 +214,9 @@ frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want)
         }
         /* fall through */
     case OPHIDIA_WANT_HANDLE:
-        return handle_new(value, &frames[bridge_level].slots[index]);
+        return handle_new(value, slot_at(index));
     case OPHIDIA_WANT_BUFFER:
-        return buffer_new(value, &frames[bridge_level].slots[index],
-                          &frames[bridge_level].slots[OPHIDIA_SLOT_LAYOUT]);
+        return buffer_new(value, slot_at(index), slot_at(OPHIDIA_SLOT_LAYOUT));
     default:
         return set_value(index, value, want);
     }

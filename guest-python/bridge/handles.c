@@ -59,7 +59,7 @@ handle_new(PyObject *object, struct ophidia_slot *slot)
     return 0;
 }
 
-PyObject *
+BRIDGE_HOT PyObject *
 handle_object(uint64_t handle)
 {
     uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);

@@ -78,7 +78,7 @@ static const uint8_t least[] = {
 #define OPERATIONS (sizeof least / sizeof *least)
 
 /* `o` are `count` operands, the last of them the names of `keywords` arguments, if there are any. */
-static PyObject *
+static BRIDGE_HOT PyObject *
 carry_out(uint32_t operation, PyObject **o, size_t count, uint32_t keywords)
 {
     PyObject *names = keywords == 0 ? NULL : o[count - 1];
@@ -173,7 +173,7 @@ release(const unsigned char *data, uint32_t len)
 }
 
 /* Leaves the result of an operation in the frame, and lets go of it. */
-static uint32_t
+static BRIDGE_HOT uint32_t
 finish(uint32_t operation, PyObject *result, uint32_t want)
 {
     uint32_t status = OPHIDIA_STATUS_OK;

@@ -169,15 +169,9 @@ ophidia_finish(void)
     return OPHIDIA_STATUS_OK;
 }
 
-/* Set where a stream is written to, by patches/0007-output-written-text.patch. */
-extern int _PyIO_written;
-
 void
-bridge_flush(void)
+bridge_flush_written(void)
 {
-    if (!_PyIO_written) {
-        return;
-    }
     _PyIO_written = 0;
     static const char *const names[] = {"stdout", "stderr"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
