@@ -1,6 +1,7 @@
 //! Values that come out of the guest, decoded from the slots of the frame; and their encoding.
 
 mod decode;
+mod direct;
 mod encode;
 mod layout;
 mod plain;
@@ -21,6 +22,8 @@ use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
 
+pub use direct::Direct;
+pub(crate) use direct::direct;
 pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;

@@ -60,9 +60,9 @@ pub use callback::{
 #[cfg(feature = "any-guest")]
 #[doc(hidden)]
 pub use codec::decode_any;
-pub use codec::{Encoder, Value};
 #[doc(hidden)]
-pub use codec::{Operands, Plain};
+pub use codec::{Direct, Operands, Plain};
+pub use codec::{Encoder, Value};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]

@@ -85,7 +85,7 @@ fn not_plain(index: u32) -> Error {
 
 /// A slot of the present level's frame.
 #[inline]
-fn slot_at(store: &StoreContextMut<'_, State>, offset: u32) -> Option<Slot> {
+pub(super) fn slot_at(store: &StoreContextMut<'_, State>, offset: u32) -> Option<Slot> {
     let state = store.data();
     state.memory?.find_slot(store, state.frame().checked_add(offset)?)
 }

@@ -1,11 +1,11 @@
 //! Python objects as Rust values.
 
 use super::{ConversionError, beginning, step};
-use crate::codec::{Plain, Value};
+use crate::codec::{Direct, Plain, Value};
 use crate::error::Error;
 use crate::object::Object;
 use crate::python::Python;
-use ophidia_abi::Want;
+use ophidia_abi::{Encoded, Want};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
 
@@ -34,6 +34,13 @@ pub trait FromPython: Sized {
     #[inline]
     fn from_plain(_value: Plain<'_>) -> Option<Self> {
         None
+    }
+
+    /// Takes the next value of an encoding likewise, a container of plain values too.
+    #[doc(hidden)]
+    #[inline]
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        Self::from_plain(from.plain()?)
     }
 
     /// The same with the interpreter at hand, for what is read from its memory.
@@ -160,7 +167,11 @@ impl FromPython for f64 {
 
     #[inline]
     fn from_plain(value: Plain<'_>) -> Option<Self> {
-        if let Plain::Float(value) = value { Some(value) } else { None }
+        match value {
+            Plain::Float(value) => Some(value),
+            Plain::Int(value) if value.unsigned_abs() <= 1 << 53 => Some(value as Self),
+            _ => None,
+        }
     }
 }
 
@@ -240,6 +251,11 @@ impl<T: FromPython> FromPython for Option<T> {
             value => T::from_plain(value).map(Some),
         }
     }
+
+    #[inline]
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        if from.none() { Some(None) } else { T::from_direct(from).map(Some) }
+    }
 }
 
 fn items<T: FromPython, C: FromIterator<T>>(
@@ -248,6 +264,15 @@ fn items<T: FromPython, C: FromIterator<T>>(
     let item = |(i, value)| T::from_python(value).map_err(|error| error.within(&format!("[{i}]")));
     values.into_iter().enumerate().map(item).collect()
 }
+
+/// What a `Vec` or a tuple is made of.
+const LISTS: &[Encoded] = &[Encoded::List, Encoded::Tuple];
+
+/// What a map is made of.
+const DICTS: &[Encoded] = &[Encoded::Dict];
+
+/// What a set is made of.
+const SETS: &[Encoded] = &[Encoded::Set, Encoded::FrozenSet];
 
 /// A `list` or `tuple`; of a `Vec<u8>` also a `bytes`.
 impl<T: FromPython> FromPython for Vec<T> {
@@ -260,6 +285,15 @@ impl<T: FromPython> FromPython for Vec<T> {
             other => wrong("list", &other),
         }
     }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        let count = from.count(LISTS, size_of::<T>())?;
+        let mut items = Self::with_capacity(count);
+        for _ in 0..count {
+            items.push(T::from_direct(from)?);
+        }
+        Some(items)
+    }
 }
 
 impl<T: FromPython, const N: usize> FromPython for [T; N] {
@@ -269,6 +303,10 @@ impl<T: FromPython, const N: usize> FromPython for [T; N] {
         let items = Vec::from_python(value)?;
         let count = items.len();
         items.try_into().map_err(|_| ConversionError::new(format!("{N} items"), count.to_string()))
+    }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        Vec::from_direct(from)?.try_into().ok()
     }
 }
 
@@ -281,6 +319,15 @@ impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet
             other => wrong("set", &other),
         }
     }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        let count = from.count(SETS, size_of::<T>())?;
+        let mut items = Self::with_capacity_and_hasher(count, S::default());
+        for _ in 0..count {
+            items.insert(T::from_direct(from)?);
+        }
+        Some(items)
+    }
 }
 
 impl<T: FromPython + Ord> FromPython for BTreeSet<T> {
@@ -291,6 +338,10 @@ impl<T: FromPython + Ord> FromPython for BTreeSet<T> {
             Value::Set(values) | Value::FrozenSet(values) => items(values),
             other => wrong("set", &other),
         }
+    }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        (0..from.count(SETS, size_of::<T>())?).map(|_| T::from_direct(from)).collect()
     }
 }
 
@@ -318,6 +369,15 @@ where
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         map(value)
     }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        let count = from.count(DICTS, size_of::<(K, V)>())?;
+        let mut pairs = Self::with_capacity_and_hasher(count, S::default());
+        for _ in 0..count {
+            pairs.insert(K::from_direct(from)?, V::from_direct(from)?);
+        }
+        Some(pairs)
+    }
 }
 
 impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
@@ -325,6 +385,11 @@ impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
 
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         map(value)
+    }
+
+    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+        let pair = |from: &mut Direct<'_>| Some((K::from_direct(from)?, V::from_direct(from)?));
+        (0..from.count(DICTS, size_of::<(K, V)>())?).map(|_| pair(from)).collect()
     }
 }
 
@@ -353,6 +418,13 @@ macro_rules! tuples {
                     $name::from_python(values.next().unwrap_or_default())
                         .map_err(|error| error.within(concat!("[", $field, "]")))?,
                 )+))
+            }
+
+            fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
+                match from.count(LISTS, 0)? {
+                    $count => Some(($($name::from_direct(from)?,)+)),
+                    _ => None,
+                }
             }
 
             fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {

@@ -182,12 +182,12 @@ impl Guest<'_> {
         want: Want,
     ) -> Result<T> {
         let status = self.perform(what, on, operands, want)?;
-        if want.is_value()
-            && status == Status::Ok
-            && self.store.data().converters.is_empty()
-            && let Some(value) = codec::plain(&self.store).and_then(T::from_plain)
-        {
-            return Ok(value);
+        if want.is_value() && status == Status::Ok && self.store.data().converters.is_empty() {
+            let plain = codec::plain(&self.store).and_then(T::from_plain);
+            let direct = || codec::direct(&self.store)?.whole(T::from_direct);
+            if let Some(value) = plain.or_else(direct) {
+                return Ok(value);
+            }
         }
         let value = self.result(status, want)?;
         read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
