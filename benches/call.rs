@@ -4,7 +4,8 @@
 //! way; an integer attribute; a method with two texts; a list of 1,000 integers and a dict of 100 prices
 //! each way; a host function called from a loop in Python, beside the same loop calling Python; objects
 //! dropped alone and with a thousand others. Against: the same call through a pipe, with a native
-//! python3 that evaluates a line and answers with a line. Deadlines are on, as always.
+//! python3 that evaluates a line and answers with a line; and the time that py4cl2-cffi publishes for a
+//! call, which is another machine's. Deadlines are on, as always.
 //!
 //! With the feature `pyo3` also against PyO3 on a native CPython. Both sides are measured in turn.
 //!
@@ -36,6 +37,9 @@ def loop(function, times):
     for i in range(times): function(i)
 ";
 
+/// What a call takes in py4cl2-cffi, which embeds a native CPython in Lisp, by its README, in nanoseconds.
+const PY4CL2_CFFI: f64 = 8_000.0;
+
 /// Calls of a host function in one round.
 const CALLS: u32 = 1_000;
 
@@ -46,12 +50,22 @@ for line in sys.stdin:
     print(eval(line), flush=True)
 ";
 
+fn numbers() -> Vec<i64> {
+    (0..1_000).collect()
+}
+
+fn prices() -> HashMap<String, f64> {
+    (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect()
+}
+
 struct Bench {
     py: Interpreter,
     text: Object,
     number: Object,
     thing: Object,
     same: Object,
+    list: Object,
+    dict: Object,
     loops: Object,
     callback: Object,
     numbers: Vec<i64>,
@@ -65,10 +79,10 @@ impl Bench {
         let (text, number) = (py.get("foo")?, py.get("bar")?);
         let (thing, same) = (py.get("thing")?, py.get("same")?);
         let loops = py.get("loop")?;
-        let numbers = (0..1_000).collect();
-        let prices = (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect();
+        let (numbers, prices) = (numbers(), prices());
+        let (list, dict) = (py.object(&numbers)?, py.object(&prices)?);
         let callback = py.object(Function::new("increment", |i: i64| i + 1))?;
-        Ok(Self { py, text, number, thing, same, loops, callback, numbers, prices })
+        Ok(Self { py, text, number, thing, same, list, dict, loops, callback, numbers, prices })
     }
 
     fn call_str(&mut self) -> Result<String> {
@@ -92,6 +106,10 @@ impl Bench {
         Ok(list.is_truthy(&mut self.py)?)
     }
 
+    fn list_out(&mut self) -> Result<Vec<i64>> {
+        Ok(self.list.extract(&mut self.py)?)
+    }
+
     fn list_both_ways(&mut self) -> Result<Vec<i64>> {
         Ok(self.same.call_as(&mut self.py, (&self.numbers,))?)
     }
@@ -99,6 +117,10 @@ impl Bench {
     fn dict_in(&mut self) -> Result<bool> {
         let dict = self.py.object(&self.prices)?;
         Ok(dict.is_truthy(&mut self.py)?)
+    }
+
+    fn dict_out(&mut self) -> Result<HashMap<String, f64>> {
+        Ok(self.dict.extract(&mut self.py)?)
     }
 
     fn dict_both_ways(&mut self) -> Result<HashMap<String, f64>> {
@@ -170,14 +192,16 @@ fn nanoseconds<T>(rounds: u32, mut round: impl FnMut() -> Result<T>) -> Result<f
 type Sample<Side> = fn(&mut Side) -> Result<f64>;
 
 /// What PyO3 does too.
-const COMPARED: [(&str, Sample<Bench>); 9] = [
+const COMPARED: [(&str, Sample<Bench>); 11] = [
     ("call_str", |side| sample(1_000, || side.call_str())),
     ("call_int", |side| sample(1_000, || side.call_int())),
     ("getattr_int", |side| sample(1_000, || side.getattr())),
     ("call_method", |side| sample(1_000, || side.method())),
     ("list_1000_in", |side| sample(10, || side.list_in())),
+    ("list_1000_out", |side| sample(10, || side.list_out())),
     ("list_1000_both_ways", |side| sample(10, || side.list_both_ways())),
     ("dict_100_in", |side| sample(20, || side.dict_in())),
+    ("dict_100_out", |side| sample(20, || side.dict_out())),
     ("dict_100_both_ways", |side| sample(20, || side.dict_both_ways())),
     ("callback", |side| Ok(sample(1, || side.callbacks())? / f64::from(CALLS))),
 ];
@@ -222,6 +246,7 @@ fn through_a_pipe(bench: &mut Bench) -> Result<()> {
         in_turn(SAMPLES, || sample(10, &mut pipe), || sample(1_000, || bench.call_str()))?;
     figure("pipe_ns", compared.ours, "ns");
     figure("pipe_ratio", compared.ratio, "x");
+    figure("py4cl2_cffi_ratio", PY4CL2_CFFI / compared.theirs, "x");
     drop(input);
     child.wait()?;
     Ok(())
@@ -236,8 +261,10 @@ fn criterion() -> Result<()> {
     group.bench_function("getattr", |b| b.iter(|| bench.getattr()));
     group.bench_function("method", |b| b.iter(|| bench.method()));
     group.bench_function("list_1000_in", |b| b.iter(|| bench.list_in()));
+    group.bench_function("list_1000_out", |b| b.iter(|| bench.list_out()));
     group.bench_function("list_1000_both_ways", |b| b.iter(|| bench.list_both_ways()));
     group.bench_function("dict_100_in", |b| b.iter(|| bench.dict_in()));
+    group.bench_function("dict_100_out", |b| b.iter(|| bench.dict_out()));
     group.bench_function("dict_100_both_ways", |b| b.iter(|| bench.dict_both_ways()));
     group.bench_function("1000_callbacks", |b| b.iter(|| bench.callbacks()));
     group.bench_function("1000_objects_one_by_one", |b| b.iter(|| bench.objects_one_by_one()));

@@ -1,8 +1,9 @@
 //! The other side of the bench of calls: the same work by PyO3 on a native CPython.
 
-use crate::{Bench, CALLS, COMPARED, PROGRAM, SAMPLES, Sample, sample};
+use crate::{Bench, CALLS, COMPARED, PROGRAM, SAMPLES, Sample, numbers, prices, sample};
 use anyhow::{Context as _, Result};
 use ophidia_benches::{figure, in_turn};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyTuple};
 use std::collections::HashMap;
@@ -33,6 +34,8 @@ struct Native<'py> {
     number: Bound<'py, PyAny>,
     thing: Bound<'py, PyAny>,
     same: Bound<'py, PyAny>,
+    list: Bound<'py, PyAny>,
+    dict: Bound<'py, PyAny>,
     loops: Bound<'py, PyAny>,
     callback: Bound<'py, PyCFunction>,
     numbers: Vec<i64>,
@@ -40,26 +43,29 @@ struct Native<'py> {
 }
 
 impl<'py> Native<'py> {
-    const SAMPLES: [(&'static str, Sample<Self>); 9] = [
+    const SAMPLES: [(&'static str, Sample<Self>); 11] = [
         ("call_str", |side| sample(1_000, || Ok(side.text.call0()?.extract::<String>()?))),
         ("call_int", |side| sample(1_000, || Ok(side.number.call1((41,))?.extract::<i64>()?))),
         ("getattr_int", |side| {
-            sample(1_000, || Ok(side.thing.getattr("size")?.extract::<i64>()?))
+            sample(1_000, || Ok(side.thing.getattr(intern!(side.py, "size"))?.extract::<i64>()?))
         }),
         ("call_method", |side| {
             sample(1_000, || {
-                Ok(side.thing.call_method1("join", ("one", "two"))?.extract::<String>()?)
+                let name = intern!(side.py, "join");
+                Ok(side.thing.call_method1(name, ("one", "two"))?.extract::<String>()?)
             })
         }),
         ("list_1000_in", |side| {
             sample(10, || Ok((&side.numbers).into_pyobject(side.py)?.is_truthy()?))
         }),
+        ("list_1000_out", |side| sample(10, || Ok(side.list.extract::<Vec<i64>>()?))),
         ("list_1000_both_ways", |side| {
             sample(10, || Ok(side.same.call1((&side.numbers,))?.extract::<Vec<i64>>()?))
         }),
         ("dict_100_in", |side| {
             sample(20, || Ok((&side.prices).into_pyobject(side.py)?.is_truthy()?))
         }),
+        ("dict_100_out", |side| sample(20, || Ok(side.dict.extract::<HashMap<String, f64>>()?))),
         ("dict_100_both_ways", |side| {
             sample(20, || {
                 Ok(side.same.call1((&side.prices,))?.extract::<HashMap<String, f64>>()?)
@@ -80,6 +86,7 @@ impl<'py> Native<'py> {
         let increment = |args: &Bound<'_, PyTuple>,
                          _: Option<&Bound<'_, PyDict>>|
          -> PyResult<i64> { Ok(args.get_item(0)?.extract::<i64>()? + 1) };
+        let (numbers, prices) = (numbers(), prices());
         Ok(Self {
             py,
             text: get("foo")?,
@@ -88,8 +95,10 @@ impl<'py> Native<'py> {
             same: get("same")?,
             loops: get("loop")?,
             callback: PyCFunction::new_closure(py, None, None, increment)?,
-            numbers: (0..1_000).collect(),
-            prices: (0..100).map(|i| (format!("item {i}"), f64::from(i) / 4.0)).collect(),
+            list: (&numbers).into_pyobject(py)?.into_any(),
+            dict: (&prices).into_pyobject(py)?.into_any(),
+            numbers,
+            prices,
         })
     }
 }
