@@ -3,13 +3,15 @@
 //! Measured: operations on arrays against native numpy of the same version on a native build of the same
 //! CPython, one thread each, in turn (native numpy has OpenBLAS and the machine's widest vectors); then
 //! images with and without numpy: a new interpreter that runs `x = 1`, the memory it keeps, a first use of
-//! numpy, the size of the image and how long it takes to make.
+//! numpy, the size of the image and how long it takes to make; and the guest from nothing.
 //!
-//! `cargo bench -p ophidia-benches --bench numpy -- --figures` prints the figures, all but the making of
-//! images; `-- --figures --images` those as well, which takes some minutes.
+//! `cargo bench -p ophidia-benches --bench numpy -- --figures` prints the figures, all but those of what is
+//! made; `-- --figures --images` the making of images as well, `-- --figures --guest` that of the guest,
+//! which takes some minutes.
 
 use anyhow::{Context as _, Result, ensure};
 use criterion::Criterion;
+use ophidia::guest::{self, BuildOptions, Silent};
 use ophidia::{ImageStage, Interpreter, Runtime, RuntimeBuilder, Value};
 use ophidia_benches::{
     NativeNumpy, figure, figures_wanted, geometric_mean, median, memory_kib, raise_open_files,
@@ -48,10 +50,14 @@ fn main() -> Result<()> {
         let status = child.args(["--figures", PRESENCE, with]).status()?;
         ensure!(status.success(), "the bench of an image {with} numpy: {status}");
     }
-    if std::env::args().any(|argument| argument == "--images") {
+    let asked = |option| std::env::args().any(|argument| argument == option);
+    if asked("--images") {
         for numpy in [true, false] {
             making(numpy)?;
         }
+    }
+    if asked("--guest") {
+        building()?;
     }
     Ok(())
 }
@@ -69,7 +75,7 @@ fn runtime(numpy: bool) -> Result<Runtime> {
 }
 
 /// The guest's side of the comparison.
-fn guest() -> Result<Interpreter> {
+fn interpreter() -> Result<Interpreter> {
     let mut py = runtime(true)?.interpreter().timeout(None).memory(1 << 30).build()?;
     py.run(CASES)?;
     Ok(py)
@@ -88,7 +94,7 @@ fn native(py: &mut Interpreter) -> Result<NativeNumpy> {
 
 /// Both sides in turn: a machine that slows down slows both down.
 fn computing() -> Result<()> {
-    let mut py = guest()?;
+    let mut py = interpreter()?;
     let mut native = native(&mut py)?;
     let seconds = py.get("seconds")?;
     let mut ratios = Vec::new();
@@ -178,9 +184,18 @@ fn making(numpy: bool) -> Result<()> {
     Ok(())
 }
 
+/// The guest from nothing, fetching its sources included, in a cache of its own.
+fn building() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let start = Instant::now();
+    guest::build(folder.path(), &BuildOptions::ambient(), &mut Silent)?;
+    figure("guest_build_s", start.elapsed().as_secs_f64(), "s");
+    Ok(())
+}
+
 fn criterion() -> Result<()> {
     let mut criterion = Criterion::default().configure_from_args();
-    let mut py = guest()?;
+    let mut py = interpreter()?;
     let mut native = native(&mut py)?;
     let seconds = py.get("seconds")?;
     let time = std::time::Duration::from_secs_f64;
