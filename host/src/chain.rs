@@ -6,7 +6,7 @@
 /// It begins with a variable that holds an [`Object`](crate::Object), or with an expression for one in
 /// parentheses. Arguments are Rust expressions, `name = value` is a keyword argument, `[key]` an item.
 ///
-/// ```no_run
+/// ```
 /// use ophidia::chain;
 /// # fn main() -> ophidia::Result<()> {
 /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;

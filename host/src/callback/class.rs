@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 
 /// A Python class whose instances hold a Rust value that never leaves the host.
 ///
-/// ```no_run
+/// ```
 /// use ophidia::Class;
 /// # fn main() -> ophidia::Result<()> {
 /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
@@ -192,7 +192,7 @@ constructors! {
 
 /// A module of the host: what `import host.prices` finds.
 ///
-/// ```no_run
+/// ```
 /// use ophidia::{Function, Module};
 /// # fn main() -> ophidia::Result<()> {
 /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;

@@ -39,7 +39,7 @@ impl Python<'_> {
     /// What a dotted name stands for: a name of `__main__`, a built-in or a module, and attributes of
     /// these, such as `"math.pi"`. Modules are imported as needed.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> ophidia::Result<()> {
     /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
     /// let pi: f64 = py.get("math.pi")?.extract(&mut py)?;
