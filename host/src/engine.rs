@@ -45,6 +45,7 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
         .cranelift_opt_level(OptLevel::Speed)
         .wasm_branch_hinting(true) // those of `metering`
         .generate_address_map(false) // traps name no places in the guest
+        .native_unwind_info(false) // nothing unwinds through the guest, and 20,000 functions are registered for it
         .max_wasm_stack(STACK)
         .memory_guaranteed_dense_image_size(DENSE_IMAGE)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
