@@ -106,15 +106,20 @@ impl BuildLock {
     pub(crate) fn install(&self, finished: &Path, target: &Path) -> Result<(), Error> {
         let parent = target.parent().unwrap_or(&self.cache.root);
         fs::create_dir_all(parent).at("create", parent)?;
-        if target.exists() {
-            let aside = self.cache.root.join(format!("{WORK}old-{}", process::id()));
-            remove_tree(&aside);
-            fs::rename(target, &aside).at("move aside", target)?;
-            fs::rename(finished, target).at("move into place", target)?;
-            remove_tree(&aside);
+        self.discard(target)?;
+        fs::rename(finished, target).at("move into place", target)
+    }
+
+    /// Takes a finished folder out of its place, whole, and removes it.
+    pub(crate) fn discard(&self, target: &Path) -> Result<(), Error> {
+        if !target.exists() {
             return Ok(());
         }
-        fs::rename(finished, target).at("move into place", target)
+        let aside = self.cache.root.join(format!("{WORK}old-{}", process::id()));
+        remove_tree(&aside);
+        fs::rename(target, &aside).at("move aside", target)?;
+        remove_tree(&aside);
+        Ok(())
     }
 }
 
@@ -187,7 +192,7 @@ pub fn clean(cache: &Path, sources: bool, progress: &mut dyn Progress) -> Result
     }
     let places = Cache::new(cache);
     let _lock = places.lock(progress)?;
-    let folders = ["guest", "cpython"].into_iter().chain(sources.then_some("sources"));
+    let folders = ["guest", "cpython", "numpy"].into_iter().chain(sources.then_some("sources"));
     for folder in folders.map(|name| cache.join(name)) {
         measure(&folder, &mut cleaned).at("read", &folder)?;
         match fs::remove_dir_all(&folder) {

@@ -81,6 +81,15 @@ pub enum Error {
         reason: String,
     },
 
+    /// A guest in the cache is not what was built there.
+    #[error("the guest in {} is damaged: {what}", dir.display())]
+    Damaged {
+        /// Its folder.
+        dir: PathBuf,
+        /// What of it has changed.
+        what: String,
+    },
+
     /// A second build from a clean folder gave other bytes.
     #[error("the guest is not reproducible: {0} differs between two builds")]
     NotReproducible(String),

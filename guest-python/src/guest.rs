@@ -4,9 +4,10 @@ use crate::Error;
 use crate::cache::Cache;
 use crate::error::At;
 use crate::fetch;
-use crate::inputs::{self, Inputs};
+use crate::inputs::{self, Inputs, sha256_file};
+use crate::progress::Progress;
 use crate::recipe::BuildOptions;
-use crate::{link, numpy};
+use crate::{link, numpy, stdlib};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -116,6 +117,40 @@ impl Guest {
         let mut parts = vec![cache.numpy(&keys.numpy).join(numpy::OBJECT)];
         parts.extend(link::archives(&inputs, &cache.cpython(&keys.cpython)));
         Ok(parts)
+    }
+
+    /// Compares module and standard library with what was recorded when they were built.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Damaged`] when one of them, or the record itself, is another; [`Error::Io`] when it cannot be
+    /// read.
+    pub fn check(&self) -> Result<(), Error> {
+        let damaged = |what: String| Error::Damaged { dir: self.dir.clone(), what };
+        let info = self.info().map_err(|error| damaged(error.to_string()))?;
+        for (what, found, recorded) in [
+            ("guest.wasm", sha256_file(&self.wasm())?, info.wasm_sha256),
+            ("the standard library", stdlib::hash_tree(&self.stdlib())?, info.stdlib_sha256),
+        ] {
+            if found != recorded {
+                return Err(damaged(format!("{what} has SHA-256 {found}, {recorded} was built")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes it from the cache, if it is damaged: the next build makes it anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] when it cannot be removed.
+    pub fn discard_damaged(&self, progress: &mut dyn Progress) -> Result<(), Error> {
+        let lock = Cache::new(&self.cache).lock(progress)?;
+        // Another process may have built it anew while this one waited.
+        if self.check().is_err() {
+            lock.discard(&self.dir)?;
+        }
+        Ok(())
     }
 
     /// Reads what was recorded when it was built.

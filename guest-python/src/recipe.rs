@@ -78,7 +78,8 @@ pub fn build(
     let stages = match (finished.cpython.is_dir(), finished.numpy.is_dir()) {
         (true, true) => 5,
         (true, false) => 7,
-        (false, _) => 11,
+        (false, true) => 9,
+        (false, false) => 11,
     };
     let mut work = lock.work(&keys.guest)?;
     let mut build = Build::new(&inputs, options, &cache, work.path(), stages, progress);

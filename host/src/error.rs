@@ -46,6 +46,12 @@ pub enum Error {
         /// The cache folder that was searched.
         cache: PathBuf,
     },
+    /// The guest in the cache is not what was built there: its image was to be made.
+    #[error("{reason} (`ophidia guest build` builds it anew)")]
+    GuestDamaged {
+        /// What of it has changed.
+        reason: String,
+    },
     /// Something asked of the interpreter cannot be granted: a folder, a variable, an argument.
     #[error("{0}")]
     Grant(String),
@@ -103,6 +109,11 @@ impl From<PythonError> for Error {
 
 impl From<ophidia_guest::Error> for Error {
     fn from(error: ophidia_guest::Error) -> Self {
-        Self::Image(error.to_string())
+        match error {
+            damaged @ ophidia_guest::Error::Damaged { .. } => {
+                Self::GuestDamaged { reason: damaged.to_string() }
+            }
+            other => Self::Image(other.to_string()),
+        }
     }
 }

@@ -133,6 +133,7 @@ fn make(
     path: &Path,
     progress: &mut dyn FnMut(ImageStage),
 ) -> Result<()> {
+    guest.check()?;
     progress(ImageStage::Snapshot);
     let wasm = guest.wasm();
     let wasm =

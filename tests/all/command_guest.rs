@@ -83,15 +83,23 @@ fn doctor_in_an_empty_cache_builds_nothing() {
 #[test]
 fn cleaning_empties_the_cache() {
     let made = tempfile::tempdir().expect("a folder");
-    for name in ["guest/0123456789abcdef/guest.wasm", "image/0123456789abcdef.cwasm"] {
+    let image = "image/0123456789abcdef.cwasm";
+    let folders =
+        ["guest", "cpython", "numpy"].map(|folder| format!("{folder}/0123456789abcdef/file"));
+    for name in folders.iter().map(String::as_str).chain([image, "sources/archive"]) {
         let file = made.path().join(name);
         fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
         fs::write(file, vec![0; 3 << 20]).expect("a file");
     }
     let call = ophidia(["guest", "clean"]).env("OPHIDIA_CACHE", made.path());
-    call.expect_ok().stdout_has("removed 6 MiB");
-    assert!(!made.path().join("guest").exists());
+    call.expect_ok().stdout_has("removed 12 MiB");
+    for gone in ["guest", "cpython", "numpy"] {
+        assert!(!made.path().join(gone).exists(), "{gone} is left");
+    }
     assert_eq!(fs::read_dir(made.path().join("image")).expect("a folder").count(), 0);
+    let call = ophidia(["guest", "clean", "--sources"]).env("OPHIDIA_CACHE", made.path());
+    call.expect_ok().stdout_has("removed 3 MiB");
+    assert!(!made.path().join("sources").exists());
 }
 
 /// A cache of this test's own, with the real guest and the real image in it.
@@ -124,4 +132,44 @@ fn a_damaged_image_is_noticed_made_again_and_said() {
     let outcome = run().expect_ok().stdout_is("1\n");
     outcome.stderr_has("made again").stderr_has("not what was written");
     run().expect_ok().stdout_is("1\n").stderr_is_empty();
+}
+
+/// Copies a folder, links and all.
+fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
+    let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status();
+    assert!(copied.expect("cp runs").success());
+}
+
+#[test]
+fn a_damaged_guest_is_noticed_built_anew_and_said() {
+    ophidia(["run", "-c", "pass"]).expect_ok();
+    let made = tempfile::tempdir().expect("a folder");
+    for part in ["cpython", "numpy", "sources"] {
+        std::os::unix::fs::symlink(cache().join(part), made.path().join(part)).expect("a link");
+    }
+    let info = json(&["guest", "info", "--json"], 0);
+    let real = PathBuf::from(info["guest"].as_str().expect("a path"));
+    fs::create_dir(made.path().join("guest")).expect("a folder");
+    copy_tree(&real, &made.path().join("guest"));
+    let guest = made.path().join("guest").join(real.file_name().expect("a name"));
+    let call = |arguments: &[&str]| ophidia(arguments).env("OPHIDIA_CACHE", made.path());
+
+    // Cut off, without an image: it would not even compile.
+    let module = fs::read(guest.join("guest.wasm")).expect("the module");
+    fs::write(guest.join("guest.wasm"), &module[..module.len() / 2]).expect("written");
+    call(&["doctor"]).expect_status(1).stdout_has("is damaged").stdout_has("guest.wasm");
+    let outcome = call(&["run", "-c", "print(1)"]).expect_ok().stdout_is("1\n");
+    outcome.stderr_has("is damaged").stderr_has("building it anew");
+    assert_eq!(fs::read(guest.join("guest.wasm")).expect("the module"), module, "as it was built");
+    call(&["run", "-c", "print(1)"]).expect_ok().stdout_is("1\n").stderr_is_empty();
+
+    // A changed library beside an image that is whole: whoever asks for a build gets a whole guest.
+    let changed = guest.join("lib/tomllib/__init__.py");
+    fs::remove_file(&changed).expect("removed");
+    fs::write(&changed, "raise SystemExit\n").expect("written");
+    call(&["doctor"]).expect_status(1).stdout_has("the standard library");
+    call(&["guest", "build"]).expect_ok().stderr_has("the standard library").stderr_has("anew");
+    call(&["doctor"]).expect_ok().stdout_has("Python 3.13.");
+    let told = call(&["run", "-c", "import tomllib; print(tomllib.loads('a=1'))"]).expect_ok();
+    told.stdout_is("{'a': 1}\n");
 }

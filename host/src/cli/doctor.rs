@@ -78,12 +78,14 @@ impl Findings {
             failure: None,
             usable: false,
         };
-        if found.image.is_some() {
-            found.try_it();
+        match guest::locate(&found.cache)?.map(|guest| guest.check()) {
+            Some(Err(damage)) => found.failure = Some(format!("{damage}; the next build mends it")),
+            _ if found.image.is_some() => found.try_it(),
+            _ => {}
         }
         found.usable = match (&found.guest, &found.image) {
             (Some(_), Some(_)) => found.failure.is_none(),
-            (Some(_), None) => found.cache_writable,
+            (Some(_), None) => found.cache_writable && found.failure.is_none(),
             (None, _) => found.cache_writable && found.missing.is_empty(),
         };
         Ok(found)

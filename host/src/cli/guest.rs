@@ -59,7 +59,7 @@ impl Guest {
 
 fn build(verify: bool) -> anyhow::Result<Status> {
     let cache = load::cache_dir()?;
-    load::guest(&cache)?;
+    load::whole_guest(&cache)?;
     if verify {
         let mut progress = BuildProgress::new();
         let same = guest::verify_reproducible(&cache, &BuildOptions::ambient(), &mut progress)?;

@@ -1,7 +1,7 @@
 //! The runtime: loaded when guest and image are in the cache, else built first, in sight.
 
 use super::progress::{BuildProgress, ImageProgress};
-use ophidia::guest::{self, BuildOptions};
+use ophidia::guest::{self, BuildOptions, Progress as _};
 use ophidia::{Error, Result, Runtime};
 use std::path::{Path, PathBuf};
 
@@ -20,15 +20,32 @@ pub(crate) fn runtime() -> Result<Runtime> {
             guest(&cache)?;
             from_cache(&cache)
         }
+        Err(Error::GuestDamaged { .. }) => {
+            whole_guest(&cache)?;
+            from_cache(&cache)
+        }
         other => other,
     }
 }
 
 /// The guest, built now if the cache has none.
-pub(crate) fn guest(cache: &Path) -> Result<()> {
+fn guest(cache: &Path) -> Result<()> {
     if guest::locate(cache)?.is_none() {
         let mut progress = BuildProgress::new();
         progress.announce(cache);
+        guest::build(cache, &BuildOptions::ambient(), &mut progress)?;
+    }
+    Ok(())
+}
+
+/// The same, built anew if what the cache has is damaged.
+pub(crate) fn whole_guest(cache: &Path) -> Result<()> {
+    guest(cache)?;
+    let Some(found) = guest::locate(cache)? else { return Ok(()) };
+    if let Err(damage) = found.check() {
+        let mut progress = BuildProgress::new();
+        progress.message(&format!("{damage}; building it anew"));
+        found.discard_damaged(&mut progress)?;
         guest::build(cache, &BuildOptions::ambient(), &mut progress)?;
     }
     Ok(())

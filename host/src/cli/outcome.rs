@@ -129,6 +129,7 @@ impl Outcome {
             Error::Grant(_) => (Status::USAGE, "Grant"),
             Error::GuestFault(_) => (Status::FAILURE, "GuestFault"),
             Error::GuestMissing { .. } => (Status::FAILURE, "GuestMissing"),
+            Error::GuestDamaged { .. } => (Status::FAILURE, "GuestDamaged"),
             Error::Image(_) => (Status::FAILURE, "Image"),
             _ => (Status::FAILURE, "Host"),
         };
