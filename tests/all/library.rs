@@ -123,7 +123,7 @@ fn environment_arguments_and_folder_are_the_runs_own() {
 fn clocks_are_the_hosts() {
     let before = std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64();
     let mut py = python().build().expect("an interpreter");
-    py.run("import time, logging, datetime").expect("imports");
+    py.run("import os, time, logging, datetime").expect("imports");
     let Value::Float(now) = py.eval("time.time()").expect("a clock") else { panic!() };
     assert!(now >= before && now < before + 60.0, "{now} is not after {before}");
     let Value::Float(age) = py.eval("time.time() - logging._startTime / 1e9").expect("a clock")
@@ -134,6 +134,14 @@ fn clocks_are_the_hosts() {
     let order = "a = time.monotonic(); time.sleep(0.01); time.monotonic() - a >= 0.01";
     py.run(&order.replacen("; time.monotonic() - a", "; assert time.monotonic() - a", 1))
         .expect("monotonic time passes");
+    py.run(
+        "clocks = time.process_time, time.perf_counter, lambda: os.times().user
+before = [clock() for clock in clocks]
+assert all(0 <= time < 60 for time in before), before
+while time.monotonic() - a < 0.05: pass
+assert all(clock() > time for clock, time in zip(clocks, before)), before",
+    )
+    .expect("and so does the processor's, from this start on");
 }
 
 #[test]
