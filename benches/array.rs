@@ -5,7 +5,7 @@
 //! comparison; an array of 100 MB that Rust makes in the guest, fills in place and hands to a Python
 //! function, and how much memory that took.
 //!
-//! `cargo bench -p ophidia-benches --bench array -- --figures` prints the figures.
+//! `cargo bench --bench array -- --figures` prints the figures.
 
 use anyhow::{Result, ensure};
 use criterion::{BenchmarkId, Criterion, Throughput};

@@ -9,7 +9,7 @@
 //!
 //! With the feature `pyo3` also against PyO3 on a native CPython. Both sides are measured in turn.
 //!
-//! `cargo bench -p ophidia-benches --bench call -- --figures` prints the figures.
+//! `cargo bench --bench call -- --figures` prints the figures.
 
 use anyhow::{Context, Result};
 use criterion::Criterion;

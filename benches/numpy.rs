@@ -5,7 +5,7 @@
 //! images with and without numpy: a new interpreter that runs `x = 1`, the memory it keeps, a first use of
 //! numpy, the size of the image and how long it takes to make; and the guest from nothing.
 //!
-//! `cargo bench -p ophidia-benches --bench numpy -- --figures` prints the figures, all but those of what is
+//! `cargo bench --bench numpy -- --figures` prints the figures, all but those of what is
 //! made; `-- --figures --images` the making of images as well, `-- --figures --guest` that of the guest,
 //! which takes some minutes.
 

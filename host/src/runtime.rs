@@ -131,7 +131,8 @@ pub struct RuntimeBuilder {
 
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit.
+    /// space, which costs nothing; at most 16,000 fit. Each also holds a file open, and one more for each
+    /// folder it was granted: thousands need the process' limit of open files (`ulimit -n`) raised.
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.max_interpreters = count;
