@@ -17,9 +17,7 @@ pub struct Captured {
 }
 
 impl Python<'_> {
-    /// Sends what is written while `body` runs elsewhere; `None` leaves a stream as it is. A panic in the
-    /// closure of [`Output::lines`] or in a writer ends the call with
-    /// [`Error::Host`](crate::Error::Host).
+    /// Sends what is written while `body` runs elsewhere; `None` leaves a stream as it is.
     ///
     /// # Errors
     ///

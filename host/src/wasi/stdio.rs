@@ -52,7 +52,7 @@ impl Input {
         Self(Source::Bytes(io::Cursor::new(bytes.into())))
     }
 
-    /// What a reader gives. It is read on a thread of its own, from the guest's first read on, and
+    /// What a reader gives; a panic in it ends the call that reads with [`Error::Host`]. It is read on a thread of its own, from the guest's first read on, and
     /// at most 16 KiB ahead of the guest; the thread ends with the reader or the interpreter.
     #[must_use]
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
@@ -77,7 +77,8 @@ impl std::fmt::Debug for Input {
     }
 }
 
-/// Where a guest's standard output or error goes.
+/// Where a guest's standard output or error goes. A panic of a closure or a writer of the caller's ends the
+/// call in which it happens with [`Error::Host`].
 pub struct Output(pub(crate) Sink);
 
 pub(crate) enum Sink {
