@@ -196,6 +196,10 @@ impl Object {
     /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
     /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
     /// [`Error::Conversion`] for an object of another interpreter.
+    ///
+    /// [`Error::Conversion`]: crate::Error::Conversion
+    /// [`Error::Python`]: crate::Error::Python
+    /// [`Error::Limit`]: crate::Error::Limit
     #[inline]
     pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
         let mut guest = py.guest();

@@ -93,7 +93,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] for what cannot be converted; otherwise as [`run`](Self::run).
+    /// [`Error::Conversion`](crate::Error::Conversion) for what cannot be converted; otherwise as [`run`](Self::run).
     pub fn object(&mut self, value: impl ToPython) -> Result<Object> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
