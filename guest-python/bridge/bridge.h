@@ -31,6 +31,7 @@ struct bridge_objects {
     PyObject *exception;        /* _ophidia.interop.exception */
     PyObject *pending;          /* _ophidia.interop.pending */
     PyObject *array_of;         /* _ophidia.interop.array_of */
+    PyObject *converted;        /* _ophidia.interop.converted */
 };
 
 extern struct bridge_objects bridge;
@@ -119,9 +120,18 @@ int value_encode(PyObject *value, uint32_t want, const unsigned char **data, siz
 int values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *last,
                   const unsigned char **data, size_t *len);
 
-/* Decodes values that follow one another. Gives how many there are: fewer than `count`, with an
-   exception set, when the next one cannot be decoded. */
-Py_ssize_t value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count);
+/* Decodes values that follow one another, and applies converters to the first `converted` of them. Gives
+   how many there are: fewer than `count`, with an exception set, when the next one cannot be decoded. */
+Py_ssize_t value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count,
+                        Py_ssize_t converted);
+
+/* The converters of the host's scopes, borrowed, or NULL; a value with them applied, which takes the
+   reference: NULL with an exception set. */
+PyObject *converters_active(void);
+PyObject *converters_apply(PyObject *value);
+
+/* Adds what _ophidia.interop sets them with; -1 with an exception set. */
+int converters_ready(PyObject *module);
 
 /* Prepares the types of host.c; -1 with an exception set. */
 int host_types_ready(void);

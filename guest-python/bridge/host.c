@@ -48,9 +48,9 @@ call_host(struct host_function *function, PyObject *const *args, size_t count, P
     if (answer == OPHIDIA_IN_SLOT) {
         return frame_operand(0);
     }
-    uint32_t size = answer & ~OPHIDIA_RAISED;
+    uint32_t size = answer & ~(OPHIDIA_RAISED | OPHIDIA_CONVERTED);
     PyObject *value;
-    if (value_decode(bridge_input(size), size, &value, 1) != 1) {
+    if (value_decode(bridge_input(size), size, &value, 1, (answer & OPHIDIA_CONVERTED) != 0) != 1) {
         return NULL;
     }
     if ((answer & OPHIDIA_RAISED) != 0) {
@@ -282,7 +282,7 @@ host_types_ready(void)
     PyObject *module = PyImport_AddModuleRef("_ophidia._host");
     PyObject *description = Py_BuildValue("(sOOOO)", "attend", Py_None, Py_None, Py_False, Py_False);
     PyObject *attend = description == NULL ? NULL : host_function_new(OPHIDIA_ATTEND, description);
-    int failed = module == NULL || attend == NULL
+    int failed = module == NULL || attend == NULL || converters_ready(module) < 0
                  || PyModule_AddObjectRef(module, "attend", attend) < 0
                  || PyModule_AddType(module, &function_type) < 0
                  || PyModule_AddType(module, &object_type) < 0;

@@ -119,6 +119,7 @@ bridge_objects_fetch(void)
         {&bridge.signature, "_ophidia.interop", "signature"},
         {&bridge.exception, "_ophidia.interop", "exception"},
         {&bridge.pending, "_ophidia.interop", "pending"},
+        {&bridge.converted, "_ophidia.interop", "converted"},
         {&bridge.array_of, "_ophidia.interop", "array_of"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {

@@ -43,6 +43,26 @@ intern(PyObject *text)
     return text;
 }
 
+/* NULL without an exception when there is no such attribute. */
+static PyObject *
+find_attribute(PyObject *object, PyObject *name)
+{
+    PyObject *found;
+    PyObject_GetOptionalAttr(object, name, &found);
+    return found;
+}
+
+/* NULL without an exception at the end of the generator. */
+static PyObject *
+resume(PyObject *name, PyObject *generator, PyObject *value)
+{
+    PyObject *item = PyObject_CallMethodOneArg(generator, name, value);
+    if (item == NULL && PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyErr_Clear();
+    }
+    return item;
+}
+
 static PyObject *
 import(PyObject *name)
 {
@@ -73,6 +93,9 @@ static const uint8_t least[] = {
     [OPHIDIA_OPERATION_CONTAINS] = 2,
     [OPHIDIA_OPERATION_TYPE] = 1,
     [OPHIDIA_OPERATION_HANDLES] = 0,
+    [OPHIDIA_OPERATION_HELP] = 1,
+    [OPHIDIA_OPERATION_FIND_ATTR] = 2,
+    [OPHIDIA_OPERATION_RESUME] = 3,
 };
 
 #define OPERATIONS (sizeof least / sizeof *least)
@@ -93,6 +116,7 @@ carry_out(uint32_t operation, PyObject **o, size_t count, uint32_t keywords)
     case OPHIDIA_OPERATION_GLOBALS:
         return Py_NewRef(bridge.main_dict);
     case OPHIDIA_OPERATION_CALL:
+    case OPHIDIA_OPERATION_HELP:
         return PyObject_Vectorcall(o[0], o + 1, (given - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
     case OPHIDIA_OPERATION_CALL_METHOD:
         return PyObject_VectorcallMethod(o[0], o + 1, (given - 1) | PY_VECTORCALL_ARGUMENTS_OFFSET,
@@ -134,6 +158,10 @@ carry_out(uint32_t operation, PyObject **o, size_t count, uint32_t keywords)
         return Py_NewRef(Py_TYPE(o[0]));
     case OPHIDIA_OPERATION_HANDLES:
         return PyLong_FromUnsignedLong(handle_count());
+    case OPHIDIA_OPERATION_FIND_ATTR:
+        return find_attribute(o[0], o[1]);
+    case OPHIDIA_OPERATION_RESUME:
+        return resume(o[0], o[1], o[2]);
     }
     PyErr_Format(PyExc_SystemError, "unknown operation %u", operation);
     return NULL;
@@ -142,12 +170,21 @@ carry_out(uint32_t operation, PyObject **o, size_t count, uint32_t keywords)
 static int
 right_count(uint32_t operation, uint32_t count, uint32_t keywords)
 {
-    int is_call = operation == OPHIDIA_OPERATION_CALL || operation == OPHIDIA_OPERATION_CALL_METHOD;
+    int is_call = operation == OPHIDIA_OPERATION_CALL || operation == OPHIDIA_OPERATION_CALL_METHOD
+                  || operation == OPHIDIA_OPERATION_HELP;
     if (operation >= OPERATIONS || (keywords > 0 && !is_call)) {
         return 0;
     }
     uint64_t needed = (uint64_t)least[operation] + (keywords > 0 ? 1 + (uint64_t)keywords : 0);
     return is_call ? count >= needed : count == needed;
+}
+
+/* Whether NULL without an exception is an answer of the operation. */
+static int
+may_end(uint32_t operation)
+{
+    return operation == OPHIDIA_OPERATION_NEXT || operation == OPHIDIA_OPERATION_FIND_ATTR
+           || operation == OPHIDIA_OPERATION_RESUME;
 }
 
 /* Lets go of the handles that the input begins with; gives how many bytes they took, 0 when the
@@ -177,7 +214,7 @@ static BRIDGE_HOT uint32_t
 finish(uint32_t operation, PyObject *result, uint32_t want)
 {
     uint32_t status = OPHIDIA_STATUS_OK;
-    if (result == NULL && operation == OPHIDIA_OPERATION_NEXT && !PyErr_Occurred()) {
+    if (result == NULL && may_end(operation) && !PyErr_Occurred()) {
         status = OPHIDIA_STATUS_INCOMPLETE;
     }
     else if (result == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, result, want) < 0) {
@@ -237,7 +274,9 @@ ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count
         return bridge_raised(0, NULL, NULL, 0);
     }
     PyObject *result = NULL;
-    Py_ssize_t decoded = value_decode(data, len, values, (Py_ssize_t)count);
+    /* Names of keyword arguments come last. */
+    uint32_t converted = (want & OPHIDIA_CONVERTED) == 0 ? 0 : count - (keywords > 0);
+    Py_ssize_t decoded = value_decode(data, len, values, (Py_ssize_t)count, (Py_ssize_t)converted);
     if (decoded == (Py_ssize_t)count) {
         result = carry_out(operation, values, count, keywords);
     }
@@ -247,5 +286,5 @@ ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count
     if (values != few) {
         PyMem_Free(values);
     }
-    return finish(operation, result, want);
+    return finish(operation, result, want & ~OPHIDIA_CONVERTED);
 }

@@ -383,7 +383,7 @@ get_count(struct input *in, size_t least)
 static inline PyObject *
 get_item(struct input *in, int depth)
 {
-    if (in->end - in->at < 9 || *in->at != OPHIDIA_ENCODED_INT) {
+    if (in->end - in->at < 9 || *in->at != OPHIDIA_ENCODED_INT || in->is_converted) {
         return value_get_value(in, depth);
     }
     long long number;
@@ -516,8 +516,8 @@ get_array(struct input *in, int depth)
     return array;
 }
 
-PyObject *
-value_get_value(struct input *in, int depth)
+static PyObject *
+get_value(struct input *in, int depth)
 {
     uint8_t tag;
     if (value_get(in, &tag, 1) < 0) {
@@ -573,11 +573,33 @@ value_get_value(struct input *in, int depth)
     }
 }
 
-Py_ssize_t
-value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count)
+/* First what is in a container, then the value itself. What any other value is made of stays as it is, and
+   so does an object that is held. */
+static PyObject *
+get_converted(struct input *in, int depth)
 {
-    struct input in = {data, data + len};
+    uint8_t tag = in->at < in->end ? *in->at : OPHIDIA_ENCODED_HANDLE;
+    in->is_converted = tag >= OPHIDIA_ENCODED_LIST && tag <= OPHIDIA_ENCODED_FROZEN_SET;
+    PyObject *value = get_value(in, depth);
+    in->is_converted = 1;
+    return tag == OPHIDIA_ENCODED_HANDLE ? value : converters_apply(value);
+}
+
+PyObject *
+value_get_value(struct input *in, int depth)
+{
+    return in->is_converted ? get_converted(in, depth) : get_value(in, depth);
+}
+
+Py_ssize_t
+value_decode(const unsigned char *data, size_t len, PyObject **values, Py_ssize_t count,
+             Py_ssize_t converted)
+{
+    struct input in = {data, data + len, converted > 0 && converters_active() != NULL};
     for (Py_ssize_t i = 0; i < count; i++) {
+        if (i == converted) {
+            in.is_converted = 0;
+        }
         values[i] = get_item(&in, 0);
         if (values[i] == NULL) {
             return i;

@@ -20,6 +20,7 @@ int value_put_value(PyObject *value, int depth);
 
 struct input {
     const unsigned char *at, *end;
+    int is_converted; /* whether converters are applied to what follows */
 };
 
 /* Reads so many bytes; -1 with an exception set when there are fewer. */

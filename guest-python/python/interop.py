@@ -1,6 +1,7 @@
 """What the bridge and the host ask for in Python's own words. The host calls these by name."""
 
 import asyncio
+import builtins
 import importlib
 import inspect
 import linecache
@@ -9,8 +10,10 @@ import pydoc
 import sys
 import traceback
 import weakref
+from collections.abc import Callable
 from types import ModuleType
 
+import __main__
 from _ophidia import _host
 
 _KINDS = (
@@ -40,12 +43,12 @@ def signature(parameters: tuple[tuple, ...] | None) -> inspect.Signature:
 
 
 def exception(kind: type | str, message: str) -> BaseException:
-    """The exception that a function of the host raises: of a class, or of one named `module.Name`."""
+    """The exception that a function of the host raises: of a class, or of a built-in one of that name, or
+    of what else the name stands for."""
     if isinstance(kind, type):
         return kind(message)
-    module, _, name = kind.rpartition(".")
     try:
-        made = getattr(importlib.import_module(module or "builtins"), name)(message)
+        made = (getattr(builtins, kind, None) or find(kind))(message)
     except Exception:
         made = None
     return made if isinstance(made, BaseException) else RuntimeError(f"{kind}: {message}")
@@ -79,20 +82,52 @@ def linked(exc: BaseException, name: str) -> tuple[str, str, str, BaseException]
     return None if other is None else (*describe_exception(other), other)
 
 
+def is_raised(exc: BaseException, kind: type | tuple | str) -> bool:
+    """Whether `except kind` catches it; a class may be given by its name."""
+    return isinstance(exc, find(kind) if isinstance(kind, str) else kind)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+_main = __main__.__dict__
+
+
+def find(path: str) -> object:
+    """What a dotted name stands for: a name of `__main__`, a built-in or a module, and attributes of these.
+    Modules are imported as needed."""
+    first, *rest = path.split(".")
+    if first in _main:
+        found = _main[first]
+    elif hasattr(builtins, first):
+        found = getattr(builtins, first)
+    else:
+        found = importlib.import_module(first)
+    for name in rest:
+        found = _member(found, name)
+    return found
+
+
+def _member(owner: object, name: str) -> object:
+    try:
+        return getattr(owner, name)
+    except AttributeError as missing:
+        if not isinstance(owner, ModuleType):
+            raise
+        path = f"{owner.__name__}.{name}"
+        try:
+            return importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if error.name != path:
+                raise
+            raise missing from None
+
+
 # --- objects -----------------------------------------------------------------------------------
 
-# The host looks these up here too.
+# The host looks these up here too, as they were before the program began.
 hash, isinstance, issubclass, callable, slice = hash, isinstance, issubclass, callable, slice
-
-
-def binary(name: str, left: object, right: object) -> object:
-    """An operator of the module `operator`."""
-    return getattr(operator, name)(left, right)
-
-
-def unary(name: str, value: object) -> object:
-    """An operator of the module `operator`."""
-    return getattr(operator, name)(value)
+divmod, power = divmod, pow
+globals().update((name, getattr(operator, name)) for name in operator.__all__ if name not in globals())
 
 
 def members(value: object) -> tuple[list[str], list[str]]:
@@ -158,11 +193,12 @@ def drive(awaitable: object) -> object:
 
 
 class Steps:
-    """The items of an asynchronous iterator, one `__next__` at a time, in an event loop of its own."""
+    """The items of an asynchronous iterator, one `__next__` at a time, in an event loop of its own. The end,
+    an error, `close` and letting go of it close the loop, and with that the generators that it runs."""
 
     def __init__(self, iterable: object) -> None:
-        self._iterator = aiter(iterable)
         self._runner = asyncio.Runner()
+        self._iterator = aiter(iterable)
 
     def __iter__(self):
         return self
@@ -171,11 +207,29 @@ class Steps:
         async def step() -> object:
             return await anext(self._iterator)
 
+        if self._iterator is None:
+            raise StopIteration
         try:
             return self._runner.run(step())
         except StopAsyncIteration:
-            self._runner.close()
+            self.close()
             raise StopIteration from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the iteration."""
+        # It may be let go of in the middle of anything.
+        running = asyncio._get_running_loop()
+        asyncio._set_running_loop(None)
+        try:
+            self._runner.close()
+        finally:
+            asyncio._set_running_loop(running)
+            self._iterator = None
+
+    __del__ = close
 
 
 # --- arrays ------------------------------------------------------------------------------------
@@ -305,22 +359,29 @@ def flush() -> None:
             stream.flush()
 
 
-def converting(converters: list[tuple[type, object]], function: object) -> object:
-    """The function with its arguments converted: each by the first converter for its class."""
+type Scope = dict[type, Callable[[object], object]]
 
-    def convert(value: object) -> object:
-        for kind, converter in converters:
-            if type(value) is kind:
-                return converter(value)
-        return value
 
-    def call(*args, **kwargs):
-        return function(
-            *[convert(value) for value in args],
-            **{name: convert(value) for name, value in kwargs.items()},
-        )
+def open_scope(converters: list[tuple[type, Callable[[object], object]]]) -> tuple[Scope, ...] | None:
+    """Lets values of a class be converted on their way in; the first converter for a class counts. Gives what
+    `close_scope` takes."""
+    before = _host.set_converters(None)
+    _host.set_converters((dict(reversed(converters)), *(before or ())))
+    return before
 
-    return call
+
+def close_scope(before: tuple[Scope, ...] | None) -> None:
+    """Ends the innermost scope."""
+    _host.set_converters(before)
+
+
+def converted(scopes: tuple[Scope, ...], value: object) -> object:
+    """The value as the converters make it, those of the innermost scope first."""
+    for scope in scopes:
+        converter = scope.get(type(value))
+        if converter is not None:
+            value = converter(value)
+    return value
 
 
 # --- classes and modules of the host -----------------------------------------------------------

@@ -10,6 +10,7 @@ import sys
 import traceback
 from types import CodeType, ModuleType
 
+_folder = __file__.removesuffix("launch.py")
 _modules = sys.modules
 _known: frozenset[str] = frozenset()
 _last: tuple[str, object] | None = None
@@ -57,7 +58,7 @@ def format_exception(exc: BaseException, code: CodeType | None, source: bytes) -
     if code is not None and code.co_filename.startswith("<"):
         linecache._register_code(code, source.decode("utf-8", "replace"), code.co_filename)
     skipped = exc.__traceback__
-    while skipped is not None and skipped.tb_frame.f_code.co_filename == __file__:
+    while skipped is not None and skipped.tb_frame.f_code.co_filename.startswith(_folder):
         skipped = skipped.tb_next
     return "".join(traceback.format_exception(type(exc), exc, skipped))
 

@@ -18,7 +18,7 @@ pub(crate) use task::Tasks;
 use crate::codec::{self, Value};
 use crate::convert::{ConversionError, ToPython};
 use crate::entry::Guest;
-use crate::error::{Error, PythonError, Result};
+use crate::error::{Error, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::state::State;
 use function::BoxError;
@@ -176,15 +176,9 @@ fn guarded<T>(
     body: impl FnOnce(&mut Caller<'_, State>) -> wasmtime::Result<T>,
 ) -> wasmtime::Result<T> {
     catch_unwind(AssertUnwindSafe(|| body(caller))).unwrap_or_else(|panic| {
-        let reason = Error::Host(format!("code of the host panicked: {}", said(&*panic)));
+        let reason = panicked("code of the host", &*panic);
         Err(Guest { store: caller.as_context_mut() }.poison(reason).into())
     })
-}
-
-/// The message of a panic.
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or_default()
 }
 
 /// The arguments of a call as the guest names them.
@@ -253,8 +247,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
         state.arguments = state.arguments.saturating_sub(taken);
         state.own_arguments = outer;
         called.unwrap_or_else(|panic| {
-            let (name, said) = (function.name(), said(&*panic));
-            let reason = Error::Host(format!("the host function {name} panicked: {said}"));
+            let reason = panicked(format_args!("the host function {}", function.name()), &*panic);
             Err(py.guest().poison(reason).into())
         })
     });
@@ -351,7 +344,8 @@ fn answer(py: &mut Python<'_>, value: &impl ToPython) -> Result<u32> {
     if py.guest().leave_answer(value) {
         return Ok(IN_SLOT);
     }
-    write(py, |out| value.to_python(out))
+    let form = py.guest().converted_form();
+    write(py, |out| value.to_python(out)).map(|len| len | form)
 }
 
 /// Writes an answer; gives its length.

@@ -3,6 +3,7 @@
 mod args;
 #[cfg(feature = "chrono")]
 mod chrono;
+mod complex;
 pub mod derived;
 mod from_python;
 mod invocation;

@@ -1,8 +1,10 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
 mod exception;
+mod panic;
 
 pub use exception::TracebackFrame;
+pub(crate) use panic::panicked;
 
 use crate::convert::ConversionError;
 use crate::limits::LimitExceeded;

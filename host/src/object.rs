@@ -8,7 +8,7 @@ pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
 use crate::convert::{Args, ConversionError, FromPython, ToPython};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limits::LimitExceeded;
 use crate::python::Python;
 use ophidia_abi::{Operation, Status, Want};
@@ -168,6 +168,21 @@ impl Object {
         Ok(object)
     }
 
+    /// A handle that the guest may never have given out.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn forged(py: &Python<'_>, index: u32, generation: u32) -> Result<Self> {
+        Self::new(&py.state().domain, index, generation)
+    }
+
+    /// The index and the generation of its handle.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn index_and_generation(&self) -> (u32, u32) {
+        (self.0.handle.index(), self.0.handle.generation())
+    }
+
     /// Its handle, when it belongs to this domain.
     #[inline]
     pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<Handle> {
@@ -181,6 +196,10 @@ impl Object {
     /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
     /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
     /// [`Error::Conversion`] for an object of another interpreter.
+    ///
+    /// [`Error::Conversion`]: crate::Error::Conversion
+    /// [`Error::Python`]: crate::Error::Python
+    /// [`Error::Limit`]: crate::Error::Limit
     #[inline]
     pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
         let mut guest = py.guest();
@@ -238,11 +257,10 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn hasattr(&self, py: &mut Python<'_>, name: &str) -> Result<bool> {
-        match self.getattr(py, name) {
-            Ok(_) => Ok(true),
-            Err(Error::Python(error)) if error.type_name == "AttributeError" => Ok(false),
-            Err(error) => Err(error),
-        }
+        let mut guest = py.guest();
+        let on = guest.on_named(self, name)?;
+        let found = guest.perform(Operation::FindAttr, on, &(), Want::Nothing)?;
+        Ok(found != Status::Incomplete)
     }
 
     /// `self[key]`.

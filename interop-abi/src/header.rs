@@ -1,10 +1,10 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS, IN_SLOT,
-    INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERAND, OPERANDS,
-    Operation, RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, ValueType,
-    Want,
+    ATTEND, CONVERTED, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS,
+    IN_SLOT, INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERAND,
+    OPERANDS, Operation, RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION,
+    ValueType, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -23,6 +23,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_IN_SLOT {IN_SLOT:#x}u")?;
+    writeln!(out, "#define OPHIDIA_CONVERTED {CONVERTED:#x}u")?;
     writeln!(out, "#define OPHIDIA_OPERAND {OPERAND}u")?;
     writeln!(out, "#define OPHIDIA_OPERANDS {OPERANDS}")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;

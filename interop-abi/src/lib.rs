@@ -24,7 +24,7 @@ pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 10;
+pub const VERSION: u32 = 11;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
@@ -40,6 +40,10 @@ pub const ATTEND: u32 = u32::MAX;
 /// Set in the length of an answer that is an exception: a handle of it, or the tuple of its class
 /// (a dotted name or a handle) and its message.
 pub const RAISED: u32 = 1 << 31;
+
+/// Added to the form of a result, and set in the length of an answer: the converters that
+/// `_ophidia.interop` was given are applied to the values that follow, and to what is in them.
+pub const CONVERTED: u32 = 1 << 30;
 
 /// Added to the form of a result for each operand in a slot.
 pub const OPERAND: u32 = 1 << 8;

@@ -52,6 +52,14 @@ pub enum Operation {
     Type = 20,
     /// How many handles are given out.
     Handles = 21,
+    /// As `Call`, of a function of the in-guest package: nothing is converted.
+    Help = 22,
+    /// `object`, `name`; when there is no such attribute the status is
+    /// [`Status::Incomplete`](crate::Status::Incomplete).
+    FindAttr = 23,
+    /// `name` of a method, `generator`, `value`; at its end the status is
+    /// [`Status::Incomplete`](crate::Status::Incomplete).
+    Resume = 24,
 }
 
 impl Operation {
@@ -79,6 +87,9 @@ impl Operation {
         (Self::Contains, "CONTAINS"),
         (Self::Type, "TYPE"),
         (Self::Handles, "HANDLES"),
+        (Self::Help, "HELP"),
+        (Self::FindAttr, "FIND_ATTR"),
+        (Self::Resume, "RESUME"),
     ];
 }
 

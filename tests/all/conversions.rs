@@ -1,6 +1,7 @@
 //! Rust types and Python values: derived, through serde, and those of the standard library.
 
 use crate::library::RUNTIME;
+use num_complex::Complex;
 use ophidia::values::{Date, DateTime, Fraction, Range, Time, TimeDelta, Zone};
 use ophidia::{Access, DirGrant, Error, FromPython, Function, Interpreter, Serde, ToPython, Value};
 use std::collections::BTreeMap;
@@ -114,6 +115,7 @@ fn members_of_enums_stay_themselves() {
     py.run("class Colour(enum.Flag): RED = 1; BLUE = 2\nsame = lambda value, what: value is what")
         .expect("runs");
     let same = py.get("same").expect("a function");
+    let held = py.objects_held().expect("told");
     for source in ["Colour.RED", "Colour.RED | Colour.BLUE"] {
         let value = eval(&mut py, source);
         let Value::Member(member) = &value else { panic!("{value:?}") };
@@ -122,7 +124,7 @@ fn members_of_enums_stay_themselves() {
         assert!(same.call_as::<bool>(&mut py, (&value, object)).expect("told"));
     }
     assert!(matches!(eval(&mut py, "Colour(0)"), Value::Object(_)), "a member without a name");
-    assert_eq!(py.objects_held().expect("told"), 1, "members are let go of");
+    assert_eq!(py.objects_held().expect("told"), held, "members are let go of");
 }
 
 #[test]
@@ -276,6 +278,57 @@ fn rust_types_without_a_feature() {
     assert_eq!(error, Err("expected float, got Decimal".to_owned()));
     let long = Duration::MAX;
     assert!(matches!(py.object(long), Err(Error::Conversion(_))));
+}
+
+#[test]
+fn floats_arrays_characters_and_complex_numbers() {
+    fn extract<T: FromPython>(py: &mut Interpreter, source: &str) -> Result<T, String> {
+        let object = py.eval_object(source).expect(source);
+        object.extract(py).map_err(|error| error.to_string())
+    }
+    let mut py = python();
+    assert_eq!(extract(&mut py, "0.1"), Ok(0.1f32));
+    assert_eq!(extract(&mut py, "3"), Ok(3f32));
+    assert_eq!(extract(&mut py, "float('-inf')"), Ok(f32::NEG_INFINITY));
+    assert!(extract::<f32>(&mut py, "float('nan')").is_ok_and(f32::is_nan));
+    assert_eq!(extract(&mut py, "3.4028235e38"), Ok(f32::MAX));
+    let range = "expected a float from -3.4028235e38 to 3.4028235e38, got";
+    assert_eq!(extract::<f32>(&mut py, "1e300"), Err(format!("{range} 1e300")));
+    assert_eq!(extract::<f32>(&mut py, "-3.5e38"), Err(format!("{range} -3.5e38")));
+    #[derive(Debug, FromPython, serde::Deserialize)]
+    struct Item {
+        price: f32,
+    }
+    let items = "[{'price': 1}, {'price': 2.5}, {'price': 0.5}, {'price': 1e39}]";
+    let said = format!("[3].price: {range} 1e39");
+    assert_eq!(extract::<Vec<Item>>(&mut py, items).map(|_| ()), Err(said.clone()));
+    assert_eq!(extract::<Serde<Vec<Item>>>(&mut py, items).map(|_| ()), Err(said));
+    let Serde(items) = extract::<Serde<Vec<Item>>>(&mut py, "[{'price': 2.5}]").expect("fits");
+    assert_eq!(items[0].price, 2.5);
+
+    assert_eq!(extract(&mut py, "[1, 2, 3]"), Ok([1i64, 2, 3]));
+    assert_eq!(extract(&mut py, "('a', 'b')"), Ok(["a".to_owned(), "b".to_owned()]));
+    assert_eq!(extract::<[i64; 2]>(&mut py, "[1]"), Err("expected 2 items, got 1".to_owned()));
+    assert_eq!(extract(&mut py, "'🐍'"), Ok('🐍'));
+    let two = extract::<char>(&mut py, "'ab'");
+    assert_eq!(two, Err("expected a str of one character, got \"ab\"".to_owned()));
+
+    assert_eq!(extract(&mut py, "1.5 - 2j"), Ok(Complex::new(1.5f64, -2.0)));
+    assert_eq!(
+        extract(&mut py, "[1.5j, 2, 0.5]"),
+        Ok([(0.0, 1.5), (2.0, 0.0), (0.5, 0.0)].map(|(re, im)| Complex::new(re as f32, im as f32)))
+    );
+    assert_eq!(extract::<Complex<f32>>(&mut py, "1e300j"), Err(format!("{range} 1e300")));
+    assert_eq!(
+        extract::<Complex<f64>>(&mut py, "'1j'"),
+        Err("expected complex, got str".to_owned())
+    );
+    for number in [Complex::new(0.5, -1.5), Complex::new(f64::INFINITY, -0.0)] {
+        let object = py.object(number).expect("a complex");
+        assert_eq!(object.extract::<Complex<f64>>(&mut py).ok(), Some(number));
+    }
+    let object = py.object(vec![Complex::new(0.5f32, -1.5)]).expect("a list");
+    assert_eq!(object.repr(&mut py).expect("text"), "[(0.5-1.5j)]");
 }
 
 #[test]

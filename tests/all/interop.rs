@@ -1,10 +1,9 @@
 //! What else is done with objects: operators, inspection, generators, context managers, exceptions,
-//! code, output, conversions of one's own.
+//! code, output.
 
 use crate::library::RUNTIME;
 use ophidia::{
-    CodeKind, CompareOp, Converters, Error, Function, Interpreter, Object, Output, PythonError,
-    Value, chain,
+    CodeKind, CompareOp, Error, Function, Interpreter, Output, Python, PythonError, Value, chain,
 };
 use std::sync::{Arc, Mutex};
 
@@ -61,9 +60,51 @@ fn operators_and_comparisons() -> ophidia::Result<()> {
     list.del_slice(py, 2..)?;
     assert_eq!(list.extract::<Vec<i64>>(py)?, [9, 3]);
     assert_eq!(list.get_slice(py, ..)?.len(py)?, 2);
+    let (quotient, rest): (i64, i64) = seven.divmod(py, 2)?.extract(py)?;
+    assert_eq!((quotient, rest), (3, 1));
+    assert_eq!(seven.pow_mod(py, 3, 10)?.extract::<i64>(py)?, 3);
     py.run("class M:\n    def __matmul__(self, other): return ('@', other)")?;
     let matrix = py.get("M")?.call(py, ())?;
     assert_eq!(matrix.matmul(py, 3)?.extract::<(String, i64)>(py)?, ("@".into(), 3));
+    Ok(())
+}
+
+#[test]
+fn operators_in_place_change_the_object_itself() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "class Log(list):
+    def __getattribute__(self, name): return super().__getattribute__(name)
+for name in 'add sub mul truediv floordiv mod pow matmul lshift rshift and or xor'.split():
+    def change(self, other, name=name):
+        self.append((name, other))
+        return self
+    setattr(Log, f'__i{name}__', change)",
+    )?;
+    let log = py.get("Log")?.call(py, ())?;
+    let results = [
+        log.iadd(py, 1)?,
+        log.isub(py, 2)?,
+        log.imul(py, 3)?,
+        log.idiv(py, 4)?,
+        log.ifloor_div(py, 5)?,
+        log.irem(py, 6)?,
+        log.ipow(py, 7)?,
+        log.imatmul(py, 8)?,
+        log.ilshift(py, 9)?,
+        log.irshift(py, 10)?,
+        log.ibitand(py, 11)?,
+        log.ibitor(py, 12)?,
+        log.ibitxor(py, 13)?,
+    ];
+    for result in results {
+        assert!(result.is(py, &log)?);
+    }
+    let names = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor";
+    let expected: Vec<(String, i64)> = names.split(' ').map(str::to_owned).zip(1..).collect();
+    assert_eq!(log.extract::<Vec<(String, i64)>>(py)?, expected);
+    assert_eq!(py.object(7)?.isub(py, 2)?.extract::<i64>(py)?, 5, "what cannot be changed is made");
     Ok(())
 }
 
@@ -158,6 +199,23 @@ async def countdown(n):
     generator.close(py)?;
     assert!(generator.next(py)?.is_none());
 
+    // Told apart by class, not by name.
+    py.run(
+        "class Last(StopIteration): pass
+Namesake = type('StopIteration', (Exception,), {'__module__': 'builtins'})
+class Ends:
+    def __init__(self, kind): self.kind = kind
+    def send(self, value): raise self.kind
+    def throw(self, exc): raise self.kind",
+    )?;
+    let error = PythonError::new("KeyError", "k");
+    let (ending, last, namesake) = (py.get("Ends")?, py.get("Last")?, py.get("Namesake")?);
+    let ends = ending.call(py, (last,))?;
+    assert!(ends.send(py, 1)?.is_none() && ends.throw(py, &error)?.is_none());
+    let ends = ending.call(py, (namesake,))?;
+    assert_eq!(raised(ends.send(py, 1)).type_name, "StopIteration");
+    assert_eq!(raised(ends.throw(py, &error)).type_name, "StopIteration");
+
     let coroutine = py.get("sleepy")?.call(py, (41,))?;
     assert_eq!(coroutine.block_on(py)?.extract::<i64>(py)?, 42);
     let items = py.get("countdown")?.call(py, (3,))?.async_iter(py)?;
@@ -166,6 +224,59 @@ async def countdown(n):
         numbers.push(item.extract::<i64>(py)?);
     }
     assert_eq!(numbers, [4, 3, 2]);
+    Ok(())
+}
+
+#[test]
+fn asynchronous_generators_are_ended_with_their_iterators() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    py.run(
+        "import asyncio
+log = []
+async def numbers(fails):
+    try:
+        for n in range(3):
+            if fails and n: raise OSError('broken')
+            yield n
+    finally:
+        await asyncio.sleep(0)
+        log.append('ended')
+",
+    )?;
+    let numbers = py.get("numbers")?;
+    let ended = |py: &mut Python<'_>| py.eval("(log.count('ended'), log.clear())[0]");
+    let begin = |py: &mut Python<'_>, fails: bool| {
+        let items = numbers.call(py, (fails,))?.async_iter(py)?;
+        assert!(items.next(py)?.is_some());
+        Ok::<_, Error>(items)
+    };
+    drop(begin(&mut py, false)?);
+    assert_eq!(ended(&mut py)?, Value::Int(1), "let go of half-way");
+    let items = begin(&mut py, false)?;
+    items.close(&mut py)?;
+    assert_eq!(ended(&mut py)?, Value::Int(1));
+    assert!(items.next(&mut py)?.is_none());
+    let items = begin(&mut py, true)?;
+    assert_eq!(raised(items.next(&mut py)).to_string(), "OSError: broken");
+    assert!(items.next(&mut py)?.is_none());
+    assert_eq!(ended(&mut py)?, Value::Int(1));
+
+    // Let go of while another event loop runs.
+    let held = std::sync::Mutex::new(Some(begin(&mut py, false)?));
+    let let_go = move |py: &mut Python<'_>| {
+        held.lock().expect("no panic").take();
+        py.objects_held().map(drop)
+    };
+    py.set("let_go", Function::new("let_go", let_go))?;
+    py.run(
+        "async def main():
+    let_go()
+    await asyncio.sleep(0)
+    log.append(asyncio.get_running_loop().is_running())
+asyncio.run(main())
+assert log == ['ended', True], log",
+    )?;
+    assert_eq!(String::from_utf8_lossy(&py.take_stderr()), "");
     Ok(())
 }
 
@@ -240,6 +351,9 @@ def other():
     let error = raised(py.run("other()"));
     assert_eq!(error.context(py)?.expect("a context").type_name, "KeyError");
     assert!(error.cause(py)?.is_none());
+    let classes = (py.get("KeyError")?, py.get("ValueError")?);
+    assert!(error.is_instance(py, &classes.1)? && error.is_instance(py, &classes)?);
+    assert!(!error.is_instance(py, &classes.0)?);
     let object = error.exception().expect("held").clone();
     assert_eq!(PythonError::from_exception(py, &object)?.to_string(), "ValueError: meanwhile");
     Ok(())
@@ -305,50 +419,13 @@ fn output_is_captured_in_scopes() -> ophidia::Result<()> {
         });
     py.set("quiet", quiet)?;
     py.run("print('a', end='')\nhidden = quiet()\nprint('b')")?;
+    // Also what an exception leaves without a line break.
+    let fails = Function::new("fails", |py: &mut ophidia::Python<'_>| {
+        py.with_output(Output::discard(), None, |py| py.run("print('lost', end='')\n1 / 0"))
+    });
+    py.set("fails", fails)?;
+    py.run("try: fails()\nexcept ZeroDivisionError: pass")?;
     assert_eq!(py.take_stdout(), b"before\nab\n");
     assert_eq!(py.eval("bytes(hidden)")?, Value::Bytes(b"hidden\n".to_vec()));
-    Ok(())
-}
-
-#[test]
-fn conversions_of_ones_own() -> ophidia::Result<()> {
-    let mut py = interpreter();
-    py.run("class Point:\n    def __init__(self, x): self.x = x\np = Point(3)\ndef kind(v): return type(v).__name__")?;
-    let x =
-        |py: &mut ophidia::Python<'_>, point: Object| Ok(Value::Int(point.getattr_as(py, "x")?));
-    let as_number = || Converters::new().from_python("Point", x);
-    assert!(matches!(py.eval("p")?, Value::Object(_)));
-    let value = py.with_converters(as_number(), |py| py.eval("[p, {'p': p}]"))?;
-    let dict = Value::Dict(vec![(Value::Str("p".into()), Value::Int(3))]);
-    assert_eq!(value, Value::List(vec![Value::Int(3), dict]));
-
-    let sorted = py.get("sorted")?;
-    let kind = py.get("kind")?;
-    let tuples = Converters::new().to_python("list", py.get("tuple")?);
-    let nested = py.with_converters(tuples, |py| {
-        assert_eq!(kind.call_as::<String>(py, (vec![1],))?, "tuple");
-        let back = Converters::new().to_python("list", sorted.clone()).from_python("Point", x);
-        let inner = py.with_converters(back, |py| {
-            assert_eq!(py.eval("p")?, Value::Int(3));
-            kind.call_as::<String>(py, (vec![2, 1],))
-        })?;
-        // Restored, also when a scope ends in an error.
-        let error = py.with_converters(as_number(), |py| py.run("1 / 0"));
-        assert_eq!(raised(error).type_name, "ZeroDivisionError");
-        assert!(matches!(py.eval("p")?, Value::Object(_)));
-        Ok(inner)
-    })?;
-    assert_eq!(nested, "tuple", "the inner scope sorts, then the outer one makes a tuple");
-    assert_eq!(kind.call_as::<String>(&mut py, (vec![1],))?, "list");
-
-    // Arguments of host functions too.
-    py.set("twice", Function::new("twice", |n: i64| n * 2))?;
-    assert_eq!(raised(py.eval("twice(p)")).type_name, "TypeError");
-    assert_eq!(py.with_converters(as_number(), |py| py.eval("twice(p)"))?, Value::Int(6));
-
-    let kept = py.with_objects(|py| py.eval("[1, 2]"))?;
-    let Value::Object(list) = kept else { panic!("{kept:?}") };
-    assert_eq!(list.extract::<Vec<i64>>(&mut py)?, [1, 2]);
-    assert!(matches!(py.eval("[1]")?, Value::List(_)));
     Ok(())
 }

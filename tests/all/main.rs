@@ -29,13 +29,15 @@ mod command_run;
 mod conversions;
 /// The same for types of other crates: jiff, chrono, num-bigint, rust_decimal, uuid.
 mod conversions_crates;
+/// Conversions of one's own for a while, both ways; results that stay objects.
+mod converters;
 /// CPython's own test-suite: the ten quickest modules, inside the guest.
 mod cpython_suite;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
 /// The image in the cache: tampering is noticed, said and repaired.
 mod image;
-/// Operators, inspection, generators, context managers, exceptions, output, converters.
+/// Operators, inspection, generators, context managers, exceptions, output.
 mod interop;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
@@ -47,5 +49,7 @@ mod numpy_suite;
 mod numpy_sweep;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
+/// Host code that panics: the call ends with an error, the process goes on.
+mod panics;
 /// The interactive session, on a pseudo-terminal.
 mod repl;

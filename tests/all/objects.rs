@@ -30,6 +30,19 @@ fn modules_functions_and_attributes() {
     assert!(
         math.hasattr(&mut py, "pi").expect("told") && !math.hasattr(&mut py, "no").expect("told")
     );
+    // By class, not by name: a subclass is one, a namesake is not.
+    py.run(
+        "class Missing(AttributeError): pass
+Namesake = type('AttributeError', (Exception,), {'__module__': 'builtins'})
+class Odd:
+    def __getattr__(self, name): raise {'gone': Missing, 'broken': Namesake}[name]
+odd = Odd()",
+    )
+    .expect("runs");
+    let odd = py.get("odd").expect("an object");
+    assert!(!odd.hasattr(&mut py, "gone").expect("told"));
+    assert_eq!(raised(odd.hasattr(&mut py, "broken")).0, "AttributeError");
+    assert_eq!(raised(py.get("odd.gone")).0, "Missing");
     assert_eq!(raised(math.getattr(&mut py, "no")).0, "AttributeError");
     assert_eq!(raised(py.import("no_such_module")).0, "ModuleNotFoundError");
 }
@@ -52,6 +65,45 @@ fn names_are_read_set_and_deleted() {
     assert_eq!(py.get("len").and_then(|len| len.call_as(&mut py, ("four",))).ok(), Some(4));
     let joined = py.get("collections.abc.Sized").and_then(|class| class.repr(&mut py));
     assert_eq!(joined.expect("a class"), "<class 'collections.abc.Sized'>");
+    // Whatever needs to be imported on the way, is.
+    let svd = py.get("numpy.linalg.svd").expect("a function");
+    assert_eq!(svd.getattr_as::<String>(&mut py, "__name__").ok().as_deref(), Some("svd"));
+    let file = py.get("xml.sax.handler.ContentHandler").expect("a class of two modules down");
+    assert!(file.is_callable(&mut py).expect("told"));
+    py.run("import xml as short").expect("runs");
+    assert!(py.get("short.dom.minidom").is_ok(), "by another name");
+    let error = raised(py.get("xml.nothing"));
+    assert_eq!(error, ("AttributeError".into(), "module 'xml' has no attribute 'nothing'".into()));
+}
+
+/// Handles that the guest never gave out, or that it has given out to something else since.
+#[test]
+fn stale_and_forged_handles_are_refused() -> ophidia::Result<()> {
+    let mut py = python();
+    let list = py.object([1])?;
+    let (index, generation) = list.index_and_generation();
+    drop(list);
+    let reused = py.object([2, 3])?;
+    assert_eq!(reused.index_and_generation(), (index, generation + 1), "the place is taken again");
+    let same = py.eval_object("lambda *values: values")?;
+    for (index, generation) in
+        [(index, generation), (index, u32::MAX), (9_999, 1), (u32::MAX, 1), (u32::MAX, u32::MAX)]
+    {
+        let forged = Object::forged(&py, index, generation)?;
+        for refused in [
+            forged.len(&mut py).map(drop),              // in a register
+            forged.call(&mut py, ([1],)).map(drop),     // in an encoding
+            same.call(&mut py, (&forged,)).map(drop),   // in a slot
+            same.call(&mut py, ([&forged],)).map(drop), // in a container
+        ] {
+            let said = "the host holds no such object".to_owned();
+            assert_eq!(raised(refused), ("ReferenceError".into(), said), "{index} {generation}");
+        }
+        // Letting go of it lets go of nothing else.
+        drop(forged);
+        assert_eq!(reused.len(&mut py)?, 2);
+    }
+    Ok(())
 }
 
 #[test]
@@ -184,6 +236,9 @@ fn integers_of_every_width_come_out_or_do_not_fit() {
         assert!(error.expect_err("does not fit").to_string().starts_with("expected an int from "));
     }
     assert_eq!(byte.extract::<u16>(&mut py).ok(), Some(256));
+    assert_eq!(byte.extract::<isize>(&mut py).ok(), Some(256));
+    assert_eq!(byte.extract::<usize>(&mut py).ok(), Some(256));
+    assert!(small.extract::<isize>(&mut py).is_err() && small.extract::<usize>(&mut py).is_err());
 }
 
 #[test]
@@ -243,6 +298,7 @@ fn dropped_objects_are_let_go_of() {
     let mut py = python();
     py.run("import sys\nclass C: pass\nc = C()").expect("runs");
     let count = py.eval_object("lambda: sys.getrefcount(c)").expect("a function");
+    drop(py.get("c").expect("an object")); // what finds names is held from here on
     let before: i64 = count.call_as(&mut py, ()).expect("a count");
     let held = py.objects_held().expect("told");
     for _ in 0..100 {

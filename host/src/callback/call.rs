@@ -51,6 +51,8 @@ impl Call {
 
 /// The values of a closure's parameters, in order.
 pub struct Arguments<'a> {
+    /// Whose they are.
+    pub(super) function: &'a str,
     pub(super) values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
     pub(super) name: &'a dyn Fn(usize) -> &'a str,
     pub(super) want: Want,

@@ -76,6 +76,23 @@ impl Function {
     /// that led here with [`Error::Host`](crate::Error::Host).
     ///
     /// Without [`param`](Self::param) and the like, the parameters are positional.
+    ///
+    /// ```no_run
+    /// use ophidia::{Arguments, Function, Value};
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// py.run("def foo(fn, *args, **kwargs): return fn(*args, **kwargs)")?;
+    /// let collect = Function::new("collect", |d: i64, e: i64, named: Value| (d, e, named))
+    ///     .positional("d")
+    ///     .positional("e")
+    ///     .var_keywords("named");
+    /// let arguments = Arguments::new().arg(collect).arg(8).arg(9);
+    /// let arguments = arguments.kwarg("a", 2).kwarg("b", 3).kwarg("d", 5);
+    /// let result = py.get("foo")?.call(&mut py, arguments)?;
+    /// assert_eq!(result.repr(&mut py)?, "(8, 9, {'a': 2, 'b': 3, 'd': 5})");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new<M: 'static, F: HostFunction<M>>(name: impl Into<String>, function: F) -> Self {
         struct Typed<F, M>(F, std::marker::PhantomData<fn(M)>);
         impl<M: 'static, F: HostFunction<M>> Run for Typed<F, M> {
@@ -86,6 +103,7 @@ impl Function {
                 self.0.call(
                     py,
                     Arguments {
+                        function: &inner.name,
                         values: values.into_iter().enumerate(),
                         name: &name,
                         want: inner.want,
@@ -150,6 +168,13 @@ impl Function {
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
         Arc::make_mut(&mut self.0).doc = Some(doc.into());
         self
+    }
+
+    /// Names the closure's next parameter, which is given by its place alone; it is required. Its name is
+    /// free for [`var_keywords`](Self::var_keywords).
+    #[must_use]
+    pub fn positional(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::PositionalOnly))
     }
 
     /// Names the closure's next parameter; it is required.

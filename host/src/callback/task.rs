@@ -7,14 +7,18 @@ use super::{raise_parts, write};
 use crate::codec::Encoder;
 use crate::convert::{ConversionError, FromPython, ToPython};
 use crate::deadline::{Control, Wake};
-use crate::error::{Error, Result};
+use crate::entry::Guest;
+use crate::error::{Error, Result, panicked};
 use crate::python::Python;
 use crate::state::State;
 use ophidia_abi::Want;
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -58,9 +62,10 @@ impl Tasks {
         self.ended.held.load(Ordering::Relaxed)
     }
 
-    /// Starts a future whose arguments take so many bytes.
+    /// Starts a future, of that function, whose arguments take so many bytes.
     fn spawn(
         &mut self,
+        function: &str,
         control: &Arc<Control>,
         limit: u32,
         held: u64,
@@ -85,7 +90,7 @@ impl Tasks {
         let number = self.last;
         let cancelled = Arc::new(AtomicBool::new(false));
         self.ended.held.fetch_add(held, Ordering::Relaxed);
-        // Dropped by a panic and by a runtime that shuts down too, so that nobody waits for ever.
+        // Dropped by a runtime that shuts down too, so that nobody waits for ever.
         let end = End {
             number,
             held,
@@ -94,6 +99,7 @@ impl Tasks {
             ended: Arc::clone(&self.ended),
             control: Arc::clone(control),
         };
+        let future = uncaught(function.to_owned(), future);
         let task = runtime.spawn(async move {
             let mut end = end;
             end.result = Some(future.await);
@@ -148,6 +154,32 @@ impl Drop for End {
     }
 }
 
+/// A panic of the function that ends the call of the host which waits for it, whatever Python catches.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Panicked(Error);
+
+/// The future, with a panic as what it ends with.
+async fn uncaught(function: String, future: impl Future<Output = Ended> + Send) -> Ended {
+    let mut future = Some(Box::pin(future));
+    poll_fn(move |context| {
+        let poll = || {
+            let Some(running) = &mut future else { return Poll::Pending };
+            let polled = running.as_mut().poll(context);
+            // What it holds may panic too.
+            if polled.is_ready() {
+                future = None;
+            }
+            polled
+        };
+        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| {
+            let error = panicked(format_args!("the host function {function}"), &*panic);
+            Poll::Ready(Err(Box::new(Panicked(error))))
+        })
+    })
+    .await
+}
+
 /// A closure that [`Function::new_async`] takes. `M` only tells the kinds of closures apart.
 pub trait AsyncFunction<M>: Send + Sync + 'static {
     /// How many parameters it has.
@@ -180,7 +212,8 @@ impl Function {
     ///
     /// The future runs on the tokio runtime that [`InterpreterBuilder::tokio`] names, else on the one
     /// whose context the interpreter is called in (as within `spawn_blocking`). It is aborted when
-    /// Python cancels it and when the interpreter is dropped.
+    /// Python cancels it and when the interpreter is dropped. A panic in it ends the call of the host in
+    /// which Python waits for it, as that of any function.
     ///
     /// [`InterpreterBuilder::tokio`]: crate::InterpreterBuilder::tokio
     pub fn new_async<M: 'static, F: AsyncFunction<M>>(
@@ -193,6 +226,7 @@ impl Function {
 
 fn start<R>(
     py: &mut Python<'_>,
+    function: &str,
     future: impl Future<Output = R> + Send + 'static,
 ) -> Result<u32, BoxError>
 where
@@ -201,7 +235,7 @@ where
 {
     let mut guest = py.guest();
     let State { tasks, control, object_limit, own_arguments, .. } = guest.state();
-    let number = tasks.spawn(control, *object_limit, *own_arguments, async {
+    let number = tasks.spawn(function, control, *object_limit, *own_arguments, async {
         let value = future.await.outcome()?;
         Ok(Box::new(value) as Box<dyn ToPython + Send>)
     })?;
@@ -230,7 +264,7 @@ macro_rules! closures {
                 mut arguments: Arguments<'_>,
             ) -> Result<u32, BoxError> {
                 $(let $name = arguments.next::<$name>(py)?;)*
-                start(py, self($($name),*))
+                start(py, arguments.function, self($($name),*))
             }
         }
     )*};
@@ -292,8 +326,17 @@ pub(super) fn attend(
         caller.data_mut().tasks.cancel(number);
         return Ok(write(&mut Python::new(caller.as_context_mut()), |out| out.none())?);
     }
-    let told: Vec<_> =
-        wait(caller, seconds)?.into_iter().map(|(number, ended)| Told { number, ended }).collect();
+    let mut told = Vec::new();
+    for (number, ended) in wait(caller, seconds)? {
+        let ended = match ended.map_err(|error| error.downcast::<Panicked>()) {
+            Err(Ok(panicked)) => {
+                return Err(Guest { store: caller.as_context_mut() }.poison(panicked.0).into());
+            }
+            Err(Err(error)) => Err(error),
+            Ok(value) => Ok(value),
+        };
+        told.push(Told { number, ended });
+    }
     let mut py = Python::new(caller.as_context_mut());
     match write(&mut py, |out| told.to_python(out)) {
         Err(Error::Conversion(_)) => {

@@ -306,6 +306,19 @@ mod tests {
         }
     }
 
+    /// Those of fuzzing; under Miri they can be read with `-Zmiri-disable-isolation` only.
+    #[test]
+    fn inputs_that_were_kept_are_a_value_or_an_error() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/hostile/fuzz/corpus/decoder");
+        let mut values = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let input = std::fs::read(file.unwrap().path()).unwrap();
+            let Some((0, bytes)) = input.split_first() else { continue };
+            values += usize::from(decode(&Domain::new(3), bytes, 1 << 16).is_ok());
+        }
+        assert!(values > 20, "{values} of the inputs are values");
+    }
+
     #[test]
     fn what_was_given_out_is_let_go_of_whatever_happens() {
         let handle = |index: u32| [&head(Encoded::Handle, index)[..], &[1, 0, 0, 0]].concat();

@@ -175,11 +175,20 @@ impl FromPython for f64 {
     }
 }
 
-/// As `f64`, rounded.
+/// As `f64`, rounded; what is finite stays so.
 impl FromPython for f32 {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
-        f64::from_python(value).map(|value| value as Self)
+        narrowed(f64::from_python(value)?)
     }
+}
+
+pub(super) fn narrowed(value: f64) -> Result<f32, ConversionError> {
+    let rounded = value as f32;
+    if value.is_finite() && rounded.is_infinite() {
+        let range = format!("a float from {:e} to {:e}", f32::MIN, f32::MAX);
+        return Err(ConversionError::new(range, format!("{value:e}")));
+    }
+    Ok(rounded)
 }
 
 impl FromPython for String {

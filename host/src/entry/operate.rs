@@ -34,7 +34,7 @@ impl Guest<'_> {
     /// Tells the guest of the objects that were dropped, where no operation does.
     pub(crate) fn release_dropped(&mut self) -> Result<()> {
         if self.store.data().domain.has_released() {
-            self.operate_unit(Operation::Identity, On::NOTHING, &((),))?;
+            self.operate_unit(Operation::Globals, On::NOTHING, &())?;
         }
         Ok(())
     }
@@ -86,19 +86,9 @@ impl Guest<'_> {
         Ok(handle)
     }
 
-    /// The operation that calls something: itself, or a wrapper that converts the arguments.
-    #[inline]
-    fn on_callable(&mut self, callable: &Object) -> Result<(On, Option<Object>)> {
-        if self.is_converting() {
-            let callable = self.converting(callable)?;
-            return Ok((self.on(&callable)?, Some(callable)));
-        }
-        Ok((self.on(callable)?, None))
-    }
-
     #[inline]
     pub(crate) fn call(&mut self, callable: &Object, args: &impl Args) -> Result<Object> {
-        let (on, _held) = self.on_callable(callable)?;
+        let on = self.on(callable)?;
         self.operate_object(Operation::Call, on, args)
     }
 
@@ -109,26 +99,15 @@ impl Guest<'_> {
         args: &impl Args,
         want: Want,
     ) -> Result<T> {
-        let (on, _held) = self.on_callable(callable)?;
+        let on = self.on(callable)?;
         self.operate_wanted(Operation::Call, on, args, want)
     }
 
-    /// The operation that calls a method, of an object and its name; or one that calls the bound method
-    /// wrapped.
+    /// An operation on a method: its name comes first.
     #[inline]
-    fn on_method(
-        &mut self,
-        object: &Object,
-        name: &str,
-    ) -> Result<(Operation, On, Option<Object>)> {
-        let on = self.on_named(object, name)?;
-        if self.is_converting() {
-            let method = self.operate_object(Operation::GetAttr, on, &())?;
-            let (on, held) = self.on_callable(&method)?;
-            return Ok((Operation::Call, on, held));
-        }
-        let On(object, name) = on;
-        Ok((Operation::CallMethod, On(name, object), None))
+    pub(crate) fn on_method(&mut self, object: &Object, name: &str) -> Result<On> {
+        let On(object, name) = self.on_named(object, name)?;
+        Ok(On(name, object))
     }
 
     pub(crate) fn call_method(
@@ -137,8 +116,8 @@ impl Guest<'_> {
         name: &str,
         args: &impl Args,
     ) -> Result<Object> {
-        let (what, on, _held) = self.on_method(object, name)?;
-        self.operate_object(what, on, args)
+        let on = self.on_method(object, name)?;
+        self.operate_object(Operation::CallMethod, on, args)
     }
 
     pub(crate) fn call_method_as<T: FromPython>(
@@ -147,8 +126,8 @@ impl Guest<'_> {
         name: &str,
         args: &impl Args,
     ) -> Result<T> {
-        let (what, on, _held) = self.on_method(object, name)?;
-        self.operate_as(what, on, args)
+        let on = self.on_method(object, name)?;
+        self.operate_as(Operation::CallMethod, on, args)
     }
 
     #[inline]
@@ -252,11 +231,15 @@ impl Guest<'_> {
         self.operate_with(what, on, operands, want)
     }
 
-    /// Leaves operands in the slots of the frame; how many, or `None` when they have to be encoded.
+    /// Leaves operands in the slots of the frame; how many, or `None` when they have to be encoded, as
+    /// they have to be converted.
     #[inline]
     fn leave(&mut self, operands: &impl Args) -> Option<u32> {
         if operands.counts() == (0, 0) {
             return Some(0);
+        }
+        if self.is_converting() {
+            return None;
         }
         let (memory, state) = self.store.data().memory?.all_and_state(&mut self.store);
         let mut out = Operands::new(memory, state);
@@ -289,6 +272,7 @@ impl Guest<'_> {
         let objects = u32::try_from(on.handles().count()).unwrap_or(u32::MAX);
         let names = u32::from(keywords > 0);
         let count = positional.saturating_add(keywords).saturating_add(objects + names);
+        let form = want as u32 | if converts(what) { self.converted_form() } else { 0 };
         let released = self.state().domain.take_released();
         let mut told = false;
         let status = self.encoded(
@@ -301,7 +285,7 @@ impl Guest<'_> {
                 let status = guest.enter(|guest| {
                     let (address, len) = guest.write_input(&[input])?;
                     told = true;
-                    let params = (what as u32, address, len, count, keywords, want as u32);
+                    let params = (what as u32, address, len, count, keywords, form);
                     guest.call_linked(|linked, store| linked.operate.call(store, params))
                 });
                 (told, status)
@@ -354,4 +338,21 @@ impl Guest<'_> {
         }
         answer
     }
+}
+
+/// Whether the operands are values of the caller's: whether converters of scopes are for them. The
+/// library's own are text, which is interned or for a helper.
+fn converts(what: Operation) -> bool {
+    matches!(
+        what,
+        Operation::Identity
+            | Operation::Call
+            | Operation::CallMethod
+            | Operation::Resume
+            | Operation::SetAttr
+            | Operation::GetItem
+            | Operation::SetItem
+            | Operation::DelItem
+            | Operation::Contains
+    )
 }

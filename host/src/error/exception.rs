@@ -1,6 +1,7 @@
 //! What more there is to know of an exception while it is held.
 
 use super::{PythonError, Result};
+use crate::convert::{Args, ToPython};
 use crate::object::Object;
 use crate::python::Python;
 
@@ -19,10 +20,34 @@ pub struct TracebackFrame {
 }
 
 impl PythonError {
-    /// An exception for a function of the host to raise: of a built-in class, or of one named
-    /// `module.Name`.
+    /// An exception for a function of the host to raise: of a built-in class, of one of `__main__`, or of one
+    /// named `module.Name`. A class that cannot be called with a message alone, or is none, is raised as a
+    /// `RuntimeError`; [`from_type`](Self::from_type) makes any.
     pub fn new(type_name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { type_name: type_name.into(), message: message.into(), ..Self::default() }
+    }
+
+    /// An exception for a function of the host to raise: `class(*args)`.
+    ///
+    /// ```no_run
+    /// use ophidia::{Function, PythonError, Python, Result};
+    /// # fn main() -> Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let open = |py: &mut Python<'_>, path: String| -> Result<()> {
+    ///     let class = py.get("FileNotFoundError")?;
+    ///     Err(PythonError::from_type(py, &class, (2, "no such file", path))?.into())
+    /// };
+    /// py.set("open", Function::new("open", open))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Python::run`]: what the class itself raises, and a `TypeError` when it makes no exception.
+    pub fn from_type(py: &mut Python<'_>, class: &Object, args: impl Args) -> Result<Self> {
+        let exception = class.call(py, args)?;
+        Self::from_exception(py, &exception)
     }
 
     /// An exception for a function of the host to raise: this object.
@@ -55,15 +80,15 @@ impl PythonError {
         }
     }
 
-    /// Whether `except class` would catch it; `class` may be an object or a name such as
+    /// Whether `except class` would catch it; `class` may be a class, a tuple of classes or a name such as
     /// `"LookupError"` or `"json.JSONDecodeError"`.
     ///
     /// # Errors
     ///
     /// As [`Python::get`].
-    pub fn is_instance(&self, py: &mut Python<'_>, class: &str) -> Result<bool> {
-        let class = py.get(class)?;
-        self.to_exception(py)?.is_instance(py, class)
+    pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
+        let exception = self.to_exception(py)?;
+        py.help_as("is_raised", (exception, class))
     }
 
     /// What it was made with: `exception.args`, a tuple.

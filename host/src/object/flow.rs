@@ -4,6 +4,7 @@ use super::Object;
 use crate::convert::ToPython;
 use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
+use ophidia_abi::{Operation, Status, Want};
 
 impl Object {
     /// Sends a value into a generator; gives what it yields next, `None` at its end.
@@ -12,7 +13,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn send(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<Option<Self>> {
-        until_the_end(self.call_method(py, "send", (value,)))
+        self.resume(py, "send", value)
     }
 
     /// Raises an exception where a generator waits; gives what it yields next, `None` at its end.
@@ -22,7 +23,21 @@ impl Object {
     /// As [`extract`](Self::extract): the exception itself when the generator does not catch it.
     pub fn throw(&self, py: &mut Python<'_>, error: &PythonError) -> Result<Option<Self>> {
         let exception = error.to_exception(py)?;
-        until_the_end(self.call_method(py, "throw", (exception,)))
+        self.resume(py, "throw", exception)
+    }
+
+    fn resume(
+        &self,
+        py: &mut Python<'_>,
+        method: &str,
+        value: impl ToPython,
+    ) -> Result<Option<Self>> {
+        let mut guest = py.guest();
+        let on = guest.on_method(self, method)?;
+        match guest.perform(Operation::Resume, on, &(value,), Want::Handle)? {
+            Status::Incomplete => Ok(None),
+            _ => guest.object().map(Some),
+        }
     }
 
     /// Ends a generator, or closes a file.
@@ -45,7 +60,7 @@ impl Object {
     }
 
     /// An iterator over the items of an asynchronous generator: each [`next`](Self::next) runs it up to
-    /// its next item.
+    /// its next item. Its end, an error, [`close`](Self::close) and letting go of it end the generator, too.
     ///
     /// # Errors
     ///
@@ -88,14 +103,5 @@ impl Object {
                 Err(error)
             }
         }
-    }
-}
-
-/// `None` for what a generator raises at its end.
-fn until_the_end(result: Result<Object>) -> Result<Option<Object>> {
-    match result {
-        Ok(item) => Ok(Some(item)),
-        Err(Error::Python(error)) if error.type_name == "StopIteration" => Ok(None),
-        Err(error) => Err(error),
     }
 }

@@ -13,7 +13,7 @@ macro_rules! binary {
         ///
         /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>, other: impl ToPython) -> Result<Self> {
-            py.help("binary", ($python, self, other))
+            py.apply($python, (self, other))
         }
     )*};
 }
@@ -26,7 +26,7 @@ macro_rules! unary {
         ///
         /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>) -> Result<Self> {
-            py.help("unary", ($python, self))
+            py.apply($python, (self,))
         }
     )*};
 }
@@ -42,7 +42,7 @@ macro_rules! comparison {
         ///
         /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>, other: impl ToPython) -> Result<bool> {
-            py.help_as("binary", ($python, self, other))
+            py.apply_as($python, (self, other))
         }
     )*};
 }
@@ -92,10 +92,34 @@ impl Object {
         bitor = "or_";
         /// `self ^ other`.
         bitxor = "xor";
+        /// `divmod(self, other)`, a tuple.
+        divmod = "divmod";
         /// `self += other`: the object itself when it can be changed in place, else a new one.
         iadd = "iadd";
-        /// `self *= other`: the object itself when it can be changed in place, else a new one.
+        /// `self -= other`, likewise.
+        isub = "isub";
+        /// `self *= other`, likewise.
         imul = "imul";
+        /// `self /= other`, likewise.
+        idiv = "itruediv";
+        /// `self //= other`, likewise.
+        ifloor_div = "ifloordiv";
+        /// `self %= other`, likewise.
+        irem = "imod";
+        /// `self **= other`, likewise.
+        ipow = "ipow";
+        /// `self @= other`, likewise.
+        imatmul = "imatmul";
+        /// `self <<= other`, likewise.
+        ilshift = "ilshift";
+        /// `self >>= other`, likewise.
+        irshift = "irshift";
+        /// `self &= other`, likewise.
+        ibitand = "iand";
+        /// `self |= other`, likewise.
+        ibitor = "ior";
+        /// `self ^= other`, likewise.
+        ibitxor = "ixor";
     }
 
     unary! {
@@ -124,6 +148,20 @@ impl Object {
         ge = "ge";
     }
 
+    /// `pow(self, other, modulus)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`extract`](Self::extract).
+    pub fn pow_mod(
+        &self,
+        py: &mut Python<'_>,
+        other: impl ToPython,
+        modulus: impl ToPython,
+    ) -> Result<Self> {
+        py.apply("power", (self, other, modulus))
+    }
+
     /// A comparison, whatever it gives.
     ///
     /// # Errors
@@ -143,7 +181,7 @@ impl Object {
             CompareOp::Gt => "gt",
             CompareOp::Ge => "ge",
         };
-        py.help("binary", (name, self, other))
+        py.apply(name, (self, other))
     }
 
     /// `hash(self)`.

@@ -4,8 +4,9 @@ use super::Python;
 use crate::codec::Value;
 use crate::convert::ToPython;
 use crate::entry::Guest;
-use crate::error::Result;
+use crate::error::{Result, panicked};
 use crate::object::Object;
+use ophidia_abi::CONVERTED;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use wasmtime::AsContextMut;
@@ -43,8 +44,13 @@ impl Converters {
         self
     }
 
-    /// What is made of arguments of calls whose Python class is exactly this one: `convert`, a
-    /// [`Function`](crate::Function) or any callable object, is called with the argument.
+    /// What is made of values whose Python class is exactly this one, on their way in: `convert`, a
+    /// [`Function`](crate::Function) or any callable object, is called with the value.
+    ///
+    /// This concerns whatever of Rust's becomes a new Python object, in containers at any depth, the items
+    /// before the container: arguments of calls, operands, keys, what is set, what [`object`](Python::object)
+    /// makes, results of host functions that are not asynchronous. An [`Object`] goes in as it is, and so
+    /// do the names of attributes and keyword arguments.
     #[must_use]
     pub fn to_python(
         mut self,
@@ -69,8 +75,8 @@ impl std::fmt::Debug for Converters {
 /// Converters whose classes have been found.
 pub(crate) struct Scope {
     from_python: Vec<(Object, FromObject)>,
-    /// A list of classes and functions, if there are any.
-    to_python: Option<Object>,
+    /// Whether there are some for the way in, which the guest holds.
+    has_to_python: bool,
 }
 
 impl Python<'_> {
@@ -84,6 +90,10 @@ impl Python<'_> {
     ///     .from_python("pathlib.PurePath", |py, path| Ok(Value::Str(path.str(py)?)));
     /// let path = py.with_converters(as_text, |py| py.eval("__import__('pathlib').Path('/tmp')"))?;
     /// assert_eq!(path, Value::Str("/tmp".into()));
+    ///
+    /// let as_tuples = Converters::new().to_python("list", py.get("tuple")?);
+    /// let set = py.with_converters(as_tuples, |py| py.object([vec![1, 2], vec![3]]))?;
+    /// assert_eq!(set.repr(&mut py)?, "((1, 2), (3,))");
     /// # Ok(())
     /// # }
     /// ```
@@ -104,18 +114,31 @@ impl Python<'_> {
         for (class, convert) in converters.to_python {
             pairs.push((self.get(&class)?, convert));
         }
-        let to_python = if pairs.is_empty() { None } else { Some(self.object(pairs)?) };
-        self.guest().state().converters.push(Arc::new(Scope { from_python, to_python }));
+        let has_to_python = !pairs.is_empty();
+        let before = if has_to_python { Some(self.help("open_scope", (pairs,))?) } else { None };
+        self.guest().state().converters.push(Arc::new(Scope { from_python, has_to_python }));
         let depth = self.state().converters.len();
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
         self.guest().state().converters.truncate(depth - 1);
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        let closed = before.map(|before| self.help("close_scope", (before,))).transpose();
+        let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
+        closed.map(|_| result)
     }
 }
 
 impl Python<'_> {
     /// Runs `body` with results of any kind kept in the guest: where a [`Value`] is asked for, as by
     /// [`eval`](Self::eval), it is an object, or `None`. Where a Rust type is asked for, nothing changes.
+    ///
+    /// ```no_run
+    /// use ophidia::Value;
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let Value::Object(list) = py.with_objects(|py| py.eval("[1, 2]"))? else { unreachable!() };
+    /// list.call_method(&mut py, "append", (3,))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -132,51 +155,36 @@ impl Python<'_> {
 }
 
 impl Guest<'_> {
+    /// Whether what goes in may have to be converted.
     #[inline]
     pub(crate) fn is_converting(&self) -> bool {
-        self.store.data().converters.iter().any(|scope| scope.to_python.is_some())
+        self.store.data().converters.iter().any(|scope| scope.has_to_python)
     }
 
-    /// The callable with its arguments converted.
-    pub(crate) fn converting(&mut self, callable: &Object) -> Result<Object> {
-        self.without_converters(|py, scopes| {
-            let mut callable = callable.clone();
-            // The innermost scope converts first: its wrapper is the outermost.
-            for converters in scopes.iter().filter_map(|scope| scope.to_python.as_ref()) {
-                callable = py.help("converting", (converters, callable))?;
-            }
-            Ok(callable)
-        })
+    /// What tells the guest to convert values.
+    #[inline]
+    pub(crate) fn converted_form(&self) -> u32 {
+        if self.is_converting() { CONVERTED } else { 0 }
     }
 
     /// Reads the value that an entry has left in the frame, and converts what is in it.
     #[inline]
     pub(crate) fn converted_value(&mut self) -> Result<Value> {
-        if self.store.data().converters.is_empty() {
-            return self.value();
-        }
         let value = self.value()?;
         self.converted(value)
     }
 
-    /// A value with its objects converted.
+    /// A value with its objects converted. Converters are not applied to what they do themselves.
     #[inline]
     pub(crate) fn converted(&mut self, value: Value) -> Result<Value> {
         if self.store.data().converters.iter().all(|scope| scope.from_python.is_empty()) {
             return Ok(value);
         }
-        self.without_converters(|py, scopes| convert(py, scopes, value))
-    }
-
-    /// Converters are not applied to what they do themselves.
-    fn without_converters<T>(
-        &mut self,
-        body: impl FnOnce(&mut Python<'_>, &[Arc<Scope>]) -> Result<T>,
-    ) -> Result<T> {
         let scopes = std::mem::take(&mut self.state().converters);
-        let result = body(&mut Python::new(self.store.as_context_mut()), &scopes);
+        let mut py = Python::new(self.store.as_context_mut());
+        let result = catch_unwind(AssertUnwindSafe(|| convert(&mut py, &scopes, value)));
         self.state().converters = scopes;
-        result
+        result.unwrap_or_else(|panic| Err(self.poison(panicked("a converter", &*panic))))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is done in Python's own words: functions of the in-guest package, looked up once.
 
 use super::Python;
-use crate::convert::{Args, FromPython};
+use crate::convert::{Args, FromPython, read};
 use crate::entry::{Guest, On};
 use crate::error::Result;
 use crate::object::Object;
@@ -21,14 +21,16 @@ impl Guest<'_> {
 }
 
 impl Python<'_> {
-    /// Calls a function of `_ophidia.interop`; the result stays in the guest.
+    /// Calls a function of `_ophidia.interop`; the result stays in the guest. No converter of a scope is
+    /// applied to the arguments, since some are the library's own.
     pub(crate) fn help(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
-        guest.call(&helper, &args)
+        let on = guest.on(&helper)?;
+        guest.operate_object(Operation::Help, on, &args)
     }
 
-    /// As above, with the result as a Rust type.
+    /// As above, with the result as a Rust type, to which none is applied either.
     pub(crate) fn help_as<T: FromPython>(
         &mut self,
         name: &'static str,
@@ -36,6 +38,29 @@ impl Python<'_> {
     ) -> Result<T> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
-        guest.call_as(&helper, &args, T::WANT)
+        let on = guest.on(&helper)?;
+        guest.perform(Operation::Help, on, &args, T::WANT)?;
+        let value = guest.value()?;
+        read(value, self)
+    }
+
+    /// Calls a function of `_ophidia.interop` with arguments that are all the caller's: what Python has
+    /// an operator for.
+    pub(crate) fn apply(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        guest.call(&helper, &args)
+    }
+
+    /// As above, with the result as a Rust type.
+    pub(crate) fn apply_as<T: FromPython>(
+        &mut self,
+        name: &'static str,
+        args: impl Args,
+    ) -> Result<T> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        let want = guest.want::<T>();
+        guest.call_as(&helper, &args, want)
     }
 }

@@ -3,7 +3,7 @@
 use super::Python;
 use crate::convert::ToPython;
 use crate::entry::On;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::object::Object;
 use ophidia_abi::{Mode, Operation};
 
@@ -52,37 +52,7 @@ impl Python<'_> {
     /// As [`run`](Self::run): `ModuleNotFoundError` when the first part is unknown, `AttributeError`
     /// when a later one is.
     pub fn get(&mut self, name: &str) -> Result<Object> {
-        let mut parts = name.split('.');
-        let first = parts.next().unwrap_or_default();
-        let mut path = first.to_owned();
-        let mut object = self.first_part(first)?;
-        for part in parts {
-            path = format!("{path}.{part}");
-            object = match object.getattr(self, part) {
-                Ok(found) => found,
-                Err(Error::Python(missing)) if missing.type_name == "AttributeError" => {
-                    match self.import(&path) {
-                        Ok(module) => module,
-                        Err(Error::Python(_)) => return Err(Error::Python(missing)),
-                        Err(error) => return Err(error),
-                    }
-                }
-                Err(error) => return Err(error),
-            };
-        }
-        Ok(object)
-    }
-
-    fn first_part(&mut self, name: &str) -> Result<Object> {
-        let globals = self.globals()?;
-        if globals.contains(self, name)? {
-            return globals.get_item(self, name);
-        }
-        let builtins = self.import("builtins")?;
-        match builtins.getattr(self, name) {
-            Err(Error::Python(error)) if error.type_name == "AttributeError" => self.import(name),
-            other => other,
-        }
+        self.help("find", (name,))
     }
 
     /// Sets a name of `__main__`, or of a dotted name's last part.
@@ -93,7 +63,12 @@ impl Python<'_> {
     pub fn set(&mut self, name: &str, value: impl ToPython) -> Result<()> {
         match name.rsplit_once('.') {
             Some((object, attribute)) => self.get(object)?.setattr(self, attribute, value),
-            None => self.globals()?.set_item(self, name, value),
+            None => {
+                let globals = self.globals()?;
+                let mut guest = self.guest();
+                let on = guest.on_named(&globals, name)?;
+                guest.operate_unit(Operation::SetItem, on, &(value,))
+            }
         }
     }
 
@@ -105,7 +80,12 @@ impl Python<'_> {
     pub fn delete(&mut self, name: &str) -> Result<()> {
         match name.rsplit_once('.') {
             Some((object, attribute)) => self.get(object)?.delattr(self, attribute),
-            None => self.globals()?.del_item(self, name),
+            None => {
+                let globals = self.globals()?;
+                let mut guest = self.guest();
+                let on = guest.on_named(&globals, name)?;
+                guest.operate_unit(Operation::DelItem, on, &())
+            }
         }
     }
 
@@ -113,7 +93,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] for what cannot be converted; otherwise as [`run`](Self::run).
+    /// [`Error::Conversion`](crate::Error::Conversion) for what cannot be converted; otherwise as [`run`](Self::run).
     pub fn object(&mut self, value: impl ToPython) -> Result<Object> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }

@@ -2,7 +2,9 @@
 
 use super::Python;
 use crate::error::Result;
-use crate::wasi::stdio::{Output, Stdout};
+use crate::state::State;
+use crate::wasi::stdio::Output;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What was written in a scope of [`Python::capture_output`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,26 +14,6 @@ pub struct Captured {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-}
-
-/// Sends a stream back to where it went before, also when the scope is left by a panic.
-struct Restore<'a> {
-    stream: &'a Stdout,
-    before: Option<Output>,
-}
-
-impl<'a> Restore<'a> {
-    fn redirect(stream: &'a Stdout, output: Option<Output>) -> Self {
-        Self { stream, before: output.map(|output| stream.redirect(output)) }
-    }
-}
-
-impl Drop for Restore<'_> {
-    fn drop(&mut self) {
-        if let Some(before) = self.before.take() {
-            drop(self.stream.redirect(before));
-        }
-    }
 }
 
 impl Python<'_> {
@@ -46,15 +28,21 @@ impl Python<'_> {
         stderr: impl Into<Option<Output>>,
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,
     ) -> Result<T> {
-        let streams = (self.state().stdout.clone(), self.state().stderr.clone());
         self.flush()?;
-        let _stdout = Restore::redirect(&streams.0, stdout.into());
-        let _stderr = Restore::redirect(&streams.1, stderr.into());
-        let result = body(self);
-        if result.is_ok() {
-            self.flush()?;
-        }
-        result
+        let State { stdout: out, stderr: err, .. } = self.state();
+        let (out, err) = (out.clone(), err.clone());
+        let before_out = stdout.into().map(|output| out.redirect(output));
+        let before_err = stderr.into().map(|output| err.redirect(output));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let result = body(self);
+            // What an exception has left behind was written in here, too.
+            let flushed = if self.state().is_poisoned() { Ok(()) } else { self.flush() };
+            result.and_then(|value| flushed.map(|()| value))
+        }));
+        let told_out = before_out.map_or(Ok(()), |before| out.send_back(before));
+        let told_err = before_err.map_or(Ok(()), |before| err.send_back(before));
+        let value = result.unwrap_or_else(|panic| resume_unwind(panic))?;
+        told_out.and(told_err).map(|()| value).map_err(|reason| self.guest().poison(reason))
     }
 
     /// Collects what is written while `body` runs, at most [`Limits::output`](crate::Limits::output)

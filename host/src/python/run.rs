@@ -56,7 +56,7 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn eval(&mut self, source: &str) -> Result<Value> {
         if self.state().keeps_objects {
-            return self.eval_object(source).map(Value::Object);
+            return self.eval_object(source)?.extract(self);
         }
         self.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
         self.guest().converted_value()

@@ -3,12 +3,14 @@
 //! Waiting for input, and for a slow reader of inherited output, ends at the call's deadline.
 
 use crate::deadline::{Control, Stop};
+use crate::error::{Error, panicked};
 use crate::limits::LimitExceeded;
 use bytes::Bytes;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::isatty;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -50,7 +52,7 @@ impl Input {
         Self(Source::Bytes(io::Cursor::new(bytes.into())))
     }
 
-    /// What a reader gives. It is read on a thread of its own, from the guest's first read on, and
+    /// What a reader gives; a panic in it ends the call that reads with [`Error::Host`]. It is read on a thread of its own, from the guest's first read on, and
     /// at most 16 KiB ahead of the guest; the thread ends with the reader or the interpreter.
     #[must_use]
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
@@ -75,7 +77,8 @@ impl std::fmt::Debug for Input {
     }
 }
 
-/// Where a guest's standard output or error goes.
+/// Where a guest's standard output or error goes. A panic of a closure or a writer of the caller's ends the
+/// call in which it happens with [`Error::Host`].
 pub struct Output(pub(crate) Sink);
 
 pub(crate) enum Sink {
@@ -137,7 +140,10 @@ struct Lines<F: FnMut(&str)> {
 
 impl<F: FnMut(&str)> Lines<F> {
     fn tell(&mut self) {
-        (self.tell)(&String::from_utf8_lossy(&self.line));
+        // Taken first: what panics is not told again.
+        let line = std::mem::take(&mut self.line);
+        (self.tell)(&String::from_utf8_lossy(&line));
+        self.line = line;
         self.line.clear();
     }
 }
@@ -261,7 +267,11 @@ impl Source {
         let started = thread::Builder::new().name("ophidia-stdin".into()).spawn(move || {
             loop {
                 let mut chunk = vec![0; CHUNK];
-                let read = reader.read(&mut chunk).map(|len| {
+                let read = catch_unwind(AssertUnwindSafe(|| reader.read(&mut chunk)));
+                let read = read.unwrap_or_else(|panic| {
+                    Err(io::Error::other(panicked("the reader of standard input", &*panic)))
+                });
+                let read = read.map(|len| {
                     chunk.truncate(len);
                     chunk
                 });
@@ -338,7 +348,10 @@ impl InputStream for Stdin {
             Outcome::Read(chunk) => Ok(chunk.into()),
             Outcome::Ended => Err(StreamError::Closed),
             Outcome::Interrupted => Ok(Bytes::new()),
-            Outcome::Failed(error) => Err(StreamError::LastOperationFailed(error.into())),
+            Outcome::Failed(error) => Err(match error.downcast::<Error>() {
+                Ok(panic) => StreamError::Trap(panic.into()),
+                Err(error) => StreamError::LastOperationFailed(error.into()),
+            }),
         }
     }
 
@@ -390,6 +403,13 @@ impl Stdout {
         Output(std::mem::replace(&mut lock(&self.sink), output.0))
     }
 
+    /// The same, letting go of where it went: that may be told a last line.
+    pub(crate) fn send_back(&self, output: Output) -> Result<(), Error> {
+        let last = self.redirect(output);
+        catch_unwind(AssertUnwindSafe(|| drop(last)))
+            .map_err(|panic| panicked("the receiver of output", &*panic))
+    }
+
     fn put(&self, bytes: &[u8]) -> StreamResult<()> {
         let failed = |error: io::Error| StreamError::LastOperationFailed(error.into());
         match &mut *lock(&self.sink) {
@@ -404,7 +424,14 @@ impl Stdout {
                 Err(StreamError::Trap(stop.into()))
             }
             Sink::Writer(writer) => {
-                writer.write_all(bytes).and_then(|()| writer.flush()).map_err(failed)
+                let write = || writer.write_all(bytes).and_then(|()| writer.flush());
+                match catch_unwind(AssertUnwindSafe(write)) {
+                    Ok(written) => written.map_err(failed),
+                    Err(panic) => {
+                        let reason = panicked("the receiver of output", &*panic);
+                        Err(StreamError::Trap(reason.into()))
+                    }
+                }
             }
             Sink::Stdout => self.put_fd(io::stdout().as_fd(), bytes),
             Sink::Stderr => self.put_fd(io::stderr().as_fd(), bytes),

@@ -12,6 +12,7 @@ use ophidia_hostile::Guest;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Where the guest keeps what it does next.
@@ -145,6 +146,9 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| guest().runtime());
 static TOKIO: LazyLock<tokio::runtime::Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
 
+/// Calls of a function of the host.
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     /// An interpreter that is never attacked.
     static OTHER: RefCell<Option<Interpreter>> = const { RefCell::new(None) };
@@ -152,7 +156,11 @@ thread_local! {
 
 /// Functions of every kind, and an object; their numbers are 0 and up.
 fn functions(py: &mut Python<'_>) -> Result<()> {
-    py.set("identity", Function::new("identity", |value: Value| value))?;
+    let identity = |value: Value| {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        value
+    };
+    py.set("identity", Function::new("identity", identity))?;
     py.set("typed", Function::new("typed", |_: i64, _: String, _: Vec<f64>| ()))?;
     py.set(
         "again",
@@ -238,26 +246,40 @@ impl ophidia::ToPython for HostObjectOf {
 
 /// The first byte says how many bytes the host acts on; the others are the guest's.
 fn target(input: &[u8]) {
-    let Some((&count, rest)) = input.split_first() else { return };
-    let Some((actions, script)) = rest.split_at_checked(usize::from(count % 16)) else { return };
+    attempt(input);
+}
+
+/// What comes of each of the host's acts; of nothing else when the guest does not start.
+fn attempt(input: &[u8]) -> Vec<(u8, Result<()>)> {
+    let Some((&count, rest)) = input.split_first() else { return Vec::new() };
+    let Some((actions, script)) = rest.split_at_checked(usize::from(count % 16)) else {
+        return Vec::new();
+    };
     let _tokio = TOKIO.enter();
     let runtime = &*RUNTIME;
     // A value, the arguments of calls, what they become, an instance, backtraces.
-    bounded(6 * VALUE as usize + (2 << 20), || {
+    let outcomes = bounded(6 * VALUE as usize + (2 << 20), || {
         let py = runtime.interpreter().value(VALUE).objects(100).memory(16 << 20).output(1 << 12);
         let py = py.stdin(Input::bytes(script)).timeout(Duration::from_millis(20));
         let mut py = match py.build() {
             Ok(py) => py,
-            Err(error) => return told(&error),
+            Err(error) => {
+                told(&error);
+                return Vec::new();
+            }
         };
         let mut kept = Vec::new();
+        let mut outcomes = Vec::with_capacity(actions.len());
         for action in actions {
-            if let Err(error) = act(&mut py, &mut kept, *action) {
-                told(&error);
+            let outcome = act(&mut py, &mut kept, *action);
+            if let Err(error) = &outcome {
+                told(error);
                 let fault = matches!(error, Error::GuestFault(_));
                 assert!(!fault || py.is_poisoned(), "a fault poisons: {error}");
             }
+            outcomes.push((*action, outcome));
         }
+        outcomes
     });
     OTHER.with_borrow_mut(|other| {
         let other = other.get_or_insert_with(|| {
@@ -265,6 +287,7 @@ fn target(input: &[u8]) {
         });
         other.run("pass").expect("the other one goes on");
     });
+    outcomes
 }
 
 /// An error can be told, and is of moderate length.
@@ -272,6 +295,32 @@ fn told(error: &Error) {
     assert!(error.to_string().len() < 4 * VALUE as usize);
     if let Error::Host(said) = error {
         assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+/// The inputs that are kept still lead to what they are named for.
+#[test]
+fn inputs_reach_what_they_are_named_for() {
+    let _turn = turn();
+    for (name, input) in super::support::corpus("boundary") {
+        let calls = CALLS.load(Ordering::Relaxed);
+        let outcomes = attempt(&input);
+        // An array of another type or one seen twice has been understood, too.
+        let done = |wanted: u8| {
+            let well = |outcome| matches!(outcome, &Ok(()) | &Err(Error::Conversion(_)));
+            outcomes.iter().any(|(act, outcome)| *act == wanted && well(outcome))
+        };
+        let reached = match &*name {
+            "arrays" => done(24) && done(25),
+            "calls" => CALLS.load(Ordering::Relaxed) > calls,
+            "handles" => done(2) && done(17) && done(19),
+            "quiet" => done(0) && done(1),
+            "raises" => {
+                outcomes.iter().any(|(_, outcome)| matches!(outcome, Err(Error::Python(_))))
+            }
+            other => panic!("what is {other} for?"),
+        };
+        assert!(reached && !outcomes.is_empty(), "{name}: {outcomes:?}");
     }
 }
 

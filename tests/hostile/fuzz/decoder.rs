@@ -3,6 +3,7 @@
 
 use crate::support::{LONGEST, TIME, VALUE, bounded, replay, turn};
 use ophidia::{Error, Value, decode_any};
+use ophidia_abi::Encoded;
 
 const OBJECTS: u32 = 100;
 
@@ -31,6 +32,24 @@ fn again(value: Value) {
         && plain
     {
         assert_eq!(again, value);
+    }
+}
+
+/// Fuzzing begins with a value of every kind: those that may come out are taken, the others refused.
+#[test]
+fn every_tag_has_an_input() {
+    let _turn = turn();
+    let mut begun: Vec<u8> = Vec::new();
+    for (name, input) in super::support::corpus("decoder") {
+        let [0, tag, ..] = *input else { continue };
+        let (result, _) = decode_any(&input[1..], None, (VALUE, OBJECTS));
+        let refused =
+            [Encoded::Function, Encoded::Array].iter().any(|only_in| *only_in as u8 == tag);
+        assert!(result.is_ok() != refused, "{name}: {result:?}");
+        begun.push(tag);
+    }
+    for (tag, name) in Encoded::ALL {
+        assert!(begun.contains(&(*tag as u8)), "no input begins with {name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the targets have in common: the inputs that are kept, the time a test takes, memory counted.
 
 use peak_alloc::PeakAlloc;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,10 +26,21 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 
 /// Runs a target with the inputs that are kept.
 pub(crate) fn replay(name: &str, target: impl Fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-    for file in std::fs::read_dir(&folder).expect("a folder of inputs") {
-        target(&std::fs::read(file.expect("a file").path()).expect("an input"));
+    for (_, input) in corpus(name) {
+        target(&input);
     }
+}
+
+/// The inputs that are kept for a target, by name.
+pub(crate) fn corpus(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
+    let files = std::fs::read_dir(&folder).expect("a folder of inputs");
+    let input = |file: std::io::Result<std::fs::DirEntry>| {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        (name, std::fs::read(path).expect("an input"))
+    };
+    files.map(input).collect()
 }
 
 /// Runs this, and compares the host's peak of memory with what it may take.

@@ -2,6 +2,7 @@
 
 use super::ser::{Integer, integer, parts, uuid_text};
 use crate::codec::Value;
+use crate::convert::from_python::narrowed;
 use crate::convert::{ConversionError, FromPython, derived, step};
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
@@ -59,7 +60,10 @@ impl<'de> Deserializer<'de> for Reader {
     }
 
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        self.deserialize_f64(visitor)
+        match self.0 {
+            Value::Float(number) => visitor.visit_f32(narrowed(number)?),
+            _ => self.deserialize_f64(visitor),
+        }
     }
 
     /// As of this crate: integers that a float can hold exactly.
