@@ -3,8 +3,9 @@
 use crate::library::RUNTIME;
 use ndarray::{Array1, Array2, Array3, ArrayD, Axis, Ix0, Ix1, Ix2, Ix3, array};
 use num_complex::Complex;
+use ophidia::array::half::f16;
 use ophidia::array::{AnyView, Bool, Dtype};
-use ophidia::{Arguments, Buffer, Error, Interpreter};
+use ophidia::{Arguments, Buffer, Error, Interpreter, chain};
 
 fn python() -> Interpreter {
     let mut py = RUNTIME.interpreter().build().expect("an interpreter");
@@ -105,7 +106,22 @@ fn what_is_no_array_of_numbers_is_refused() {
     ] {
         let refused = buffer(&mut py, source);
         let error = refused.view_dyn(&py).expect_err(source);
-        assert!(error.to_string().contains(what), "{source}: {error}");
+        assert!(error.to_string().starts_with(&format!("the object holds {what}")), "{error}");
+        let error = refused.view::<i32, Ix1>(&py).expect_err(source).to_string();
+        let both = format!("a view of i32 with 1 dimension was asked for; the object holds {what}");
+        assert!(error.starts_with(&both), "{source}: {error}");
+        let error = refused.view_mut::<i32, Ix1>(&mut py).map(drop).expect_err(source).to_string();
+        assert!(error.starts_with(&both), "{source}: {error}");
+    }
+    for (source, found) in [
+        ("np.zeros(17, 'u1')[1:].view('f8')", "is no multiple of 8"),
+        ("np.zeros(2, 'i4,f8')['f1']", "lie 12 bytes apart, which is no multiple of 8"),
+        ("np.zeros((2, 3))", "holds f64 with 2 dimensions"),
+        ("np.array(b'abc')", "holds byte strings of 3 with 0 dimensions"),
+    ] {
+        let error = buffer(&mut py, source).view::<f64, Ix1>(&py).expect_err(source).to_string();
+        let asked = error.starts_with("a view of f64 with 1 dimension was asked for; the object");
+        assert!(asked && error.contains(found), "{source}: {error}");
     }
     let field = buffer(&mut py, "np.array([(1, 2.5), (3, 4.5)], 'i4,f8')['f0']");
     assert_eq!(field.strides(), [12]);
@@ -116,28 +132,9 @@ fn what_is_no_array_of_numbers_is_refused() {
 }
 
 #[test]
-fn any_layout_is_seen_as_it_lies() {
+fn places_that_are_shared_are_only_read() {
     let mut py = python();
     py.run("a = np.arange(24, dtype='i4').reshape(2, 3, 4)").expect("runs");
-    for source in [
-        "a",
-        "np.asfortranarray(a)",
-        "a.T",
-        "a[::-1, :, ::-2]",
-        "a[:, 1:2]",
-        "a[1:1]",
-        "np.broadcast_to(a[:, :1], (2, 3, 4))",
-        "np.swapaxes(a, 0, 2)[1:, ::2]",
-    ] {
-        let expected: Vec<i32> = py
-            .eval_object(&format!("({source}).ravel().tolist()"))
-            .and_then(|list| list.extract(&mut py))
-            .expect("a list");
-        let seen = buffer(&mut py, source);
-        let view = seen.view::<i32, Ix3>(&py).expect("a view");
-        assert_eq!(view.iter().copied().collect::<Vec<_>>(), expected, "{source}");
-        assert_eq!(view.shape(), seen.shape(), "{source}");
-    }
     let spread = buffer(&mut py, "np.broadcast_to(np.int32(7), (1000, 1000))");
     assert_eq!(spread.strides(), [0, 0]);
     assert!(spread.is_read_only());
@@ -151,6 +148,105 @@ fn any_layout_is_seen_as_it_lies() {
     let twice = buffer(&mut py, twice);
     let error = twice.view_mut::<f64, Ix2>(&mut py).map(drop).expect_err("places that overlap");
     assert!(error.to_string().contains("lie in the same place"), "{error}");
+}
+
+/// The bytes of the elements in the order of their indices, whatever their type.
+fn bytes_of(view: AnyView<'_>) -> Vec<u8> {
+    macro_rules! bytes {
+        ($($kind:ident: $item:ident => $bytes:expr;)*) => {
+            match view {
+                $(AnyView::$kind(view) => view.iter().flat_map(|$item| $bytes).collect(),)*
+                other => panic!("{other:?}"),
+            }
+        };
+    }
+    bytes! {
+        Bool: it => [it.0];
+        I8: it => it.to_le_bytes();
+        I16: it => it.to_le_bytes();
+        I32: it => it.to_le_bytes();
+        I64: it => it.to_le_bytes();
+        U8: it => [*it];
+        U16: it => it.to_le_bytes();
+        U32: it => it.to_le_bytes();
+        U64: it => it.to_le_bytes();
+        F16: it => it.to_le_bytes();
+        F32: it => it.to_le_bytes();
+        F64: it => it.to_le_bytes();
+        C64: it => [it.re, it.im].map(f32::to_le_bytes).concat();
+        C128: it => [it.re, it.im].map(f64::to_le_bytes).concat();
+        Bytes: it => [*it];
+    }
+}
+
+#[test]
+fn every_dtype_in_every_layout() {
+    let mut py = python();
+    py.run(
+        "def filled(kind):
+    size = np.dtype(kind).itemsize
+    bytes = (np.arange(24 * size) * 7 % 251).astype('u1') if kind != '?' else np.arange(24, dtype='u1') % 2
+    return bytes.view(kind).reshape(2, 3, 4)",
+    )
+    .expect("runs");
+    let kinds = "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16 l L p P q Q <i4 <f8 <c16 S1 S5";
+    for kind in kinds.split(' ') {
+        py.run(&format!("a = filled('{kind}')")).expect("runs");
+        for source in [
+            "a",
+            "np.asfortranarray(a)",
+            "a.T",
+            "a[::-1, :, ::-2]",
+            "a[::-1, ::-1, ::-1].T",
+            "a[:, 1:2]",
+            "a[1:1]",
+            "a[1:1, ::-1]",
+            "np.zeros((0, 3, 2), a.dtype)",
+            "np.broadcast_to(a[:, :1], (2, 3, 4))",
+            "np.broadcast_to(a[1, 2, 3], (5,))[::-1]",
+            "np.swapaxes(a, 0, 2)[1:, ::2]",
+            "a[1, 2, 3:4].reshape(())",
+            "a[..., None][:, :, 1, ::-1]",
+        ] {
+            let expected: Vec<u8> = py
+                .eval_object(&format!("({source}).tobytes()"))
+                .and_then(|bytes| bytes.extract(&mut py))
+                .expect("bytes");
+            let seen = buffer(&mut py, source);
+            let view = seen.view_dyn(&py).expect("a view");
+            let bytes = usize::from(matches!(view, AnyView::Bytes(_)));
+            assert_eq!(view.shape().len(), seen.ndim() + bytes, "{kind} {source}");
+            assert!(view.shape().starts_with(seen.shape()), "{kind} {source}");
+            assert_eq!(bytes_of(view), expected, "{kind} {source}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_element_can_be_changed() {
+    let mut py = python();
+    py.run(
+        "truths = np.zeros((2, 3), bool)
+halves = np.zeros(6, 'f2')
+waves = np.zeros((2, 2), 'c16', order='F')
+words = np.zeros(3, 'S3')",
+    )
+    .expect("runs");
+    let truths = buffer(&mut py, "truths[::-1, ::2]");
+    truths.view_mut::<Bool, Ix2>(&mut py).expect("a view")[(0, 1)] = true.into();
+    let halves = buffer(&mut py, "halves[::-2]");
+    halves.view_mut::<f16, Ix1>(&mut py).expect("a view")[0] = f16::from_f32(1.5);
+    let waves = buffer(&mut py, "waves.T");
+    waves.view_mut::<Complex<f64>, Ix2>(&mut py).expect("a view")[(0, 1)] = Complex::new(1.0, -2.0);
+    let words = buffer(&mut py, "words[::-1]");
+    words.view_mut::<u8, Ix2>(&mut py).expect("a view").row_mut(0).assign(&array![b'a', b'b', 0]);
+    py.run(
+        "assert truths.tolist() == [[False] * 3, [False, False, True]]
+assert halves.tolist() == [0, 0, 0, 0, 0, 1.5]
+assert waves.tolist() == [[0, 0], [1 - 2j, 0]]
+assert words.tolist() == [b'', b'', b'ab']",
+    )
+    .expect("what Rust has written");
 }
 
 #[test]
@@ -215,12 +311,15 @@ fn singular_values() {
 #[test]
 fn random_numbers_summed_over_two_axes() {
     let mut py = python();
-    py.run("np.random.seed(7)\ndrawn = np.random.random((2, 3, 4))").expect("runs");
-    let drawn: Array3<f64> = py.get("drawn").and_then(|a| a.extract(&mut py)).expect("an array");
-    let summed = py.eval_object("drawn.sum(axis=(0, 2))").and_then(|a| a.extract(&mut py));
-    let summed: Array1<f64> = summed.expect("an array");
+    let random = py.get("np.random").expect("numpy.random");
+    chain!(py, random.seed(7)).expect("seeded");
+    let summed: Array1<f64> = chain!(py, random.random((2, 3, 4)).sum(axis = (0, 2)))
+        .and_then(|sums| sums.extract(&mut py))
+        .expect("an array");
+    chain!(py, random.seed(7)).expect("seeded");
+    let drawn: Array3<f64> =
+        random.call_method_as(&mut py, "random", ((2, 3, 4),)).expect("the same numbers");
     let ours = drawn.sum_axis(Axis(2)).sum_axis(Axis(0));
-    assert_eq!(drawn.dim(), (2, 3, 4));
     assert!((summed - ours).iter().all(|difference| difference.abs() < 1e-12));
 }
 
@@ -351,9 +450,17 @@ fn an_estimate_over_four_interpreters_at_once() {
                     "x, y = np.random.default_rng({seed}).random((2, {EACH}))\ninside = (x * x + y * y) < 1"
                 );
                 py.run(&program).expect("runs");
+                // Counted again from the points themselves, which both sides see alike.
+                let points: Array2<f64> = py
+                    .eval_object("np.stack([x, y])")
+                    .and_then(|points| points.extract(&mut py))
+                    .expect("the points");
+                let ours = points.axis_iter(Axis(1)).filter(|point| point.dot(point) < 1.0).count();
                 let inside = buffer(&mut py, "inside");
                 let view = inside.view::<Bool, Ix1>(&py).expect("a view");
-                view.iter().filter(|inside| inside.get()).count() as f64 / EACH as f64 * 4.0
+                let theirs = view.iter().filter(|inside| inside.get()).count();
+                assert_eq!(ours, theirs);
+                theirs as f64 / EACH as f64 * 4.0
             })
         })
         .collect::<Vec<_>>()
