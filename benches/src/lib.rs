@@ -1,8 +1,10 @@
 //! Shared by the benches: medians, figure lines, the two sides of a comparison.
+//!
+//! The tests compare with the same native numpy.
 
 mod native_numpy;
 
-pub use native_numpy::NativeNumpy;
+pub use native_numpy::{NativeNumpy, installed as installed_numpy};
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};

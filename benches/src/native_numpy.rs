@@ -55,7 +55,11 @@ impl Drop for NativeNumpy {
 }
 
 /// The folder with numpy of this version, installed once into the cache by the machine's pip.
-fn installed(version: &str) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// When pip is missing or cannot install it.
+pub fn installed(version: &str) -> Result<PathBuf> {
     let cache = ophidia::guest::ambient_cache_dir().context("no cache folder")?;
     let folder = cache.join("native-numpy");
     fs::create_dir_all(&folder)?;

@@ -25,6 +25,9 @@
 //! # }
 //! ```
 //!
+//! Where numpy picks the type of integers, it has 32 bits in the guest, and wraps around without a word: sums
+//! and products of `i32` too. In Python, `dtype=np.int64` asks for more, as in `a.sum(dtype=np.int64)`.
+//!
 //! What a guest says of its arrays is checked: whatever it is, a view lies in the guest's memory. The
 //! elements are whatever the guest has put there. An array of few bytes may have many elements, when its
 //! strides are zero, but never more than 4 GiB of them.

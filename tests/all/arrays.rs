@@ -110,7 +110,11 @@ fn a_wrong_view_is_refused_with_both_sides() {
     let said = refused(shifted.view::<f64, Ix1>(&py));
     assert!(said.contains("no multiple of 8: copy it first"), "{said}");
     let text = py.eval_object("array('w', 'abc')").and_then(|text| text.buffer(&mut py));
-    assert!(refused(text.expect("a buffer").view_dyn(&py)).contains("text (format \"w\")"));
+    let text = text.expect("a buffer");
+    assert!(refused(text.view_dyn(&py)).starts_with("the object holds text (format \"w\")"));
+    assert!(refused(text.view::<u32, Ix1>(&py)).starts_with(
+        "a view of u32 with 1 dimension was asked for; the object holds text (format \"w\")"
+    ));
     let error = py.eval_object("[1]").and_then(|list| list.buffer(&mut py)).expect_err("no buffer");
     assert!(matches!(&error, Error::Python(error) if error.type_name == "TypeError"), "{error}");
 }
@@ -229,6 +233,27 @@ fn rust_makes_arrays_that_python_uses() {
     for truth in py.array_from(&[Bool::from(true)]).expect("an array").view(&py).expect("a view") {
         assert!(truth.get());
     }
+}
+
+#[test]
+fn iterators_fill_arrays_in_place() {
+    let mut py = python();
+    let halves = (0..5).map(|i| f64::from(i) / 2.0);
+    let numbers = py.array_from_iter(halves.len(), halves).expect("an array");
+    py.set("numbers", &numbers).expect("set");
+    assert_eq!(py.eval("sum(numbers)").expect("a value"), 5.0.into());
+    let grid = py.array_from_iter((2, 3), [1i16, 2, 3, 4, 5, 6]).expect("an array");
+    assert_eq!(grid.view(&py).expect("a view"), array![[1, 2, 3], [4, 5, 6]]);
+    let none = py.array_from_iter(0, std::iter::empty::<u8>()).expect("an array");
+    assert!(none.view(&py).expect("a view").is_empty());
+    assert_eq!(
+        refused(py.array_from_iter(4, [1u8, 2, 3])),
+        "expected 4 elements for the shape [4], got 3"
+    );
+    assert_eq!(
+        refused(py.array_from_iter((2, 2), std::iter::repeat(1u8))),
+        "expected 4 elements for the shape [2, 2], got more"
+    );
 }
 
 #[test]

@@ -2,11 +2,17 @@
 //! version: both print the same bytes and end with the same status.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::library::RUNTIME;
 use crate::support::{native_python, ophidia, repository, site_packages};
+
+/// An example in Rust, as `cargo run --release --example monte_carlo` runs it.
+#[path = "../../examples/monte_carlo.rs"]
+#[allow(dead_code, reason = "its `main` is the example's own")]
+mod monte_carlo;
 
 #[derive(Deserialize)]
 struct Table {
@@ -21,6 +27,8 @@ struct Example {
     #[serde(default)]
     site: bool,
     #[serde(default)]
+    numpy: bool,
+    #[serde(default)]
     folder: bool,
     #[serde(default)]
     status: i32,
@@ -32,7 +40,7 @@ fn every_example_prints_what_native_python_prints() {
     let folder = repository().join("examples");
     let text = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
     let table: Table = toml::from_str(&text).expect("the table is well formed");
-    assert!(table.example.len() >= 9, "only {} examples", table.example.len());
+    assert!(table.example.len() >= 16, "only {} examples", table.example.len());
     // One that fails must not hide the others; each panic has already said what is wrong.
     let fails = |example: &&Example| std::panic::catch_unwind(|| run(&folder, example)).is_err();
     let failed: Vec<_> = table.example.iter().filter(fails).map(|example| &example.file).collect();
@@ -66,6 +74,9 @@ fn run(folder: &Path, example: &Example) {
         command = command.arg("--site").arg(&site);
         native = native.env("PYTHONPATH", &site);
     }
+    if example.numpy {
+        native = native.env("PYTHONPATH", native_numpy());
+    }
     if example.folder {
         command = command.arg("--dir").arg(format!("{}:rw", work.path().display()));
     }
@@ -83,4 +94,21 @@ fn run(folder: &Path, example: &Example) {
     let left: Vec<_> = fs::read_dir(work.path()).expect("the folder can be read").collect();
     assert!(left.is_empty(), "{} left files behind: {left:?}", example.file);
     command.expect_status(example.status).stdout_is(expected);
+}
+
+/// A native numpy of the guest's version, that of the benches.
+fn native_numpy() -> PathBuf {
+    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
+    let version: String =
+        py.get("numpy.__version__").and_then(|text| text.extract(&mut py)).expect("a version");
+    ophidia_benches::installed_numpy(&version).expect("pip installs numpy")
+}
+
+#[test]
+fn four_interpreters_estimate_pi() {
+    let estimates = monte_carlo::estimates(&RUNTIME, 50_000).expect("they run");
+    assert_eq!(estimates.len(), 4);
+    assert!(estimates.windows(2).all(|pair| pair[0] != pair[1]), "{estimates:?}");
+    // Four standard deviations of one estimate.
+    assert!(estimates.iter().all(|one| (one - std::f64::consts::PI).abs() < 0.03), "{estimates:?}");
 }

@@ -7,6 +7,10 @@ mod support;
 mod arrays;
 /// Record batches of Arrow as columns, both ways.
 mod arrays_arrow;
+/// Types of elements and layouts of numpy's arrays.
+mod arrays_dtypes;
+/// Programs that lie of their arrays.
+mod arrays_hostile;
 /// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
 mod arrays_numpy;
 /// No pointer to a function of another signature, no name defined twice.

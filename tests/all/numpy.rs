@@ -1,7 +1,10 @@
 //! numpy in the guest: what it computes, what it keeps apart between interpreters, and what it refuses.
 
 use crate::library::RUNTIME;
-use ophidia::{Access, DirGrant, Error, Interpreter};
+use crate::support::cache;
+use ndarray::Ix1;
+use ophidia::{Access, DirGrant, Error, Interpreter, Runtime};
+use std::sync::LazyLock;
 
 fn python() -> Interpreter {
     let mut py = RUNTIME.interpreter().build().expect("an interpreter");
@@ -210,6 +213,14 @@ assert np.array([2**31 - 1])[0] + 0 == 2**31 - 1
 product = np.array([100_000]) * 100_000
 assert product.dtype == np.int32 and product[0] == 1_410_065_408
 assert (np.array([100_000], dtype=np.int64) * 100_000)[0] == 10**10
+# Sums and products too, which elsewhere are of 64 bits.
+a = np.arange(100_000)
+assert a.sum() == 704_982_704 and a.sum(dtype=np.int64) == 4_999_950_000
+assert a.cumsum()[-1] == 704_982_704 and a.cumsum(dtype=np.int64)[-1] == 4_999_950_000
+assert np.full(5, 1_000).prod() != 10**15 == np.full(5, 1_000).prod(dtype=np.int64)
+# How the README says that one notices.
+for a, b, wraps in [(np.array([100_000]), 100_000, True), (np.array([-7, 30_000]), 70_000, False)]:
+    assert (a.astype(np.int64) * b == a * b).all() != wraps
 ",
     );
 }
@@ -227,7 +238,26 @@ with np.errstate(all='raise'):
     try: np.array([1]) % np.array([0])
     except FloatingPointError as error: assert 'divide by zero' in str(error)
     else: raise AssertionError
+    try: np.array([1e5]).astype('f2')
+    except FloatingPointError as error: assert 'overflow' in str(error)
+    else: raise AssertionError
 with np.errstate(all='ignore'): np.array([1]) % np.array([0])
+",
+    );
+}
+
+/// What the README says cannot be had: a change here is to be told there.
+#[test]
+fn floating_point_operations_warn_of_nothing() {
+    holds(
+        "
+import warnings
+with np.errstate(all='raise'), warnings.catch_warnings():
+    warnings.simplefilter('error')
+    assert np.isposinf(np.ones(1) / 0).all() and np.isposinf(np.float64(1) / np.float64(0))
+    assert np.isposinf(np.array([1e308]) * 10).all() and np.isposinf(np.exp(np.array([1e3]))).all()
+    assert np.isneginf(np.log(np.zeros(1))).all() and np.isnan(np.sqrt(np.array([-1.0]))).all()
+    assert np.isnan(np.zeros(1) / 0).all() and (np.array([1e-308]) / 1e10)[0] < 1e-308
 ",
     );
 }
@@ -371,11 +401,13 @@ assert np.unique(words).tolist() == ['jam', 'tea']
     .expect("it goes on");
 }
 
+/// A runtime whose interpreters begin without numpy.
+static WITHOUT_PRELOAD: LazyLock<Runtime> =
+    LazyLock::new(|| Runtime::builder(cache()).preload_numpy(false).build().expect("a runtime"));
+
 #[test]
 fn an_image_may_be_without_it() {
-    let cache = ophidia::guest::ambient_cache_dir().expect("a cache folder");
-    let runtime = ophidia::Runtime::builder(cache).preload_numpy(false).build().expect("a runtime");
-    let mut py = runtime.interpreter().build().expect("an interpreter");
+    let mut py = WITHOUT_PRELOAD.interpreter().build().expect("an interpreter");
     py.run(
         "
 import sys
@@ -385,6 +417,27 @@ assert numpy.arange(10).sum() == 45 and 0 <= numpy.random.random() < 1
 ",
     )
     .expect("it is imported when it is asked for");
+}
+
+#[test]
+fn arrays_where_it_is_not_preloaded() {
+    let mut py = WITHOUT_PRELOAD.interpreter().build().expect("an interpreter");
+    let numbers = py.eval_object("__import__('array').array('d', [1, 2])").expect("an array");
+    let numbers = numbers.buffer(&mut py).expect("a buffer");
+    numbers.view_mut::<f64, Ix1>(&mut py).expect("a view")[0] = 5.0;
+    assert_eq!(numbers.view::<f64, Ix1>(&py).expect("a view").sum(), 7.0);
+    py.run("import sys\nassert 'numpy' not in sys.modules").expect("views do not import it");
+    let grid = py.zeros::<f64, _>((2, 3)).expect("an array");
+    grid.view_mut(&mut py).expect("a view")[(1, 2)] = 7.0;
+    let more = py.array_from(&[1i32, 2, 3]).expect("an array");
+    py.set("made", (&grid, &more)).expect("set");
+    py.run(
+        "numpy = sys.modules['numpy']
+assert all(type(array) is numpy.ndarray for array in made)
+made[0][0] = made[1]",
+    )
+    .expect("the first array does");
+    assert_eq!(grid.view(&py).expect("a view").sum(), 13.0);
 }
 
 #[test]

@@ -13,11 +13,12 @@
 
 mod files;
 
+use std::collections::BTreeMap;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
 use clap::Parser;
-use ophidia_tests::suite::{self, Report, Scratch, Suite};
+use ophidia_tests::suite::{self, Outcome, Report, Scratch, Suite};
 use ophidia_tests::{command, site_packages};
 
 const SUITE: Suite = Suite { name: "numpy", pieces: "files" };
@@ -59,5 +60,27 @@ fn main() -> Result<ExitCode> {
         share.differ,
         share.cannot,
     );
+    println!("of those that are skipped {}", causes(&reports));
     Ok(status)
+}
+
+/// What is found in the reasons for which tests are skipped, and what it means. The first that fits counts.
+const CAUSES: [(&str, &str); 5] = [
+    ("_tests", "use C modules made for testing numpy itself"),
+    ("fp errors", "expect floating-point errors"),
+    ("floating point", "expect floating-point errors"),
+    ("process", "start processes"),
+    ("thread", "start threads"),
+];
+
+fn causes(reports: &[Report]) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for test in reports.iter().flat_map(|report| report.tests.values()) {
+        if test.outcome == Outcome::Skipped {
+            let cause = CAUSES.iter().find(|(part, _)| test.note.contains(part));
+            *counts.entry(cause.map_or("have other reasons", |(_, cause)| cause)).or_default() += 1;
+        }
+    }
+    let listed = counts.iter().map(|(cause, times)| format!("{times} {cause}"));
+    listed.collect::<Vec<_>>().join(", ")
 }

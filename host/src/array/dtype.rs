@@ -84,8 +84,8 @@ impl Dtype {
         };
         if matches!(order, Some('>' | '!')) && dtype.size() > 1 {
             return Err(ConversionError::other(format!(
-                "a view of little-endian {dtype} is possible; the object holds big-endian {dtype} \
-                 (format {format:?}): copy it, as with `array.astype(array.dtype.newbyteorder('<'))`"
+                "the object holds big-endian {dtype} (format {format:?}), views are of little-endian \
+                 numbers: copy it, as with `array.astype(array.dtype.newbyteorder('<'))`"
             )));
         }
         Ok(dtype)
@@ -140,7 +140,7 @@ fn unknown(format: &str, code: &str) -> ConversionError {
         ("elements of this format", "take their bytes with `Buffer::bytes`")
     };
     ConversionError::other(format!(
-        "{what} (format {:?}) cannot be seen as numbers: {instead}",
+        "the object holds {what} (format {:?}), which cannot be seen as numbers: {instead}",
         beginning(format)
     ))
 }
@@ -273,7 +273,11 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(dtype) => panic!("{format}: {dtype}"),
         };
-        assert!(said(">d").contains("little-endian f64 is possible; the object holds big-endian"));
+        assert!(
+            said(">d").starts_with(
+                "the object holds big-endian f64 (format \">d\"), views are of little"
+            )
+        );
         assert!(said("!Zf").contains("big-endian complex of f32"));
         assert!(said("O").contains("Python objects"));
         assert!(said("3w").contains("text"));

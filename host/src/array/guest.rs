@@ -14,7 +14,9 @@ use std::marker::PhantomData;
 ///
 /// Its elements lie in C order, the last dimension's one after another. In Python it is a writable array
 /// of numpy where `import numpy` works, and a `memoryview` elsewhere; as an argument of a call it is that
-/// object, and shares this memory. It lives as long as either side holds it.
+/// object, and shares this memory. It lives as long as either side holds it. In an interpreter of an image
+/// [without numpy](crate::RuntimeBuilder::preload_numpy), the first array imports numpy, which takes as long as
+/// in a program.
 #[derive(Debug)]
 pub struct GuestArray<T, D> {
     object: Object,
@@ -90,6 +92,9 @@ impl<T, D> ToPython for GuestArray<T, D> {
 impl Python<'_> {
     /// An array of zeros in the guest's memory, to be filled in place: `py.zeros::<f64, _>((2, 3))`.
     ///
+    /// Byte strings have no type of their own in Rust: make an array of them in Python, as with
+    /// `numpy.zeros(3, "S5")`, and fill it through a mutable view of `u8`, which has one dimension more.
+    ///
     /// # Errors
     ///
     /// [`Error::Limit`](crate::Error::Limit) when the memory does not suffice;
@@ -116,6 +121,44 @@ impl Python<'_> {
         let array = self.new_array(values.raw_dim(), false)?;
         array.view_mut(self)?.assign(&values);
         Ok(array)
+    }
+
+    /// An array in the guest's memory with what an iterator gives, in C order, written where it stays:
+    /// `py.array_from_iter(values.len(), values)`, or with a shape of several dimensions.
+    ///
+    /// ```
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let squares = py.array_from_iter((2, 3), (0..6).map(|i| i * i))?;
+    /// assert_eq!(squares.view(&py)?[(1, 2)], 25);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Conversion`](crate::Error::Conversion) when it gives more or fewer elements than the shape
+    /// has; otherwise as [`zeros`](Self::zeros).
+    pub fn array_from_iter<T: Element, S: IntoDimension>(
+        &mut self,
+        shape: S,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<GuestArray<T, S::Dim>> {
+        let array = self.new_array(shape.into_dimension(), false)?;
+        let mut view = array.view_mut(self)?;
+        let mut values = values.into_iter();
+        let (mut given, len) = (0, view.len());
+        for (place, value) in view.iter_mut().zip(&mut values) {
+            *place = value;
+            given += 1;
+        }
+        let given = match values.next() {
+            None if given == len => return Ok(array),
+            None => given.to_string(),
+            Some(_) => "more".to_owned(),
+        };
+        let expected = format!("{len} elements for the shape {:?}", array.shape());
+        Err(ConversionError::new(expected, given).into())
     }
 
     fn new_array<T: Element, D: Dimension>(

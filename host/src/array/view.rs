@@ -17,7 +17,7 @@ pub(super) fn shared<'a, T: Element, D: Dimension>(
     bytes: &'a [u8],
 ) -> Result<ArrayView<'a, T, D>> {
     let shape = layout.shape_of::<T, D>()?;
-    let items = bytemuck::try_cast_slice(bytes).map_err(|_| layout.misaligned::<T>())?;
+    let items = bytemuck::try_cast_slice(bytes).map_err(|_| layout.misaligned::<T, D>())?;
     let mut view = ArrayView::from_shape(shape, items).map_err(|_| layout.too_large())?;
     layout.backward().for_each(|axis| view.invert_axis(axis));
     Ok(view)
@@ -30,7 +30,7 @@ pub(super) fn exclusive<'a, T: Element, D: Dimension>(
 ) -> Result<ArrayViewMut<'a, T, D>> {
     layout.check_writable()?;
     let shape = layout.shape_of::<T, D>()?;
-    let items = bytemuck::try_cast_slice_mut(bytes).map_err(|_| layout.misaligned::<T>())?;
+    let items = bytemuck::try_cast_slice_mut(bytes).map_err(|_| layout.misaligned::<T, D>())?;
     let mut view = ArrayViewMut::from_shape(shape, items).map_err(|_| layout.overlapping())?;
     layout.backward().for_each(|axis| view.invert_axis(axis));
     Ok(view)
@@ -39,7 +39,7 @@ pub(super) fn exclusive<'a, T: Element, D: Dimension>(
 impl Layout {
     /// Shape and strides of a view, the strides in elements and without their signs.
     fn shape_of<T: Element, D: Dimension>(&self) -> Result<StrideShape<D>> {
-        let dtype = self.dtype.clone()?;
+        let dtype = self.dtype.clone().map_err(|held| asked::<T, D>(&held.to_string()))?;
         let is_text = T::DTYPE == Dtype::U8 && matches!(dtype, Dtype::Bytes(_));
         let ndim = self.shape.len() + usize::from(is_text);
         if (dtype != T::DTYPE && !is_text) || D::NDIM.is_some_and(|asked| asked != ndim) {
@@ -52,7 +52,7 @@ impl Layout {
         for ((len, stride), (axis, step)) in axes.zip(places) {
             *axis = *len;
             // The stride along an axis of one element means nothing.
-            *step = if *len > 1 { self.elements_of(*stride, size_of::<T>())? } else { 1 };
+            *step = if *len > 1 { self.elements_of::<T, D>(*stride)? } else { 1 };
         }
         if shape.slice().contains(&0) {
             return Ok(shape.into());
@@ -60,13 +60,13 @@ impl Layout {
         Ok(shape.strides(strides))
     }
 
-    fn elements_of(&self, stride: isize, size: usize) -> Result<usize> {
-        let bytes = stride.unsigned_abs();
+    fn elements_of<T: Element, D: Dimension>(&self, stride: isize) -> Result<usize> {
+        let (bytes, size) = (stride.unsigned_abs(), size_of::<T>());
         if bytes.is_multiple_of(size) {
             return Ok(bytes / size);
         }
-        Err(ConversionError::other(format!(
-            "elements of {size} bytes that lie {stride} bytes apart cannot be viewed: copy the object \
+        Err(asked::<T, D>(&format!(
+            "the object's elements lie {bytes} bytes apart, which is no multiple of {size}: copy it \
              first, as with `array.copy()`"
         )))
     }
@@ -88,23 +88,14 @@ impl Layout {
     }
 
     fn mismatch<T: Element, D: Dimension>(&self, dtype: Dtype) -> ConversionError {
-        let dimensions = |count| match count {
-            1 => "1 dimension".to_owned(),
-            count => format!("{count} dimensions"),
-        };
-        let with = D::NDIM.map_or(String::new(), |ndim| format!(" with {}", dimensions(ndim)));
-        ConversionError::other(format!(
-            "a view of {}{with} was asked for; the object holds {dtype} with {}",
-            T::DTYPE,
-            dimensions(self.shape.len())
-        ))
+        let with = dimensions(self.shape.len());
+        asked::<T, D>(&format!("the object holds {dtype} with {with}"))
     }
 
-    fn misaligned<T: Element>(&self) -> ConversionError {
-        ConversionError::other(format!(
-            "a view of {} was asked for; the object's elements lie at address {:#x}, which is no multiple \
-             of {}: copy it first, as with `bytes` or `array.copy()`",
-            T::DTYPE,
+    fn misaligned<T: Element, D: Dimension>(&self) -> ConversionError {
+        asked::<T, D>(&format!(
+            "the object's elements lie at address {:#x}, which is no multiple of {}: copy it first, as with \
+             `bytes` or `array.copy()`",
             self.span.start,
             align_of::<T>()
         ))
@@ -123,6 +114,19 @@ impl Layout {
              strides of {:?} bytes): take a view, or copy the object first, as with `array.copy()`",
             self.shape, self.strides
         ))
+    }
+}
+
+/// What was asked for, and what there is instead.
+fn asked<T: Element, D: Dimension>(found: &str) -> ConversionError {
+    let with = D::NDIM.map_or(String::new(), |ndim| format!(" with {}", dimensions(ndim)));
+    ConversionError::other(format!("a view of {}{with} was asked for; {found}", T::DTYPE))
+}
+
+fn dimensions(count: usize) -> String {
+    match count {
+        1 => "1 dimension".to_owned(),
+        count => format!("{count} dimensions"),
     }
 }
 

@@ -185,7 +185,7 @@ fn functions(py: &mut Python<'_>) -> Result<()> {
 fn act(py: &mut Interpreter, kept: &mut Vec<Object>, action: u8) -> Result<()> {
     type Map = HashMap<String, (i64, Option<String>)>;
     let object = kept.last().cloned();
-    match (action % 26, object) {
+    match (action % 28, object) {
         (0, _) => py.run("pass"),
         (1, _) => py.eval("1").map(drop),
         (2, _) => py.eval_object("1").map(|object| kept.push(object)),
@@ -231,6 +231,8 @@ fn act(py: &mut Interpreter, kept: &mut Vec<Object>, action: u8) -> Result<()> {
             any.map(drop).and(floats).and(bytes.map(drop)).and(twice)
         }),
         (25, Some(object)) => object.extract::<Array2<u8>>(py).map(drop),
+        (26, _) => py.zeros::<f64, _>((4, 4)).map(|array| kept.push(array.object().clone())),
+        (27, _) => py.array_from_iter(8, 0u8..).map(drop),
         _ => Ok(()),
     }
 }
