@@ -37,7 +37,7 @@ def prepare_main(filename: str) -> None:
 def run_module(name: str) -> None:
     """Run a module as `python3 -m` does."""
     try:
-        runpy._get_module_details(name)
+        runpy._get_module_details(name, runpy._Error)
     except runpy._Error as error:
         sys.exit(str(error))
     runpy._run_module_as_main(name)

@@ -147,10 +147,18 @@ impl Guest {
     pub fn discard_damaged(&self, progress: &mut dyn Progress) -> Result<(), Error> {
         let lock = Cache::new(&self.cache).lock(progress)?;
         // Another process may have built it anew while this one waited.
-        if self.check().is_err() {
-            lock.discard(&self.dir)?;
+        if self.check().is_ok() {
+            return Ok(());
         }
-        Ok(())
+        // The library's files are hard links to those of its parts: what happened to one happened to both.
+        let recorded = self.info().map(|info| info.stdlib_sha256);
+        if recorded.ok() != stdlib::hash_tree(&self.stdlib()).ok() {
+            let keys = inputs::keys(&BuildOptions::ambient().toolchain())?;
+            let cache = Cache::new(&self.cache);
+            lock.discard(&cache.cpython(&keys.cpython))?;
+            lock.discard(&cache.numpy(&keys.numpy))?;
+        }
+        lock.discard(&self.dir)
     }
 
     /// Reads what was recorded when it was built.
@@ -185,4 +193,63 @@ pub fn locate(cache: &Path) -> Result<Option<Guest>, Error> {
     let keys = inputs::keys(&BuildOptions::ambient().toolchain())?;
     let guest = Guest::at(&Cache::new(cache), &keys.guest);
     Ok(guest.is_complete().then_some(guest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    /// A guest of the cache with a module, a library and what both came from.
+    fn made(cache: &Path) -> (Guest, PathBuf) {
+        let keys = inputs::keys(&BuildOptions::ambient().toolchain()).expect("keys");
+        let places = Cache::new(cache);
+        let guest = Guest::at(&places, &keys.guest);
+        fs::create_dir_all(guest.stdlib()).expect("a folder");
+        fs::write(guest.stdlib().join("os.py"), "name = 'posix'").expect("a file");
+        fs::write(guest.wasm(), "module").expect("a file");
+        let info = Info {
+            key: keys.guest.clone(),
+            python: "3".into(),
+            wasm_sha256: sha256_file(&guest.wasm()).expect("hashed"),
+            wasm_bytes: 6,
+            stdlib_sha256: stdlib::hash_tree(&guest.stdlib()).expect("hashed"),
+            seconds: BTreeMap::new(),
+        };
+        write_info(&guest.dir, &info).expect("written");
+        let parts = places.cpython(&keys.cpython);
+        fs::create_dir_all(&parts).expect("a folder");
+        (guest, parts)
+    }
+
+    #[test]
+    fn a_whole_guest_is_left_alone() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let (guest, parts) = made(cache.path());
+        guest.check().expect("whole");
+        guest.discard_damaged(&mut Silent).expect("nothing to do");
+        assert!(guest.is_complete() && parts.exists());
+    }
+
+    #[test]
+    fn a_damaged_module_goes_and_its_parts_stay() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let (guest, parts) = made(cache.path());
+        fs::write(guest.wasm(), "mod").expect("a file");
+        let said = guest.check().expect_err("damaged").to_string();
+        assert!(said.contains("guest.wasm has SHA-256"), "{said}");
+        guest.discard_damaged(&mut Silent).expect("removed");
+        assert!(!guest.dir.exists() && parts.exists());
+    }
+
+    #[test]
+    fn a_damaged_library_goes_with_its_parts_which_are_the_same_files() {
+        let cache = tempfile::tempdir().expect("a folder");
+        let (guest, parts) = made(cache.path());
+        fs::write(guest.stdlib().join("os.py"), "name = 'nt'").expect("a file");
+        let said = guest.check().expect_err("damaged").to_string();
+        assert!(said.contains("the standard library has SHA-256"), "{said}");
+        guest.discard_damaged(&mut Silent).expect("removed");
+        assert!(!guest.dir.exists() && !parts.exists());
+    }
 }

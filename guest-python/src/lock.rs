@@ -55,7 +55,7 @@ pub struct Source {
 }
 
 /// What a source is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// Built into the guest.

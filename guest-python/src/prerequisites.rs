@@ -4,12 +4,17 @@ use crate::cache::Cache;
 use crate::error::Missing;
 use crate::fetch;
 use crate::inputs::Inputs;
-use crate::lock::Client;
+use crate::lock::{Client, Purpose};
 use crate::process::{find_program, output};
 use crate::recipe::BuildOptions;
 use crate::toolchain::Toolchain;
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+/// What of a WASI SDK a build calls.
+const SDK_PROGRAMS: [&str; 4] = ["clang", "clang++", "llvm-ar", "llvm-ranlib"];
 
 /// Programs that configure scripts and makefiles use, and the Debian packages that have them.
 const PROGRAMS: [(&str, &str, &str); 7] = [
@@ -35,6 +40,8 @@ pub fn missing(cache: &Path, options: &BuildOptions) -> Vec<Missing> {
 /// What a check asks of a machine; a test puts another one in.
 pub(crate) trait Has {
     fn program(&self, name: &str) -> bool;
+    /// Whether the C compiler makes a program that includes a header of the C library.
+    fn compiles(&self, compiler: &str) -> bool;
     fn pip(&self) -> bool;
     fn host(&self) -> String;
 }
@@ -45,6 +52,17 @@ pub(crate) struct Machine;
 impl Has for Machine {
     fn program(&self, name: &str) -> bool {
         find_program(name).is_some()
+    }
+
+    fn compiles(&self, compiler: &str) -> bool {
+        let mut words = compiler.split_whitespace();
+        let mut command = Command::new(words.next().unwrap_or("cc"));
+        command.args(words).args(["-x", "c", "-", "-o", "/dev/null"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(mut child) = command.spawn() else { return false };
+        let source = b"#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
+        let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(source).is_ok());
+        child.wait().is_ok_and(|status| status.success()) && written
     }
 
     fn pip(&self) -> bool {
@@ -65,25 +83,22 @@ pub(crate) fn check(
     let mut missing = Vec::new();
     let toolchain = options.toolchain();
     if let Toolchain::WasiSdk(sdk) = &toolchain {
-        if !sdk.join("bin/clang").is_file() {
-            let what = format!("{}/bin/clang", sdk.display());
-            missing.push(item(
-                &what,
-                "the compiler for the guest",
-                "point WASI_SDK_PATH to an unpacked WASI SDK, or unset it",
-            ));
+        for program in SDK_PROGRAMS.map(|program| sdk.join("bin").join(program)) {
+            if !program.is_file() {
+                missing.push(item(
+                    &program.display().to_string(),
+                    "compiles the guest",
+                    "point WASI_SDK_PATH to an unpacked WASI SDK, or unset it",
+                ));
+            }
         }
-    } else if !inputs.lock.sources.iter().any(|source| source.host.as_ref() == Some(&has.host())) {
-        let what = format!("a pinned compiler for {}", has.host());
-        missing.push(item(
-            &what,
-            "compiles the guest",
-            "unpack a WASI SDK and set WASI_SDK_PATH to its folder",
-        ));
     }
-    if !has.program(&compiler()) {
+    let pinned = toolchain == Toolchain::Pinned;
+    missing.extend(unpinned(inputs, pinned, &has.host()));
+    let compiler = compiler();
+    if !has.program(&compiler) || !has.compiles(&compiler) {
         missing.push(item(
-            &compiler(),
+            &format!("{compiler} with the C library's headers"),
             "compiles the native Python that the build needs",
             &debian("gcc libc6-dev"),
         ));
@@ -93,7 +108,7 @@ pub(crate) fn check(
             missing.push(item(program, purpose, &debian(package)));
         }
     }
-    let needed = inputs.lock.needed(toolchain == Toolchain::Pinned);
+    let needed = inputs.lock.needed(pinned);
     let absent = fetch::absent(cache, options.sources.as_deref(), &needed);
     let files = |client: Client| {
         let files: Vec<&str> =
@@ -124,6 +139,25 @@ pub(crate) fn check(
     missing
 }
 
+/// Programs that the lock file has for some machines, this one not among them.
+fn unpinned(inputs: &Inputs, own_toolchain: bool, host: &str) -> Vec<Missing> {
+    let all = inputs.lock.sources.iter().filter(|source| source.host.is_some());
+    let all = all.filter(|source| own_toolchain || source.purpose != Purpose::Toolchain);
+    let mut lacking: BTreeSet<_> =
+        all.clone().map(|source| (&*source.name, source.purpose)).collect();
+    for there in all.filter(|source| source.host.as_deref() == Some(host)) {
+        lacking.remove(&(&*there.name, there.purpose));
+    }
+    let item = |(name, purpose)| {
+        let way = match purpose {
+            Purpose::Toolchain => "unpack a WASI SDK and set WASI_SDK_PATH to its folder",
+            _ => "build the guest on Linux, x86-64 or aarch64, and copy the cache folder",
+        };
+        item(&format!("a pinned {name} for {host}"), "builds the guest", way)
+    };
+    lacking.into_iter().map(item).collect()
+}
+
 /// The machine's own C compiler: `$CC`, else `cc`.
 pub(crate) fn compiler() -> String {
     std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".into())
@@ -148,6 +182,9 @@ mod tests {
         fn program(&self, _: &str) -> bool {
             false
         }
+        fn compiles(&self, _: &str) -> bool {
+            false
+        }
         fn pip(&self) -> bool {
             false
         }
@@ -169,7 +206,8 @@ mod tests {
             "cargo",
             "WASI_SDK_PATH",
             "OPHIDIA_SOURCES",
-            "riscv64",
+            "ziglang for riscv64",
+            "ninja for riscv64",
             "Python-3",
         ] {
             assert!(text.contains(word), "{word} is not in: {text}");
@@ -187,5 +225,21 @@ mod tests {
             BuildOptions { sources: Some(folder.path().to_owned()), ..BuildOptions::default() };
         let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &options);
         assert!(found.iter().all(|item| !item.purpose.starts_with("fetches")), "{found:?}");
+    }
+
+    #[test]
+    fn of_an_sdk_every_program_is_asked_for() {
+        let sdk = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(sdk.path().join("bin")).expect("created");
+        std::fs::write(sdk.path().join("bin/clang"), "").expect("written");
+        let options =
+            BuildOptions { wasi_sdk: Some(sdk.path().to_owned()), ..BuildOptions::default() };
+        let inputs = Inputs::embedded().expect("valid");
+        let found = check(&Nothing, &Cache::new(sdk.path()), &inputs, &options);
+        let text = Error::Missing(found).to_string();
+        for word in ["bin/clang++", "bin/llvm-ar", "bin/llvm-ranlib", "ninja for riscv64"] {
+            assert!(text.contains(word), "{word} is not in: {text}");
+        }
+        assert!(!text.contains("bin/clang ") && !text.contains("ziglang"), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
-use crate::support::ophidia;
+use crate::support::{native_python, ophidia};
 
 /// The command refuses these arguments, and says all of these words.
 #[track_caller]
@@ -122,12 +122,17 @@ fn source_that_python_cannot_read() {
 
 #[test]
 fn modules_that_are_not_there() {
-    ophidia(["run", "-m", "no_such_module"])
-        .expect_status(1)
-        .stderr_has("No module named no_such_module");
-    ophidia(["run", "-m", "json.nothing"])
-        .expect_status(1)
-        .stderr_has("No module named json.nothing");
+    // Word for word what python3 says behind its own name: one line, no traceback.
+    let made = tempfile::tempdir().expect("a folder");
+    fs::create_dir(made.path().join("pack")).expect("a folder");
+    fs::write(made.path().join("pack/__init__.py"), "").expect("a file");
+    for module in ["no_such_module", "json.nothing", "pack", "pack.part", "json.decoder.x"] {
+        let native = native_python(["-m", module]).current_dir(made.path()).expect_status(1);
+        let stderr = native.stderr();
+        let (_, said) = stderr.trim_end().split_once(": ").expect("its name and a line");
+        let ours = ophidia(["run", "-m", module]).current_dir(made.path()).expect_status(1);
+        assert_eq!(ours.stderr().trim_end(), said, "-m {module}");
+    }
     ophidia(["run", "-m", ""]).expect_status(1);
     ophidia(["run", "-m", "../x"]).expect_status(1);
     ophidia(["run", "-c", "import ctypes"]).expect_status(1).stderr_has("ModuleNotFoundError");

@@ -247,21 +247,30 @@ fn a_zip_archive_runs_as_under_python3() {
         .stdout_is("7 ['app.pyz', 'x']\n");
 }
 
-fn json(arguments: &[&str], status: i32) -> Value {
+fn json_line(arguments: &[&str], status: i32) -> Value {
     let outcome = ophidia(["run", "--json"]).args(arguments).stdin("input").expect_status(status);
     let stdout = outcome.stdout();
     assert_eq!(stdout.lines().count(), 1, "{outcome}");
     let report: Value = serde_json::from_str(&stdout).expect("a line of JSON");
     assert_eq!(report["exit_code"], status, "{report}");
-    assert!(report["duration_ms"].as_f64().expect("a number") > 0.0);
+    assert!(report["duration_ms"].as_f64().expect("a number") >= 0.0);
+    report
+}
+
+/// The same of a program that was begun.
+fn json(arguments: &[&str], status: i32) -> Value {
+    let report = json_line(arguments, status);
     assert!(report["peak_memory_bytes"].as_u64().expect("a number") > 1 << 20);
     report
 }
 
 #[test]
 fn json_reports_how_a_program_ended() {
-    let talk = "import sys; print(sys.stdin.read()); print('w', file=sys.stderr)";
+    let talk =
+        "import sys; print(sys.stdin.read()); print('w', file=sys.stderr); bytes(150_000_000)";
     let report = json(&["-c", talk], 0);
+    let peak = report["peak_memory_bytes"].as_u64().expect("a number");
+    assert!((150_000_000..200_000_000).contains(&peak), "what was freed again counts: {peak}");
     assert_eq!(report["status"], "ok");
     assert_eq!((&report["stdout"], &report["stderr"]), (&"input\n".into(), &"w\n".into()));
     assert!(report["stopped_by"].is_null() && report["error"].is_null());
@@ -279,6 +288,22 @@ fn json_reports_how_a_program_ended() {
         json(&["--timeout", "100ms", "-c", "print('before', flush=True)\nwhile True: pass"], 124);
     assert_eq!((&report["status"], &report["stopped_by"]), (&"limit".into(), &"timeout".into()));
     assert_eq!(report["stdout"], "before\n");
+
+    let report = json(&["--memory", "64MiB", "-c", "x = bytearray(1 << 28)"], 125);
+    assert_eq!((&report["status"], &report["stopped_by"]), (&"limit".into(), &"memory".into()));
+
+    // What cannot be begun is reported in the same way.
+    let report = json_line(&["no_such_file.py"], 2);
+    assert_eq!((&report["status"], &report["error"]["type"]), (&"failed".into(), &"Usage".into()));
+    assert!(report["error"]["message"].as_str().expect("a text").contains("no_such_file.py"));
+
+    // A report that cannot be written is no success; one that nobody reads is.
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let mut command = ophidia_command();
+    command.args(["run", "--json", "-c", "pass"]).stdout(full).stderr(Stdio::piped());
+    let outcome = command.output().expect("it runs");
+    assert_eq!(outcome.status.code(), Some(120), "{outcome:?}");
+    assert!(String::from_utf8_lossy(&outcome.stderr).contains("cannot be written"), "{outcome:?}");
 
     // The same number, and yet told apart.
     let report = json(&["-c", "import sys; sys.exit(124)"], 124);

@@ -1,5 +1,6 @@
 //! How a program ended: what is shown, what `--json` reports, and the exit status.
 
+use super::Usage;
 use super::status::Status;
 use ophidia::{Error, LimitExceeded, PythonError, Result};
 use serde::Serialize;
@@ -135,6 +136,13 @@ impl Outcome {
         };
         let mut outcome = Self::new(status, Ended::Failed);
         outcome.complain(kind, error.to_string());
+        outcome
+    }
+
+    /// The command line asks for what cannot be done.
+    pub(crate) fn refused(usage: &Usage) -> Self {
+        let mut outcome = Self::new(Status::USAGE, Ended::Failed);
+        outcome.complain("Usage", usage.to_string());
         outcome
     }
 

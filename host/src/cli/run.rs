@@ -28,7 +28,8 @@ pub(crate) struct Run {
     ///
     /// Fields: status (ok, exit, exception, limit, interrupted, failed), exit_code, stdout, stderr,
     /// duration_ms, peak_memory_bytes, stopped_by (null, timeout, memory, output, interrupt),
-    /// error (null, or type, message and traceback).
+    /// error (null, or type, message and traceback). Only a mistake in the options themselves gives no
+    /// such line, but a message and status 2.
     #[arg(long)]
     json: bool,
 
@@ -82,9 +83,15 @@ Examples:
 impl Run {
     /// Runs it.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
-        self.sandbox.settle()?;
-        let (program, argv) = self.prepare()?;
-        execute(&self.sandbox, &program, argv, self.json)
+        let started = Instant::now();
+        match self.sandbox.settle().and_then(|()| self.prepare()) {
+            Ok((program, argv)) => execute(&self.sandbox, &program, argv, self.json),
+            Err(refused) if self.json => {
+                let outcome = Outcome::refused(&refused);
+                Ok(print_report(&outcome, None, "", started.elapsed()))
+            }
+            Err(refused) => Err(refused.into()),
+        }
     }
 
     /// Tells which of the four forms was asked for; gives `sys.argv` too.
@@ -158,10 +165,10 @@ fn execute(
         Err(error) => {
             let outcome = Outcome::failed(&error);
             show(&outcome, None, json);
-            if json {
-                print_report(&outcome, None, "", started.elapsed());
-            }
-            return Ok(outcome.status);
+            return Ok(match json {
+                true => print_report(&outcome, None, "", started.elapsed()),
+                false => outcome.status,
+            });
         }
     };
     let interrupts =
@@ -177,12 +184,13 @@ fn execute(
             show(&outcome, Some(&mut said), json);
         }
     }
-    if json {
-        print_report(&outcome, Some(&mut py), &said, started.elapsed());
-    }
+    let status = match json {
+        true => print_report(&outcome, Some(&mut py), &said, started.elapsed()),
+        false => outcome.status,
+    };
     // Its slot would be cleared for a next interpreter; there is none.
     std::mem::forget(py);
-    Ok(outcome.status)
+    Ok(status)
 }
 
 /// Writes to standard error what the program and the command have to say; with --json the former
@@ -200,7 +208,14 @@ fn show(outcome: &Outcome, said: Option<&mut String>, json: bool) {
     }
 }
 
-fn print_report(outcome: &Outcome, py: Option<&mut Interpreter>, said: &str, elapsed: Duration) {
+/// Prints the line of `--json` and gives the exit status, which is another one where that was impossible.
+/// That nobody reads it any more is no failure.
+fn print_report(
+    outcome: &Outcome,
+    py: Option<&mut Interpreter>,
+    said: &str,
+    elapsed: Duration,
+) -> Status {
     let (stdout, stderr, peak) = match py {
         Some(py) => (py.take_stdout(), py.take_stderr(), py.usage().peak_memory),
         None => (Vec::new(), Vec::new(), 0),
@@ -208,5 +223,11 @@ fn print_report(outcome: &Outcome, py: Option<&mut Interpreter>, said: &str, ela
     let stderr = String::from_utf8_lossy(&stderr) + said;
     let report =
         outcome.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
-    let _ = writeln!(std::io::stdout(), "{report}");
+    match writeln!(std::io::stdout(), "{report}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            say(&format!("the report cannot be written: {error}"));
+            Status::UNFLUSHED
+        }
+        _ => outcome.status,
+    }
 }

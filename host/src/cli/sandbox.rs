@@ -85,21 +85,25 @@ impl Sandbox {
                 )));
             }
         }
-        for site in self.sites.clone() {
-            self.grant(site);
-        }
-        Ok(())
+        self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
     }
 
     /// Grants a folder read-only under its own absolute path, unless a grant covers it already.
     pub(crate) fn grant_folder(&mut self, folder: &Path) -> Result<(), Usage> {
         let guest = values::own_path(folder)
             .map_err(|reason| Usage(format!("{}: {reason}", folder.display())))?;
-        self.grant(DirGrant { host: folder.to_owned(), guest, access: Access::ReadOnly });
-        Ok(())
+        self.grant(DirGrant { host: folder.to_owned(), guest, access: Access::ReadOnly })
     }
 
-    fn grant(&mut self, grant: DirGrant) {
+    /// Grants a folder under its own name, which cannot be another as with `--dir`.
+    fn grant(&mut self, grant: DirGrant) -> Result<(), Usage> {
+        if Path::new(&grant.guest).starts_with(STDLIB) {
+            return Err(Usage(format!(
+                "{}: below {STDLIB} the program finds the guest's standard library: copy what you \
+                 need to another folder",
+                grant.host.display()
+            )));
+        }
         let wanted = Path::new(&grant.guest);
         let covers = |have: &DirGrant| {
             let own = values::own_path(&have.host);
@@ -109,6 +113,7 @@ impl Sandbox {
         if !taken && !self.dirs.iter().any(covers) {
             self.dirs.push(grant);
         }
+        Ok(())
     }
 
     /// Bytes of linear memory; nothing larger can be handed to the guest either.
