@@ -48,7 +48,8 @@ def exception(kind: type | str, message: str) -> BaseException:
     if isinstance(kind, type):
         return kind(message)
     try:
-        made = (getattr(builtins, kind, None) or find(kind))(message)
+        found = getattr(builtins, kind, None) or find(kind)
+        made = found(message) if issubclass(found, BaseException) else None
     except Exception:
         made = None
     return made if isinstance(made, BaseException) else RuntimeError(f"{kind}: {message}")

@@ -171,6 +171,7 @@ fn errors_are_raised_and_come_back() -> ophidia::Result<()> {
         ("json.decoder.JSONDecodeError", "RuntimeError: json.decoder.JSONDecodeError: as chosen"),
         ("decimal.Inexact", "decimal.Inexact: as chosen"),
         ("NoSuchError", "RuntimeError: NoSuchError: as chosen"),
+        ("exec", "RuntimeError: exec: as chosen"),
     ] {
         assert_eq!(raised(py.run(&format!("chosen('{name}')"))).to_string(), raised_as);
     }
