@@ -5,6 +5,7 @@ outside is a function of the host that has ended; it waits for these where it sl
 """
 
 import asyncio
+import socket
 import time
 from asyncio import base_events, events
 
@@ -41,6 +42,10 @@ class EventLoop(base_events.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nothing to wake: callbacks are only ever added from this loop's own thread."""
+
+    async def getaddrinfo(self, *args: object, **kwargs: object) -> list[tuple]:
+        """Fail as a program expects of a name look-up, where a thread would be asked to do it."""
+        return socket.getaddrinfo(*args, **kwargs)
 
 
 class EventLoopPolicy(events.BaseDefaultEventLoopPolicy):

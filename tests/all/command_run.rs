@@ -430,3 +430,32 @@ fn a_second_ctrl_c_ends_a_program_that_goes_on() {
     let (status, stderr) = live.end();
     assert_eq!((status, stderr.as_str()), (None, ""));
 }
+
+#[test]
+fn json_reports_an_interruption() {
+    let code =
+        "import os\nos.write(2, b'ready')\nopen('/ready/now', 'w').close()\nwhile True: pass";
+    let (_kept, path) = folder(&[]);
+    let grant = format!("{}::/ready:rw", path.display());
+    let live = Live::start(&["--json", "--timeout", "none", "--dir", &grant, "-c", code]);
+    while !path.join("now").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    live.interrupt();
+    let Live { child, mut lines } = live;
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("a line");
+    assert_eq!(child.wait_with_output().expect("it ends").status.code(), Some(130));
+    let report: Value = serde_json::from_str(&line).expect("a line of JSON");
+    assert_eq!(report["status"], "interrupted");
+    assert_eq!((&report["stopped_by"], &report["exit_code"]), (&"interrupt".into(), &130.into()));
+    assert_eq!(report["error"]["type"], "KeyboardInterrupt");
+}
+
+#[test]
+fn help_lists_the_exit_statuses() {
+    for arguments in [&["--help"][..], &["run", "--help"]] {
+        let help = ophidia(arguments).expect_ok().stdout_has("Exit statuses:");
+        help.stdout_has("124  --timeout fired").stdout_has("126  the guest or the host failed");
+    }
+}

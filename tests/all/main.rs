@@ -3,6 +3,8 @@
 mod compiling;
 mod support;
 
+/// What the guest cannot do: every row of the table, tried.
+mod absent;
 /// Arrays of the guest seen from Rust, and arrays that Rust makes there.
 mod arrays;
 /// Record batches of Arrow as columns, both ways.
