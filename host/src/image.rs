@@ -96,6 +96,7 @@ pub(crate) fn load_or_make(
         .create(folder)
         .map_err(|error| unwritable(folder, &error))?;
     let _lock = lock(&path.with_extension("lock"), progress)?;
+    remove_leftovers(&path);
     // Another process may have made it while this one waited.
     if let Ok(Some(module)) = load(engine, &path) {
         return Ok(module);
@@ -143,12 +144,11 @@ fn make(
     let compiled = engine
         .precompile_module(&started)
         .map_err(|error| Error::Image(format!("the snapshot does not compile: {error:#}")))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error: io::Error| unwritable(path, &error);
-    write_whole(folder, path, &compiled).map_err(failed)?;
+    write_whole(path, &compiled).map_err(failed)?;
     let stamp = Stamp::of(&File::open(path).map_err(failed)?).map_err(failed)?;
     let noted = stamp.noted(&hex(&Sha256::digest(&compiled)));
-    write_whole(folder, &stamp_path(path), noted.as_bytes()).map_err(failed)?;
+    write_whole(&stamp_path(path), noted.as_bytes()).map_err(failed)?;
     progress(ImageStage::Done);
     Ok(())
 }
@@ -159,12 +159,29 @@ pub(crate) fn started(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<Ve
     metering::instrument(&snapshot)
 }
 
-fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?; // mode 0600
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (folder, prefix) = unfinished(path);
+    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?; // mode 0600
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Where a file of the cache lies before it is whole: its folder, and what its name begins with there.
+fn unfinished(path: &Path) -> (&Path, String) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    (path.parent().unwrap_or(Path::new(".")), format!(".{name}-"))
+}
+
+/// Removes what killed processes left of this image. They held the lock that this one holds now.
+fn remove_leftovers(path: &Path) {
+    let (folder, prefix) = unfinished(path);
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 fn stamp_path(path: &Path) -> PathBuf {
@@ -210,8 +227,7 @@ fn load(engine: &Engine, path: &Path) -> Result<Option<Module>, String> {
         if hash_of(&mut file).map_err(said)? != hash {
             return Err(format!("{} is not what was written there", path.display()));
         }
-        let folder = path.parent().unwrap_or(Path::new("."));
-        write_whole(folder, &stamp_path(path), stamp.noted(&hash).as_bytes()).map_err(said)?;
+        write_whole(&stamp_path(path), stamp.noted(&hash).as_bytes()).map_err(said)?;
     }
     // SAFETY: the bytes are what `precompile_module` of this program gave (same hash as noted when
     // they were written, in a folder and file that only this user can change), for an engine with

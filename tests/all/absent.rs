@@ -147,7 +147,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         &[(
             "import sys; open('/data/native.so', 'wb').close(); sys.path.append('/data'); \
              import native",
-            "ModuleNotFoundError",
+            "ImportError",
         )],
     ),
 ];

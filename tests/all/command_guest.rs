@@ -1,11 +1,15 @@
 //! `ophidia guest` and `ophidia doctor`, and a cache entry that is not what it should be.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
 
+use rexpect::process::WaitStatus;
+use rexpect::session::{Options, spawn_with_options};
 use serde_json::Value;
 
-use crate::support::{cache, guest, native_python, ophidia, repository};
+use crate::support::{cache, guest, native_python, ophidia, ophidia_command, repository};
 
 fn json(arguments: &[&str], status: i32) -> Value {
     let outcome = ophidia(arguments).expect_status(status);
@@ -183,4 +187,74 @@ fn a_damaged_guest_is_noticed_built_anew_and_said() {
     fs::remove_file(&changed).expect("removed");
     fs::write(&changed, "raise SystemExit\n").expect("written");
     call(&["doctor"]).expect_status(1).stdout_has("the standard library");
+}
+
+/// A cache of this test's own, with the real guest and no image. Nothing here may change the guest.
+fn cache_without_an_image() -> tempfile::TempDir {
+    let made = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink(cache().join("guest"), made.path().join("guest")).expect("a link");
+    made
+}
+
+/// One process is killed while it writes the image; the one that waited for it makes it, and nothing is
+/// left of the first.
+#[test]
+fn of_two_processes_one_makes_the_image_and_a_killed_one_leaves_nothing() {
+    let made = cache_without_an_image();
+    let start = || {
+        let mut command = ophidia_command();
+        command.args(["run", "-c", "print(1)"]).env("OPHIDIA_CACHE", made.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the command starts")
+    };
+    let until = |child: &mut Child, words: &str| {
+        let lines = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut lines = lines.lines().map_while(Result::ok);
+        assert!(lines.any(|line| line.contains(words)), "it does not say {words:?}");
+    };
+    let mut first = start();
+    until(&mut first, "starting CPython once");
+    let mut second = start();
+    until(&mut second, "another process is making the image; waiting");
+    // What a kill in the middle of writing leaves.
+    let image =
+        json_of(&made, &["guest", "info", "--json"])["image"].as_str().expect("text").to_owned();
+    let name = Path::new(&image).file_name().expect("a name").to_str().expect("UTF-8").to_owned();
+    let folder = made.path().join("image");
+    fs::write(folder.join(format!(".{name}-half")), "half").expect("written");
+    first.kill().expect("killed");
+    first.wait().expect("it ends");
+    let output = second.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(0), &b"1\n"[..]));
+    let mut left: Vec<_> =
+        fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    left.sort();
+    let image = folder.join(name);
+    assert_eq!(left, ["cwasm", "lock", "sha256"].map(|extension| image.with_extension(extension)));
+}
+
+fn json_of(cache: &tempfile::TempDir, arguments: &[&str]) -> Value {
+    let outcome = ophidia(arguments).env("OPHIDIA_CACHE", cache.path()).expect_ok();
+    serde_json::from_str(&outcome.stdout()).expect("one line of JSON")
+}
+
+#[test]
+fn a_build_on_a_terminal_shows_its_stages() {
+    let made = tempfile::tempdir().expect("a folder");
+    let sources = made.path().join("sources");
+    fs::create_dir(&sources).expect("a folder");
+    let lock = include_str!("../../guest-python/guest.lock.toml");
+    for line in lock.lines().filter_map(|line| line.strip_prefix("file = ")) {
+        fs::write(sources.join(line.trim_matches('"')), "not what it should be").expect("written");
+    }
+    let mut command = ophidia_command();
+    command.args(["guest", "build"]).env("TERM", "xterm").env("OPHIDIA_SOURCES", &sources);
+    command.env("OPHIDIA_CACHE", made.path().join("cache"));
+    let options = Options::new().timeout_ms(Some(60_000)).strip_ansi_escape_codes(true);
+    let mut terminal = spawn_with_options(command, options).expect("a terminal");
+    for words in ["building CPython", "[1/11] download", "is not what guest.lock.toml names"] {
+        terminal.exp_string(words).unwrap_or_else(|error| panic!("no {words:?}: {error}"));
+    }
+    let ended = terminal.process().wait().expect("it ends");
+    assert!(matches!(ended, WaitStatus::Exited(_, 126)), "{ended:?}");
 }

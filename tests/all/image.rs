@@ -3,6 +3,7 @@
 use crate::library::RUNTIME;
 use crate::support::cache;
 use ophidia::{ImageStage, Runtime};
+use sha2::{Digest as _, Sha256};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -87,4 +88,63 @@ fn a_corrupt_or_foreign_image_is_made_again() {
     fs::set_permissions(&copy, Permissions::from_mode(0o666)).expect("mode");
     let said = discarded(folder.path());
     assert!(said.iter().any(|reason| reason.contains("written by others")), "{said:?}");
+}
+
+#[test]
+fn what_lies_there_in_place_of_an_image_is_refused() {
+    let real = cache();
+    let image = Runtime::builder(&real).image_path().expect("a guest");
+    Runtime::builder(&real).max_interpreters(1).build().expect("the image is made once");
+    let folder = tempfile::tempdir().expect("a folder");
+    symlink(real.join("guest"), folder.path().join("guest")).expect("a link");
+    fs::create_dir(folder.path().join("image")).expect("a folder");
+    let place = folder.path().join("image").join(image.file_name().expect("a name"));
+    let notes = place.with_extension("sha256");
+    // Making it anew is another test's; here nothing can be made: it would need the lock.
+    fs::create_dir(place.with_extension("lock")).expect("a folder in its place");
+    let refused = || {
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        let tell = move |stage| {
+            if let ImageStage::Discarded { reason } = stage {
+                *heard.lock().expect("no panic holds it") = reason;
+            }
+        };
+        let built = Runtime::builder(folder.path()).progress(Box::new(tell)).build();
+        assert!(built.is_err(), "what lies there is not taken");
+        said.lock().expect("no panic holds it").clone()
+    };
+    let faithful = || {
+        for (from, to) in [(&image, &place), (&image.with_extension("sha256"), &notes)] {
+            let _ = fs::remove_file(to);
+            fs::copy(from, to).expect("a copy");
+        }
+    };
+
+    faithful();
+    fs::File::options().write(true).open(&place).expect("it").set_len(4096).expect("truncated");
+    assert!(refused().contains("is not what was written"));
+
+    faithful();
+    fs::remove_file(&notes).expect("removed");
+    assert!(refused().contains("no note of its hash"));
+
+    // Of another engine, and yet with the right hash beside it.
+    faithful();
+    let foreign = b"\x7fELF and what another version of wasmtime compiled";
+    fs::write(&place, foreign).expect("written");
+    let hash: String = Sha256::digest(foreign).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&notes, format!("{hash} 0\n")).expect("written");
+    assert!(refused().contains(place.to_str().expect("UTF-8")));
+
+    faithful();
+    fs::remove_file(&place).expect("removed");
+    symlink(&image, &place).expect("a link");
+    assert!(refused().contains("symbolic link"));
+
+    // Only root can give a file away.
+    faithful();
+    if std::os::unix::fs::chown(&place, Some(65_534), None).is_ok() {
+        assert!(refused().contains("belongs to user 65534"));
+    }
 }
