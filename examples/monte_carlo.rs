@@ -3,6 +3,7 @@
 //! ```console
 //! cargo run --release --example monte_carlo
 //! ```
+#![allow(clippy::print_stdout, reason = "an example shows what it finds")]
 
 use ophidia::array::ndarray::{Axis, Ix2};
 use ophidia::{Buffer, Runtime};

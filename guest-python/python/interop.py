@@ -236,7 +236,7 @@ class Steps:
 # --- arrays ------------------------------------------------------------------------------------
 
 
-def _numpy() -> ModuleType | None:
+def numpy_if_there() -> ModuleType | None:
     """numpy, where it can be imported."""
     try:
         import numpy
@@ -247,7 +247,7 @@ def _numpy() -> ModuleType | None:
 
 def new_array(code: str, kind: str, shape: tuple[int, ...], size: int, zeroed: bool) -> object:
     """A writable array in C order, of `size` bytes: of numpy, or else a `memoryview` of new memory."""
-    numpy = _numpy()
+    numpy = numpy_if_there()
     if numpy is not None:
         return (numpy.zeros if zeroed else numpy.empty)(shape, kind)
     return _shaped(bytearray(size), code, shape)
@@ -255,7 +255,7 @@ def new_array(code: str, kind: str, shape: tuple[int, ...], size: int, zeroed: b
 
 def array_of(code: str, kind: str, shape: tuple[int, ...], data: bytes) -> object:
     """The same with these bytes in it."""
-    numpy = _numpy()
+    numpy = numpy_if_there()
     if numpy is not None:
         return numpy.ndarray(shape, kind, bytearray(data))
     return _shaped(bytearray(data), code, shape)
@@ -271,24 +271,18 @@ def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:
     raise TypeError(f"an array of the shape {shape} needs numpy, which cannot be imported here")
 
 
-def masked(values: object, valid: object) -> object:
-    """Values some of which are missing: a masked array, or without numpy a list with `None`."""
-    numpy = _numpy()
-    if numpy is not None:
-        return numpy.ma.MaskedArray(values, mask=numpy.logical_not(valid))
-    return [value if is_valid else None for value, is_valid in zip(values, valid)]
+def table(columns: list[tuple], metadata: dict[str, str]) -> dict:
+    """A record batch of Arrow."""
+    from _ophidia import arrow
+
+    return arrow.table(columns, metadata)
 
 
-def columns(table: object) -> list[tuple[str, object, object]]:
-    """The names of a table's columns, their values, and for masked arrays what of them is valid."""
-    numpy = sys.modules.get("numpy")
+def columns(table: object) -> tuple[list[tuple], dict[str, str]]:
+    """What a record batch of Arrow is made of."""
+    from _ophidia import arrow
 
-    def parts(column: object) -> tuple[object, object]:
-        if numpy is not None and isinstance(column, numpy.ma.MaskedArray):
-            return column.data, numpy.logical_not(numpy.ma.getmaskarray(column))
-        return column, None
-
-    return [(name, *parts(column)) for name, column in table.items()]
+    return arrow.columns(table)
 
 
 # --- asynchronous functions of the host -----------------------------------------------------------

@@ -196,21 +196,11 @@ impl Numpy<'_> {
             }
         }
         fs::create_dir_all(out).at("create", out)?;
-        let blas = self.blas().archive();
-        let command = |to: &Path| {
-            let mut command = self.tools.clang();
-            command.current_dir(&build).args(["-nostdlib", "-r", "-o"]).arg(to).args(&objects);
-            command.arg("-Wl,--whole-archive").args(&libraries);
-            process::neutral(&mut command, self.inputs.lock.source_date_epoch);
-            command
-        };
-        // With all of OpenBLAS first, where the true link takes only what is asked for, from the first that has it.
-        let whole = build.join("whole.o");
-        let doing = "looking for names that numpy and OpenBLAS share";
-        process::run(command(&whole).arg(&blas), doing, &self.log(), branch)?;
-        fs::remove_file(&whole).at("remove", &whole)?;
-        let mut command = command(&out.join(OBJECT));
-        command.arg("-Wl,--no-whole-archive").arg(&blas);
+        let mut command = self.tools.clang();
+        command.current_dir(&build).args(["-nostdlib", "-r", "-o"]).arg(out.join(OBJECT));
+        command.args(objects).arg("-Wl,--whole-archive").args(libraries);
+        command.arg("-Wl,--no-whole-archive").arg(self.blas().archive());
+        process::neutral(&mut command, self.inputs.lock.source_date_epoch);
         process::run(&mut command, "linking numpy", &self.log(), branch)?;
         let list = out.join(MODULES);
         fs::write(&list, modules.join("\n") + "\n").at("write", &list)
