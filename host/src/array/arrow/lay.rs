@@ -35,10 +35,11 @@ impl Python<'_> {
     /// let sold: Arc<_> = Int32Array::from(vec![Some(3), None, Some(4)]).into();
     /// let names: Arc<_> = StringArray::from(vec!["tea", "cake", "jam"]).into();
     /// let batch = RecordBatch::try_from_iter([("sold", sold as _), ("name", names as _)])?;
-    /// py.set("table", py.record_batch(&batch)?)?;
+    /// let table = py.record_batch(&batch)?;
+    /// py.set("table", &table)?;
     /// py.run("assert list(table['sold']) == [3, None, 4] and table['name'][2] == 'jam'")?;
     /// py.run("assert table['sold'].values.sum() == 7")?; // a masked array of numpy
-    /// assert_eq!(py.get("table")?.extract::<RecordBatch>(&mut py)?, batch);
+    /// assert_eq!(table.extract::<RecordBatch>(&mut py)?, batch);
     /// # Ok(())
     /// # }
     /// ```
