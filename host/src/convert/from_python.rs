@@ -180,6 +180,11 @@ impl FromPython for f32 {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         narrowed(f64::from_python(value)?)
     }
+
+    #[inline]
+    fn from_plain(value: Plain<'_>) -> Option<Self> {
+        narrowed(f64::from_plain(value)?).ok()
+    }
 }
 
 pub(super) fn narrowed(value: f64) -> Result<f32, ConversionError> {
