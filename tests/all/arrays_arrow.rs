@@ -139,6 +139,11 @@ fn a_schema_keeps_what_is_noted_in_it() {
     ]);
     let said = refused(py.record_batch(&twice));
     assert!(said.starts_with("[\"a\"]: two columns have this name"), "{said}");
+    // And it may have rows without a column.
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(3));
+    let bare = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+    let said = refused(py.record_batch(&bare.expect("a batch")));
+    assert!(said.starts_with("3 rows without a column"), "{said}");
 }
 
 #[test]

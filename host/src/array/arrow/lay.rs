@@ -46,11 +46,16 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] for two columns of one name, and for columns of other types than numbers, truth
+    /// [`Error::Conversion`] for two columns of one name, for rows without any, and for columns of other types than numbers, truth
     /// values, texts, byte strings, dates, times and nulls; [`Error::Limit`] when the memory does not suffice;
     /// otherwise as [`run`](Self::run).
     pub fn record_batch(&mut self, batch: &RecordBatch) -> Result<Object> {
-        let schema = batch.schema();
+        let (schema, rows) = (batch.schema(), batch.num_rows());
+        if batch.num_columns() == 0 && rows > 0 {
+            let said =
+                format!("{rows} rows without a column, which a `dict` of columns cannot count");
+            return Err(ConversionError::other(said).into());
+        }
         let mut names = HashSet::new();
         let mut columns = Vec::with_capacity(batch.num_columns());
         for (field, column) in schema.fields().iter().zip(batch.columns()) {
