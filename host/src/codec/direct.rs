@@ -102,7 +102,7 @@ mod tests {
     use crate::codec::Encoder;
     use crate::convert::{FromPython, ToPython};
     use crate::object::Domain;
-    use std::collections::{BTreeMap, BTreeSet, HashMap};
+    use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
     fn encoded(value: impl ToPython) -> Vec<u8> {
         let (domain, mut table) = (Domain::new(0), Table::new(0));
@@ -144,6 +144,10 @@ mod tests {
         }
         let endless = [&[Encoded::List as u8][..], &u32::MAX.to_le_bytes()].concat();
         assert_eq!(taken::<Vec<()>>(&endless, u64::MAX), None);
+        // A table has a byte for each item at least, even of a type that has none.
+        let claimed = [&[Encoded::Set as u8][..], &1_000_u32.to_le_bytes(), &[0; 1_000]].concat();
+        assert_eq!(taken::<HashSet<()>>(&claimed, 1_999), None);
+        assert_eq!(taken::<HashSet<()>>(&claimed, 2_000), Some(HashSet::from([()])));
         let not_text = [&[Encoded::Str as u8][..], &1_u32.to_le_bytes(), &[0xff]].concat();
         assert_eq!(taken::<String>(&not_text, 1 << 20), None);
     }

@@ -282,6 +282,12 @@ fn items<T: FromPython, C: FromIterator<T>>(
 /// What a `Vec` or a tuple is made of.
 const LISTS: &[Encoded] = &[Encoded::List, Encoded::Tuple];
 
+/// What an item may take in a hash table, which is made a power of two larger than its items, with a byte more
+/// for each.
+const fn hashed<T>() -> usize {
+    2 * (size_of::<T>() + 1)
+}
+
 /// What a map is made of.
 const DICTS: &[Encoded] = &[Encoded::Dict];
 
@@ -335,7 +341,7 @@ impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet
     }
 
     fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let count = from.count(SETS, size_of::<T>())?;
+        let count = from.count(SETS, hashed::<T>())?;
         let mut items = Self::with_capacity_and_hasher(count, S::default());
         for _ in 0..count {
             items.insert(T::from_direct(from)?);
@@ -385,7 +391,7 @@ where
     }
 
     fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let count = from.count(DICTS, size_of::<(K, V)>())?;
+        let count = from.count(DICTS, hashed::<(K, V)>())?;
         let mut pairs = Self::with_capacity_and_hasher(count, S::default());
         for _ in 0..count {
             pairs.insert(K::from_direct(from)?, V::from_direct(from)?);
