@@ -2,24 +2,13 @@
 //! call back.
 
 use crate::library::RUNTIME;
+use crate::support::{interpreter, raised};
 use ophidia::{
-    Class, Error, Function, Interpreter, LimitExceeded, Module, Object, Python, PythonError,
-    Shared, Value,
+    Class, Error, Function, LimitExceeded, Module, Object, Python, PythonError, Shared, Value,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-fn interpreter() -> Interpreter {
-    RUNTIME.interpreter().build().expect("an interpreter")
-}
-
-fn raised(result: ophidia::Result<impl std::fmt::Debug>) -> PythonError {
-    match result {
-        Err(Error::Python(error)) => *error,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// The example of py4cl2-cffi's documentation: a function is handed to Python, which calls it with
 /// positional and keyword arguments.

@@ -1,22 +1,10 @@
 //! Scopes with conversions of one's own, and scopes in which results stay objects.
 
-use crate::library::RUNTIME;
+use crate::support::{interpreter, raised};
 use ophidia::{
-    Arguments, CodeKind, Converters, Error, Function, Interpreter, Object, Python, PythonError,
-    Value,
+    Arguments, CodeKind, Converters, Error, Function, Object, Python, PythonError, Value,
 };
 use std::collections::BTreeMap;
-
-fn interpreter() -> Interpreter {
-    RUNTIME.interpreter().build().expect("an interpreter")
-}
-
-fn raised<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PythonError {
-    match result {
-        Err(Error::Python(error)) => *error,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn conversions_of_ones_own() -> ophidia::Result<()> {

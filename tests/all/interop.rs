@@ -1,22 +1,9 @@
 //! What else is done with objects: operators, inspection, generators, context managers, exceptions,
 //! code, output.
 
-use crate::library::RUNTIME;
-use ophidia::{
-    CodeKind, CompareOp, Error, Function, Interpreter, Output, Python, PythonError, Value, chain,
-};
+use crate::support::{interpreter, raised};
+use ophidia::{CodeKind, CompareOp, Error, Function, Output, Python, PythonError, Value, chain};
 use std::sync::{Arc, Mutex};
-
-fn interpreter() -> Interpreter {
-    RUNTIME.interpreter().build().expect("an interpreter")
-}
-
-fn raised<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PythonError {
-    match result {
-        Err(Error::Python(error)) => *error,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn operators_and_comparisons() -> ophidia::Result<()> {

@@ -2,12 +2,9 @@
 //! process goes on.
 
 use crate::library::RUNTIME;
+use crate::support::interpreter;
 use ophidia::{Converters, Error, Function, Input, Interpreter, Object, Output, Python, Value};
 use std::io::{self, Read, Write};
-
-fn interpreter() -> Interpreter {
-    RUNTIME.interpreter().build().expect("an interpreter")
-}
 
 /// What is said of the panic that ended a call; no other call is possible after it.
 fn panicked<T: std::fmt::Debug>(py: &mut Interpreter, result: ophidia::Result<T>) -> String {

@@ -1,3 +1,5 @@
+//! What an entry leaves in the frame: each lie about it is found out.
+
 use crate::support::*;
 use ophidia_abi::{Encoded, SlotIndex, Tag};
 

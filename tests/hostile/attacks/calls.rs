@@ -1,3 +1,5 @@
+//! What the guest calls the host with: each wrong number, argument and level is found out.
+
 use crate::support::*;
 use ophidia::{HostObject, Python};
 use ophidia_abi::{ATTEND, IN_SLOT, LEVELS, OPERANDS, SlotIndex, Tag};

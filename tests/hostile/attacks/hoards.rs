@@ -1,3 +1,5 @@
+//! What grows when it is done over and over is bounded.
+
 use crate::support::*;
 use ophidia::{Function, Object, Python};
 use ophidia_abi::Encoded;

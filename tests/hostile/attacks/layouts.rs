@@ -1,3 +1,5 @@
+//! What the guest says of its arrays: each lie is found out.
+
 use crate::support::*;
 use ophidia::Buffer;
 use ophidia::array::ndarray::{Array1, Ix1, IxDyn};

@@ -1,3 +1,5 @@
+//! What it is asked for before anything runs: frames, buffers, statuses, endless loops.
+
 use crate::support::*;
 
 /// A guest that does this in an export, once its working directory is named.
