@@ -37,23 +37,25 @@ mod arrow;
 mod convert;
 mod dtype;
 mod guest;
-mod several;
 mod view;
+mod views;
 
 /// The crates whose types occur here.
 pub use {half, ndarray, num_complex};
 
 pub use dtype::{Bool, Dtype, Element};
 pub use guest::GuestArray;
-pub use several::{Reading, Several, ViewOf, Writing};
 pub use view::AnyView;
+pub use views::{Reading, Several, ViewOf, Writing};
 
-use crate::codec::{self, Encoder, Layout, Value};
-use crate::convert::{ConversionError, FromPython, ToPython};
-use crate::entry::Guest;
+use crate::bridge::{self, Encoder, Layout};
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
 use crate::error::{Error, Result};
-use crate::object::Object;
 use crate::python::Python;
+use crate::sandbox::instance::Guest;
+use crate::value::Object;
+use crate::value::Value;
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use ophidia_abi::{Operation, Want};
 use std::ops::Range;
@@ -102,7 +104,7 @@ impl Guest<'_> {
     }
 
     fn layout(&mut self, object: &Object) -> Result<Option<Layout>> {
-        codec::layout(&self.store, object).map_err(|error| self.poison_fault(error))
+        bridge::layout(&self.store, object).map_err(|error| self.poison_fault(error))
     }
 }
 

@@ -28,97 +28,13 @@ pub use ophidia_derive::{FromPython, ToPython};
 pub use serde::Serde;
 pub use to_python::ToPython;
 
-use crate::codec::Value;
-use crate::error::Error;
-use crate::object::Object;
+use crate::bridge::{Encoder, Owner, decode};
+pub(crate) use crate::error::ConversionError;
+use crate::error::{Error, beginning};
+use crate::function::Table;
 use crate::python::Python;
-
-/// Characters of a text that an error quotes.
-const QUOTED: usize = 80;
-
-/// A value of another type than asked for, or one that does not fit.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConversionError(Box<Found>);
-
-/// Boxed: what can fail returns a pointer, and nothing is moved about for a failure that is none.
-#[derive(Clone, Debug, PartialEq)]
-struct Found {
-    path: String,
-    problem: Problem,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Problem {
-    Mismatch {
-        expected: String,
-        got: String,
-    },
-    /// An object came, whose class is not known here.
-    Object {
-        expected: String,
-        object: Object,
-    },
-    Other(String),
-}
-
-impl ConversionError {
-    /// What was expected and what came instead.
-    #[must_use]
-    pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        Self::found(Problem::Mismatch { expected: expected.into(), got: got.into() })
-    }
-
-    /// What was expected, and the value that came instead: the error names its class.
-    #[must_use]
-    pub fn mismatch(expected: impl Into<String>, got: &Value) -> Self {
-        match got {
-            Value::Object(object) => {
-                Self::found(Problem::Object { expected: expected.into(), object: object.clone() })
-            }
-            got => Self::new(expected, got.kind()),
-        }
-    }
-
-    /// With the class of the object that came, once the interpreter is at hand to tell it.
-    pub(crate) fn named(mut self, py: &mut Python<'_>) -> Self {
-        if let Problem::Object { expected, object } = &mut self.0.problem
-            && let Some(name) = object.class_name(py)
-        {
-            let got = format!("an object of class {}", beginning(&name));
-            self.0.problem = Problem::Mismatch { expected: std::mem::take(expected), got };
-        }
-        self
-    }
-
-    /// What is wrong, where that is not a matter of one type or another.
-    #[must_use]
-    pub fn other(said: impl Into<String>) -> Self {
-        Self::found(Problem::Other(said.into()))
-    }
-
-    #[cold]
-    fn found(problem: Problem) -> Self {
-        Self(Box::new(Found { path: String::new(), problem }))
-    }
-
-    /// A `dict` lacks a key.
-    pub(crate) fn missing(key: &str) -> Self {
-        Self::new(format!("the key {key:?}"), "a dict without it")
-    }
-
-    /// The same, found inside something: `step` is how to get there, such as `[3]` or `.price`.
-    #[must_use]
-    pub fn within(mut self, step: &str) -> Self {
-        self.0.path.insert_str(0, step);
-        self
-    }
-
-    /// Where the value stands: empty, or steps such as `[3].price`.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.0.path
-    }
-}
+use crate::value::Value;
+use crate::value::handle::Domain;
 
 /// What came, as a Rust type.
 #[inline]
@@ -129,7 +45,12 @@ pub(crate) fn read<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<T
 #[cold]
 fn named(error: Error, py: &mut Python<'_>) -> Error {
     match error {
-        Error::Conversion(error) => error.named(py).into(),
+        Error::Conversion(error) => {
+            match error.object().cloned().and_then(|it| it.class_name(py)) {
+                Some(name) => error.with_class(&name).into(),
+                None => error.into(),
+            }
+        }
         error => error,
     }
 }
@@ -143,25 +64,31 @@ fn step(key: &Value) -> String {
     }
 }
 
-/// As much of a text as an error quotes: it may be of any length.
-pub(crate) fn beginning(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
+impl Value {
+    /// The Python value that a Rust value becomes, without any interpreter.
+    ///
+    /// ```
+    /// use ophidia::{FromPython, Value};
+    ///
+    /// let value = Value::of((1, "x"))?;
+    /// assert_eq!(value, Value::Tuple(vec![Value::Int(1), Value::Str("x".into())]));
+    /// assert_eq!(<(u8, String)>::from_python(value)?, (1, "x".to_owned()));
+    /// # Ok::<_, ophidia::ConversionError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What has no Python form; an object or a function, because it belongs to an interpreter.
+    pub fn of(value: impl ToPython) -> Result<Self, ConversionError> {
+        let (domain, mut table) = (Domain::new(0), Table::new(0));
+        let mut out = Encoder::new(&domain, &mut table, Vec::new());
+        value.to_python(&mut out)?;
+        let (bytes, _) = out.finish();
+        decode(Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 }, &bytes).map_err(
+            |error| match error {
+                Error::GuestFault(said) => ConversionError::other(said),
+                error => ConversionError::other(error.to_string()),
+            },
+        )
     }
 }
-
-impl std::fmt::Display for ConversionError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if !self.0.path.is_empty() {
-            write!(f, "{}: ", self.0.path)?;
-        }
-        match &self.0.problem {
-            Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
-            Problem::Object { expected, .. } => write!(f, "expected {expected}, got an object"),
-            Problem::Other(said) => f.write_str(said),
-        }
-    }
-}
-
-impl std::error::Error for ConversionError {}

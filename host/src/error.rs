@@ -1,14 +1,17 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
+mod conversion;
 mod exception;
+mod limit;
 mod panic;
 
+pub use conversion::ConversionError;
+pub(crate) use conversion::beginning;
 pub use exception::TracebackFrame;
+pub use limit::LimitExceeded;
 pub(crate) use panic::panicked;
 
-use crate::convert::ConversionError;
-use crate::limits::LimitExceeded;
-use crate::object::Object;
+use crate::value::Object;
 use std::path::PathBuf;
 
 /// What this library's functions return.

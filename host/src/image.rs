@@ -8,12 +8,15 @@
 //! those noted then.
 #![expect(unsafe_code, reason = "loading compiled code is wasmtime's one unsafe entry point")]
 
+pub(crate) mod engine;
+pub(crate) mod metering;
+pub(crate) mod snapshot;
+
 use crate::error::{Error, Result};
-use crate::snapshot::{self, Preload};
-use crate::{engine, metering};
 use ophidia_guest::Guest;
 use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
+use snapshot::Preload;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};

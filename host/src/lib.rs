@@ -29,56 +29,42 @@
 extern crate self as ophidia;
 
 pub mod array;
-mod callback;
-mod chain;
-mod codec;
+mod bridge;
 mod convert;
-mod deadline;
-mod engine;
-mod entry;
 mod error;
-mod grants;
+mod function;
 mod image;
-mod interpreter;
-mod ledger;
-mod limits;
-mod memory;
-mod metering;
 mod object;
+mod policy;
 mod python;
-mod runtime;
-mod snapshot;
-mod state;
-pub mod values;
-mod wasi;
+mod sandbox;
+mod value;
 
 pub use array::{Buffer, GuestArray};
-pub use callback::{
-    AsyncFunction, Call, Class, Function, HostFunction, HostMethod, HostObject, Module, Outcome,
-    Shared,
-};
+pub use bridge::Encoder;
 #[cfg(feature = "any-guest")]
 #[doc(hidden)]
-pub use codec::decode_any;
+pub use bridge::decode_any;
 #[doc(hidden)]
-pub use codec::{Direct, Operands, Plain};
-pub use codec::{Encoder, Value};
+pub use bridge::{Direct, Operands, Plain};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
-pub use convert::{Args, Arguments, ConversionError, FromPython, Invocation, ToPython};
-pub use deadline::Interrupter;
-pub use error::{Error, PythonError, Result, TracebackFrame};
-pub use grants::{Access, DirGrant, Grants};
+pub use convert::{Args, Arguments, FromPython, Invocation, ToPython};
+pub use error::{ConversionError, Error, LimitExceeded, PythonError, Result, TracebackFrame};
+pub use function::{
+    AsyncFunction, Call, Class, Function, HostFunction, HostMethod, Module, Outcome, Shared,
+};
 pub use image::ImageStage;
-pub use interpreter::{Interpreter, InterpreterBuilder, Usage};
-pub use limits::{LimitExceeded, Limits};
 pub use object::{CompareOp, Members, Object, Slice, WeakObject};
 pub use ophidia_guest as guest;
+pub use policy::{Access, DirGrant, Grants, Limits};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
-pub use runtime::{Runtime, RuntimeBuilder};
-pub use wasi::stdio::{Input, Output};
+pub use python::{Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Usage};
+pub use sandbox::control::Interrupter;
+pub use sandbox::wasi::stdio::{Input, Output};
+pub use value::{HostObject, Value, stdlib as values};
 
 /// The examples of the README.
 #[cfg(doctest)]

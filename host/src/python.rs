@@ -1,20 +1,27 @@
 //! `Python`: an interpreter at hand, between calls or inside one of its calls of a host function.
 
+mod builder;
 mod converters;
 mod helpers;
+mod interpreter;
 mod objects;
 mod output;
 mod run;
+pub(crate) mod runtime;
+pub(crate) mod state;
 
-use crate::entry::Guest;
-use crate::state::State;
+use crate::python::state::State;
+use crate::sandbox::instance::Guest;
 use std::marker::PhantomData;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
+pub use builder::InterpreterBuilder;
 pub use converters::Converters;
 pub(crate) use converters::Scope;
+pub use interpreter::{Interpreter, Usage};
 pub use output::Captured;
 pub use run::{CodeKind, Completeness, SourceKind};
+pub use runtime::{Runtime, RuntimeBuilder};
 
 /// A way to an interpreter: the [`Interpreter`](crate::Interpreter) itself, or the call of a host
 /// function.

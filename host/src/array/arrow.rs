@@ -1,17 +1,19 @@
 //! Record batches of the crate `arrow-array`, as a `dict` of columns. Needs the feature `arrow`.
 
 mod format;
-mod lay;
-mod read;
+mod from_guest;
+mod to_guest;
 
-use crate::codec::Value;
-use crate::convert::{ConversionError, FromPython, beginning};
+use crate::convert::FromPython;
+use crate::error::ConversionError;
 use crate::error::Result;
+use crate::error::beginning;
 use crate::python::Python;
+use crate::value::Value;
 use arrow_array::{Array as _, RecordBatch, RecordBatchOptions};
 use arrow_schema::Schema;
+use from_guest::{Column, Reader};
 use ophidia_abi::Want;
-use read::{Column, Reader};
 use std::collections::HashMap;
 use std::sync::Arc;
 

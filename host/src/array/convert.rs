@@ -2,11 +2,13 @@
 
 use super::guest::Shape;
 use super::{Buffer, Element};
-use crate::codec::{Encoder, Value};
-use crate::convert::{ConversionError, FromPython, ToPython};
+use crate::bridge::Encoder;
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
+use crate::error::LimitExceeded;
 use crate::error::Result;
-use crate::limits::LimitExceeded;
 use crate::python::Python;
+use crate::value::Value;
 use ndarray::{Array, ArrayBase, Data, Dimension};
 use ophidia_abi::Want;
 

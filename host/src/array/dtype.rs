@@ -1,6 +1,7 @@
 //! The types of elements: in Rust, and as the buffer protocol writes them.
 
-use crate::convert::{ConversionError, beginning};
+use crate::error::ConversionError;
+use crate::error::beginning;
 use bytemuck::Pod;
 use half::f16;
 use num_complex::Complex;

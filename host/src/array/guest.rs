@@ -1,12 +1,13 @@
 //! Arrays that Rust makes in the guest's memory.
 
 use super::{Buffer, Element, Reading, Writing};
-use crate::codec::Encoder;
-use crate::convert::{ConversionError, ToPython};
+use crate::bridge::Encoder;
+use crate::convert::ToPython;
+use crate::error::ConversionError;
+use crate::error::LimitExceeded;
 use crate::error::Result;
-use crate::limits::LimitExceeded;
-use crate::object::Object;
 use crate::python::Python;
+use crate::value::Object;
 use ndarray::{ArrayView, ArrayViewMut, AsArray, Dimension, IntoDimension};
 use std::marker::PhantomData;
 

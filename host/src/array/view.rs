@@ -1,8 +1,8 @@
 //! Views made of a layout and the bytes it lies in.
 
 use super::dtype::{Bool, Dtype, Element};
-use crate::codec::Layout;
-use crate::convert::ConversionError;
+use crate::bridge::Layout;
+use crate::error::ConversionError;
 use half::f16;
 use ndarray::{
     ArrayView, ArrayViewD, ArrayViewMut, Axis, Dimension, IxDyn, ShapeBuilder, StrideShape,

@@ -1,7 +1,7 @@
 //! The arguments of a call.
 
 use super::{ConversionError, ToPython};
-use crate::codec::{Encoder, Operands};
+use crate::bridge::{Encoder, Operands};
 use ophidia_abi::OPERANDS;
 
 /// The arguments of a call: a tuple of positional ones, or [`Arguments`].

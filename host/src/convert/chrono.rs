@@ -5,8 +5,9 @@
 
 use super::stdlib::delta;
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
-use crate::values::{self, Zone};
+use crate::bridge::Encoder;
+use crate::value::Value;
+use crate::value::stdlib::{self as values, Zone};
 use chrono::{
     DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
     TimeZone, Timelike, Utc,

@@ -2,7 +2,8 @@
 
 use super::from_python::narrowed;
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
+use crate::bridge::Encoder;
+use crate::value::Value;
 use num_complex::Complex;
 
 /// A `complex`.

@@ -1,7 +1,8 @@
 //! What the code written by the derive macros needs. Not for use by hand.
 
-use super::{ConversionError, FromPython, beginning};
-use crate::codec::Value;
+use super::{ConversionError, FromPython};
+use crate::error::beginning;
+use crate::value::Value;
 
 pub use ophidia_abi::Want;
 

@@ -1,10 +1,12 @@
 //! Python objects as Rust values.
 
-use super::{ConversionError, beginning, step};
-use crate::codec::{Direct, Plain, Value};
+use super::{ConversionError, step};
+use crate::bridge::{Direct, Plain};
 use crate::error::Error;
-use crate::object::Object;
+use crate::error::beginning;
 use crate::python::Python;
+use crate::value::Object;
+use crate::value::Value;
 use ophidia_abi::{Encoded, Want};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};

@@ -2,8 +2,8 @@
 
 use super::{Arguments, FromPython, ToPython};
 use crate::error::Result;
-use crate::object::Object;
 use crate::python::Python;
+use crate::value::Object;
 use std::marker::PhantomData;
 
 /// A call of a method, or of a module's function, whose arguments are being given. Its result is an `R`

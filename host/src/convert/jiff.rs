@@ -5,8 +5,9 @@
 
 use super::stdlib::delta;
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
-use crate::values::{self, TimeDelta, Zone};
+use crate::bridge::Encoder;
+use crate::value::Value;
+use crate::value::stdlib::{self as values, TimeDelta, Zone};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp, Zoned};

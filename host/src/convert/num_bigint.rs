@@ -1,7 +1,8 @@
 //! The integers of the crate `num-bigint`. Needs the feature `num-bigint`.
 
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
+use crate::bridge::Encoder;
+use crate::value::Value;
 use num_bigint::{BigInt, BigUint};
 
 /// An `int`.

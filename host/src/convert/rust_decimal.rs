@@ -1,7 +1,8 @@
 //! The numbers of the crate `rust_decimal`. Needs the feature `rust_decimal`.
 
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
+use crate::bridge::Encoder;
+use crate::value::Value;
 use rust_decimal::Decimal;
 
 /// A `decimal.Decimal`.

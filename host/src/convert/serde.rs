@@ -4,7 +4,7 @@ mod de;
 mod ser;
 
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::Encoder;
+use crate::bridge::Encoder;
 use ::serde::de::{DeserializeOwned, Expected, Unexpected};
 use ::serde::{Serialize, de as serde_de, ser as serde_ser};
 use std::fmt::Display;

@@ -1,8 +1,9 @@
 //! Values of Python's standard library, and the types of Rust's that mean the same.
 
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
-use crate::values::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
+use crate::bridge::Encoder;
+use crate::value::Value;
+use crate::value::stdlib::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -1,9 +1,11 @@
 //! Rust values as Python objects.
 
 use super::ConversionError;
-use crate::callback::{Function, HostObject};
-use crate::codec::{Encoder, Operands, Value};
-use crate::object::Object;
+use crate::bridge::{Encoder, Operands};
+use crate::function::Function;
+use crate::value::HostObject;
+use crate::value::Object;
+use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A Rust value that can become a Python object.

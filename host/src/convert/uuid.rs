@@ -1,7 +1,8 @@
 //! The identifiers of the crate `uuid`. Needs the feature `uuid`.
 
 use super::{ConversionError, FromPython, ToPython};
-use crate::codec::{Encoder, Value};
+use crate::bridge::Encoder;
+use crate::value::Value;
 use uuid::Uuid;
 
 /// A `uuid.UUID`.

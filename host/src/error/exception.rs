@@ -2,8 +2,8 @@
 
 use super::{PythonError, Result};
 use crate::convert::{Args, ToPython};
-use crate::object::Object;
 use crate::python::Python;
+use crate::value::Object;
 
 /// Where an exception passed through.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,11 @@
 //! What an object is: its class, its members, its documentation.
 
 use super::Object;
-use crate::codec::Value;
-use crate::convert::{ConversionError, ToPython};
+use crate::convert::ToPython;
+use crate::error::ConversionError;
 use crate::error::Result;
 use crate::python::Python;
+use crate::value::Value;
 use ophidia_abi::{Operation, Want};
 
 /// The names that an object answers to: `dir(object)`.

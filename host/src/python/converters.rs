@@ -1,11 +1,11 @@
 //! Scopes with conversions of their own.
 
 use super::Python;
-use crate::codec::Value;
 use crate::convert::ToPython;
-use crate::entry::Guest;
 use crate::error::{Result, panicked};
-use crate::object::Object;
+use crate::sandbox::instance::Guest;
+use crate::value::Object;
+use crate::value::Value;
 use ophidia_abi::CONVERTED;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

@@ -1,10 +1,11 @@
 //! What is done in Python's own words: functions of the in-guest package, looked up once.
 
 use super::Python;
+use crate::bridge::On;
 use crate::convert::{Args, FromPython, read};
-use crate::entry::{Guest, On};
 use crate::error::Result;
-use crate::object::Object;
+use crate::sandbox::instance::Guest;
+use crate::value::Object;
 use ophidia_abi::Operation;
 
 impl Guest<'_> {

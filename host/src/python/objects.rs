@@ -1,10 +1,10 @@
 //! Objects of an interpreter: where they come from, and what is done with them.
 
 use super::Python;
+use crate::bridge::On;
 use crate::convert::ToPython;
-use crate::entry::On;
 use crate::error::Result;
-use crate::object::Object;
+use crate::value::Object;
 use ophidia_abi::{Mode, Operation};
 
 impl Python<'_> {

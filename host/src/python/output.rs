@@ -2,8 +2,8 @@
 
 use super::Python;
 use crate::error::Result;
-use crate::state::State;
-use crate::wasi::stdio::Output;
+use crate::python::state::State;
+use crate::sandbox::wasi::stdio::Output;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What was written in a scope of [`Python::capture_output`].

@@ -1,9 +1,9 @@
 //! Running source text and modules.
 
 use super::Python;
-use crate::codec::Value;
 use crate::error::Result;
-use crate::object::Object;
+use crate::value::Object;
+use crate::value::Value;
 use ophidia_abi::{Mode, Status};
 
 /// Whether source text can be run as it stands.

@@ -1,9 +1,10 @@
 //! A `Deserializer` that reads a [`Value`].
 
 use super::ser::{Integer, integer, parts, uuid_text};
-use crate::codec::Value;
 use crate::convert::from_python::narrowed;
-use crate::convert::{ConversionError, FromPython, derived, step};
+use crate::convert::{FromPython, derived, step};
+use crate::error::ConversionError;
+use crate::value::Value;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
     Unexpected, VariantAccess, Visitor,

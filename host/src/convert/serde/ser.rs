@@ -1,8 +1,10 @@
 //! A `Serializer` that writes for the guest, and what serde sees in a [`Value`].
 
-use crate::codec::{Encoder, Opened, Value};
-use crate::convert::{ConversionError, FromPython, ToPython, step};
-use crate::values::Range;
+use crate::bridge::{Encoder, Opened};
+use crate::convert::{FromPython, ToPython, step};
+use crate::error::ConversionError;
+use crate::value::Value;
+use crate::value::stdlib::Range;
 use ophidia_abi::Encoded;
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,

@@ -1,0 +1,306 @@
+//! Values that come out of the guest, decoded from the slots of the frame; and their encoding.
+
+mod decode;
+mod encode;
+mod layout;
+mod operate;
+mod slots;
+mod stdlib;
+mod typed;
+
+use crate::error::ConversionError;
+use crate::error::LimitExceeded;
+use crate::error::{Error, PythonError, Result};
+#[cfg(feature = "any-guest")]
+use crate::function::Exported;
+use crate::function::Table;
+use crate::python::state::State;
+use crate::sandbox::memory::GuestMemory;
+#[cfg(feature = "any-guest")]
+use crate::value::HostObject;
+use crate::value::Object;
+use crate::value::Value;
+use crate::value::handle::Domain;
+use ophidia_abi::{Slot, SlotIndex, Tag};
+use std::sync::Arc;
+use wasmtime::{AsContext, StoreContextMut};
+
+pub(crate) use decode::{Owner, decode};
+pub use encode::Encoder;
+#[cfg(feature = "serde")]
+pub(crate) use encode::Opened;
+pub(crate) use layout::{Layout, layout};
+pub(crate) use operate::On;
+pub use slots::{Operands, Plain};
+pub(crate) use slots::{operand, operands, operands_size, plain};
+pub use typed::Direct;
+pub(crate) use typed::direct;
+
+/// Reads the value slot of the present level.
+#[inline]
+pub(crate) fn value(store: &StoreContextMut<'_, State>) -> Result<Value> {
+    let state = store.data();
+    value_at(store, state.memory()?, state.frame(), owner(state))
+}
+
+/// Reads the arguments of a host function: `count` values that take up `len` bytes. Gives what they take
+/// of the host, too, which is bounded together with those of all other calls that are under way.
+pub(crate) fn arguments(
+    store: &StoreContextMut<'_, State>,
+    address: u32,
+    len: u32,
+    count: u32,
+) -> Result<(Vec<Value>, u64)> {
+    let state = store.data();
+    let bytes = state.memory()?.bytes(store, address, len)?;
+    let held = state.arguments.saturating_add(state.tasks.held());
+    decode::decode_all(Owner { held, ..owner(state) }, bytes, count)
+}
+
+/// Decodes values as they come out of a guest, for tests that make them up: one, or so many arguments of a
+/// call. Gives how many handles the guest would be told of.
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub fn decode_any(
+    bytes: &[u8],
+    arguments: Option<u32>,
+    (limit, objects): (u64, u32),
+) -> (Result<Vec<Value>>, usize) {
+    let (domain, mut table) = (Domain::new(objects), Table::new(objects));
+    let _ = table.insert(Exported::Object(HostObject::new(())));
+    let owner = Owner { domain: &domain, table: &table, limit, held: 0 };
+    let values = match arguments {
+        Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
+        None => decode::decode(owner, bytes).map(|value| vec![value]),
+    };
+    (values, domain.waiting())
+}
+
+#[inline]
+fn owner(state: &State) -> Owner<'_> {
+    Owner { domain: &state.domain, table: &state.table, limit: state.value_limit, held: 0 }
+}
+
+#[inline]
+fn value_at(
+    store: &impl AsContext,
+    memory: GuestMemory,
+    frame: u32,
+    owner: Owner<'_>,
+) -> Result<Value> {
+    let slot = memory.slot(store, frame, SlotIndex::Value)?;
+    Ok(match tag(slot)? {
+        Tag::None => Value::None,
+        Tag::Bool => Value::Bool(slot.payload != 0),
+        Tag::Int => Value::Int(slot.payload.cast_signed()),
+        Tag::Float => Value::Float(f64::from_bits(slot.payload)),
+        Tag::Str | Tag::Bytes => {
+            let bytes = bytes(store, memory, slot)?;
+            if u64::from(slot.len) > owner.limit {
+                return Err(LimitExceeded::Value { limit: owner.limit }.into());
+            }
+            if slot.tag == Tag::Str as u32 {
+                Value::Str(utf8(bytes)?)
+            } else {
+                Value::Bytes(bytes.to_vec())
+            }
+        }
+        Tag::Encoded => decode::decode(owner, bytes(store, memory, slot)?)?,
+        Tag::Handle => Value::Object(object(slot, owner.domain)?),
+    })
+}
+
+/// Takes the object in the value slot; `None` when there is something else.
+#[inline]
+pub(crate) fn object_value(store: &StoreContextMut<'_, State>) -> Option<Result<Object>> {
+    let state = store.data();
+    let slot = state.memory?.slot(store, state.frame(), SlotIndex::Value).ok()?;
+    (slot.tag == Tag::Handle as u32).then(|| object(slot, &state.domain))
+}
+
+#[inline]
+fn object(slot: Slot, domain: &Arc<Domain>) -> Result<Object> {
+    let index = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
+    hold(domain, index, slot.len)
+}
+
+/// Takes over a handle that the guest has given out.
+#[inline]
+pub(crate) fn hold(domain: &Arc<Domain>, index: u32, generation: u32) -> Result<Object> {
+    Object::new(domain, index, generation)
+        .ok_or_else(|| LimitExceeded::Objects { limit: domain.limit() }.into())
+}
+
+/// What is wrong with an object that is not of the interpreter it is given to.
+pub(crate) fn foreign() -> ConversionError {
+    ConversionError::new("an object of this interpreter", "another interpreter's")
+}
+
+/// Reads the error slots.
+pub(crate) fn python_error(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
+    Ok(PythonError {
+        type_name: text_slot(store, SlotIndex::Type)?,
+        message: text_slot(store, SlotIndex::Message)?,
+        traceback: text_slot(store, SlotIndex::Traceback)?,
+        exit_status: None,
+        exception: exception(store)?,
+    })
+}
+
+/// Reads what `SystemExit` left.
+pub(crate) fn system_exit(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
+    let state = store.data();
+    let exit = state.memory()?.slot(store, state.frame(), SlotIndex::Exit)?;
+    Ok(PythonError {
+        type_name: "SystemExit".into(),
+        message: text_slot(store, SlotIndex::Message)?,
+        traceback: String::new(),
+        exit_status: Some(exit.payload.cast_signed()),
+        exception: exception(store)?,
+    })
+}
+
+/// The exception itself: none when the guest had no room for it, or the host may hold no more.
+fn exception(store: &StoreContextMut<'_, State>) -> Result<Option<Object>> {
+    let state = store.data();
+    let slot = state.memory()?.slot(store, state.frame(), SlotIndex::Exception)?;
+    match tag(slot)? {
+        Tag::Handle => match object(slot, &state.domain) {
+            Err(Error::Limit(_)) => Ok(None),
+            other => other.map(Some),
+        },
+        _ => Ok(None),
+    }
+}
+
+#[inline]
+fn tag(slot: Slot) -> Result<Tag> {
+    Tag::from_u32(slot.tag).ok_or_else(|| wild_slot(slot))
+}
+
+/// What is wrong with a slot. Apart, and with a copy of it: what is formatted has to lie in memory.
+#[cold]
+fn wild_slot(slot: Slot) -> Error {
+    Error::GuestFault(match Tag::from_u32(slot.tag) {
+        None => format!("slot with the unknown tag {}", slot.tag),
+        Some(Tag::Handle) => format!("a handle with the index {:#x}", slot.payload),
+        Some(_) => format!("slot that points to {:#x}, past 4 GiB", slot.payload),
+    })
+}
+
+/// What each text of an exception may take whatever the limit is, in bytes.
+const TEXT: usize = 16 << 10;
+
+/// A text of an exception: cut, when it is long, to a quarter of what one value may take.
+fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<String> {
+    let state = store.data();
+    let memory = state.memory()?;
+    let slot = memory.slot(store, state.frame(), index)?;
+    match tag(slot)? {
+        Tag::None => Ok(String::new()),
+        Tag::Str => {
+            let all = bytes(store, memory, slot)?;
+            let most = usize::try_from(state.value_limit / 4).unwrap_or(usize::MAX).max(TEXT);
+            all.get(..most).map_or_else(|| utf8(all), beginning)
+        }
+        other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),
+    }
+}
+
+#[inline]
+fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
+    let address = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
+    memory.bytes(store, address, slot.len)
+}
+
+/// A text that goes on behind these bytes, up to its last whole character.
+fn beginning(bytes: &[u8]) -> Result<String> {
+    match std::str::from_utf8(bytes) {
+        Err(cut) if cut.error_len().is_none() => {
+            utf8(bytes.get(..cut.valid_up_to()).unwrap_or_default())
+        }
+        _ => utf8(bytes),
+    }
+}
+
+#[inline]
+fn text(bytes: &[u8]) -> Result<&str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        Error::GuestFault(format!("text that is not UTF-8 at byte {}", error.valid_up_to()))
+    })
+}
+
+#[inline]
+fn utf8(bytes: &[u8]) -> Result<String> {
+    text(bytes).map(str::to_owned)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    //! A guest of a few bytes, with hostile frames.
+
+    use super::*;
+    use crate::function::Table;
+    use ophidia_abi::Frame;
+    use wasmtime::{Engine, Instance, Module, Store};
+
+    const WAT: &str = "(module (memory (export \"memory\") 1))";
+
+    /// A store whose memory of one page holds a frame at `at` with this value slot.
+    fn frame(at: u32, tag: u32, len: u32, payload: u64) -> (Store<()>, GuestMemory) {
+        let engine = Engine::default();
+        let module = Module::new(&engine, wat::parse_str(WAT).unwrap()).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).unwrap();
+        let memory = GuestMemory(instance.get_memory(&mut store, "memory").unwrap());
+        let slot = at.wrapping_add(Frame::slot_offset(SlotIndex::Value));
+        for (offset, bytes) in
+            [(0, &tag.to_le_bytes()[..]), (4, &len.to_le_bytes()), (8, &payload.to_le_bytes())]
+        {
+            let _ = memory.write(&mut store, slot.wrapping_add(offset), bytes);
+        }
+        (store, memory)
+    }
+
+    fn value(store: &Store<()>, memory: GuestMemory, at: u32) -> Result<Value> {
+        let owner =
+            Owner { domain: &Domain::new(10), table: &Table::new(0), limit: 1 << 20, held: 0 };
+        value_at(store, memory, at, owner)
+    }
+
+    fn fault(tag: u32, len: u32, payload: u64) -> String {
+        let (store, memory) = frame(64, tag, len, payload);
+        match value(&store, memory, 64) {
+            Err(Error::GuestFault(said)) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn wild_slots_are_faults() {
+        let text = Tag::Str as u32;
+        assert!(fault(99, 0, 0).contains("unknown tag 99"));
+        assert!(fault(text, 10, 65_530).contains("outside its memory"));
+        assert!(fault(text, u32::MAX, 1).contains("outside its memory"));
+        assert!(fault(text, 1, u64::from(u32::MAX)).contains("outside its memory"));
+        assert!(fault(text, 1, 1 << 32).contains("past 4 GiB"));
+        assert!(fault(Tag::Bytes as u32, 65_536, 1).contains("outside its memory"));
+    }
+
+    #[test]
+    fn a_frame_outside_memory_is_a_fault() {
+        let (store, memory) = frame(64, 0, 0, 0);
+        for at in [65_530, u32::MAX, u32::MAX - 20] {
+            assert!(matches!(value(&store, memory, at), Err(Error::GuestFault(_))), "{at:#x}");
+        }
+    }
+
+    #[test]
+    fn plain_slots_are_values() {
+        let (store, memory) = frame(64, Tag::Int as u32, 0, (-5i64).cast_unsigned());
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Int(-5));
+        let (store, memory) = frame(64, Tag::Bytes as u32, 3, 8);
+        assert_eq!(value(&store, memory, 64).unwrap(), Value::Bytes(vec![0; 3]));
+    }
+}

@@ -1,0 +1,278 @@
+//! Values on their way into the guest.
+
+#[cfg(feature = "serde")]
+use super::{
+    Value,
+    decode::{Owner, decode},
+};
+use crate::bridge::foreign;
+use crate::error::ConversionError;
+use crate::function::{Exported, Function, Table};
+use crate::value::HostObject;
+use crate::value::Object;
+use crate::value::handle::{Domain, Handle};
+use ophidia_abi::{Encoded, MAX_DEPTH, MAX_ENCODED};
+use std::sync::Arc;
+
+/// Writes values for the guest; [`ToPython`](crate::ToPython) is given one.
+#[derive(Debug)]
+pub struct Encoder<'a> {
+    domain: &'a Arc<Domain>,
+    table: &'a mut Table,
+    /// What went into the table.
+    exported: Vec<u32>,
+    bytes: Vec<u8>,
+    depth: u32,
+}
+
+/// What cannot be encoded.
+type Encode = Result<(), ConversionError>;
+
+impl<'a> Encoder<'a> {
+    /// Writes into a buffer, after emptying it.
+    #[inline]
+    pub(crate) fn new(domain: &'a Arc<Domain>, table: &'a mut Table, mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { domain, table, exported: Vec::new(), bytes, depth: 0 }
+    }
+
+    /// The bytes, and the numbers of what went into the table of the host.
+    #[inline]
+    pub(crate) fn finish(self) -> (Vec<u8>, Vec<u32>) {
+        (self.bytes, self.exported)
+    }
+
+    /// Handles that the host has let go of; what an operation begins with.
+    #[inline]
+    pub(crate) fn released(&mut self, handles: &[(u32, u32)]) -> Encode {
+        let count = u32::try_from(handles.len())
+            .map_err(|_| ConversionError::new("at most 2^32 - 1 handles", "more"))?;
+        self.put_raw(&count.to_le_bytes())?;
+        handles.iter().try_for_each(|(index, generation)| {
+            self.put_raw(&index.to_le_bytes())?;
+            self.put_raw(&generation.to_le_bytes())
+        })
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+        if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
+            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        }
+        self.bytes.reserve(1 + data.len());
+        self.bytes.push(tag as u8);
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn put_counted(&mut self, tag: Encoded, data: &[u8]) -> Encode {
+        self.put_count(tag, data.len())?;
+        self.put_raw(data)
+    }
+
+    #[inline]
+    fn put_count(&mut self, tag: Encoded, count: usize) -> Encode {
+        let count = u32::try_from(count).map_err(|_| too_many())?;
+        self.put(tag, &count.to_le_bytes())
+    }
+
+    #[inline]
+    pub(super) fn put_raw(&mut self, data: &[u8]) -> Encode {
+        if self.bytes.len() + data.len() > MAX_ENCODED as usize {
+            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    /// `None`.
+    pub fn none(&mut self) -> Encode {
+        self.put(Encoded::None, &[])
+    }
+
+    /// A `bool`.
+    #[inline]
+    pub fn bool(&mut self, value: bool) -> Encode {
+        self.put(if value { Encoded::True } else { Encoded::False }, &[])
+    }
+
+    /// An `int`.
+    #[inline]
+    pub fn int(&mut self, value: i64) -> Encode {
+        self.put(Encoded::Int, &value.to_le_bytes())
+    }
+
+    /// An `int` of any size, as little-endian two's complement; no byte at all is zero.
+    pub fn big_int(&mut self, bytes: &[u8]) -> Encode {
+        self.put_counted(Encoded::BigInt, bytes)
+    }
+
+    /// A `float`.
+    #[inline]
+    pub fn float(&mut self, value: f64) -> Encode {
+        self.put(Encoded::Float, &value.to_le_bytes())
+    }
+
+    /// A `complex`.
+    pub fn complex(&mut self, real: f64, imaginary: f64) -> Encode {
+        let mut data = [0; 16];
+        let (first, second) = data.split_at_mut(8);
+        first.copy_from_slice(&real.to_le_bytes());
+        second.copy_from_slice(&imaginary.to_le_bytes());
+        self.put(Encoded::Complex, &data)
+    }
+
+    /// A `str`.
+    #[inline]
+    pub fn str(&mut self, value: &str) -> Encode {
+        self.put_counted(Encoded::Str, value.as_bytes())
+    }
+
+    /// A `str` with lone surrogates, encoded in UTF-8 as if they were characters (WTF-8).
+    pub fn wide_str(&mut self, wtf8: &[u8]) -> Encode {
+        self.put_counted(Encoded::WideStr, wtf8)
+    }
+
+    /// A `bytes`.
+    pub fn bytes(&mut self, value: &[u8]) -> Encode {
+        self.put_counted(Encoded::Bytes, value)
+    }
+
+    /// A `list`: `items` writes as many values.
+    pub fn list(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::List, len, items)
+    }
+
+    /// A `tuple`: `items` writes as many values.
+    pub fn tuple(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Tuple, len, items)
+    }
+
+    /// A `dict`: `pairs` writes as many keys, each followed by its value.
+    pub fn dict(&mut self, len: usize, pairs: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Dict, len, pairs)
+    }
+
+    /// A `set`: `items` writes as many values.
+    pub fn set(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::Set, len, items)
+    }
+
+    /// A `frozenset`: `items` writes as many values.
+    pub fn frozen_set(&mut self, len: usize, items: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.container(Encoded::FrozenSet, len, items)
+    }
+
+    /// Whether an object is of the interpreter that the value goes to.
+    pub(crate) fn has(&self, object: &Object) -> bool {
+        object.handle_in(self.domain).is_some()
+    }
+
+    /// An object of the interpreter that the value goes to.
+    ///
+    /// # Errors
+    ///
+    /// The object is another interpreter's.
+    #[inline]
+    pub fn object(&mut self, object: &Object) -> Encode {
+        self.handle(object.handle_in(self.domain).ok_or_else(foreign)?)
+    }
+
+    #[inline]
+    pub(crate) fn handle(&mut self, handle: Handle) -> Encode {
+        self.put(Encoded::Handle, &u64::from(handle).to_le_bytes())
+    }
+
+    /// A function of the host.
+    pub fn function(&mut self, function: &Function) -> Encode {
+        let number = self.export(Exported::Function(function.clone()))?;
+        self.put(Encoded::Function, &number.to_le_bytes())?;
+        function.describe(self)
+    }
+
+    /// An array: its description.
+    pub(crate) fn array(&mut self, description: impl FnOnce(&mut Self) -> Encode) -> Encode {
+        self.put(Encoded::Array, &[])?;
+        description(self)
+    }
+
+    /// An object of the host.
+    pub fn host_object(&mut self, object: &HostObject) -> Encode {
+        let number = self.export(Exported::Object(object.clone()))?;
+        self.put(Encoded::HostObject, &number.to_le_bytes())
+    }
+
+    fn export(&mut self, what: Exported) -> Result<u32, ConversionError> {
+        let number = self.table.insert(what)?;
+        self.exported.push(number);
+        Ok(number)
+    }
+
+    fn container(
+        &mut self,
+        tag: Encoded,
+        len: usize,
+        items: impl FnOnce(&mut Self) -> Encode,
+    ) -> Encode {
+        if self.depth == MAX_DEPTH {
+            return Err(too_deep());
+        }
+        self.put_count(tag, len)?;
+        self.depth += 1;
+        let written = items(self);
+        self.depth -= 1;
+        written
+    }
+}
+
+/// A container whose count is known when it is closed.
+#[cfg(feature = "serde")]
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub(crate) struct Opened {
+    /// Where the count stands.
+    at: usize,
+}
+
+#[cfg(feature = "serde")]
+impl Encoder<'_> {
+    pub(crate) fn open(&mut self, tag: Encoded) -> Result<Opened, ConversionError> {
+        if self.depth == MAX_DEPTH {
+            return Err(too_deep());
+        }
+        let at = self.bytes.len() + 1;
+        self.put_count(tag, 0)?;
+        self.depth += 1;
+        Ok(Opened { at })
+    }
+
+    pub(crate) fn close(&mut self, opened: Opened, count: usize) -> Encode {
+        self.depth -= 1;
+        let count = u32::try_from(count).map_err(|_| too_many())?;
+        if let Some(place) = self.bytes.get_mut(opened.at..opened.at + 4) {
+            place.copy_from_slice(&count.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    /// How many bytes are written.
+    pub(crate) fn position(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The plain value that stands there.
+    pub(crate) fn written(&self, range: std::ops::Range<usize>) -> Option<Value> {
+        let (domain, table) = (Domain::new(0), Table::new(0));
+        let owner = Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 };
+        decode(owner, self.bytes.get(range)?).ok()
+    }
+}
+
+fn too_deep() -> ConversionError {
+    ConversionError::new("at most 64 containers in one another", "more")
+}
+
+fn too_many() -> ConversionError {
+    ConversionError::new("at most 2^32 - 1 items", "more")
+}

@@ -1,0 +1,362 @@
+//! Operations on Python objects: operands in, a value or a handle out.
+
+use crate::bridge::foreign;
+use crate::bridge::{self, Encoder, Operands};
+use crate::convert::{Args, FromPython, ToPython, read};
+use crate::error::ConversionError;
+use crate::error::Result;
+use crate::python::Python;
+use crate::python::state::{Linked, State};
+use crate::sandbox::instance::{Guest, status_of};
+use crate::value::Object;
+use crate::value::Value;
+use crate::value::handle::Handle;
+use ophidia_abi::{OPERAND, Operation, Status, Want};
+use std::sync::Arc;
+use wasmtime::{AsContextMut, StoreContextMut};
+
+/// Names that stay interned; when there are more, all are dropped and come again as they are used.
+const NAMES: usize = 4_096;
+
+/// Room for input that is kept between calls, in bytes.
+const KEPT: usize = 64 << 10;
+
+/// The objects that an operation begins with: at most two, each held elsewhere until it is carried out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct On(Handle, Handle);
+
+impl On {
+    /// Of the host's own values alone.
+    pub(crate) const NOTHING: Self = Self(Handle::NONE, Handle::NONE);
+
+    fn handles(&self) -> impl Iterator<Item = Handle> {
+        [self.0, self.1].into_iter().filter(|handle| *handle != Handle::NONE)
+    }
+}
+
+impl Guest<'_> {
+    /// Tells the guest of the objects that were dropped, where no operation does.
+    pub(crate) fn release_dropped(&mut self) -> Result<()> {
+        if self.store.data().domain.has_released() {
+            self.operate_unit(Operation::Globals, On::NOTHING, &())?;
+        }
+        Ok(())
+    }
+
+    /// An operation on an object.
+    #[inline]
+    pub(crate) fn on(&self, object: &Object) -> Result<On> {
+        Ok(On(self.handle(object)?, Handle::NONE))
+    }
+
+    /// An operation on two objects.
+    pub(crate) fn on_both(&self, object: &Object, other: &Object) -> Result<On> {
+        Ok(On(self.handle(object)?, self.handle(other)?))
+    }
+
+    /// An operation on an object and a name.
+    #[inline]
+    pub(crate) fn on_named(&mut self, object: &Object, name: &str) -> Result<On> {
+        Ok(On(self.handle(object)?, self.name(name)?))
+    }
+
+    #[inline]
+    fn handle(&self, object: &Object) -> Result<Handle> {
+        match object.handle_in(&self.store.data().domain) {
+            Some(handle) => Ok(handle),
+            None => Err(foreign().into()),
+        }
+    }
+
+    /// The interned `str` of a name, held until another name is asked for.
+    #[inline]
+    fn name(&mut self, name: &str) -> Result<Handle> {
+        let state = self.store.data();
+        match state.names.get(name).and_then(|interned| interned.handle_in(&state.domain)) {
+            Some(interned) => Ok(interned),
+            None => self.intern(name),
+        }
+    }
+
+    #[cold]
+    fn intern(&mut self, name: &str) -> Result<Handle> {
+        let interned = self.operate_object(Operation::Intern, On::NOTHING, &(name,))?;
+        let state = self.state();
+        if state.names.len() == NAMES {
+            state.names.clear();
+        }
+        let handle = interned.handle_in(&state.domain).unwrap_or(Handle::NONE);
+        state.names.insert(name.into(), interned);
+        Ok(handle)
+    }
+
+    #[inline]
+    pub(crate) fn call(&mut self, callable: &Object, args: &impl Args) -> Result<Object> {
+        let on = self.on(callable)?;
+        self.operate_object(Operation::Call, on, args)
+    }
+
+    #[inline]
+    pub(crate) fn call_as<T: FromPython>(
+        &mut self,
+        callable: &Object,
+        args: &impl Args,
+        want: Want,
+    ) -> Result<T> {
+        let on = self.on(callable)?;
+        self.operate_wanted(Operation::Call, on, args, want)
+    }
+
+    /// An operation on a method: its name comes first.
+    #[inline]
+    pub(crate) fn on_method(&mut self, object: &Object, name: &str) -> Result<On> {
+        let On(object, name) = self.on_named(object, name)?;
+        Ok(On(name, object))
+    }
+
+    pub(crate) fn call_method(
+        &mut self,
+        object: &Object,
+        name: &str,
+        args: &impl Args,
+    ) -> Result<Object> {
+        let on = self.on_method(object, name)?;
+        self.operate_object(Operation::CallMethod, on, args)
+    }
+
+    pub(crate) fn call_method_as<T: FromPython>(
+        &mut self,
+        object: &Object,
+        name: &str,
+        args: &impl Args,
+    ) -> Result<T> {
+        let on = self.on_method(object, name)?;
+        self.operate_as(Operation::CallMethod, on, args)
+    }
+
+    #[inline]
+    pub(crate) fn operate_object(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+    ) -> Result<Object> {
+        self.perform(what, on, operands, Want::Handle)?;
+        self.object()
+    }
+
+    #[inline]
+    pub(crate) fn operate_as<T: FromPython>(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+    ) -> Result<T> {
+        let want = self.want::<T>();
+        self.operate_wanted(what, on, operands, want)
+    }
+
+    #[inline]
+    fn operate_wanted<T: FromPython>(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<T> {
+        let status = self.perform(what, on, operands, want)?;
+        if want.is_value() && status == Status::Ok && self.store.data().converters.is_empty() {
+            let plain = bridge::plain(&self.store).and_then(T::from_plain);
+            let direct = || bridge::direct(&self.store)?.whole(T::from_direct);
+            if let Some(value) = plain.or_else(direct) {
+                return Ok(value);
+            }
+        }
+        let value = self.result(status, want)?;
+        read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
+    }
+
+    /// In what form a type wants its value; in a scope of objects, any value is an object.
+    #[inline]
+    pub(crate) fn want<T: FromPython>(&self) -> Want {
+        let state = self.store.data();
+        match T::WANT {
+            _ if T::ANY && state.keeps_objects => Want::HandleOrNone,
+            // A converter may be there for the subclass.
+            want if want.is_value() && !state.converters.is_empty() => Want::Value,
+            want => want,
+        }
+    }
+
+    pub(crate) fn operate_unit(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+    ) -> Result<()> {
+        self.perform(what, on, operands, Want::Nothing).map(drop)
+    }
+
+    /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
+    pub(crate) fn operate(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<Option<Value>> {
+        let status = self.perform(what, on, operands, want)?;
+        self.result(status, want)
+    }
+
+    fn result(&mut self, status: Status, want: Want) -> Result<Option<Value>> {
+        match status {
+            Status::Incomplete => Ok(None),
+            _ if want == Want::Nothing => Ok(Some(Value::None)),
+            _ if want.is_value() => self.converted_value().map(Some),
+            _ => self.value().map(Some),
+        }
+    }
+
+    /// Carries out an operation whose result is left in the frame.
+    #[inline]
+    pub(crate) fn perform(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<Status> {
+        if !self.store.data().domain.has_released()
+            && let Some(count) = self.leave(operands)
+        {
+            return self.operate_on(what, on, count, want);
+        }
+        self.operate_with(what, on, operands, want)
+    }
+
+    /// Leaves operands in the slots of the frame; how many, or `None` when they have to be encoded, as
+    /// they have to be converted.
+    #[inline]
+    fn leave(&mut self, operands: &impl Args) -> Option<u32> {
+        if operands.counts() == (0, 0) {
+            return Some(0);
+        }
+        if self.is_converting() {
+            return None;
+        }
+        let (memory, state) = self.store.data().memory?.all_and_state(&mut self.store);
+        let mut out = Operands::new(memory, state);
+        operands.plain(&mut out).then(|| out.count())
+    }
+
+    /// Leaves an answer there; whether it could be.
+    #[inline]
+    pub(crate) fn leave_answer(&mut self, answer: &impl ToPython) -> bool {
+        self.leave(&(answer,)).is_some()
+    }
+
+    /// On objects, and operands in slots: nothing is encoded.
+    fn operate_on(&mut self, what: Operation, on: On, count: u32, want: Want) -> Result<Status> {
+        let params = (what as u32, on.0.into(), on.1.into(), want as u32 + count * OPERAND);
+        let outermost = self.begin()?;
+        let outcome = self.call_linked(|linked, store| linked.operate_on.call(store, params));
+        self.end(outermost, outcome)
+    }
+
+    /// On objects and values.
+    fn operate_with(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+        want: Want,
+    ) -> Result<Status> {
+        let (positional, keywords) = operands.counts();
+        let objects = u32::try_from(on.handles().count()).unwrap_or(u32::MAX);
+        let names = u32::from(keywords > 0);
+        let count = positional.saturating_add(keywords).saturating_add(objects + names);
+        let form = want as u32 | if converts(what) { self.converted_form() } else { 0 };
+        let released = self.state().domain.take_released();
+        let mut told = false;
+        let status = self.encoded(
+            |out| {
+                out.released(&released)?;
+                on.handles().try_for_each(|handle| out.handle(handle))?;
+                operands.write(out)
+            },
+            |guest, input| {
+                let status = guest.enter(|guest| {
+                    let (address, len) = guest.write_input(&[input])?;
+                    told = true;
+                    let params = (what as u32, address, len, count, keywords, form);
+                    guest.call_linked(|linked, store| linked.operate.call(store, params))
+                });
+                (told, status)
+            },
+        );
+        if !told && !released.is_empty() {
+            self.state().domain.return_released(released);
+        }
+        status
+    }
+
+    #[inline(always)]
+    fn call_linked(
+        &mut self,
+        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, State>) -> wasmtime::Result<u32>,
+    ) -> wasmtime::Result<Status> {
+        let linked = match self.state().spare.take() {
+            Some(linked) => linked,
+            None => Arc::clone(self.linked()?),
+        };
+        let outcome = call(&linked, &mut self.store);
+        self.state().spare = Some(linked);
+        status_of(outcome?)
+    }
+
+    /// Encodes values. What `write` has put into the table of the host is taken out again unless `give`
+    /// has told the guest of it.
+    #[inline]
+    pub(crate) fn encoded<T>(
+        &mut self,
+        write: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
+        give: impl FnOnce(&mut Self, &[u8]) -> (bool, Result<T>),
+    ) -> Result<T> {
+        let state = self.store.data_mut();
+        let room = std::mem::take(&mut state.input);
+        let mut out = Encoder::new(&state.domain, &mut state.table, room);
+        let written = write(&mut out);
+        let (bytes, exported) = out.finish();
+        let (told, answer) = match written {
+            Ok(()) => give(self, &bytes),
+            Err(error) => (false, Err(error.into())),
+        };
+        if !told {
+            for number in exported {
+                drop(self.state().table.remove(number));
+            }
+        }
+        if bytes.capacity() <= KEPT {
+            self.state().input = bytes;
+        }
+        answer
+    }
+}
+
+/// Whether the operands are values of the caller's: whether converters of scopes are for them. The
+/// library's own are text, which is interned or for a helper.
+fn converts(what: Operation) -> bool {
+    matches!(
+        what,
+        Operation::Identity
+            | Operation::Call
+            | Operation::CallMethod
+            | Operation::Resume
+            | Operation::SetAttr
+            | Operation::GetItem
+            | Operation::SetItem
+            | Operation::DelItem
+            | Operation::Contains
+    )
+}

@@ -1,0 +1,194 @@
+//! Plain values: what lies in a slot of the frame as it is, without an encoding.
+
+use super::{Value, bytes, text};
+use crate::error::LimitExceeded;
+use crate::error::{Error, Result};
+use crate::python::state::State;
+use crate::sandbox::memory::put_slot;
+use crate::value::Object;
+use crate::value::handle::Domain;
+use ophidia_abi::{Frame, OPERANDS, Slot, SlotIndex, Tag};
+use std::ops::Range;
+use std::sync::Arc;
+use wasmtime::StoreContextMut;
+
+/// A plain value on its way out of the guest.
+#[derive(Clone, Copy, Debug)]
+pub enum Plain<'a> {
+    /// `None`.
+    None,
+    /// `True` or `False`.
+    Bool(bool),
+    /// An `int` that fits 64 bits.
+    Int(i64),
+    /// A `float`.
+    Float(f64),
+    /// A `str` without lone surrogates.
+    Str(&'a str),
+}
+
+impl From<Plain<'_>> for Value {
+    fn from(value: Plain<'_>) -> Self {
+        match value {
+            Plain::None => Self::None,
+            Plain::Bool(value) => Self::Bool(value),
+            Plain::Int(value) => Self::Int(value),
+            Plain::Float(value) => Self::Float(value),
+            Plain::Str(text) => Self::Str(text.to_owned()),
+        }
+    }
+}
+
+/// What is in the value slot of the present level, when that is plain. Anything else, also what is wrong
+/// with it, is [`value`](super::value)'s to tell.
+#[inline]
+pub(crate) fn plain<'a>(store: &'a StoreContextMut<'_, State>) -> Option<Plain<'a>> {
+    plain_in(store, slot_at(store, Frame::slot_offset(SlotIndex::Value))?)
+}
+
+/// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
+#[inline]
+pub(crate) fn operand<'a>(store: &'a StoreContextMut<'_, State>, index: u32) -> Option<Plain<'a>> {
+    plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
+}
+
+/// So many of them as values.
+pub(crate) fn operands(store: &StoreContextMut<'_, State>, count: u32) -> Result<Vec<Value>> {
+    let value = |index| operand(store, index).map(Value::from).ok_or_else(|| not_plain(index));
+    (0..count).map(value).collect()
+}
+
+/// What so many of them take of the host, which is bounded as that of other arguments.
+#[inline]
+pub(crate) fn operands_size(store: &StoreContextMut<'_, State>, count: u32) -> Result<u64> {
+    let state = store.data();
+    let held = state.arguments.saturating_add(state.tasks.held());
+    let mut size = 0;
+    for index in 0..count {
+        if index >= OPERANDS {
+            return Err(not_plain(index));
+        }
+        let slot = slot_at(store, Frame::OPERANDS + index * Slot::SIZE);
+        let slot = slot.ok_or_else(|| not_plain(index))?;
+        let text = if slot.tag == Tag::Str as u32 { slot.len } else { 0 };
+        size += size_of::<Value>() as u64 + u64::from(text);
+    }
+    if size > state.value_limit.saturating_sub(held) {
+        return Err(LimitExceeded::Value { limit: state.value_limit }.into());
+    }
+    Ok(size)
+}
+
+#[cold]
+fn not_plain(index: u32) -> Error {
+    Error::GuestFault(format!("operand {index} is not plain"))
+}
+
+/// A slot of the present level's frame.
+#[inline]
+pub(super) fn slot_at(store: &StoreContextMut<'_, State>, offset: u32) -> Option<Slot> {
+    let state = store.data();
+    state.memory?.find_slot(store, state.frame().checked_add(offset)?)
+}
+
+/// What is in a slot. The length of a text is looked at before the text is.
+#[inline]
+fn plain_in<'a>(store: &'a StoreContextMut<'_, State>, slot: Slot) -> Option<Plain<'a>> {
+    let state = store.data();
+    let memory = state.memory?;
+    Some(match Tag::from_u32(slot.tag)? {
+        Tag::None => Plain::None,
+        Tag::Bool => Plain::Bool(slot.payload != 0),
+        Tag::Int => Plain::Int(slot.payload.cast_signed()),
+        Tag::Float => Plain::Float(f64::from_bits(slot.payload)),
+        Tag::Str if u64::from(slot.len) <= state.value_limit => {
+            Plain::Str(text(bytes(store, memory, slot).ok()?).ok()?)
+        }
+        _ => return None,
+    })
+}
+
+/// Plain values on their way into the guest: operands of an operation, or the answer of a function.
+///
+/// What cannot be put goes in as an encoding instead.
+#[derive(Debug)]
+pub struct Operands<'a> {
+    domain: &'a Arc<Domain>,
+    memory: &'a mut [u8],
+    /// Where the first slot is.
+    slots: usize,
+    count: u32,
+    /// Room for texts.
+    room: Range<usize>,
+}
+
+impl<'a> Operands<'a> {
+    /// For the present level of a guest.
+    #[inline]
+    pub(crate) fn new(memory: &'a mut [u8], state: &'a State) -> Self {
+        let slots = state.frame().wrapping_add(Frame::OPERANDS) as usize;
+        Self { domain: &state.domain, memory, slots, count: 0, room: state.short_input() }
+    }
+
+    /// How many there are.
+    #[inline]
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether there was room.
+    #[inline]
+    fn put(&mut self, tag: Tag, len: u32, payload: u64) -> bool {
+        if self.count == OPERANDS {
+            return false;
+        }
+        let at = self.slots + (self.count * Slot::SIZE) as usize;
+        self.count += 1;
+        put_slot(self.memory, at, Slot { tag: tag as u32, len, payload })
+    }
+
+    /// `None`.
+    #[inline]
+    pub(crate) fn none(&mut self) -> bool {
+        self.put(Tag::None, 0, 0)
+    }
+
+    /// A `bool`.
+    #[inline]
+    pub(crate) fn bool(&mut self, value: bool) -> bool {
+        self.put(Tag::Bool, 0, value.into())
+    }
+
+    /// An `int`.
+    #[inline]
+    pub(crate) fn int(&mut self, value: i64) -> bool {
+        self.put(Tag::Int, 0, value.cast_unsigned())
+    }
+
+    /// A `float`.
+    #[inline]
+    pub(crate) fn float(&mut self, value: f64) -> bool {
+        self.put(Tag::Float, 0, value.to_bits())
+    }
+
+    /// A `str`.
+    #[inline]
+    pub(crate) fn str(&mut self, value: &str) -> bool {
+        let start = self.room.start;
+        let end = start + value.len();
+        let fits = end <= self.room.end;
+        let Some(to) = self.memory.get_mut(start..end).filter(|_| fits) else { return false };
+        to.copy_from_slice(value.as_bytes());
+        self.room.start = end;
+        self.put(Tag::Str, (end - start) as u32, start as u64)
+    }
+
+    /// An object of the interpreter that they go to.
+    #[inline]
+    pub(crate) fn object(&mut self, object: &Object) -> bool {
+        match object.handle_in(self.domain) {
+            Some(handle) => self.put(Tag::Handle, handle.generation(), handle.index().into()),
+            None => false,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `ConversionError`: a value of another type than asked for.
+
+use crate::value::{Object, Value};
+
+/// Characters of a text that an error quotes.
+const QUOTED: usize = 80;
+
+/// A value of another type than asked for, or one that does not fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConversionError(Box<Found>);
+
+/// Boxed: what can fail returns a pointer, and nothing is moved about for a failure that is none.
+#[derive(Clone, Debug, PartialEq)]
+struct Found {
+    path: String,
+    problem: Problem,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Problem {
+    Mismatch {
+        expected: String,
+        got: String,
+    },
+    /// An object came, whose class is not known here.
+    Object {
+        expected: String,
+        object: Object,
+    },
+    Other(String),
+}
+
+impl ConversionError {
+    /// What was expected and what came instead.
+    #[must_use]
+    pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::found(Problem::Mismatch { expected: expected.into(), got: got.into() })
+    }
+
+    /// What was expected, and the value that came instead: the error names its class.
+    #[must_use]
+    pub fn mismatch(expected: impl Into<String>, got: &Value) -> Self {
+        match got {
+            Value::Object(object) => {
+                Self::found(Problem::Object { expected: expected.into(), object: object.clone() })
+            }
+            got => Self::new(expected, got.kind()),
+        }
+    }
+
+    /// The object that came, while its class is not known.
+    pub(crate) fn object(&self) -> Option<&Object> {
+        match &self.0.problem {
+            Problem::Object { object, .. } => Some(object),
+            _ => None,
+        }
+    }
+
+    /// With the class of the object that came.
+    pub(crate) fn with_class(mut self, name: &str) -> Self {
+        if let Problem::Object { expected, .. } = &mut self.0.problem {
+            let expected = std::mem::take(expected);
+            let got = format!("an object of class {}", beginning(name));
+            self.0.problem = Problem::Mismatch { expected, got };
+        }
+        self
+    }
+
+    /// What is wrong, where that is not a matter of one type or another.
+    #[must_use]
+    pub fn other(said: impl Into<String>) -> Self {
+        Self::found(Problem::Other(said.into()))
+    }
+
+    #[cold]
+    fn found(problem: Problem) -> Self {
+        Self(Box::new(Found { path: String::new(), problem }))
+    }
+
+    /// A `dict` lacks a key.
+    pub(crate) fn missing(key: &str) -> Self {
+        Self::new(format!("the key {key:?}"), "a dict without it")
+    }
+
+    /// The same, found inside something: `step` is how to get there, such as `[3]` or `.price`.
+    #[must_use]
+    pub fn within(mut self, step: &str) -> Self {
+        self.0.path.insert_str(0, step);
+        self
+    }
+
+    /// Where the value stands: empty, or steps such as `[3].price`.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+}
+
+/// As much of a text as an error quotes: it may be of any length.
+pub(crate) fn beginning(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+impl std::fmt::Display for ConversionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if !self.0.path.is_empty() {
+            write!(f, "{}: ", self.0.path)?;
+        }
+        match &self.0.problem {
+            Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
+            Problem::Object { expected, .. } => write!(f, "expected {expected}, got an object"),
+            Problem::Other(said) => f.write_str(said),
+        }
+    }
+}
+
+impl std::error::Error for ConversionError {}

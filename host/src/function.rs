@@ -1,0 +1,330 @@
+//! Functions and objects of the host in Python's hands: the table of them, and how Python's calls
+//! arrive.
+
+mod call;
+mod class;
+mod function;
+mod parameters;
+mod shared;
+mod task;
+
+pub use call::Call;
+pub use class::{Class, Module};
+pub use function::{Function, HostFunction, Outcome};
+pub use shared::{HostMethod, Shared};
+pub use task::AsyncFunction;
+pub(crate) use task::Tasks;
+
+use crate::bridge;
+use crate::convert::ToPython;
+use crate::error::ConversionError;
+use crate::error::{Error, PythonError, Result, panicked};
+use crate::python::Python;
+use crate::python::state::State;
+use crate::sandbox::instance::Guest;
+use crate::value::{HostObject, Value};
+use function::BoxError;
+use ophidia_abi::{ATTEND, HOST_MODULE, IN_SLOT, LEVELS, RAISED, import};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use wasmtime::{AsContextMut, Caller, Linker};
+
+/// So many objects may be let go of in calls of the host before the guest is told.
+const RELEASED: usize = 1_024;
+
+/// What the guest holds of the host.
+#[derive(Clone, Debug)]
+pub(crate) enum Exported {
+    Function(Function),
+    Object(HostObject),
+}
+
+/// All that the guest holds of the host, by number. The guest may name any number: it reaches nothing
+/// but what it was given.
+#[derive(Debug)]
+pub(crate) struct Table {
+    entries: Vec<Option<Exported>>,
+    free: Vec<u32>,
+    limit: u32,
+}
+
+impl Table {
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), limit }
+    }
+
+    pub(crate) fn insert(&mut self, what: Exported) -> Result<u32, ConversionError> {
+        if let Some(number) = self.free.pop()
+            && let Some(entry) = self.entries.get_mut(number as usize)
+        {
+            *entry = Some(what);
+            return Ok(number);
+        }
+        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        if number >= self.limit {
+            let most = format!("at most {} functions and objects of the host", self.limit);
+            return Err(ConversionError::new(most, "more"));
+        }
+        self.entries.push(Some(what));
+        Ok(number)
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Exported> {
+        let what = self.entries.get_mut(number as usize)?.take()?;
+        self.free.push(number);
+        Some(what)
+    }
+
+    fn get(&self, number: u32) -> Option<&Exported> {
+        self.entries.get(number as usize)?.as_ref()
+    }
+
+    pub(crate) fn object(&self, number: u32) -> Result<HostObject> {
+        match self.get(number) {
+            Some(Exported::Object(object)) => Ok(object.clone()),
+            _ => Err(Error::GuestFault(format!("{number} is no object of the host"))),
+        }
+    }
+
+    fn function(&self, number: u32) -> Result<Function> {
+        match self.get(number) {
+            Some(Exported::Function(function)) => Ok(function.clone()),
+            _ => Err(Error::GuestFault(format!("{number} is no function of the host"))),
+        }
+    }
+}
+
+/// Links the functions by which the guest calls the host's.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        HOST_MODULE,
+        import::CALL,
+        |mut caller: Caller<'_, State>,
+         number: u32,
+         address: u32,
+         len: u32,
+         count: u32,
+         keywords: u32,
+         level: u32|
+         -> wasmtime::Result<u32> {
+            let state = caller.data_mut();
+            if level >= LEVELS || state.calls >= LEVELS {
+                return Err(Error::GuestFault(format!("a call at level {level}")).into());
+            }
+            let before = std::mem::replace(&mut state.level, level);
+            state.calls += 1;
+            let arguments = Encoded { address, len, count, keywords };
+            let answer = guarded(&mut caller, |caller| match number {
+                ATTEND => attend(caller, arguments),
+                number => call(caller, number, arguments),
+            });
+            let state = caller.data_mut();
+            state.calls -= 1;
+            state.level = before;
+            match &state.poisoned {
+                Some(reason) => Err(reason.clone().into()),
+                None => answer,
+            }
+        },
+    )?;
+    linker.func_wrap(
+        HOST_MODULE,
+        import::FORGET,
+        |mut caller: Caller<'_, State>, number: u32| -> wasmtime::Result<()> {
+            guarded(&mut caller, |caller| {
+                drop(caller.data_mut().table.remove(number));
+                Ok(())
+            })
+        },
+    )?;
+    Ok(())
+}
+
+/// Runs the host's own code for the guest. A panic in it must not pass through the guest, which could
+/// bring it about in the middle of anything: by letting go of a value, for one.
+fn guarded<T>(
+    caller: &mut Caller<'_, State>,
+    body: impl FnOnce(&mut Caller<'_, State>) -> wasmtime::Result<T>,
+) -> wasmtime::Result<T> {
+    catch_unwind(AssertUnwindSafe(|| body(caller))).unwrap_or_else(|panic| {
+        let reason = panicked("code of the host", &*panic);
+        Err(Guest { store: caller.as_context_mut() }.poison(reason).into())
+    })
+}
+
+/// The arguments of a call as the guest names them.
+#[derive(Clone, Copy)]
+struct Encoded {
+    address: u32,
+    len: u32,
+    count: u32,
+    keywords: u32,
+}
+
+impl Encoded {
+    /// Whether they are plain, and operands in slots.
+    fn are_plain(self) -> bool {
+        self.len == IN_SLOT && self.keywords == 0
+    }
+
+    /// Gives how many bytes of the host they take, too.
+    fn read(self, py: &mut Python<'_>) -> Result<(Call, u64)> {
+        if self.are_plain() {
+            let taken = bridge::operands_size(&py.guest().store, self.count)?;
+            let values = bridge::operands(&py.guest().store, self.count)?;
+            return Ok((Call::new(values, 0)?, taken));
+        }
+        let names = u32::from(self.keywords > 0);
+        let count = self.count.saturating_add(names);
+        let (values, taken) = bridge::arguments(&py.guest().store, self.address, self.len, count)?;
+        Ok((Call::new(values, self.keywords)?, taken))
+    }
+}
+
+/// The bridge's own call: what asynchronous functions are waited for with.
+fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Result<u32> {
+    let (call, _) = arguments.read(&mut Python::new(caller.as_context_mut()))?;
+    match *call.positional {
+        [Value::Float(seconds)] => task::attend(caller, None, seconds),
+        [Value::Int(number)] => task::attend(caller, Some(number), 0.0),
+        _ => Err(Error::GuestFault("a call that only the bridge makes".into()).into()),
+    }
+}
+
+/// Runs a function and writes its answer into the guest; gives what the guest is told of it. An error
+/// ends the guest's call of the host, and with it the host's of the guest.
+fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasmtime::Result<u32> {
+    let function = caller.data().table.function(number)?;
+    let mut py = Python::new(caller.as_context_mut());
+    let py: &mut Python<'_> = &mut py;
+    let taken = if arguments.are_plain() {
+        bridge::operands_size(&py.guest().store, arguments.count).map(|taken| (None, taken))
+    } else {
+        arguments.read(py).map(|(call, taken)| (Some(call), taken))
+    };
+    let told = release_many(py);
+    let result = taken.and_then(|taken| told.map(|()| taken)).map_err(BoxError::from);
+    let result = result.and_then(|(call, taken)| {
+        let mut guest = py.guest();
+        let state = guest.state();
+        state.arguments = state.arguments.saturating_add(taken);
+        let outer = std::mem::replace(&mut state.own_arguments, taken);
+        let called = catch_unwind(AssertUnwindSafe(|| match call {
+            None => called_plainly(py, &function, arguments),
+            Some(call) => called(py, &function, call),
+        }));
+        let mut guest = py.guest();
+        let state = guest.state();
+        state.arguments = state.arguments.saturating_sub(taken);
+        state.own_arguments = outer;
+        called.unwrap_or_else(|panic| {
+            let reason = panicked(format_args!("the host function {}", function.name()), &*panic);
+            Err(py.guest().poison(reason).into())
+        })
+    });
+    match result {
+        Ok(len) => Ok(len),
+        Err(error) => Ok(raise(py, error)?),
+    }
+}
+
+/// With arguments that are taken from where they lie, or made into values where that cannot be.
+#[inline]
+fn called_plainly(
+    py: &mut Python<'_>,
+    function: &Function,
+    arguments: Encoded,
+) -> Result<u32, BoxError> {
+    match function.call_plain(py, arguments.count) {
+        Some(answer) => answer,
+        None => {
+            let (call, _) = arguments.read(py)?;
+            called(py, function, call)
+        }
+    }
+}
+
+fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, BoxError> {
+    if py.state().converters.is_empty() {
+        return function.call(py, call);
+    }
+    let call = call.converted(py)?;
+    function.call(py, call)
+}
+
+/// While Python code calls functions of the host that take objects, nothing else may tell the guest
+/// which of them were let go of.
+fn release_many(py: &mut Python<'_>) -> Result<()> {
+    if py.state().domain.waiting() < RELEASED { Ok(()) } else { py.guest().release_dropped() }
+}
+
+/// Writes the exception that an error becomes in Python.
+fn raise(py: &mut Python<'_>, error: BoxError) -> Result<u32> {
+    if let Some(Error::GuestFault(fault)) = error.downcast_ref() {
+        return Err(Error::GuestFault(fault.clone()));
+    }
+    write(py, |out| raise_parts(&*error, out)).map(|len| len | RAISED)
+}
+
+/// The exception itself, or its class and its message.
+fn raise_parts(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+    out: &mut bridge::Encoder<'_>,
+) -> Result<(), ConversionError> {
+    let raised = error.downcast_ref::<PythonError>().or_else(|| match error.downcast_ref() {
+        Some(Error::Python(raised)) => Some(&**raised),
+        _ => None,
+    });
+    let kind = match (raised, error.downcast_ref::<Error>()) {
+        (Some(raised), _) => {
+            // Of another interpreter, an exception is no more than its name and its message.
+            if let Some(exception) = raised.exception()
+                && out.has(exception)
+            {
+                return out.object(exception);
+            }
+            let parts = (&*raised.type_name, &*raised.message);
+            return parts.to_python(out);
+        }
+        (None, Some(Error::Conversion(_))) => "TypeError",
+        (None, Some(Error::Limit(_))) => "MemoryError",
+        (None, _) if error.is::<ConversionError>() => "TypeError",
+        (None, _) => "RuntimeError",
+    };
+    (kind, chain(error)).to_python(out)
+}
+
+/// An error and what caused it, as one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        // Many errors quote their cause already.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Gives the guest an answer: in a slot, or written; gives what it is told of it.
+#[inline]
+fn answer(py: &mut Python<'_>, value: &impl ToPython) -> Result<u32> {
+    if py.guest().leave_answer(value) {
+        return Ok(IN_SLOT);
+    }
+    let form = py.guest().converted_form();
+    write(py, |out| value.to_python(out)).map(|len| len | form)
+}
+
+/// Writes an answer; gives its length.
+fn write(
+    py: &mut Python<'_>,
+    value: impl FnOnce(&mut bridge::Encoder<'_>) -> Result<(), ConversionError>,
+) -> Result<u32> {
+    py.guest().encoded(value, |guest, bytes| {
+        let written = guest.write_input(&[bytes]).map(|(_, len)| len);
+        (written.is_ok(), written.map_err(|error| guest.stopped(error)))
+    })
+}

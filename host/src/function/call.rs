@@ -1,0 +1,106 @@
+//! The arguments of a call from Python.
+
+use crate::convert::{FromPython, read};
+use crate::error::{Error, Result};
+use crate::python::Python;
+use crate::value::Value;
+use ophidia_abi::{Operation, Want};
+
+/// The arguments of a call from Python, as they came.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Call {
+    /// Positional arguments.
+    pub positional: Vec<Value>,
+    /// Keyword arguments, in their order.
+    pub keywords: Vec<(String, Value)>,
+}
+
+impl Call {
+    /// Of values that end, when there are keywords, in so many keyword arguments and the tuple of
+    /// their names.
+    pub(super) fn new(mut values: Vec<Value>, keywords: u32) -> Result<Self> {
+        if keywords == 0 {
+            return Ok(Self { positional: values, keywords: Vec::new() });
+        }
+        let keywords = keywords as usize;
+        let wrong = || Error::GuestFault(format!("a call with {keywords} keywords, without names"));
+        let Some(Value::Tuple(names)) = values.pop() else { return Err(wrong()) };
+        let at = values.len().checked_sub(keywords).ok_or_else(wrong)?;
+        if names.len() != keywords {
+            return Err(wrong());
+        }
+        let given = values.split_off(at);
+        let names = names.into_iter().map(name_of).collect::<Result<Vec<_>>>()?;
+        Ok(Self { positional: values, keywords: names.into_iter().zip(given).collect() })
+    }
+
+    /// With the converters of the open scopes applied.
+    pub(super) fn converted(self, py: &mut Python<'_>) -> Result<Self> {
+        let mut guest = py.guest();
+        let positional = self.positional.into_iter().map(|value| guest.converted(value));
+        let positional = positional.collect::<Result<_>>()?;
+        let keywords = self
+            .keywords
+            .into_iter()
+            .map(|(name, value)| Ok((name, guest.converted(value)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self { positional, keywords })
+    }
+}
+
+/// The values of a closure's parameters, in order.
+pub struct Arguments<'a> {
+    /// Whose they are.
+    pub(super) function: &'a str,
+    pub(super) values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
+    pub(super) name: &'a dyn Fn(usize) -> &'a str,
+    pub(super) want: Want,
+}
+
+impl Arguments<'_> {
+    pub(super) fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T> {
+        let (i, value) = self.values.next().unwrap_or_default();
+        let value = match T::WANT {
+            want if want.is_value() && want != self.want => asked::<T>(value, py)?,
+            _ => value,
+        };
+        read(value, py).map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
+    }
+}
+
+impl std::fmt::Debug for Arguments<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Arguments").field("left", &self.values.len()).finish()
+    }
+}
+
+/// Asks again for objects that came as such because another parameter wants its argument in another
+/// form.
+fn asked<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<Value> {
+    let mut again = |value: Value| {
+        let Value::Object(object) = &value else { return Ok(value) };
+        let mut guest = py.guest();
+        let on = guest.on(object)?;
+        let want = guest.want::<T>();
+        Ok(guest.operate(Operation::Identity, on, &(), want)?.unwrap_or_default())
+    };
+    Ok(match value {
+        // Of a variadic parameter, whose items are the arguments.
+        value if T::WANT == Want::Container && !matches!(value, Value::Object(_)) => value,
+        Value::List(values) => Value::List(values.into_iter().map(again).collect::<Result<_>>()?),
+        Value::Dict(pairs) => {
+            let pair = |(key, value)| Ok((key, again(value)?));
+            Value::Dict(pairs.into_iter().map(pair).collect::<Result<_>>()?)
+        }
+        value => again(value)?,
+    })
+}
+
+/// A keyword of a call.
+fn name_of(value: Value) -> Result<String> {
+    match value {
+        Value::Str(name) => Ok(name),
+        other => Err(Error::GuestFault(format!("a keyword that is {}", other.kind()))),
+    }
+}

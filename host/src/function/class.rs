@@ -1,0 +1,294 @@
+//! Rust types as Python classes, and modules of the host.
+
+use super::function::{Function, HostFunction};
+use super::shared::{HostMethod, Method, Shared};
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
+use crate::error::Result;
+use crate::python::Python;
+use crate::value::Object;
+use crate::value::Value;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+/// A Python class whose instances hold a Rust value that never leaves the host.
+///
+/// ```
+/// use ophidia::Class;
+/// # fn main() -> ophidia::Result<()> {
+/// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+/// struct Account { balance: i64 }
+///
+/// let class = Class::<Account>::new("Account")
+///     .init(|balance: i64| Account { balance })
+///     .method("deposit", |account: &mut Account, amount: i64| account.balance += amount)
+///     .property("balance", |account: &Account| account.balance);
+/// let class = py.class(&class)?;
+/// py.set("Account", &class)?;
+/// py.run("account = Account(5)\naccount.deposit(2)\nassert account.balance == 7")?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Class<T> {
+    name: String,
+    doc: Option<String>,
+    module: String,
+    init: Option<Function>,
+    methods: BTreeMap<String, Function>,
+    properties: BTreeMap<String, (Function, Option<Function>)>,
+    iterate: Option<Function>,
+    value: PhantomData<fn(T)>,
+}
+
+impl<T: Any + Send> Class<T> {
+    /// A class without a constructor, methods or properties.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            doc: None,
+            module: "host".into(),
+            init: None,
+            methods: BTreeMap::new(),
+            properties: BTreeMap::new(),
+            iterate: None,
+            value: PhantomData,
+        }
+    }
+
+    /// Its documentation: `__doc__`.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.doc = Some(doc.into());
+        self
+    }
+
+    /// What makes a value when Python calls the class; without one it cannot. A closure that returns a
+    /// `T` or a `Result<T, E>`.
+    #[must_use]
+    pub fn init<M: 'static, R>(self, init: impl Constructor<M, T, R>) -> Self {
+        let name = self.name.clone();
+        self.init_function(init.function(name))
+    }
+
+    /// As [`init`](Self::init), with named parameters; it returns a [`Shared<T>`](Shared).
+    #[must_use]
+    pub fn init_function(mut self, function: Function) -> Self {
+        self.init = Some(function);
+        self
+    }
+
+    /// A method: a closure of `&T` or `&mut T`, a `&mut Python<'_>` if it calls Python, and the
+    /// method's own parameters. Names such as `__len__`, `__getitem__` or `__enter__` make the class
+    /// answer to Python's own protocols.
+    ///
+    /// While it runs, the value is in use: Python that calls a method of the same value meanwhile gets
+    /// a `RuntimeError`.
+    #[must_use]
+    pub fn method<M: 'static, F: HostMethod<T, M>>(self, name: &str, method: F) -> Self {
+        self.method_with(name, method, |function| function)
+    }
+
+    /// As [`method`](Self::method), with documentation and named parameters: `describe` is given the
+    /// function, whose first parameter, the value, has to be named too.
+    #[must_use]
+    pub fn method_with<M: 'static, F: HostMethod<T, M>>(
+        mut self,
+        name: &str,
+        method: F,
+        describe: impl FnOnce(Function) -> Function,
+    ) -> Self {
+        self.methods.insert(name.to_owned(), describe(function(name, method)));
+        self
+    }
+
+    /// A property that can be read.
+    #[must_use]
+    pub fn property<M: 'static>(mut self, name: &str, get: impl HostMethod<T, M>) -> Self {
+        self.properties.insert(name.to_owned(), (function(name, get), None));
+        self
+    }
+
+    /// A property that can be read and set.
+    #[must_use]
+    pub fn property_mut<M: 'static, N: 'static>(
+        mut self,
+        name: &str,
+        get: impl HostMethod<T, M>,
+        set: impl HostMethod<T, N>,
+    ) -> Self {
+        let functions = (function(name, get), Some(function(name, set)));
+        self.properties.insert(name.to_owned(), functions);
+        self
+    }
+
+    /// What iterating over an instance gives: the items, in a list.
+    #[must_use]
+    pub fn iter<M: 'static>(mut self, items: impl HostMethod<T, M>) -> Self {
+        self.iterate = Some(function("__iter__", items));
+        self
+    }
+}
+
+fn function<T: Any + Send, M: 'static>(name: &str, method: impl HostMethod<T, M>) -> Function {
+    Function::new(name, Method(method, PhantomData))
+}
+
+impl<T> std::fmt::Debug for Class<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Class").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// A closure that makes the value of a new instance; see [`Class::init`].
+pub trait Constructor<M, T, R> {
+    #[doc(hidden)]
+    fn function(self, name: String) -> Function;
+}
+
+/// What a constructor returns.
+pub trait Constructed<T> {
+    #[doc(hidden)]
+    fn constructed(self) -> Result<T, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+impl<T> Constructed<T> for T {
+    fn constructed(self) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self)
+    }
+}
+
+impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Constructed<T> for Result<T, E> {
+    fn constructed(self) -> Result<T, Box<dyn std::error::Error + Send + Sync>> {
+        self.map_err(Into::into)
+    }
+}
+
+macro_rules! constructors {
+    ($($($name:ident)*;)*) => {$(
+        impl<Body, T: Any + Send, R: Constructed<T>, $($name: FromPython + 'static),*>
+            Constructor<fn($($name),*), T, R> for Body
+        where
+            Body: Fn($($name),*) -> R + Send + Sync + 'static,
+        {
+            #[allow(non_snake_case, reason = "parameters are named like their types")]
+            fn function(self, name: String) -> Function {
+                Function::new(name, move |$($name: $name),*| {
+                    self($($name),*).constructed().map(Shared::new)
+                })
+            }
+        }
+    )*};
+}
+
+constructors! {
+    ;
+    A;
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+}
+
+/// A module of the host: what `import host.prices` finds.
+///
+/// ```
+/// use ophidia::{Function, Module};
+/// # fn main() -> ophidia::Result<()> {
+/// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+/// let prices = Module::new("host.prices")
+///     .doc("Prices of today.")
+///     .function("of", |name: String| if name == "tea" { 2.5 } else { 4.0 })
+///     .value("currency", "EUR");
+/// py.add_module(&prices)?;
+/// py.run("from host import prices\nassert prices.of('tea') == 2.5")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Module {
+    name: String,
+    doc: Option<String>,
+    members: BTreeMap<String, Member>,
+}
+
+#[derive(Debug)]
+enum Member {
+    Function(Function),
+    Value(Value),
+}
+
+impl ToPython for Member {
+    fn to_python(&self, out: &mut crate::bridge::Encoder<'_>) -> Result<(), ConversionError> {
+        match self {
+            Self::Function(function) => out.function(function),
+            Self::Value(value) => value.to_python(out),
+        }
+    }
+}
+
+impl Module {
+    /// A module of this dotted name, without members.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), doc: None, members: BTreeMap::new() }
+    }
+
+    /// Its documentation: `__doc__`.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.doc = Some(doc.into());
+        self
+    }
+
+    /// A function of it: a closure as [`Function::new`] takes it.
+    #[must_use]
+    pub fn function<M: 'static, F: HostFunction<M>>(self, name: &str, function: F) -> Self {
+        self.add_function(Function::new(name, function))
+    }
+
+    /// A function of it, under its own name.
+    #[must_use]
+    pub fn add_function(mut self, function: Function) -> Self {
+        self.members.insert(function.name().to_owned(), Member::Function(function));
+        self
+    }
+
+    /// A value in it; an object is one too, such as a [class](Python::class).
+    #[must_use]
+    pub fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), Member::Value(value.into()));
+        self
+    }
+}
+
+impl Python<'_> {
+    /// Makes a class of the host.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn class<T: Any + Send>(&mut self, class: &Class<T>) -> Result<Object> {
+        let Class { name, doc, module, init, methods, properties, iterate, .. } = class;
+        self.help("make_class", (name, doc, module, init, methods, properties, iterate))
+    }
+
+    /// Makes an instance of a class of the host for a value.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn instance<T: Any + Send>(&mut self, class: &Object, value: &Shared<T>) -> Result<Object> {
+        self.help("make_instance", (class, value))
+    }
+
+    /// Makes a module of the host importable, in place of one that has its name.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub fn add_module(&mut self, module: &Module) -> Result<Object> {
+        let Module { name, doc, members } = module;
+        self.help("add_module", (name, doc, members))
+    }
+}

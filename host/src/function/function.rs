@@ -1,0 +1,417 @@
+//! Rust closures as Python functions.
+
+use super::answer;
+use super::call::{Arguments, Call};
+use super::parameters::{Kind, Parameter, bind};
+use crate::bridge::{self, Encoder};
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
+use crate::error::Result;
+use crate::python::Python;
+use crate::value::Value;
+use ophidia_abi::Want;
+use std::sync::Arc;
+
+/// What a function of the host may fail with.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A Rust closure as a Python function: with a name, a signature and documentation.
+///
+/// It is a value like any other: passed as an argument, returned, stored with
+/// [`Python::set`](crate::Python::set). Cloning is cheap.
+///
+/// ```no_run
+/// use ophidia::Function;
+/// # fn main() -> ophidia::Result<()> {
+/// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+/// py.set("double", Function::new("double", |number: i64| number * 2))?;
+///
+/// let scale = Function::new("scale", |value: f64, by: f64| value * by)
+///     .doc("Scales a value.")
+///     .param("value")
+///     .param_default("by", 10.0);
+/// py.set("scale", scale)?;
+/// py.run("assert double(21) == 42 and scale(2.0) == 20.0 and scale(2.0, by=3.0) == 6.0")?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Function(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    name: String,
+    doc: Option<String>,
+    arity: Option<usize>,
+    /// `None`: takes whatever it is given.
+    parameters: Option<Vec<Parameter>>,
+    declared: bool,
+    /// Whether Python awaits it.
+    awaited: bool,
+    /// In what form arguments arrive.
+    want: Want,
+    run: Arc<dyn Run>,
+}
+
+/// A closure with its types forgotten. Gives the length of the answer it has written.
+trait Run: Send + Sync {
+    fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError>;
+
+    /// The same with so many plain arguments, which lie in slots. `None`: they are not what it takes.
+    fn run_plain(
+        &self,
+        _py: &mut Python<'_>,
+        _count: u32,
+        _inner: &Inner,
+    ) -> Option<Result<u32, BoxError>> {
+        None
+    }
+}
+
+impl Function {
+    /// A function of Rust values: a closure of up to eight parameters, each [`FromPython`], before them
+    /// a `&mut Python<'_>` if it calls Python itself. It returns something [`ToPython`], or a `Result`.
+    ///
+    /// An `Err` is raised in Python: a [`PythonError`](crate::PythonError) as the exception it
+    /// describes, an [`Error`](crate::Error) of a call into Python as what was raised there, anything else as a
+    /// `RuntimeError` whose message is the error and its causes. A panic ends the call of the host
+    /// that led here with [`Error::Host`](crate::Error::Host).
+    ///
+    /// Without [`param`](Self::param) and the like, the parameters are positional.
+    ///
+    /// ```no_run
+    /// use ophidia::{Arguments, Function, Value};
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// py.run("def foo(fn, *args, **kwargs): return fn(*args, **kwargs)")?;
+    /// let collect = Function::new("collect", |d: i64, e: i64, named: Value| (d, e, named))
+    ///     .positional("d")
+    ///     .positional("e")
+    ///     .var_keywords("named");
+    /// let arguments = Arguments::new().arg(collect).arg(8).arg(9);
+    /// let arguments = arguments.kwarg("a", 2).kwarg("b", 3).kwarg("d", 5);
+    /// let result = py.get("foo")?.call(&mut py, arguments)?;
+    /// assert_eq!(result.repr(&mut py)?, "(8, 9, {'a': 2, 'b': 3, 'd': 5})");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new<M: 'static, F: HostFunction<M>>(name: impl Into<String>, function: F) -> Self {
+        struct Typed<F, M>(F, std::marker::PhantomData<fn(M)>);
+        impl<M: 'static, F: HostFunction<M>> Run for Typed<F, M> {
+            fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError> {
+                let parameters = inner.parameters.as_deref().unwrap_or_default();
+                let values = bind(&inner.name, parameters, call)?;
+                let name = |i: usize| parameters.get(i).map_or("", |parameter| &*parameter.name);
+                self.0.call(
+                    py,
+                    Arguments {
+                        function: &inner.name,
+                        values: values.into_iter().enumerate(),
+                        name: &name,
+                        want: inner.want,
+                    },
+                )
+            }
+
+            fn run_plain(
+                &self,
+                py: &mut Python<'_>,
+                count: u32,
+                inner: &Inner,
+            ) -> Option<Result<u32, BoxError>> {
+                let all = inner.parameters.as_deref()?.iter().all(Parameter::is_positional);
+                if all && count as usize == F::ARITY { self.0.call_plain(py) } else { None }
+            }
+        }
+        let parameters = (0..F::ARITY)
+            .map(|i| Parameter::new(format!("arg{i}"), Kind::PositionalOnly))
+            .collect();
+        Self(Arc::new(Inner {
+            name: name.into(),
+            doc: None,
+            arity: Some(F::ARITY),
+            parameters: Some(parameters),
+            declared: false,
+            awaited: false,
+            want: F::WANT,
+            run: Arc::new(Typed(function, std::marker::PhantomData)),
+        }))
+    }
+
+    /// A function that takes whatever it is given: `(*args, **kwargs)`.
+    pub fn variadic<R: Outcome>(
+        name: impl Into<String>,
+        function: impl Fn(&mut Python<'_>, Call) -> R + Send + Sync + 'static,
+    ) -> Self {
+        struct Variadic<F>(F);
+        impl<R: Outcome, F> Run for Variadic<F>
+        where
+            F: Fn(&mut Python<'_>, Call) -> R + Send + Sync,
+        {
+            fn run(&self, py: &mut Python<'_>, call: Call, _: &Inner) -> Result<u32, BoxError> {
+                let outcome = (self.0)(py, call).outcome()?;
+                Ok(answer(py, &outcome)?)
+            }
+        }
+        Self(Arc::new(Inner {
+            name: name.into(),
+            doc: None,
+            arity: None,
+            parameters: None,
+            declared: false,
+            awaited: false,
+            want: Want::Value,
+            run: Arc::new(Variadic(function)),
+        }))
+    }
+
+    /// Its documentation: `__doc__`.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.0).doc = Some(doc.into());
+        self
+    }
+
+    /// Names the closure's next parameter, which is given by its place alone; it is required. Its name is
+    /// free for [`var_keywords`](Self::var_keywords).
+    #[must_use]
+    pub fn positional(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::PositionalOnly))
+    }
+
+    /// Names the closure's next parameter; it is required.
+    #[must_use]
+    pub fn param(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::Positional))
+    }
+
+    /// Names the closure's next parameter and gives its default.
+    #[must_use]
+    pub fn param_default(self, name: impl Into<String>, default: impl Into<Value>) -> Self {
+        self.declare(Parameter::new(name, Kind::Positional).default(default))
+    }
+
+    /// The closure's next parameter takes the positional arguments that are left: Python's `*name`.
+    #[must_use]
+    pub fn var_args(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::VarPositional))
+    }
+
+    /// The closure's next parameter is given by keyword only; it is required.
+    #[must_use]
+    pub fn keyword(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::KeywordOnly))
+    }
+
+    /// As [`keyword`](Self::keyword), with a default.
+    #[must_use]
+    pub fn keyword_default(self, name: impl Into<String>, default: impl Into<Value>) -> Self {
+        self.declare(Parameter::new(name, Kind::KeywordOnly).default(default))
+    }
+
+    /// The closure's next parameter takes the keyword arguments that are left, as a `dict`: Python's
+    /// `**name`.
+    #[must_use]
+    pub fn var_keywords(self, name: impl Into<String>) -> Self {
+        self.declare(Parameter::new(name, Kind::VarKeyword))
+    }
+
+    fn declare(mut self, parameter: Parameter) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        let parameters = inner.parameters.get_or_insert_default();
+        if !inner.declared {
+            parameters.clear();
+        }
+        inner.declared = true;
+        parameters.push(parameter);
+        self
+    }
+
+    pub(super) fn awaited(mut self) -> Self {
+        Arc::make_mut(&mut self.0).awaited = true;
+        self
+    }
+
+    /// Its name in Python.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn call(&self, py: &mut Python<'_>, call: Call) -> Result<u32, BoxError> {
+        self.0.run.run(py, call, &self.0)
+    }
+
+    /// As [`call`](Self::call), with so many plain arguments that lie in slots. `None`: they have to be read.
+    #[inline]
+    pub(crate) fn call_plain(
+        &self,
+        py: &mut Python<'_>,
+        count: u32,
+    ) -> Option<Result<u32, BoxError>> {
+        self.0.run.run_plain(py, count, &self.0)
+    }
+
+    /// Writes what Python has to know: name, documentation, parameters.
+    pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        let Inner { name, doc, arity, parameters, awaited, want, .. } = &*self.0;
+        let declared = parameters.as_deref().map(<[_]>::len);
+        if arity.is_some() && *arity != declared {
+            return Err(ConversionError::new(
+                format!("{} named parameters of {name}", arity.unwrap_or_default()),
+                declared.unwrap_or_default().to_string(),
+            ));
+        }
+        out.tuple(5, |out| {
+            out.str(name)?;
+            doc.as_deref().to_python(out)?;
+            match parameters {
+                None => out.none(),
+                Some(parameters) => out.tuple(parameters.len(), |out| {
+                    parameters.iter().try_for_each(|parameter| parameter.describe(out))
+                }),
+            }?;
+            out.bool(*awaited)?;
+            out.int((*want as u32).into())
+        })
+    }
+}
+
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Function").field("name", &self.0.name).finish_non_exhaustive()
+    }
+}
+
+/// What a function of the host returns: a value, or a `Result` with one.
+pub trait Outcome {
+    /// What Python gets.
+    type Value: ToPython;
+
+    /// The value, or what is raised.
+    ///
+    /// # Errors
+    ///
+    /// The function's own.
+    fn outcome(self) -> Result<Self::Value, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+impl<T: ToPython> Outcome for T {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, BoxError> {
+        Ok(self)
+    }
+}
+
+impl<T: ToPython, E: Into<BoxError>> Outcome for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// A closure that [`Function::new`] takes. `M` only tells the kinds of closures apart.
+pub trait HostFunction<M>: Send + Sync + 'static {
+    /// How many parameters it has.
+    #[doc(hidden)]
+    const ARITY: usize;
+
+    /// In what form it wants them.
+    #[doc(hidden)]
+    const WANT: Want;
+
+    /// Calls it and writes the answer.
+    #[doc(hidden)]
+    fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
+
+    /// The same with plain arguments, which lie in slots. `None`: one is not what it takes.
+    #[doc(hidden)]
+    fn call_plain(&self, _py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+        None
+    }
+}
+
+/// The next plain argument.
+#[inline]
+fn plain<T: FromPython>(py: &mut Python<'_>, next: &mut u32) -> Option<T> {
+    let index = *next;
+    *next += 1;
+    bridge::operand(&py.guest().store, index).and_then(T::from_plain)
+}
+
+/// Marks closures that begin with a `&mut Python`.
+#[derive(Debug)]
+pub struct WithPython;
+
+macro_rules! closures {
+    ($($count:literal: $($name:ident)*;)*) => {$(
+        impl<Body, R: Outcome, $($name: FromPython),*> HostFunction<fn($($name),*) -> R> for Body
+        where
+            Body: Fn($($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = $count;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                let outcome = self($($name),*).outcome()?;
+                Ok(answer(py, &outcome)?)
+            }
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+                let mut next = 0;
+                $(let $name = plain::<$name>(py, &mut next)?;)*
+                let outcome = self($($name),*).outcome();
+                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
+            }
+        }
+
+        impl<Body, R: Outcome, $($name: FromPython),*>
+            HostFunction<fn(WithPython, $($name),*) -> R> for Body
+        where
+            Body: Fn(&mut Python<'_>, $($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = $count;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                let outcome = self(py, $($name),*).outcome()?;
+                Ok(answer(py, &outcome)?)
+            }
+
+            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
+            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
+                let mut next = 0;
+                $(let $name = plain::<$name>(py, &mut next)?;)*
+                let outcome = self(py, $($name),*).outcome();
+                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
+            }
+        }
+    )*};
+}
+
+closures! {
+    0: ;
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+    7: A B C D E F G;
+    8: A B C D E F G H;
+}

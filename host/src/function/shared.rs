@@ -1,0 +1,193 @@
+//! Rust values that Python holds objects for.
+
+use super::answer;
+use super::call::Arguments;
+use super::function::{BoxError, HostFunction, Outcome};
+use crate::bridge::Encoder;
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
+use crate::error::PythonError;
+use crate::python::Python;
+use crate::value::HostObject;
+use crate::value::Value;
+use ophidia_abi::Want;
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A Rust value that Python holds an object for: an instance of a [`Class`](crate::Class).
+///
+/// It is [`FromPython`], so any host function can take one, and [`ToPython`], so it can be handed on;
+/// Python code cannot look into it. Cloning gives the same value.
+pub struct Shared<T>(Arc<Cell<T>>);
+
+struct Cell<T> {
+    /// The thread that uses the value, 0 for none.
+    user: AtomicUsize,
+    value: Mutex<T>,
+}
+
+/// A number that no other living thread has.
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
+impl<T: Any + Send> Shared<T> {
+    /// Shares a value.
+    pub fn new(value: T) -> Self {
+        Self(Arc::new(Cell { user: AtomicUsize::new(0), value: Mutex::new(value) }))
+    }
+
+    /// Does something with the value, while no other thread or function can.
+    ///
+    /// # Errors
+    ///
+    /// A `RuntimeError` when this happens in the middle of another use: a method has called Python,
+    /// which has called a method of the same value.
+    pub fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> Result<R, PythonError> {
+        struct Using<'a>(&'a AtomicUsize);
+        impl Drop for Using<'_> {
+            fn drop(&mut self) {
+                self.0.store(0, Ordering::Relaxed);
+            }
+        }
+        let Cell { user, value } = &*self.0;
+        if user.load(Ordering::Relaxed) == this_thread() {
+            let message = format!("this {} is in use already, further out", short_name::<T>());
+            return Err(PythonError::new("RuntimeError", message));
+        }
+        let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
+        user.store(this_thread(), Ordering::Relaxed);
+        let _using = Using(user);
+        Ok(body(&mut value))
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> std::fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("type", &short_name::<T>()).finish()
+    }
+}
+
+impl<T: Any + Send> FromPython for Shared<T> {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        let kind = value.kind();
+        match value {
+            Value::Host(object) => object.downcast().map(Self),
+            _ => None,
+        }
+        .ok_or_else(|| ConversionError::new(short_name::<T>(), kind))
+    }
+}
+
+impl<T: Any + Send> ToPython for Shared<T> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        let value: Arc<dyn Any + Send + Sync> = Arc::clone(&self.0) as _;
+        out.host_object(&HostObject(value))
+    }
+}
+
+/// A type's name without its path.
+fn short_name<T>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+/// A closure that [`Class::method`](crate::Class::method) takes. `M` only tells the kinds of closures
+/// apart.
+pub trait HostMethod<T, M>: Send + Sync + 'static {
+    /// How many parameters it has besides the value.
+    #[doc(hidden)]
+    const ARITY: usize;
+
+    /// In what form it wants them.
+    #[doc(hidden)]
+    const WANT: Want;
+
+    /// Calls it and writes the answer.
+    #[doc(hidden)]
+    fn call(
+        &self,
+        py: &mut Python<'_>,
+        this: &Shared<T>,
+        arguments: Arguments<'_>,
+    ) -> Result<u32, BoxError>;
+}
+
+/// A method as a function whose first parameter is the value.
+pub(super) struct Method<T, F>(pub(super) F, pub(super) PhantomData<fn(T)>);
+
+impl<T: Any + Send, M: 'static, F: HostMethod<T, M>> HostFunction<(T, M)> for Method<T, F> {
+    const ARITY: usize = 1 + F::ARITY;
+    const WANT: Want = F::WANT;
+
+    fn call(&self, py: &mut Python<'_>, mut arguments: Arguments<'_>) -> Result<u32, BoxError> {
+        let this = arguments.next::<Shared<T>>(py)?;
+        self.0.call(py, &this, arguments)
+    }
+}
+
+/// Marks closures that take the value by shared reference, by mutable reference, and these with a
+/// `&mut Python` behind it.
+#[derive(Debug)]
+pub struct Kinds<const MUTABLE: bool, const PYTHON: bool>;
+
+macro_rules! method {
+    ($mutable:literal $python:literal [$($reference:tt)+] [$($parameter:ty)?] [$($py:ident)?]
+     $count:literal $($name:ident)*) => {
+        impl<T, Body, R, $($name),*>
+            HostMethod<T, fn(Kinds<$mutable, $python>, $($name),*) -> R> for Body
+        where
+            T: Any + Send,
+            R: Outcome,
+            $($name: FromPython,)*
+            Body: Fn($($reference)+ T, $($parameter,)? $($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = $count;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+
+            #[allow(
+                unused_mut, unused_variables, non_snake_case,
+                reason = "there may be no parameter; parameters are named like their types"
+            )]
+            fn call(
+                &self,
+                py: &mut Python<'_>,
+                this: &Shared<T>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                $(let $py = &mut *py;)?
+                let outcome = this.with(|value| self(value, $($py,)? $($name),*).outcome())??;
+                Ok(answer(py, &outcome)?)
+            }
+        }
+    };
+}
+
+macro_rules! methods {
+    ($($count:literal: $($name:ident)*;)*) => {$(
+        method!(false false [&] [] [] $count $($name)*);
+        method!(true false [&mut] [] [] $count $($name)*);
+        method!(false true [&] [&mut Python<'_>] [python] $count $($name)*);
+        method!(true true [&mut] [&mut Python<'_>] [python] $count $($name)*);
+    )*};
+}
+
+methods! {
+    0: ;
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+}

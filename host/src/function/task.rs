@@ -1,0 +1,358 @@
+//! Asynchronous functions of the host: futures that run on the caller's tokio runtime while Python
+//! awaits them.
+
+use super::call::Arguments;
+use super::function::{BoxError, Function, HostFunction, Outcome};
+use super::{raise_parts, write};
+use crate::bridge::Encoder;
+use crate::convert::{FromPython, ToPython};
+use crate::error::ConversionError;
+use crate::error::{Error, Result, panicked};
+use crate::python::Python;
+use crate::python::state::State;
+use crate::sandbox::control::{Control, Wake};
+use crate::sandbox::instance::Guest;
+use ophidia_abi::Want;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
+use wasmtime::{AsContextMut, Caller};
+
+/// What a future has ended with.
+type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
+
+/// The futures that one interpreter waits for.
+pub(crate) struct Tasks {
+    runtime: Option<Handle>,
+    running: HashMap<i64, Running>,
+    last: i64,
+    ended: Arc<AllEnded>,
+}
+
+struct Running {
+    abort: AbortHandle,
+    cancelled: Arc<AtomicBool>,
+}
+
+/// What has ended and was not told yet. Every future holds on to it until it is dropped.
+#[derive(Default)]
+struct AllEnded {
+    list: Mutex<Vec<(i64, Ended)>>,
+    /// Bytes that the arguments in futures take.
+    held: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Tasks {
+    pub(crate) fn new(runtime: Option<Handle>) -> Self {
+        Self { runtime, running: HashMap::new(), last: 0, ended: Arc::default() }
+    }
+
+    /// Bytes of the host that the arguments of all of them take.
+    pub(crate) fn held(&self) -> u64 {
+        self.ended.held.load(Ordering::Relaxed)
+    }
+
+    /// Starts a future, of that function, whose arguments take so many bytes.
+    fn spawn(
+        &mut self,
+        function: &str,
+        control: &Arc<Control>,
+        limit: u32,
+        held: u64,
+        future: impl Future<Output = Ended> + Send + 'static,
+    ) -> Result<i64> {
+        // One that is cancelled is there until tokio drops it.
+        let alive = self.running.len().max(Arc::strong_count(&self.ended) - 1);
+        if alive >= limit as usize {
+            return Err(Error::Host(format!("{limit} asynchronous calls are under way: no more")));
+        }
+        let runtime = match &self.runtime {
+            Some(runtime) => runtime.clone(),
+            None => Handle::try_current().map_err(|_| {
+                Error::Host(
+                    "no tokio runtime to run an asynchronous function on: call from within one, or \
+                     name one with InterpreterBuilder::tokio"
+                        .into(),
+                )
+            })?,
+        };
+        self.last += 1;
+        let number = self.last;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        self.ended.held.fetch_add(held, Ordering::Relaxed);
+        // Dropped by a runtime that shuts down too, so that nobody waits for ever.
+        let end = End {
+            number,
+            held,
+            result: None,
+            cancelled: Arc::clone(&cancelled),
+            ended: Arc::clone(&self.ended),
+            control: Arc::clone(control),
+        };
+        let future = uncaught(function.to_owned(), future);
+        let task = runtime.spawn(async move {
+            let mut end = end;
+            end.result = Some(future.await);
+        });
+        self.running.insert(number, Running { abort: task.abort_handle(), cancelled });
+        Ok(number)
+    }
+
+    fn cancel(&mut self, number: i64) {
+        if let Some(task) = self.running.remove(&number) {
+            task.cancelled.store(true, Ordering::Relaxed);
+            task.abort.abort();
+            let mut list = lock(&self.ended.list);
+            let found = list.iter().position(|(ended, _)| *ended == number);
+            let found = found.map(|at| list.remove(at));
+            drop(list);
+            drop(found); // the caller's own code, which may take its time
+        }
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        for task in self.running.values() {
+            task.cancelled.store(true, Ordering::Relaxed);
+            task.abort.abort();
+        }
+    }
+}
+
+struct End {
+    number: i64,
+    held: u64,
+    result: Option<Ended>,
+    /// Set before the list is looked at: who cancels wants to hear no more of it.
+    cancelled: Arc<AtomicBool>,
+    ended: Arc<AllEnded>,
+    control: Arc<Control>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.ended.held.fetch_sub(self.held, Ordering::Relaxed);
+        let result = self.result.take();
+        let result = result.unwrap_or_else(|| Err("the asynchronous function did not end".into()));
+        let mut list = lock(&self.ended.list);
+        if !self.cancelled.load(Ordering::Relaxed) {
+            list.push((self.number, result));
+            drop(list);
+            self.control.wake();
+        }
+    }
+}
+
+/// A panic of the function that ends the call of the host which waits for it, whatever Python catches.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Panicked(Error);
+
+/// The future, with a panic as what it ends with.
+async fn uncaught(function: String, future: impl Future<Output = Ended> + Send) -> Ended {
+    let mut future = Some(Box::pin(future));
+    poll_fn(move |context| {
+        let poll = || {
+            let Some(running) = &mut future else { return Poll::Pending };
+            let polled = running.as_mut().poll(context);
+            // What it holds may panic too.
+            if polled.is_ready() {
+                future = None;
+            }
+            polled
+        };
+        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| {
+            let error = panicked(format_args!("the host function {function}"), &*panic);
+            Poll::Ready(Err(Box::new(Panicked(error))))
+        })
+    })
+    .await
+}
+
+/// A closure that [`Function::new_async`] takes. `M` only tells the kinds of closures apart.
+pub trait AsyncFunction<M>: Send + Sync + 'static {
+    /// How many parameters it has.
+    #[doc(hidden)]
+    const ARITY: usize;
+
+    /// In what form it wants them.
+    #[doc(hidden)]
+    const WANT: Want;
+
+    /// Starts it and writes the number of the task.
+    #[doc(hidden)]
+    fn start(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
+}
+
+struct Async<M, F>(F, PhantomData<fn(M)>);
+
+impl<M: 'static, F: AsyncFunction<M>> HostFunction<Async<M, F>> for Async<M, F> {
+    const ARITY: usize = F::ARITY;
+    const WANT: Want = F::WANT;
+
+    fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError> {
+        self.0.start(py, arguments)
+    }
+}
+
+impl Function {
+    /// An asynchronous function: as [`new`](Self::new), of a closure that returns a future. Python
+    /// awaits it, in `asyncio`; any number may be under way at once.
+    ///
+    /// The future runs on the tokio runtime that [`InterpreterBuilder::tokio`] names, else on the one
+    /// whose context the interpreter is called in (as within `spawn_blocking`). It is aborted when
+    /// Python cancels it and when the interpreter is dropped. A panic in it ends the call of the host in
+    /// which Python waits for it, as that of any function.
+    ///
+    /// [`InterpreterBuilder::tokio`]: crate::InterpreterBuilder::tokio
+    pub fn new_async<M: 'static, F: AsyncFunction<M>>(
+        name: impl Into<String>,
+        function: F,
+    ) -> Self {
+        Self::new(name, Async(function, PhantomData)).awaited()
+    }
+}
+
+fn start<R>(
+    py: &mut Python<'_>,
+    function: &str,
+    future: impl Future<Output = R> + Send + 'static,
+) -> Result<u32, BoxError>
+where
+    R: Outcome,
+    R::Value: Send + 'static,
+{
+    let mut guest = py.guest();
+    let State { tasks, control, object_limit, own_arguments, .. } = guest.state();
+    let number = tasks.spawn(function, control, *object_limit, *own_arguments, async {
+        let value = future.await.outcome()?;
+        Ok(Box::new(value) as Box<dyn ToPython + Send>)
+    })?;
+    Ok(write(py, |out| out.int(number))?)
+}
+
+macro_rules! closures {
+    ($($count:literal: $($name:ident)*;)*) => {$(
+        impl<Body, Fut, R, $($name: FromPython),*> AsyncFunction<fn($($name),*) -> Fut> for Body
+        where
+            Body: Fn($($name),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: Outcome,
+            R::Value: Send + 'static,
+        {
+            const ARITY: usize = $count;
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+
+            #[allow(
+                unused_mut, unused_variables, non_snake_case,
+                reason = "there may be no parameter; parameters are named like their types"
+            )]
+            fn start(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Arguments<'_>,
+            ) -> Result<u32, BoxError> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                start(py, arguments.function, self($($name),*))
+            }
+        }
+    )*};
+}
+
+closures! {
+    0: ;
+    1: A;
+    2: A B;
+    3: A B C;
+    4: A B C D;
+    5: A B C D E;
+    6: A B C D E F;
+}
+
+/// One that has ended, as Python is told of it: its number, whether it failed, and the value; or the
+/// exception, or its class and its message.
+struct Told {
+    number: i64,
+    ended: Ended,
+}
+
+impl ToPython for Told {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.tuple(3, |out| {
+            out.int(self.number)?;
+            out.bool(self.ended.is_err())?;
+            match &self.ended {
+                Ok(value) => value.to_python(out),
+                Err(error) => raise_parts(&**error, out),
+            }
+        })
+    }
+}
+
+/// Waits until a task has ended, or for so many seconds (−1: however long it takes); gives those that
+/// have ended.
+fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i64, Ended)>> {
+    let until = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .and_then(|timeout| Instant::now().checked_add(timeout));
+    let ended = Arc::clone(&caller.data().tasks.ended);
+    let wake = caller.data().control.wait_for(until, || !lock(&ended.list).is_empty())?;
+    if wake == Wake::Interrupted {
+        State::raise_interrupt(caller);
+    }
+    let ended = std::mem::take(&mut *lock(&ended.list));
+    let running = &mut caller.data_mut().tasks.running;
+    Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())
+}
+
+/// The bridge's own call of the host: `wait(seconds)`, or `cancel(number)`.
+pub(super) fn attend(
+    caller: &mut Caller<'_, State>,
+    number: Option<i64>,
+    seconds: f64,
+) -> wasmtime::Result<u32> {
+    if let Some(number) = number {
+        caller.data_mut().tasks.cancel(number);
+        return Ok(write(&mut Python::new(caller.as_context_mut()), |out| out.none())?);
+    }
+    let mut told = Vec::new();
+    for (number, ended) in wait(caller, seconds)? {
+        let ended = match ended.map_err(|error| error.downcast::<Panicked>()) {
+            Err(Ok(panicked)) => {
+                return Err(Guest { store: caller.as_context_mut() }.poison(panicked.0).into());
+            }
+            Err(Err(error)) => Err(error),
+            Ok(value) => Ok(value),
+        };
+        told.push(Told { number, ended });
+    }
+    let mut py = Python::new(caller.as_context_mut());
+    match write(&mut py, |out| told.to_python(out)) {
+        Err(Error::Conversion(_)) => {
+            // One that cannot be converted fails alone.
+            let each: Vec<_> = told.into_iter().map(|told| checked(&mut py, told)).collect();
+            Ok(write(&mut py, |out| each.to_python(out))?)
+        }
+        other => Ok(other?),
+    }
+}
+
+fn checked(py: &mut Python<'_>, told: Told) -> Told {
+    let tried = py.guest().encoded(|out| told.to_python(out), |_, _| (false, Ok(())));
+    match tried {
+        Ok(()) => told,
+        Err(error) => Told { number: told.number, ended: Err(error.into()) },
+    }
+}

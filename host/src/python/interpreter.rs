@@ -1,0 +1,81 @@
+//! `Interpreter`: one instance of the image.
+
+use crate::python::Python;
+use crate::python::state::State;
+use crate::sandbox::control::Interrupter;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::Store;
+
+/// What an interpreter has used so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The most linear memory there has been, in bytes, untouched and shared pages included.
+    pub peak_memory: u64,
+    /// Time spent in calls into the guest. Calls of a few microseconds are not counted.
+    pub duration: Duration,
+}
+
+/// One isolated CPython: its own memory, its own GIL, its own limits.
+///
+/// What it can do are the methods of [`Python`]. It may be moved between threads and is used by one at
+/// a time. The calling thread needs about 1.8 MiB of stack. Dropping it frees its slot.
+pub struct Interpreter {
+    pub(super) python: Python<'static, Store<State>>,
+}
+
+impl Deref for Interpreter {
+    type Target = Python<'static>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.python
+    }
+}
+
+impl DerefMut for Interpreter {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.python
+    }
+}
+
+impl Interpreter {
+    /// Takes what has been written to a captured standard output since this was last called.
+    pub fn take_stdout(&mut self) -> Vec<u8> {
+        self.state().stdout.take()
+    }
+
+    /// Takes what has been written to a captured standard error since this was last called.
+    pub fn take_stderr(&mut self) -> Vec<u8> {
+        self.state().stderr.take()
+    }
+
+    /// A handle that interrupts or cancels what this interpreter does, from any thread.
+    #[must_use]
+    pub fn interrupter(&self) -> Interrupter {
+        Interrupter(Arc::clone(&self.state().control))
+    }
+
+    /// What has been used so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let state = self.state();
+        Usage { peak_memory: state.ledger.memory_peak(), duration: state.entered }
+    }
+
+    /// Whether no further call is possible.
+    #[must_use]
+    pub fn is_poisoned(&self) -> bool {
+        self.state().is_poisoned()
+    }
+}
+
+impl std::fmt::Debug for Interpreter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Interpreter")
+            .field("usage", &self.usage())
+            .field("poisoned", &self.state().poisoned)
+            .finish_non_exhaustive()
+    }
+}

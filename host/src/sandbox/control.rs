@@ -1,0 +1,209 @@
+//! Deadlines, interruption and cancellation: the control that guest code and waiting host calls
+//! look at.
+//!
+//! Guest code calls the host every few microseconds, because [`metering`](crate::image::metering) made it
+//! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
+//! of standard input) looks at the same control itself.
+
+use crate::error::LimitExceeded;
+use crate::python::state::State;
+use ophidia_abi::{HOST_MODULE, import};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use wasmtime::{Caller, Linker};
+
+/// Why the host ends a running call.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error(transparent)]
+    Limit(LimitExceeded),
+    #[error("cancelled by the host")]
+    Cancelled,
+    #[error("the guest ended its process with status {0}")]
+    Exit(i32),
+}
+
+/// What a waiting host call is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// The time to wait is over.
+    Elapsed,
+    /// A `KeyboardInterrupt` is asked for.
+    Interrupted,
+}
+
+/// No call is running.
+const IDLE: u64 = u64::MAX;
+
+/// A call is running whose clock nobody has looked at yet.
+const FRESH: u64 = u64::MAX - 1;
+
+/// One interpreter's controls, shared with whoever may interrupt it.
+#[derive(Debug)]
+pub(crate) struct Control {
+    timeout: Option<Duration>,
+    /// What instants are counted from.
+    origin: Instant,
+    /// When the running call began, in nanoseconds. To read a clock would take longer than many calls
+    /// do, so it is read when the call is first looked at: a few microseconds later.
+    began: AtomicU64,
+    /// Guards nothing but the moment between looking at the controls and waiting.
+    waiting: Mutex<()>,
+    changed: Condvar,
+    interrupt: AtomicBool,
+    cancel: AtomicBool,
+}
+
+impl Control {
+    pub(crate) fn new(timeout: Option<Duration>) -> Self {
+        Self {
+            timeout,
+            origin: Instant::now(),
+            began: AtomicU64::new(IDLE),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            interrupt: AtomicBool::new(false),
+            cancel: AtomicBool::new(false),
+        }
+    }
+
+    /// Starts the clock of one call.
+    #[inline]
+    pub(crate) fn begin(&self) {
+        self.interrupt.store(false, Ordering::Relaxed);
+        self.began.store(FRESH, Ordering::Relaxed);
+    }
+
+    /// Stops it; gives how long the call took, nothing for one of a few microseconds.
+    #[inline]
+    pub(crate) fn end(&self) -> Duration {
+        // Nobody else writes it: no exchange is needed.
+        let began = self.began.load(Ordering::Relaxed);
+        self.began.store(IDLE, Ordering::Relaxed);
+        match began {
+            IDLE | FRESH => Duration::ZERO,
+            nanos => self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// When the running call has to end.
+    fn deadline(&self) -> Option<(Instant, Duration)> {
+        let nanos = match self.began.load(Ordering::Relaxed) {
+            IDLE => return None,
+            FRESH => self.look_at_clock(),
+            nanos => nanos,
+        };
+        let limit = self.timeout?;
+        Some((self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?, limit))
+    }
+
+    fn look_at_clock(&self) -> u64 {
+        let nanos = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(FRESH - 1);
+        self.began.store(nanos, Ordering::Relaxed);
+        nanos
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn interrupt(&self) {
+        self.interrupt.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancel.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Makes whoever waits look again.
+    pub(crate) fn wake(&self) {
+        drop(self.lock());
+        self.changed.notify_all();
+    }
+
+    /// Takes the request for a `KeyboardInterrupt`, if there is one.
+    pub(crate) fn take_interrupt(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed) && self.interrupt.swap(false, Ordering::Acquire)
+    }
+
+    pub(crate) fn interrupt_pending(&self) -> bool {
+        self.interrupt.load(Ordering::Acquire)
+    }
+
+    /// Fails when the call has to end now.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        if self.cancel.load(Ordering::Acquire) {
+            return Err(Stop::Cancelled);
+        }
+        match self.deadline() {
+            Some((at, limit)) if Instant::now() >= at => {
+                Err(Stop::Limit(LimitExceeded::Timeout { limit }))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until `until`, the deadline, an interruption or a cancellation, whichever is first.
+    /// `None` waits for the latter three only.
+    pub(crate) fn wait(&self, until: Option<Instant>) -> Result<Wake, Stop> {
+        self.wait_for(until, || false)
+    }
+
+    /// As above, and until `ready` says so after a [`wake`](Self::wake).
+    pub(crate) fn wait_for(
+        &self,
+        until: Option<Instant>,
+        ready: impl Fn() -> bool,
+    ) -> Result<Wake, Stop> {
+        let mut guard = self.lock();
+        loop {
+            self.check()?;
+            if self.interrupt_pending() {
+                return Ok(Wake::Interrupted);
+            }
+            let now = Instant::now();
+            if ready() || until.is_some_and(|until| now >= until) {
+                return Ok(Wake::Elapsed);
+            }
+            let next = [until, self.deadline().map(|(at, _)| at)].into_iter().flatten().min();
+            guard = match next {
+                Some(next) => {
+                    let left = next.saturating_duration_since(now);
+                    self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+}
+
+/// Links the function that metered guest code calls.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    let meter = |mut caller: Caller<'_, State>, _work: u32| -> wasmtime::Result<()> {
+        caller.data().control.check()?;
+        State::raise_interrupt(&mut caller);
+        Ok(())
+    };
+    linker.func_wrap(HOST_MODULE, import::METER, meter)?;
+    Ok(())
+}
+
+/// Interrupts or cancels what an [`Interpreter`](crate::Interpreter) is doing, from any thread.
+#[derive(Clone, Debug)]
+pub struct Interrupter(pub(crate) Arc<Control>);
+
+impl Interrupter {
+    /// Raises `KeyboardInterrupt` in the running call; without a running call it does nothing.
+    pub fn interrupt(&self) {
+        self.0.interrupt();
+    }
+
+    /// Ends the running call, or the next one, with [`Error::Cancelled`](crate::Error::Cancelled).
+    /// The guest cannot prevent it; the interpreter is poisoned.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}

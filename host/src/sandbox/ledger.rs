@@ -1,0 +1,63 @@
+//! The ledger: what one guest has consumed, and the refusal of what it may not have.
+
+use crate::error::LimitExceeded;
+use wasmtime::ResourceLimiter;
+
+/// Function-pointer table entries a guest may have; the guest's own table is far smaller and
+/// never grows.
+const TABLE_ELEMENTS: usize = 65_536;
+
+/// The running account of one guest.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    memory_limit: u64,
+    memory_peak: u64,
+    refused: Option<u64>,
+}
+
+impl Ledger {
+    pub(crate) fn new(memory_limit: u64) -> Self {
+        Self { memory_limit, memory_peak: 0, refused: None }
+    }
+
+    /// The most linear memory there may be, in bytes.
+    pub(crate) fn memory_limit(&self) -> u64 {
+        self.memory_limit
+    }
+
+    /// The most linear memory there has been, in bytes.
+    pub(crate) fn memory_peak(&self) -> u64 {
+        self.memory_peak
+    }
+
+    /// The memory request that was refused since this was last asked, if one was.
+    pub(crate) fn take_refused(&mut self) -> Option<LimitExceeded> {
+        self.refused.take().map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
+    }
+}
+
+impl ResourceLimiter for Ledger {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let desired = u64::try_from(desired).unwrap_or(u64::MAX);
+        if desired > self.memory_limit {
+            self.refused = Some(desired);
+            return Ok(false);
+        }
+        self.memory_peak = self.memory_peak.max(desired);
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS)
+    }
+}

@@ -1,0 +1,110 @@
+//! The only place that touches guest bytes: every address and length is checked here.
+
+use crate::error::{Error, Result};
+use crate::python::state::State;
+use ophidia_abi::{Frame, Slot, SlotIndex};
+use wasmtime::{AsContext, AsContextMut, Memory, StoreContext, StoreContextMut};
+
+/// A guest's linear memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuestMemory(pub(crate) Memory);
+
+impl GuestMemory {
+    /// `len` bytes at `address`.
+    #[inline]
+    pub(crate) fn bytes(self, store: &impl AsContext, address: u32, len: u32) -> Result<&[u8]> {
+        let data = self.0.data(store.as_context());
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        let len_bytes = usize::try_from(len).map_err(|_| out_of_bounds(address, len))?;
+        let end = start.checked_add(len_bytes).ok_or_else(|| out_of_bounds(address, len))?;
+        data.get(start..end).ok_or_else(|| out_of_bounds(address, len))
+    }
+
+    /// All of it, as it is at this moment.
+    pub(crate) fn all(self, store: StoreContext<'_, State>) -> &[u8] {
+        self.0.data(store)
+    }
+
+    /// All of it, to write to.
+    pub(crate) fn all_mut(self, store: StoreContextMut<'_, State>) -> &mut [u8] {
+        self.0.data_mut(store)
+    }
+
+    /// The `N` bytes at `address`.
+    #[inline]
+    pub(crate) fn array<const N: usize>(
+        self,
+        store: impl AsContext,
+        address: u32,
+    ) -> Result<[u8; N]> {
+        let mut array = [0; N];
+        let len = u32::try_from(N).map_err(|_| out_of_bounds(address, u32::MAX))?;
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        self.0.read(store, start, &mut array).map_err(|_| out_of_bounds(address, len))?;
+        Ok(array)
+    }
+
+    #[inline]
+    pub(crate) fn u32(self, store: impl AsContext, address: u32) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(store, address)?))
+    }
+
+    #[inline]
+    pub(crate) fn write(self, store: impl AsContextMut, address: u32, bytes: &[u8]) -> Result<()> {
+        let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let start = usize::try_from(address).map_err(|_| out_of_bounds(address, len))?;
+        self.0.write(store, start, bytes).map_err(|_| out_of_bounds(address, len))
+    }
+
+    /// A slot of the frame at `frame`.
+    #[inline]
+    pub(crate) fn slot(self, store: &impl AsContext, frame: u32, index: SlotIndex) -> Result<Slot> {
+        let at = frame.checked_add(Frame::slot_offset(index));
+        at.and_then(|at| self.find_slot(store, at)).ok_or_else(|| out_of_bounds(frame, Frame::SIZE))
+    }
+
+    /// The slot at an address; `None` when it lies outside.
+    #[inline]
+    pub(crate) fn find_slot(self, store: &impl AsContext, at: u32) -> Option<Slot> {
+        // Each word is loaded as it was stored: all at once would wait until the stores are through.
+        let (tag, rest) = self.0.data(store).get(at as usize..)?.split_first_chunk()?;
+        let (len, rest) = rest.split_first_chunk()?;
+        let (payload, _) = rest.split_first_chunk()?;
+        Some(Slot {
+            tag: u32::from_le_bytes(*tag),
+            len: u32::from_le_bytes(*len),
+            payload: u64::from_le_bytes(*payload),
+        })
+    }
+
+    /// All of it, to write to, and what the store holds.
+    #[inline]
+    pub(crate) fn all_and_state<'a>(
+        self,
+        store: &'a mut StoreContextMut<'_, State>,
+    ) -> (&'a mut [u8], &'a mut State) {
+        self.0.data_and_store_mut(store)
+    }
+}
+
+/// Writes a slot into a guest's memory; whether it lies in it.
+#[inline]
+pub(crate) fn put_slot(memory: &mut [u8], at: usize, slot: Slot) -> bool {
+    let mut put = || -> Option<()> {
+        let (tag, rest) = memory.get_mut(at..)?.split_first_chunk_mut()?;
+        let (len, rest) = rest.split_first_chunk_mut()?;
+        let (payload, _) = rest.split_first_chunk_mut()?;
+        *tag = slot.tag.to_le_bytes();
+        *len = slot.len.to_le_bytes();
+        *payload = slot.payload.to_le_bytes();
+        Some(())
+    };
+    put().is_some()
+}
+
+#[cold]
+fn out_of_bounds(address: u32, len: u32) -> Error {
+    Error::GuestFault(format!(
+        "the guest named {len} bytes at address {address:#x}, outside its memory"
+    ))
+}
