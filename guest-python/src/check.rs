@@ -6,7 +6,7 @@ use ophidia_abi::{HOST_MODULE, WASI_MODULE};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use wasmparser::{ExternalKind, Parser, Payload, Validator};
+use wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload, Validator};
 
 /// Checks that a guest is a valid module with all that the host expects of it.
 pub(crate) fn check(wasm: &Path) -> Result<(), Error> {
@@ -46,7 +46,29 @@ fn examine(bytes: &[u8]) -> Result<(), String> {
     if !lacking.is_empty() {
         return Err(format!("it does not export {}", lacking.join(", ")));
     }
-    if memory { Ok(()) } else { Err("it does not export its memory".into()) }
+    if !memory {
+        return Err("it does not export its memory".into());
+    }
+    if !names(bytes).contains(ophidia_abi::EVALUATION_LOOP) {
+        // The host would check every round of it.
+        return Err(format!("no function is named {}", ophidia_abi::EVALUATION_LOOP));
+    }
+    Ok(())
+}
+
+/// The names of its functions, those that linking left.
+fn names(bytes: &[u8]) -> BTreeSet<&str> {
+    let mut names = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(bytes).flatten() {
+        let Payload::CustomSection(section) = payload else { continue };
+        let KnownCustom::Name(subsections) = section.as_known() else { continue };
+        for subsection in subsections.into_iter().flatten() {
+            if let Name::Function(functions) = subsection {
+                names.extend(functions.into_iter().flatten().map(|function| function.name));
+            }
+        }
+    }
+    names
 }
 
 /// Names the modules of `wanted` that are not in `found`.

@@ -52,5 +52,9 @@ pub const OPERAND: u32 = 1 << 8;
 /// and the operands of that level's frame.
 pub const IN_SLOT: u32 = RAISED - 1;
 
+/// The name, in the module's name section, of the function whose marks ([`import::METER`]) say all that has to be said
+/// of the loops around them: CPython's evaluation loop.
+pub const EVALUATION_LOOP: &str = "_PyEval_EvalFrameDefault";
+
 /// The name under which the guest exports its linear memory.
 pub const MEMORY: &str = "memory";

@@ -7,7 +7,13 @@ use crate::support::{ophidia, ophidia_command};
 /// The program is stopped by the timeout.
 #[track_caller]
 fn times_out(code: &str) {
-    let outcome = ophidia(["run", "--timeout", "150ms", "-c", code]).expect_status(124);
+    times_out_with(&[], code);
+}
+
+#[track_caller]
+fn times_out_with(options: &[&str], code: &str) {
+    let call = ophidia(["run", "--timeout", "150ms"]).args(options).args(["-c", code]);
+    let outcome = call.expect_status(124);
     outcome.stderr_has("ophidia: limit timeout: 150ms allowed").stderr_has("--timeout");
 }
 
@@ -18,6 +24,18 @@ fn the_timeout_stops_a_program_that_computes() {
     times_out("sum(range(10 ** 12))");
     times_out("'a' * 10 ** 5 in 'b' * 10 ** 7 + 'a'; import re; re.match('(a*)*b', 'a' * 40)");
     times_out("9 ** 9 ** 9");
+}
+
+#[test]
+fn the_timeout_stops_one_long_copy_or_fill() {
+    for code in [
+        "x = bytearray(300 << 20)\nwhile True: x[1:] = x[:-1]",
+        "x = bytes(100 << 20)\nwhile True: x.replace(b'', b'', 1), bytearray(x)",
+        "import numpy; x = numpy.zeros(40 << 20)\nwhile True: x.fill(1.5)",
+        "import numpy; x = numpy.zeros(40 << 20)\nwhile True: x[1:] = x[:-1]",
+    ] {
+        times_out_with(&["--memory", "2GiB"], code);
+    }
 }
 
 #[test]

@@ -12,31 +12,42 @@
 //! - every indirect call, and the entry of enough functions that no cycle of direct calls is without
 //!   one ([`survey`]): 1. Recursion ends by itself when the stack does, but until then it may branch
 //!   an exponential number of times;
-//! - `memory.copy` and its like: 1 for each 64 bytes;
-//! - the bridge's own marks, in place of the calls of [`import::METER`]: 1, and 1 for each 16 code
+//! - `memory.copy` and its like: 1 for each 64 bytes; large ones are done in pieces ([`bulk`]);
+//! - the guest's own marks, in place of the calls of [`import::METER`]: 1, and 1 for each 16 code
 //!   units of bytecode that follow.
 //!
-//! The loops around such marks take nothing themselves: CPython's evaluation loop runs through the
-//! head of its dispatch loop for every instruction, but only a jump backward, a call, a return or an
-//! exception can bring it to code that has run before, and each of these is marked (guest-python's
-//! `meter-*.patch`). Wasmtime's epochs are compared at that head too, and at the entry of every function.
+//! In CPython's evaluation loop, the function named [`EVALUATION_LOOP`](ophidia_abi::EVALUATION_LOOP), the loops around such marks take nothing
+//! themselves: it runs through the head of its dispatch loop for every instruction, but only a jump backward, a
+//! call, a return or an exception can bring it to code that has run before, and each of these is marked
+//! (guest-python's `meter-*.patch`). Wasmtime's epochs are compared at that head too, and at the entry of every
+//! function. A mark in any other function takes from the budget as well, and the loops around it do as all do.
+//!
+//! What is trusted: the module, which we made. It is taken at its word about which function is the evaluation
+//! loop, and that its marks are where they have to be. What is not: everything that lies in its memory, bytecode
+//! and numbers handed to marks included, and whatever it says to the host.
 //!
 //! The global belongs to the module, so no guest code can write to it; the slow path is marked as
 //! unlikely by a branch hint.
 
+mod body;
+mod bulk;
 mod survey;
 
 use crate::error::{Error, Result};
+use body::Writer;
+use bulk::Pieces;
 use ophidia_abi::{HOST_MODULE, import};
 use survey::Survey;
 use wasm_encoder::{
-    BlockType, BranchHint, BranchHints, CodeSection, ConstExpr, Encode, GlobalSection, GlobalType,
-    Instruction, Module, RawSection, ValType,
+    BranchHints, CodeSection, ConstExpr, Encode, GlobalSection, GlobalType, Module, RawSection,
+    SectionId, ValType,
 };
-use wasmparser::{BinaryReaderError, FunctionBody, GlobalSectionReader, Operator, Parser, Payload};
+use wasmparser::{
+    BinaryReaderError, FunctionBody, GlobalSectionReader, Parser, Payload, SectionLimited,
+};
 
 /// Raised with every change of what is written, so that no image made before is used.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// What guest code takes from before it calls the host: with some 10⁸ loop heads a second a call
 /// every 40 µs, which costs 0.1 % of the time.
@@ -73,7 +84,12 @@ fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {
     if survey.globals == 0 {
         return Err("it has no global section for the budget to go into".into());
     }
-    let writer = Writer { budget: survey.globals, meter };
+    if survey.functions.is_empty() || !survey.one_memory {
+        return Err("it has no functions, or another memory than one of 32 bits".into());
+    }
+    let copy = survey.imported + u32::try_from(survey.functions.len()).unwrap_or(u32::MAX);
+    let pieces = Pieces { ty: survey.types, copy, fill: copy + 1 };
+    let writer = Writer { budget: survey.globals, meter, pieces };
     rewrite_with(wasm, &survey, &writer).map_err(|error| error.to_string())
 }
 
@@ -85,6 +101,16 @@ fn rewrite_with(
     let mut module = Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
+            Payload::TypeSection(section) => {
+                let (id, added) = (SectionId::Type, bulk::function_type());
+                module
+                    .section(&RawSection { id: id.into(), data: &with(wasm, &section, 1, &added) });
+            }
+            Payload::FunctionSection(section) => {
+                let (id, added) = (SectionId::Function, writer.pieces.types());
+                module
+                    .section(&RawSection { id: id.into(), data: &with(wasm, &section, 2, &added) });
+            }
             Payload::GlobalSection(section) => {
                 module.section(&with_budget(wasm, section)?);
             }
@@ -92,11 +118,15 @@ fn rewrite_with(
                 let mut code = CodeSection::new();
                 let mut hints = BranchHints::new();
                 for (index, function) in (survey.imported..).zip(&survey.functions) {
-                    let (body, unlikely) = writer.function(wasm, function)?;
+                    let evaluation_loop = survey.evaluation_loop == Some(index);
+                    let (body, unlikely) = writer.function(wasm, function, evaluation_loop)?;
                     code.raw(&body);
                     if !unlikely.is_empty() {
                         hints.function_hints(index, unlikely);
                     }
+                }
+                for body in bulk::bodies(writer.budget, writer.meter) {
+                    code.function(&body);
                 }
                 module.section(&hints).section(&code);
             }
@@ -109,6 +139,16 @@ fn rewrite_with(
         }
     }
     Ok(module.finish())
+}
+
+/// A section with some items more at its end.
+fn with<T>(wasm: &[u8], section: &SectionLimited<'_, T>, items: u32, added: &[u8]) -> Vec<u8> {
+    let mut data = Vec::new();
+    (section.count() + items).encode(&mut data);
+    let old = section.original_position()..section.range().end;
+    data.extend_from_slice(wasm.get(old).unwrap_or_default());
+    data.extend_from_slice(added);
+    data
 }
 
 fn with_budget(
@@ -165,185 +205,6 @@ enum Loop {
     Long,
     /// A mark of the bridge lies in it.
     Marked,
-}
-
-/// Writes function bodies: what was there is copied byte for byte, the checks come in between.
-struct Writer {
-    /// The global that counts down.
-    budget: u32,
-    /// The function of the host.
-    meter: u32,
-}
-
-/// What is taken from the budget.
-enum Charge {
-    One,
-    /// According to the number of bytes on the stack, which stays there.
-    Bulk,
-    /// For a round of a tight loop.
-    Round,
-    /// According to the number of code units on the stack, which is taken from there.
-    Work,
-}
-
-impl Writer {
-    /// The globals for some locals; what there is no room for is left out.
-    fn held(&self, locals: &[(u32, ValType)]) -> Vec<(u32, u32)> {
-        let mut held = Vec::new();
-        let mut first = self.budget + 1;
-        for (ty, count) in HELD {
-            let locals = locals.iter().filter(|local| local.1 == ty).map(|local| local.0);
-            held.extend(locals.zip(first..first + count));
-            first += count;
-        }
-        held
-    }
-
-    /// The body of a function with its checks, and the hints that say their slow paths are unlikely.
-    fn function(
-        &self,
-        wasm: &[u8],
-        function: &Function<'_>,
-    ) -> Result<(Vec<u8>, Vec<BranchHint>), BinaryReaderError> {
-        let mut body =
-            Body { writer: self, scratch: 0, rounds: 0, bytes: Vec::new(), unlikely: Vec::new() };
-        body.locals(wasm, function)?;
-        if function.on_entry {
-            body.charge(&Charge::One, &[]);
-        }
-        let mut loops = function.loops.iter().zip(&function.carried);
-        let mut operators = function.body.get_operators_reader()?;
-        while !operators.eof() {
-            let start = operators.original_position();
-            let operator = operators.read()?;
-            match operator {
-                Operator::Call { function_index } if function_index == self.meter => {
-                    body.charge(&Charge::Work, &[]);
-                    continue;
-                }
-                Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
-                    body.charge(&Charge::One, &[]);
-                }
-                Operator::MemoryCopy { .. }
-                | Operator::MemoryFill { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::TableCopy { .. }
-                | Operator::TableFill { .. }
-                | Operator::TableInit { .. } => body.charge(&Charge::Bulk, &[]),
-                _ => {}
-            }
-            body.bytes.extend_from_slice(
-                wasm.get(start..operators.original_position()).unwrap_or_default(),
-            );
-            if matches!(operator, Operator::Loop { .. }) {
-                match loops.next() {
-                    Some((Loop::Tight, carried)) => body.charge(&Charge::Round, carried),
-                    Some((Loop::Long, _)) => body.charge(&Charge::One, &[]),
-                    Some((Loop::Marked, _)) | None => {}
-                }
-            }
-        }
-        Ok((body.bytes, body.unlikely))
-    }
-}
-
-struct Body<'a> {
-    writer: &'a Writer,
-    /// A local of our own, for the amount of a charge.
-    scratch: u32,
-    /// Another, which counts the rounds of tight loops.
-    rounds: u32,
-    bytes: Vec<u8>,
-    unlikely: Vec<BranchHint>,
-}
-
-impl Body<'_> {
-    /// The function's own locals, and two more.
-    fn locals(&mut self, wasm: &[u8], function: &Function<'_>) -> Result<(), BinaryReaderError> {
-        let mut groups = function.body.get_locals_reader()?;
-        let count = groups.get_count();
-        let start = groups.original_position();
-        self.scratch = function.params;
-        for _ in 0..count {
-            self.scratch += groups.read()?.0;
-        }
-        (count + 1).encode(&mut self.bytes);
-        self.bytes
-            .extend_from_slice(wasm.get(start..groups.original_position()).unwrap_or_default());
-        self.rounds = self.scratch + 1;
-        2u32.encode(&mut self.bytes);
-        ValType::I32.encode(&mut self.bytes);
-        Ok(())
-    }
-
-    /// Takes from the budget; these locals are held in globals while the host is called.
-    fn charge(&mut self, charge: &Charge, locals: &[(u32, ValType)]) {
-        use Instruction as I;
-        let held = self.writer.held(locals);
-        let (budget, scratch) = (self.writer.budget, self.scratch);
-        if matches!(charge, Charge::Round) {
-            self.add(&[
-                I::LocalGet(self.rounds),
-                I::I32Const(1),
-                I::I32Add,
-                I::LocalTee(self.rounds),
-                I::I32Const(ROUNDS - 1),
-                I::I32And,
-                I::I32Eqz,
-            ]);
-            self.unlikely_if();
-        }
-        // What is taken at once is below 2^29, and so is what is there: neither can wrap around.
-        match charge {
-            Charge::One | Charge::Round => {
-                self.add(&[I::GlobalGet(budget), I::I32Const(1), I::I32Sub])
-            }
-            Charge::Bulk => self.add(&[
-                I::LocalTee(scratch),
-                I::GlobalGet(budget),
-                I::LocalGet(scratch),
-                I::I32Const(BULK_SHIFT),
-                I::I32ShrU,
-                I::I32Sub,
-            ]),
-            Charge::Work => self.add(&[
-                I::LocalSet(scratch),
-                I::GlobalGet(budget),
-                I::I32Const(1),
-                I::I32Sub,
-                I::LocalGet(scratch),
-                I::I32Const(WORK_SHIFT),
-                I::I32ShrU,
-                I::I32Sub,
-            ]),
-        }
-        self.add(&[I::GlobalSet(budget), I::GlobalGet(budget), I::I32Const(0), I::I32LtS]);
-        self.unlikely_if();
-        self.add(&[I::I32Const(BUDGET), I::GlobalSet(budget)]);
-        for (local, global) in &held {
-            self.add(&[I::LocalGet(*local), I::GlobalSet(*global)]);
-        }
-        self.add(&[I::I32Const(0), I::Call(self.writer.meter)]);
-        for (local, global) in &held {
-            self.add(&[I::GlobalGet(*global), I::LocalSet(*local)]);
-        }
-        self.add(&[I::End]);
-        if matches!(charge, Charge::Round) {
-            self.add(&[I::End]);
-        }
-    }
-
-    fn unlikely_if(&mut self) {
-        let branch_func_offset = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
-        self.unlikely.push(BranchHint { branch_func_offset, branch_hint_value: 0 });
-        self.add(&[Instruction::If(BlockType::Empty)]);
-    }
-
-    fn add(&mut self, instructions: &[Instruction<'_>]) {
-        for instruction in instructions {
-            instruction.encode(&mut self.bytes);
-        }
-    }
 }
 
 #[cfg(test)]

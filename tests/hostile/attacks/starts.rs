@@ -1,6 +1,7 @@
 //! What it is asked for before anything runs: frames, buffers, statuses, endless loops.
 
 use crate::support::*;
+use std::time::Duration;
 
 /// A guest that does this in an export, once its working directory is named.
 fn starting(export: &'static str, body: &str) -> Result<Interpreter, Error> {
@@ -67,6 +68,26 @@ fn loops_without_end() {
     let guest = running("(i32.const 0)").operates(FOREVER);
     let result = attack(&guest, |py| py.import("sys"));
     assert!(matches!(result, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{result:?}");
+}
+
+#[test]
+fn bulk_operations_that_take_long() {
+    let from = 4 << 20;
+    let len = 1 << 30;
+    for operation in [
+        format!("(memory.fill (i32.const {from}) (i32.const 1) (i32.const {len}))"),
+        // Upward and downward, overlapping by all but a byte.
+        format!("(memory.copy (i32.const {from}) (i32.const {}) (i32.const {len}))", from + 1),
+        format!("(memory.copy (i32.const {}) (i32.const {from}) (i32.const {len}))", from + 1),
+    ] {
+        // Nothing looks at the clock afterwards: the instruction itself has to end.
+        let body = format!("(drop (memory.grow (i32.const 16400))) {operation} (i32.const 0)");
+        let runtime = running(&body).runtime();
+        let py = runtime.interpreter().memory(2 << 30).timeout(Duration::from_millis(20));
+        let mut py = py.build().expect("an interpreter");
+        let result = bounded(|| py.run("!"));
+        assert!(matches!(result, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{result:?}");
+    }
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! What the rewriting has to know of a module, and which functions take from the budget on entry.
 
 use super::{Function, Loop};
-use ophidia_abi::{HOST_MODULE, import};
+use ophidia_abi::{EVALUATION_LOOP, HOST_MODULE, import};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, FunctionBody, Operator, Parser, Payload, TypeRef,
-    ValType,
+    BinaryReaderError, CompositeInnerType, FunctionBody, KnownCustom, MemoryType, Name,
+    NameSectionReader, Operator, Parser, Payload, TypeRef, ValType,
 };
 
 pub(super) struct Survey<'a> {
@@ -17,13 +17,28 @@ pub(super) struct Survey<'a> {
     pub(super) imported: u32,
     /// How many globals there are.
     pub(super) globals: u32,
+    /// How many types there are.
+    pub(super) types: u32,
+    /// Whether there is one memory, of 32 bits.
+    pub(super) one_memory: bool,
+    /// The index of the function of this name, [`EVALUATION_LOOP`].
+    pub(super) evaluation_loop: Option<u32>,
     /// The module's own functions.
     pub(super) functions: Vec<Function<'a>>,
 }
 
 impl<'a> Survey<'a> {
     pub(super) fn of(wasm: &'a [u8]) -> Result<Self, BinaryReaderError> {
-        let mut survey = Survey { meter: None, imported: 0, globals: 0, functions: Vec::new() };
+        let mut survey = Survey {
+            meter: None,
+            imported: 0,
+            globals: 0,
+            types: 0,
+            one_memory: false,
+            evaluation_loop: None,
+            functions: Vec::new(),
+        };
+        let mut memories = Vec::new();
         let mut params_of_type = Vec::new();
         let mut types = Vec::new();
         let mut calls = Vec::new();
@@ -50,12 +65,18 @@ impl<'a> Survey<'a> {
                                 survey.imported += 1;
                             }
                             TypeRef::Global(_) => survey.globals += 1,
+                            TypeRef::Memory(memory) => memories.push(is_plain(&memory)),
                             _ => {}
                         }
                     }
                 }
                 Payload::FunctionSection(section) => {
                     types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
+                }
+                Payload::MemorySection(section) => {
+                    for memory in section {
+                        memories.push(is_plain(&memory?));
+                    }
                 }
                 Payload::GlobalSection(section) => survey.globals += section.count(),
                 Payload::CodeSectionEntry(body) => {
@@ -73,9 +94,16 @@ impl<'a> Survey<'a> {
                     });
                     calls.push(callees);
                 }
+                Payload::CustomSection(section) => {
+                    if let KnownCustom::Name(names) = section.as_known() {
+                        survey.evaluation_loop = named(names, EVALUATION_LOOP)?;
+                    }
+                }
                 _ => {}
             }
         }
+        survey.types = u32::try_from(params_of_type.len()).unwrap_or(u32::MAX);
+        survey.one_memory = memories == [true];
         survey.cut(&calls);
         Ok(survey)
     }
@@ -88,6 +116,26 @@ impl<'a> Survey<'a> {
             }
         }
     }
+}
+
+/// Whether a memory's addresses have 32 bits, and its pages 64 KiB.
+fn is_plain(memory: &MemoryType) -> bool {
+    !memory.memory64 && memory.page_size_log2.is_none()
+}
+
+/// The index of the function of this name.
+fn named(names: NameSectionReader<'_>, name: &str) -> Result<Option<u32>, BinaryReaderError> {
+    for subsection in names {
+        if let Name::Function(functions) = subsection? {
+            for naming in functions {
+                let naming = naming?;
+                if naming.name == name {
+                    return Ok(Some(naming.index));
+                }
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// What is known of every loop of a function, in order of appearance: its kind, and what it carries.
