@@ -1,12 +1,12 @@
 //! `ophidia run`: a program, from its first line to its exit status.
 
-use super::interrupt::{Interrupts, LastResort};
-use super::outcome::Outcome;
-use super::program::Program;
-use super::progress::say;
-use super::sandbox::Sandbox;
-use super::status::Status;
-use super::{Usage, load};
+use crate::interrupt::{Interrupts, LastResort};
+use crate::outcome::Outcome;
+use crate::program::Program;
+use crate::progress::say;
+use crate::sandbox::Sandbox;
+use crate::status::Status;
+use crate::{Usage, load};
 use anyhow::Context as _;
 use ophidia::{Input, Interpreter, Output};
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// the script is in, and nothing else unless it is granted. Options of `run` stand before the
 /// program; whatever follows it is the program's own.
 #[derive(clap::Args, Debug)]
-#[command(override_usage = USAGE, after_help = super::help(EXAMPLES))]
+#[command(override_usage = USAGE, after_help = crate::help(EXAMPLES))]
 pub(crate) struct Run {
     #[command(flatten)]
     sandbox: Sandbox,

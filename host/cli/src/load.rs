@@ -1,8 +1,8 @@
 //! The runtime: loaded when guest and image are in the cache, else built first, in sight.
 
-use super::progress::{BuildProgress, ImageProgress};
-use ophidia::guest::{self, BuildOptions, Progress as _};
+use crate::progress::{BuildProgress, ImageProgress};
 use ophidia::{Error, Result, Runtime};
+use ophidia_guest::{self as guest, BuildOptions, Progress as _};
 use std::path::{Path, PathBuf};
 
 /// The cache folder that the environment names.

@@ -1,10 +1,10 @@
 //! `ophidia guest`: the CPython guest in the cache.
 
-use super::load;
-use super::progress::BuildProgress;
-use super::status::Status;
+use crate::load;
+use crate::progress::BuildProgress;
+use crate::status::Status;
 use ophidia::Runtime;
-use ophidia::guest::{self, BuildOptions, Info};
+use ophidia_guest::{self as guest, BuildOptions, Info};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -1,11 +1,11 @@
 //! `ophidia repl`: an interactive session.
 
-use super::interrupt::{Interrupts, LastResort};
-use super::load;
-use super::outcome::Outcome;
-use super::progress::say;
-use super::sandbox::Sandbox;
-use super::status::Status;
+use crate::interrupt::{Interrupts, LastResort};
+use crate::load;
+use crate::outcome::Outcome;
+use crate::progress::say;
+use crate::sandbox::Sandbox;
+use crate::status::Status;
 use anyhow::Context as _;
 use ophidia::{Completeness, Input, Interpreter, Output, Runtime, SourceKind};
 use rustyline::error::ReadlineError;

@@ -1,7 +1,7 @@
 //! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
 
-use super::Usage;
-use super::sandbox::Sandbox;
+use crate::Usage;
+use crate::sandbox::Sandbox;
 use ophidia::{Interpreter, Result, SourceKind};
 use std::env;
 use std::fs::{self, File};

@@ -1,10 +1,10 @@
 //! `ophidia doctor`: what there is, what is missing, and whether it works.
 
-use super::guest::print;
-use super::load;
-use super::status::Status;
-use ophidia::guest::{self, BuildOptions};
+use crate::guest::print;
+use crate::load;
+use crate::status::Status;
 use ophidia::{Runtime, Value};
+use ophidia_guest::{self as guest, BuildOptions};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;

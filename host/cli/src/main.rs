@@ -1,4 +1,4 @@
-//! The command line: its subcommands, and what ends it early.
+//! The `ophidia` command: parses its arguments, runs, ends with a status.
 
 mod bindgen;
 mod doctor;
@@ -62,8 +62,14 @@ fn help(examples: &str) -> String {
 #[error("{0}")]
 pub(crate) struct Usage(String);
 
+fn main() {
+    let status = run(std::env::args_os());
+    // Everything is flushed by now; tearing down the engine would only cost time.
+    std::process::exit(status.code());
+}
+
 /// Runs the command and gives what the process ends with.
-pub(crate) fn main(args: impl Iterator<Item = OsString>) -> Status {
+fn run(args: impl Iterator<Item = OsString>) -> Status {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return refused(&error),

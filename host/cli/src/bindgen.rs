@@ -3,10 +3,10 @@
 mod names;
 mod write;
 
-use super::guest::print;
-use super::sandbox::Sandbox;
-use super::status::Status;
-use super::{load, outcome, progress};
+use crate::guest::print;
+use crate::sandbox::Sandbox;
+use crate::status::Status;
+use crate::{load, outcome, progress};
 use ophidia::FromPython;
 use std::path::PathBuf;
 
@@ -111,7 +111,7 @@ impl Bindgen {
         let text = write::module(&module);
         match &self.output {
             Some(path) if path.as_os_str() != "-" => std::fs::write(path, text)
-                .map_err(|error| super::Usage(format!("{}: {error}", path.display())))?,
+                .map_err(|error| crate::Usage(format!("{}: {error}", path.display())))?,
             _ => print(&text),
         }
         Ok(Status::SUCCESS)

@@ -1,8 +1,8 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
-use super::Usage;
-use super::values::{self, Memory, Timeout, Variable};
+use crate::Usage;
+use crate::values::{self, Memory, Timeout, Variable};
 use ophidia::{Access, DirGrant, InterpreterBuilder, Runtime};
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! How a program ended: what is shown, what `--json` reports, and the exit status.
 
-use super::Usage;
-use super::status::Status;
+use crate::Usage;
+use crate::status::Status;
 use ophidia::{Error, LimitExceeded, PythonError, Result};
 use serde::Serialize;
 
