@@ -1,10 +1,8 @@
-//! Lists the files of the recipe so that `src/inputs.rs` can embed them: an installed `ophidia` builds
+//! Lists the files of the recipe so that `src/recipe/inputs.rs` can embed them: an installed `ophidia` builds
 //! the guest without this folder; and works out the keys of what they give. Nothing is built or fetched.
 
-#[path = "src/keys.rs"]
+#[path = "src/recipe/keys.rs"]
 mod keys;
-
-use keys::{Keys, PINNED};
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -40,17 +38,23 @@ fn main() -> io::Result<()> {
     }
     code.push_str("];\n");
     println!("cargo:rerun-if-changed=guest.lock.toml");
-    println!("cargo:rerun-if-changed=src/keys.rs");
+    println!("cargo:rerun-if-changed=src/recipe/keys.rs");
     let lock = fs::read_to_string(root.join("guest.lock.toml"))?;
     let mut header = String::new();
     ophidia_abi::header::write(&mut header).map_err(io::Error::other)?;
     let files = files.iter().map(|(name, bytes)| (&**name, &**bytes));
-    let Keys { cpython, numpy, guest } = Keys::of((&lock, &header), files, PINNED);
-    writeln!(code, "/// Of the pinned compiler: CPython's, numpy's and the guest's.")
-        .map_err(io::Error::other)?;
-    writeln!(code, "pub(crate) const KEYS: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];")
-        .map_err(io::Error::other)?;
-    fs::write(out.join("files.rs"), code)
+    let [cpython, numpy, guest] = keys::keys((&lock, &header), files);
+    let python = lock.parse::<toml::Table>().map_err(io::Error::other)?;
+    let python = python.get("python").and_then(|version| version.as_str()).unwrap_or_default();
+    fs::write(out.join("files.rs"), code)?;
+    fs::write(
+        out.join("keys.rs"),
+        format!(
+            "/// The version of CPython in the guest, such as `3.13.5`.\n\
+             pub const PYTHON: &str = {python:?};\n\n\
+             const PINNED: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];\n"
+        ),
+    )
 }
 
 fn list(folder: &Path, endings: &[&str], names: &mut Vec<PathBuf>) -> io::Result<()> {

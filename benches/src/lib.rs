@@ -184,7 +184,7 @@ pub fn memory_kib(line: &str) -> Result<f64> {
 /// When there is no guest.
 pub fn native_python() -> Result<PathBuf> {
     let cache = ophidia::guest::ambient_cache_dir().context("no cache folder")?;
-    let guest = ophidia::guest::locate(&cache)?.context("no guest: run `ophidia guest build`")?;
+    let guest = ophidia::guest::locate(&cache).context("no guest: run `ophidia guest build`")?;
     Ok(guest.native_python())
 }
 

@@ -1,6 +1,6 @@
 """Makes python.profdata, the profile that the guest's CPython is compiled with: see README.md.
 
-    cargo run --release -p ophidia-guest --example build -- --prepare FOLDER
+    cargo run --release -p ophidia-guest --features build --example build -- --prepare FOLDER
     python3 guest-python/profile/train.py FOLDER
 """
 

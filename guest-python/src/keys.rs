@@ -1,22 +1,13 @@
-//! The keys that name what a build gives. The build script reads this file too: it works them out for the
-//! pinned compiler, so that no start of the command has to.
+//! The keys that name what a build leaves in the cache, and the compiler that they depend on.
 
+use crate::digest::hex;
 use sha2::{Digest as _, Sha256};
+use std::path::PathBuf;
+use std::{env, fs};
 
-/// Raised whenever this crate's own code changes what a build gives.
-const RECIPE: u32 = 8;
+include!(concat!(env!("OUT_DIR"), "/keys.rs"));
 
-/// The same for what it gives of numpy alone.
-const NUMPY_RECIPE: u32 = 1;
-
-/// What of the lock file's tables is numpy's alone.
-const NUMPY_OPTIONS: [&str; 2] = ["numpy", "openblas"];
-
-/// What names the compiler in the lock file.
-pub(crate) const PINNED: &str = "pinned";
-
-/// Names of the things a build leaves in the cache: the first 16 hexadecimal digits of the SHA-256
-/// over all that goes into each.
+/// Names of the things a build leaves in the cache, of 16 hexadecimal digits each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Keys {
     /// CPython without the bridge. It takes minutes, and a change of the bridge leaves it as it is.
@@ -28,62 +19,67 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Those of what these inputs give: files by their names, folder first.
-    pub(crate) fn of<'a>(
-        (lock, header): (&str, &str),
-        files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-        toolchain: &str,
-    ) -> Self {
-        let folders = |hash: &mut Sha256, folders: &[&str]| {
-            for folder in folders {
-                for (name, bytes) in files.clone() {
-                    if let Some(name) = name.strip_prefix(folder).and_then(|n| n.strip_prefix('/'))
-                    {
-                        add(hash, name, bytes);
-                    }
-                }
+    /// Those of the pinned compiler: CPython's, numpy's and the guest's.
+    pub(crate) const PINNED: [&str; 3] = PINNED;
+
+    /// Those of what this compiler makes.
+    pub(crate) fn of(toolchain: &Toolchain) -> Self {
+        let [cpython, numpy, guest] = Self::PINNED.map(|key| match toolchain.identity() {
+            None => key.to_owned(),
+            Some(identity) => {
+                let digest = Sha256::digest(format!("{key} {identity}"));
+                hex(&digest).chars().take(key.len()).collect()
             }
-        };
-        let mut hash = Sha256::new();
-        add(&mut hash, "recipe", &RECIPE.to_le_bytes());
-        add(&mut hash, "lock", without_numpy(lock).as_bytes());
-        add(&mut hash, "toolchain", toolchain.as_bytes());
-        folders(&mut hash, &["patches", "profile", "recipe"]);
-        let cpython = hash.clone().finalize();
-        add(&mut hash, "recipe", &NUMPY_RECIPE.to_le_bytes());
-        add(&mut hash, "lock", lock.as_bytes());
-        folders(&mut hash, &["numpy", "openblas"]);
-        let numpy = hash.clone().finalize();
-        folders(&mut hash, &["bridge", "python"]);
-        add(&mut hash, "header", header.as_bytes());
-        let guest = hash.finalize();
-        let short = |digest: &[u8]| hex(digest).chars().take(16).collect();
-        Self { cpython: short(&cpython), numpy: short(&numpy), guest: short(&guest) }
+        });
+        Self { cpython, numpy, guest }
     }
 }
 
-/// What of the lock file goes into CPython.
-fn without_numpy(lock: &str) -> String {
-    let mut lock: toml::Table = lock.parse().unwrap_or_default();
-    if let Some(toml::Value::Array(sources)) = lock.get_mut("source") {
-        sources.retain(|source| source.get("use").and_then(|used| used.as_str()) != Some("numpy"));
+/// Which compiler builds the guest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Toolchain {
+    /// The one in the lock file.
+    Pinned,
+    /// A WASI SDK on this machine.
+    WasiSdk(PathBuf),
+}
+
+impl Toolchain {
+    /// The SDK that `WASI_SDK_PATH` names, else the pinned one.
+    pub(crate) fn ambient() -> Self {
+        ambient_folder("WASI_SDK_PATH").map_or(Self::Pinned, Self::WasiSdk)
     }
-    for table in ["flags", "configure"] {
-        if let Some(toml::Value::Table(table)) = lock.get_mut(table) {
-            table.retain(|name, _| !NUMPY_OPTIONS.contains(&name));
+
+    /// What tells an SDK from others. The pinned compiler is part of the recipe.
+    fn identity(&self) -> Option<String> {
+        let Self::WasiSdk(sdk) = self else { return None };
+        // Every release carries a file VERSION that names all its parts.
+        let version = fs::read(sdk.join("VERSION")).unwrap_or_default();
+        Some(format!("wasi-sdk {} {}", sdk.display(), hex(&Sha256::digest(version))))
+    }
+}
+
+/// The absolute path of a folder that the environment names.
+pub(crate) fn ambient_folder(name: &str) -> Option<PathBuf> {
+    let value = env::var_os(name).filter(|value| !value.is_empty())?;
+    std::path::absolute(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_compiler_and_another_release_of_it_have_keys_of_their_own() {
+        let sdk = tempfile::tempdir().expect("a folder");
+        let keys = || Keys::of(&Toolchain::WasiSdk(sdk.path().to_owned()));
+        let (pinned, first) = (Keys::of(&Toolchain::Pinned), keys());
+        fs::write(sdk.path().join("VERSION"), "25.0").expect("a file");
+        let second = keys();
+        for (one, other) in [(&pinned, &first), (&first, &second), (&pinned, &second)] {
+            assert!(one.cpython != other.cpython && one.numpy != other.numpy);
+            assert!(one.guest != other.guest && one.guest.len() == other.guest.len());
         }
+        assert_eq!(second, keys());
     }
-    lock.to_string()
-}
-
-fn add(hash: &mut Sha256, name: &str, bytes: &[u8]) {
-    for part in [name.as_bytes(), bytes] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,15 +1,42 @@
 //! Building a guest: from the cache when it is there, else by the stages of the recipe, under a lock.
 
+mod cache;
+mod check;
+mod cpython;
+mod fetch;
+mod inputs;
+#[cfg(test)]
+mod keys;
+mod libraries;
+mod licenses;
+mod link;
+mod lock;
+mod numpy;
+mod objects;
+mod openblas;
+mod parts;
+mod prerequisites;
+mod process;
+mod profile;
+mod progress;
+mod stages;
+mod stdlib;
+mod toolchain;
+mod unpack;
+
+pub use cache::{Cleaned, clean};
+pub use lock::{Client, Lock, Purpose, Source};
+pub use prerequisites::missing;
+pub use progress::{Progress, Silent};
+
 use crate::Error;
-use crate::cache::Cache;
+use crate::digest::{hash_tree, sha256_file};
 use crate::error::At as _;
 use crate::guest::Guest;
-use crate::inputs::{self, Inputs, sha256_file};
-use crate::progress::Progress;
-use crate::stages::{Build, Finished};
-use crate::stdlib;
-use crate::toolchain::Toolchain;
-use std::env;
+use crate::keys::{Keys, Toolchain, ambient_folder};
+use cache::Cache;
+use inputs::Inputs;
+use stages::{Build, Finished};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
@@ -30,11 +57,9 @@ impl BuildOptions {
     /// Options from the environment: `OPHIDIA_SOURCES` and `WASI_SDK_PATH`.
     #[must_use]
     pub fn ambient() -> Self {
-        let folder = |name: &str| {
-            let value = env::var_os(name).filter(|value| !value.is_empty())?;
-            std::path::absolute(value).ok()
-        };
-        Self { sources: folder("OPHIDIA_SOURCES"), wasi_sdk: folder("WASI_SDK_PATH"), jobs: None }
+        let (sources, wasi_sdk) =
+            (ambient_folder("OPHIDIA_SOURCES"), ambient_folder("WASI_SDK_PATH"));
+        Self { sources, wasi_sdk, jobs: None }
     }
 
     pub(crate) fn toolchain(&self) -> Toolchain {
@@ -61,9 +86,9 @@ pub fn build(
     options: &BuildOptions,
     progress: &mut dyn Progress,
 ) -> Result<Guest, Error> {
-    let keys = inputs::keys(&options.toolchain())?;
+    let keys = Keys::of(&options.toolchain());
     let cache = Cache::new(cache);
-    let guest = Guest::at(&cache, &keys.guest);
+    let guest = Guest::at(cache.root(), &keys.guest);
     if guest.is_complete() {
         return Ok(guest);
     }
@@ -146,7 +171,7 @@ pub fn verify_reproducible(
     let second = second?;
     for (what, one, two) in [
         ("guest.wasm", sha256_file(&first.wasm())?, second.wasm_sha256.clone()),
-        ("the standard library", stdlib::hash_tree(&first.stdlib())?, second.stdlib_sha256.clone()),
+        ("the standard library", hash_tree(&first.stdlib())?, second.stdlib_sha256.clone()),
         ("the record of guest.wasm", recorded.wasm_sha256, second.wasm_sha256.clone()),
         (
             "the record of the standard library",

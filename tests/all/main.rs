@@ -39,6 +39,8 @@ mod conversions_crates;
 mod converters;
 /// CPython's own test-suite: the ten quickest modules, inside the guest.
 mod cpython_suite;
+/// What a service compiles that depends on the library alone.
+mod dependencies;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
 /// The image in the cache: tampering is noticed, said and repaired.

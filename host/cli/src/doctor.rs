@@ -61,7 +61,7 @@ impl Findings {
     fn gather() -> anyhow::Result<Self> {
         let cache = load::cache_dir()?;
         let options = BuildOptions::ambient();
-        let guest = guest::locate(&cache)?.map(|guest| guest.dir);
+        let guest = guest::locate(&cache).map(|guest| guest.dir);
         let image = guest.is_some().then(|| Runtime::builder(&cache).image_path()).transpose()?;
         let image = image.filter(|image| image.is_file());
         let mut found = Self {
@@ -78,7 +78,7 @@ impl Findings {
             failure: None,
             usable: false,
         };
-        match guest::locate(&found.cache)?.map(|guest| guest.check()) {
+        match guest::locate(&found.cache).map(|guest| guest.check()) {
             Some(Err(damage)) => found.failure = Some(format!("{damage}; the next build mends it")),
             _ if found.image.is_some() => found.try_it(),
             _ => {}

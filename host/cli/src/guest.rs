@@ -80,7 +80,7 @@ fn info(json: bool) -> anyhow::Result<Status> {
 }
 
 fn describe(cache: &Path) -> anyhow::Result<Described> {
-    let guest = guest::locate(cache)?
+    let guest = guest::locate(cache)
         .ok_or_else(|| ophidia::Error::GuestMissing { cache: cache.to_owned() })?;
     let image = Runtime::builder(cache).image_path()?;
     let image_bytes = image.metadata().ok().map(|data| data.len());

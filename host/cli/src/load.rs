@@ -30,7 +30,7 @@ pub(crate) fn runtime() -> Result<Runtime> {
 
 /// The guest, built now if the cache has none.
 fn guest(cache: &Path) -> Result<()> {
-    if guest::locate(cache)?.is_none() {
+    if guest::locate(cache).is_none() {
         let mut progress = BuildProgress::new();
         progress.announce(cache);
         guest::build(cache, &BuildOptions::ambient(), &mut progress)?;
@@ -41,7 +41,7 @@ fn guest(cache: &Path) -> Result<()> {
 /// The same, built anew if what the cache has is damaged.
 pub(crate) fn whole_guest(cache: &Path) -> Result<()> {
     guest(cache)?;
-    let Some(found) = guest::locate(cache)? else { return Ok(()) };
+    let Some(found) = guest::locate(cache) else { return Ok(()) };
     if let Err(damage) = found.check() {
         let mut progress = BuildProgress::new();
         progress.message(&format!("{damage}; building it anew"));

@@ -171,7 +171,7 @@ impl RuntimeBuilder {
                 engine::MOST_INTERPRETERS
             )));
         }
-        let guest = ophidia_guest::locate(&self.cache_dir)?
+        let guest = ophidia_guest::locate(&self.cache_dir)
             .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
         let engine = engine::run(self.max_interpreters)?;
         let module = image::load_or_make(
@@ -204,7 +204,7 @@ impl RuntimeBuilder {
     ///
     /// As [`build`](Self::build), without making anything.
     pub fn image_path(&self) -> Result<PathBuf> {
-        let guest = ophidia_guest::locate(&self.cache_dir)?
+        let guest = ophidia_guest::locate(&self.cache_dir)
             .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
         Ok(image::path(&self.cache_dir, &guest, self.preload, &engine::run(1)?))
     }

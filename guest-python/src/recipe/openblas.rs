@@ -1,14 +1,14 @@
 //! OpenBLAS for the guest: products of matrices, with kernels of ours for WebAssembly's vectors.
 
 use crate::Error;
-use crate::cpython::{self, Tree};
 use crate::error::At;
-use crate::fetch::Fetched;
-use crate::inputs::Inputs;
-use crate::process;
-use crate::progress::Branch;
-use crate::toolchain::{TARGET, Tools};
-use crate::unpack;
+use crate::recipe::cpython::{self, Tree};
+use crate::recipe::fetch::Fetched;
+use crate::recipe::inputs::Inputs;
+use crate::recipe::process;
+use crate::recipe::progress::Branch;
+use crate::recipe::toolchain::{TARGET, Tools};
+use crate::recipe::unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -4,12 +4,12 @@
 //! takes the optimiser more than four minutes and 10 GB.
 
 use crate::Error;
-use crate::cpython::{self, Tree};
 use crate::error::At;
-use crate::inputs::Inputs;
-use crate::process;
-use crate::progress::{Branch, file_name};
-use crate::toolchain::Tools;
+use crate::recipe::cpython::{self, Tree};
+use crate::recipe::inputs::Inputs;
+use crate::recipe::process;
+use crate::recipe::progress::{Branch, file_name};
+use crate::recipe::toolchain::Tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

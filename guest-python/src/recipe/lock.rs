@@ -173,7 +173,7 @@ pub(crate) fn host() -> String {
 mod tests {
     use super::*;
 
-    const COMMITTED: &str = include_str!("../guest.lock.toml");
+    const COMMITTED: &str = include_str!("../../guest.lock.toml");
 
     #[test]
     fn the_committed_file_is_complete() {

@@ -2,11 +2,10 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::fetch::Fetched;
-use crate::keys::{PINNED, hex};
-use crate::process;
-use crate::unpack;
-use sha2::{Digest as _, Sha256};
+use crate::keys::Toolchain;
+use crate::recipe::fetch::Fetched;
+use crate::recipe::process;
+use crate::recipe::unpack;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,24 +14,7 @@ use std::process::Command;
 /// The target of everything in the guest.
 pub(crate) const TARGET: &str = "wasm32-wasip1";
 
-/// Which compiler builds the guest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Toolchain {
-    /// The one in the lock file.
-    Pinned,
-    /// A WASI SDK on this machine.
-    WasiSdk(PathBuf),
-}
-
 impl Toolchain {
-    /// What tells this compiler from others. The pinned one is named by the lock file.
-    pub(crate) fn identity(&self) -> String {
-        let Self::WasiSdk(sdk) = self else { return PINNED.to_owned() };
-        // Every release carries a file VERSION that names all its parts.
-        let version = fs::read(sdk.join("VERSION")).unwrap_or_default();
-        format!("wasi-sdk {} {}", sdk.display(), hex(&Sha256::digest(version)))
-    }
-
     /// Unpacks what is needed into `folder` and writes the commands of [`Tools`].
     pub(crate) fn install(
         &self,

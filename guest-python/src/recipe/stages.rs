@@ -1,19 +1,21 @@
 //! The stages of a build in their order: each one's branches, steps and products.
 
 use crate::Error;
-use crate::cache::{BuildLock, Cache};
-use crate::cpython::{self, Tree};
+use crate::digest::{hash_tree, sha256_file};
 use crate::error::At;
-use crate::fetch::{self, Fetched};
-use crate::guest::{Guest, Info, write_info};
-use crate::inputs::{Inputs, NOTICES, sha256_file};
-use crate::lock::{Purpose, Source};
-use crate::numpy::{self, Numpy};
-use crate::progress::{Branch, Progress, Work, run_stage};
+use crate::guest::{Guest, Info};
+use crate::keys::Toolchain;
+use crate::recipe::cache::{BuildLock, Cache};
+use crate::recipe::cpython::{self, Tree};
+use crate::recipe::fetch::{self, Fetched};
+use crate::recipe::inputs::{Inputs, NOTICES};
+use crate::recipe::lock::{Purpose, Source};
+use crate::recipe::numpy::{self, Numpy};
+use crate::recipe::progress::{Branch, Progress, Work, run_stage};
+use crate::recipe::stdlib::{self, Scripts};
+use crate::recipe::toolchain::Tools;
 use crate::recipe::{BuildOptions, Reproduced};
-use crate::stdlib::{self, Scripts};
-use crate::toolchain::{Toolchain, Tools};
-use crate::{check, libraries, licenses, link, prerequisites, profile, unpack};
+use crate::recipe::{check, libraries, licenses, link, prerequisites, profile, unpack};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -127,7 +129,7 @@ impl<'a> Build<'a> {
         self.package(&finished, &native, &out)?;
         Ok(Reproduced {
             wasm_sha256: sha256_file(&out.join("guest.wasm"))?,
-            stdlib_sha256: stdlib::hash_tree(&out.join("lib"))?,
+            stdlib_sha256: hash_tree(&out.join("lib"))?,
         })
     }
 
@@ -239,7 +241,7 @@ impl<'a> Build<'a> {
                     installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
                 stdlib::copy_library(&tree.source().join("Lib"), &library)?;
                 let data = stdlib::find_sysconfigdata(&tree.native())?;
-                fs::copy(&data, library.join(crate::progress::file_name(&data)))
+                fs::copy(&data, library.join(crate::recipe::progress::file_name(&data)))
                     .at("copy", &data)?;
                 let parent = target.parent().unwrap_or(target);
                 fs::create_dir_all(parent).at("create", parent)?;
@@ -272,7 +274,7 @@ impl<'a> Build<'a> {
                 fs::create_dir_all(&archives).at("create", &archives)?;
                 for name in cpython::archives(inputs) {
                     let from = tree.guest().join(&name);
-                    let to = archives.join(crate::progress::file_name(&from));
+                    let to = archives.join(crate::recipe::progress::file_name(&from));
                     fs::copy(&from, &to).at("copy", &from)?;
                 }
                 stdlib::copy_tree(&tree.guest_libraries().join("lib"), &archives, &|_| true)?;
@@ -391,9 +393,17 @@ impl<'a> Build<'a> {
             python: self.inputs.lock.python.clone(),
             wasm_sha256: sha256_file(&wasm)?,
             wasm_bytes: fs::metadata(&wasm).at("read", &wasm)?.len(),
-            stdlib_sha256: stdlib::hash_tree(&out.join("lib"))?,
+            stdlib_sha256: hash_tree(&out.join("lib"))?,
             seconds: self.seconds.clone(),
         };
         write_info(out, &info)
     }
+}
+
+/// Records a guest in its folder.
+pub(crate) fn write_info(folder: &Path, info: &Info) -> Result<(), Error> {
+    let path = folder.join("info.json");
+    let text = serde_json::to_string_pretty(info)
+        .map_err(|error| Error::Unexpected { path: path.clone(), reason: error.to_string() })?;
+    fs::write(&path, text + "\n").at("write", &path)
 }

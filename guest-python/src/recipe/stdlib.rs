@@ -1,12 +1,11 @@
 //! The standard library as the guest sees it: no tests, compiled ahead, the same bytes every time.
 
 use crate::Error;
+use crate::digest::sorted_files;
 use crate::error::At;
-use crate::inputs::Inputs;
-use crate::keys::hex;
-use crate::process;
-use crate::progress::Work;
-use sha2::{Digest as _, Sha256};
+use crate::recipe::inputs::Inputs;
+use crate::recipe::process;
+use crate::recipe::progress::Work;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -114,7 +113,7 @@ impl Scripts<'_> {
     ) -> Work<'w> {
         Box::new(move |branch| {
             let generated = find_sysconfigdata(build)?;
-            let target = lib.join(crate::progress::file_name(&generated));
+            let target = lib.join(crate::recipe::progress::file_name(&generated));
             let mut command = self.command("sysconfigdata.py");
             command.arg(&generated).arg(&target).arg(work);
             process::run(&mut command, "writing _sysconfigdata", self.log, branch)
@@ -140,7 +139,8 @@ pub(crate) fn find_sysconfigdata(build: &Path) -> Result<PathBuf, Error> {
     let folder = build.join(fs::read_to_string(&pointer).at("read", &pointer)?.trim());
     let entries = fs::read_dir(&folder).at("read", &folder)?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let found = paths.find(|path| crate::progress::file_name(path).starts_with("_sysconfigdata"));
+    let found =
+        paths.find(|path| crate::recipe::progress::file_name(path).starts_with("_sysconfigdata"));
     found.ok_or_else(|| Error::Unexpected {
         path: folder,
         reason: "it has no _sysconfigdata".into(),
@@ -152,7 +152,7 @@ pub(crate) fn find_installed_sysconfigdata(library: &Path) -> Result<PathBuf, Er
     let entries = fs::read_dir(library).at("read", library)?;
     let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let found = paths.find(|path| {
-        let name = crate::progress::file_name(path);
+        let name = crate::recipe::progress::file_name(path);
         name.starts_with("_sysconfigdata") && name.ends_with(".py")
     });
     let reason = || "it has no _sysconfigdata".into();
@@ -175,19 +175,6 @@ pub(crate) fn normalise(folder: &Path, epoch: u64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The SHA-256 over names and contents of a folder's files.
-pub(crate) fn hash_tree(folder: &Path) -> Result<String, Error> {
-    let mut hash = Sha256::new();
-    for (name, path) in sorted_files(folder)? {
-        let bytes = fs::read(&path).at("read", &path)?;
-        for part in [name.as_bytes(), &bytes] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-    }
-    Ok(hex(&hash.finalize()))
-}
-
 /// The first file that one of two folders lacks or has with other contents.
 pub(crate) fn first_difference(one: &Path, other: &Path) -> Result<Option<String>, Error> {
     let (ones, others) = (sorted_files(one)?, sorted_files(other)?);
@@ -202,25 +189,6 @@ pub(crate) fn first_difference(one: &Path, other: &Path) -> Result<Option<String
     }
     let common = ones.len().min(others.len());
     Ok(ones.get(common).or(others.get(common)).map(|(name, _)| name.clone()))
-}
-
-/// All files below a folder with their names from there, sorted by name.
-pub(crate) fn sorted_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
-    let mut files = Vec::new();
-    let mut open = vec![(String::new(), folder.to_owned())];
-    while let Some((prefix, folder)) = open.pop() {
-        for entry in fs::read_dir(&folder).at("read", &folder)? {
-            let entry = entry.at("read", &folder)?;
-            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-            if entry.path().is_dir() {
-                open.push((format!("{name}/"), entry.path()));
-            } else {
-                files.push((name, entry.path()));
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 #[cfg(test)]
@@ -249,22 +217,6 @@ mod tests {
         assert_eq!(difference().as_deref(), Some("b/c"));
         file("one/aa", "more");
         assert_eq!(difference().as_deref(), Some("aa"));
-    }
-
-    #[test]
-    fn the_hash_covers_names_and_contents() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().expect("a parent")).expect("created");
-            fs::write(path, text).expect("written");
-            hash_tree(folder.path()).expect("readable")
-        };
-        let one = file("a/x.py", "1");
-        let two = file("a/y.py", "1");
-        assert_ne!(one, two);
-        assert_ne!(two, file("a/y.py", "2"));
-        assert_eq!(two, file("a/y.py", "1"));
     }
 
     #[test]

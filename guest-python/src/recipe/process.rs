@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::progress::Branch;
+use crate::recipe::progress::Branch;
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -175,12 +175,12 @@ fn is_executable(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::{Silent, run_stage};
+    use crate::recipe::progress::{Silent, run_stage};
 
     fn shell(script: &str) -> (tempfile::TempDir, Result<(), Error>) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let log = folder.path().join("log");
-        let work: crate::progress::Work<'_> =
+        let work: crate::recipe::progress::Work<'_> =
             Box::new(|branch| run(Command::new("sh").args(["-c", script]), "trying", &log, branch));
         let result = run_stage(&mut Silent, 1, vec![work]);
         (folder, result)

@@ -1,12 +1,12 @@
 //! Gets the items of the lock file with the machine's own clients, and believes only their SHA-256.
 
 use crate::Error;
-use crate::cache::Cache;
+use crate::digest::sha256_file;
 use crate::error::At;
-use crate::inputs::sha256_file;
-use crate::lock::{Client, Source};
-use crate::process::output;
-use crate::progress::Branch;
+use crate::recipe::cache::Cache;
+use crate::recipe::lock::{Client, Source};
+use crate::recipe::process::output;
+use crate::recipe::progress::Branch;
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -22,7 +22,7 @@ pub(crate) struct Fetched(BTreeMap<String, PathBuf>);
 
 impl Fetched {
     pub(crate) fn path(&self, name: &str) -> Result<&Path, Error> {
-        let reason = || format!("it has no {name} for {}", crate::lock::host());
+        let reason = || format!("it has no {name} for {}", crate::recipe::lock::host());
         self.0.get(name).map(PathBuf::as_path).ok_or_else(|| Error::Lock(reason()))
     }
 }
@@ -245,11 +245,11 @@ fn client(command: &mut Command, source: &Source) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lock::Lock;
-    use crate::progress::{Silent, Work, run_stage};
+    use crate::recipe::lock::Lock;
+    use crate::recipe::progress::{Silent, Work, run_stage};
 
     fn zlib() -> Source {
-        let lock = Lock::parse(crate::inputs::LOCK).expect("valid");
+        let lock = Lock::parse(crate::recipe::inputs::LOCK).expect("valid");
         lock.sources.into_iter().find(|source| source.name == "zlib").expect("zlib")
     }
 

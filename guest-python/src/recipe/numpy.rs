@@ -1,16 +1,17 @@
 //! numpy for the guest: configured and compiled by its own build, all its extension modules in one object.
 
 use crate::Error;
-use crate::cpython::{self, Tree};
+use crate::digest::sorted_files;
 use crate::error::At;
-use crate::fetch::Fetched;
-use crate::inputs::Inputs;
-use crate::openblas::{self, OpenBlas};
-use crate::process;
-use crate::progress::{Branch, file_name};
-use crate::stdlib;
-use crate::toolchain::{TARGET, Tools, quote, script};
-use crate::unpack;
+use crate::recipe::cpython::{self, Tree};
+use crate::recipe::fetch::Fetched;
+use crate::recipe::inputs::Inputs;
+use crate::recipe::openblas::{self, OpenBlas};
+use crate::recipe::process;
+use crate::recipe::progress::{Branch, file_name};
+use crate::recipe::stdlib;
+use crate::recipe::toolchain::{TARGET, Tools, quote, script};
+use crate::recipe::unpack;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::fs;
@@ -179,7 +180,7 @@ impl Numpy<'_> {
         let build = self.source().join("build");
         let (mut modules, mut objects, mut libraries) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
-        for (name, path) in stdlib::sorted_files(&build)? {
+        for (name, path) in sorted_files(&build)? {
             if !name.ends_with(".so") || !is_wanted(&path) {
                 continue;
             }

@@ -3,8 +3,8 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::process;
-use crate::progress::Branch;
+use crate::recipe::process;
+use crate::recipe::progress::Branch;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -187,7 +187,7 @@ fn files(library: &Library, root: &Path) -> Result<Vec<PathBuf>, Error> {
 
 fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     if from.is_dir() {
-        return crate::stdlib::copy_tree(from, to, &|_| true);
+        return crate::recipe::stdlib::copy_tree(from, to, &|_| true);
     }
     fs::copy(from, to).at("copy", from).map(|_| ())
 }

@@ -1,10 +1,10 @@
 //! The licence texts of all that is linked into the guest, taken from the sources themselves.
 
 use crate::Error;
-use crate::cpython::Tree;
 use crate::error::At;
-use crate::fetch::Fetched;
-use crate::unpack;
+use crate::recipe::cpython::Tree;
+use crate::recipe::fetch::Fetched;
+use crate::recipe::unpack;
 use std::fs;
 use std::path::Path;
 

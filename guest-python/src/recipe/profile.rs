@@ -1,11 +1,12 @@
 //! The profile that the guest's CPython is compiled with: `profile/README.md`.
 
 use crate::Error;
-use crate::cpython::Tree;
 use crate::error::At;
-use crate::inputs::Inputs;
-use crate::process;
-use crate::toolchain::{Toolchain, Tools};
+use crate::keys::Toolchain;
+use crate::recipe::cpython::Tree;
+use crate::recipe::inputs::Inputs;
+use crate::recipe::process;
+use crate::recipe::toolchain::Tools;
 use std::fs;
 use std::path::Path;
 

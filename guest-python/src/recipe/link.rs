@@ -2,12 +2,12 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::inputs::Inputs;
-use crate::numpy;
-use crate::process;
-use crate::progress::Branch;
-use crate::stages::Finished;
-use crate::toolchain::Tools;
+use crate::recipe::inputs::Inputs;
+use crate::recipe::numpy;
+use crate::recipe::process;
+use crate::recipe::progress::Branch;
+use crate::recipe::stages::Finished;
+use crate::recipe::toolchain::Tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,7 +102,7 @@ fn table(numpy: &Path) -> Result<String, Error> {
 /// The static libraries in the order the linker gets them.
 pub(crate) fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
     let folder = cpython.join("archives");
-    let own = crate::cpython::archives(inputs);
+    let own = crate::recipe::cpython::archives(inputs);
     let own = own.iter().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
     let others = ["libsqlite3.a", "libz.a", "libbz2.a", "liblzma.a"].map(str::to_owned);
     own.chain(others).map(|name| folder.join(name)).collect()

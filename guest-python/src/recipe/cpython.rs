@@ -2,13 +2,13 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::inputs::Inputs;
-use crate::libraries;
-use crate::objects;
-use crate::prerequisites::compiler;
-use crate::process;
-use crate::progress::Branch;
-use crate::toolchain::{TARGET, Tools, quote, script};
+use crate::recipe::inputs::Inputs;
+use crate::recipe::libraries;
+use crate::recipe::objects;
+use crate::recipe::prerequisites::compiler;
+use crate::recipe::process;
+use crate::recipe::progress::Branch;
+use crate::recipe::toolchain::{TARGET, Tools, quote, script};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

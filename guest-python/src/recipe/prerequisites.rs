@@ -1,13 +1,13 @@
 //! What a build needs from this machine; all that is missing is named at once.
 
-use crate::cache::Cache;
 use crate::error::Missing;
-use crate::fetch;
-use crate::inputs::Inputs;
-use crate::lock::{Client, Purpose};
-use crate::process::{find_program, output};
+use crate::keys::Toolchain;
 use crate::recipe::BuildOptions;
-use crate::toolchain::Toolchain;
+use crate::recipe::cache::Cache;
+use crate::recipe::fetch;
+use crate::recipe::inputs::Inputs;
+use crate::recipe::lock::{Client, Purpose};
+use crate::recipe::process::{find_program, output};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -70,7 +70,7 @@ impl Has for Machine {
     }
 
     fn host(&self) -> String {
-        crate::lock::host()
+        crate::recipe::lock::host()
     }
 }
 
