@@ -104,6 +104,38 @@ fn captured_output_is_bounded() {
     outcome.stdout_has("\"stopped_by\":\"output\"");
 }
 
+/// The message of the limit in the line of `--json`.
+fn message(arguments: &[&str]) -> String {
+    let outcome = ophidia(["run", "--json"]).args(arguments).run();
+    let line: serde_json::Value = serde_json::from_slice(&outcome.stdout).expect("JSON");
+    assert_eq!(line["error"]["type"], "LimitExceeded", "{outcome}");
+    line["error"]["message"].as_str().expect("a text").to_owned()
+}
+
+#[test]
+fn the_option_that_helps_is_named_in_json_as_well() {
+    let said = message(&["--timeout", "150ms", "-c", "while True: pass"]);
+    assert_eq!(
+        said,
+        "limit timeout: 150ms allowed, not finished by then (raise it with --timeout)"
+    );
+    let said = message(&["--memory", "64MiB", "-c", "b'x' * 500_000_000"]);
+    assert!(said.ends_with("67108864 allowed (raise it with --memory)"), "{said}");
+    let said = message(&["-c", "while True: print('x' * 1_000_000)"]);
+    assert!(
+        said.ends_with("captured stream (run it without --json: then output is not held)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_session_that_a_limit_does_not_let_begin_ends_as_a_program_does() {
+    let outcome = ophidia(["repl", "--memory", "1MiB"]).expect_status(125);
+    outcome.stderr_has("limit memory").stderr_has("raise it with --memory");
+    let outcome = ophidia(["bindgen", "--memory", "1MiB", "json"]).expect_status(125);
+    outcome.stderr_has("limit memory").stderr_has("raise it with --memory");
+}
+
 #[test]
 fn deep_recursion_is_a_recursion_error() {
     for (what, code) in [

@@ -3,6 +3,7 @@
 mod bindgen;
 mod doctor;
 mod guest;
+mod hints;
 mod interrupt;
 mod load;
 mod outcome;
@@ -16,6 +17,7 @@ mod values;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
+use outcome::Outcome;
 use progress::say;
 use status::Status;
 use std::ffi::OsString;
@@ -83,9 +85,16 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         None if std::io::stdin().is_terminal() => repl::Repl::default().run(),
         None => run::run_stdin(),
     };
-    done.unwrap_or_else(|error| {
-        say(&format!("{error:#}"));
-        if error.is::<Usage>() { Status::USAGE } else { Status::FAILURE }
+    done.unwrap_or_else(|error| match error.downcast_ref::<ophidia::Error>() {
+        Some(failed) => {
+            let outcome = Outcome::failed(failed);
+            outcome.show();
+            outcome.status
+        }
+        None => {
+            say(&format!("{error:#}"));
+            if error.is::<Usage>() { Status::USAGE } else { Status::FAILURE }
+        }
     })
 }
 

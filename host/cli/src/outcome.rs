@@ -1,9 +1,11 @@
 //! How a program ended: what is shown, what `--json` reports, and the exit status.
 
-use crate::Usage;
+use crate::progress::say;
 use crate::status::Status;
+use crate::{Usage, hints};
 use ophidia::{Error, LimitExceeded, PythonError, Result};
 use serde::Serialize;
+use std::io::Write as _;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -111,15 +113,13 @@ impl Outcome {
     }
 
     fn of_limit(limit: &LimitExceeded) -> Self {
-        let (status, name) = match limit {
-            LimitExceeded::Timeout { .. } => (Status::TIMEOUT, "timeout"),
-            LimitExceeded::Memory { .. } => (Status::LIMIT, "memory"),
-            LimitExceeded::Output { .. } => (Status::LIMIT, "output"),
-            _ => (Status::LIMIT, "limit"),
+        let status = match limit {
+            LimitExceeded::Timeout { .. } => Status::TIMEOUT,
+            _ => Status::LIMIT,
         };
         let mut outcome = Self::new(status, Ended::Limit);
-        outcome.stopped_by = Some(name);
-        outcome.complain("LimitExceeded", limit.to_string());
+        outcome.stopped_by = Some(limit.name());
+        outcome.complain("LimitExceeded", hints::message(limit));
         outcome
     }
 
@@ -144,6 +144,14 @@ impl Outcome {
         let mut outcome = Self::new(Status::USAGE, Ended::Failed);
         outcome.complain("Usage", usage.to_string());
         outcome
+    }
+
+    /// Writes to standard error what the program and the command have to say.
+    pub(crate) fn show(&self) {
+        let _ = std::io::stderr().write_all(self.said.as_bytes());
+        if let Some(complaint) = &self.complaint {
+            say(complaint);
+        }
     }
 
     /// Why it ended, in a line.

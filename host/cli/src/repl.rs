@@ -56,7 +56,7 @@ impl Repl {
             let exited =
                 matches!(&result, Err(ophidia::Error::Python(e)) if e.exit_status.is_some());
             let outcome = Outcome::of(result, interrupted);
-            show(&outcome);
+            outcome.show();
             if exited {
                 finish(&mut py, &interrupts);
                 return Ok(outcome.status);
@@ -83,18 +83,11 @@ fn start(sandbox: &Sandbox, runtime: &Runtime) -> ophidia::Result<Interpreter> {
     Ok(py)
 }
 
-fn show(outcome: &Outcome) {
-    let _ = std::io::stderr().write_all(outcome.said.as_bytes());
-    if let Some(complaint) = &outcome.complaint {
-        say(complaint);
-    }
-}
-
 /// Exit callbacks and the last flush.
 fn finish(py: &mut Interpreter, interrupts: &Interrupts) {
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(py, |py| py.finish());
-        show(&Outcome::of(result, interrupted));
+        Outcome::of(result, interrupted).show();
     }
 }
 

@@ -2,50 +2,78 @@
 
 use std::time::Duration;
 
-/// A limit that fired.
+/// A limit that fired. Its text begins with its name, that of the field of [`Limits`](crate::Limits) which
+/// raises it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// A call into the guest took longer than [`Limits::timeout`].
-    #[error(
-        "limit timeout: {limit:?} allowed, not finished by then (raise it with --timeout, or `timeout` in the library)"
-    )]
+    /// A call into the guest took longer than [`Limits::timeout`](crate::Limits::timeout).
+    #[error("limit timeout: {limit:?} allowed, not finished by then")]
     Timeout {
         /// What was allowed.
         limit: Duration,
     },
-    /// The guest asked for more linear memory than [`Limits::memory`].
-    #[error(
-        "limit memory: {asked} bytes asked, {limit} allowed (raise it with --memory, or `memory` in the library)"
-    )]
+    /// The guest asked for more linear memory than [`Limits::memory`](crate::Limits::memory).
+    #[error("limit memory: {asked} bytes asked, {limit} allowed")]
     Memory {
         /// Bytes of linear memory there would have been.
         asked: u64,
         /// Bytes allowed.
         limit: u64,
     },
-    /// A value that came out of the guest was larger than [`Limits::value`].
+    /// A value that came out of the guest was larger than [`Limits::value`](crate::Limits::value).
     #[error(
-        "limit value: more than {limit} bytes of the host's memory needed (raise it with `value` in the library, or keep the value in the guest as an object)"
+        "limit value: more than {limit} bytes of the host's memory needed (raise it, or keep the value in the guest as an object)"
     )]
     Value {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The host would hold more objects of the guest than [`Limits::objects`].
-    #[error(
-        "limit objects: {limit} objects held (drop some, or raise it with `objects` in the library)"
-    )]
+    /// The host would hold more objects of the guest than [`Limits::objects`](crate::Limits::objects).
+    #[error("limit objects: {limit} objects held (raise it, or drop some)")]
     Objects {
         /// Objects allowed.
         limit: u32,
     },
-    /// The guest wrote more than [`Limits::output`] to a captured stream.
-    #[error(
-        "limit output: more than {limit} bytes written to a captured stream (raise it with `output` in the library, or stream the output instead of capturing it)"
-    )]
+    /// The guest wrote more than [`Limits::output`](crate::Limits::output) to a captured stream. Streams that
+    /// are not captured have no such limit.
+    #[error("limit output: more than {limit} bytes written to a captured stream")]
     Output {
         /// Bytes allowed.
         limit: u64,
     },
+}
+
+impl LimitExceeded {
+    /// The limit's name, which is that of its field in [`Limits`](crate::Limits).
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "timeout",
+            Self::Memory { .. } => "memory",
+            Self::Value { .. } => "value",
+            Self::Objects { .. } => "objects",
+            Self::Output { .. } => "output",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_begin_with_the_name_and_know_of_no_command_line() {
+        for limit in [
+            LimitExceeded::Timeout { limit: Duration::from_secs(1) },
+            LimitExceeded::Memory { asked: 2, limit: 1 },
+            LimitExceeded::Value { limit: 1 },
+            LimitExceeded::Objects { limit: 1 },
+            LimitExceeded::Output { limit: 1 },
+        ] {
+            let text = limit.to_string();
+            assert!(text.starts_with(&format!("limit {}: ", limit.name())), "{text}");
+            assert!(!text.contains("--") && !text.contains("ophidia"), "{text}");
+        }
+    }
 }

@@ -1,0 +1,18 @@
+//! What the command's options have to do with a limit that fired. The library's messages name none of them.
+
+use ophidia::LimitExceeded;
+
+/// What helps, by the limit's name.
+const WAYS_OUT: [(&str, &str); 3] = [
+    ("timeout", "raise it with --timeout"),
+    ("memory", "raise it with --memory"),
+    ("output", "run it without --json: then output is not held"),
+];
+
+/// The limit's message, and the way out.
+pub(crate) fn message(limit: &LimitExceeded) -> String {
+    match WAYS_OUT.iter().find(|(name, _)| *name == limit.name()) {
+        Some((_, way)) => format!("{limit} ({way})"),
+        None => limit.to_string(),
+    }
+}
