@@ -25,6 +25,8 @@ mod borrows;
 mod callbacks;
 /// Bad input: every refusal says what to change, nothing panics.
 mod command_bad_input;
+/// What a program is granted unasked: its folder, never the home folder.
+mod command_grants;
 /// `ophidia guest` and `ophidia doctor`; a damaged cache entry.
 mod command_guest;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.

@@ -28,6 +28,14 @@ pub(crate) fn runtime() -> Result<Runtime> {
     }
 }
 
+/// The same, and the standard library of its guest.
+pub(crate) fn runtime_and_stdlib() -> Result<(Runtime, PathBuf)> {
+    let runtime = runtime()?;
+    let cache = cache_dir()?;
+    let guest = guest::locate(&cache).ok_or(Error::GuestMissing { cache })?;
+    Ok((runtime, guest.stdlib()))
+}
+
 /// The guest, built now if the cache has none.
 fn guest(cache: &Path) -> Result<()> {
     if guest::locate(cache).is_none() {

@@ -6,6 +6,7 @@ mod guest;
 mod hints;
 mod interrupt;
 mod load;
+mod module;
 mod outcome;
 mod program;
 mod progress;
@@ -14,6 +15,7 @@ mod run;
 mod sandbox;
 mod status;
 mod values;
+mod wide;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};

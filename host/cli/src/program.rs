@@ -1,11 +1,12 @@
 //! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
 
-use crate::Usage;
 use crate::sandbox::Sandbox;
+use crate::{Usage, module};
 use ophidia::{Interpreter, Result, SourceKind};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// A program that is ready to run.
@@ -43,15 +44,24 @@ impl Program {
         Ok(Self::source(bytes, "<stdin>", String::new()))
     }
 
-    /// `-m MODULE`. Where the current folder has the module, it is granted.
-    pub(crate) fn module(name: String, sandbox: &mut Sandbox) -> Result<Self, Usage> {
-        let top = name.split('.').next().unwrap_or_default();
+    /// `-m MODULE`. [`settle`](Self::settle) says where it is.
+    pub(crate) fn module(name: String) -> Self {
+        Self { what: What::Module(name), path: String::new() }
+    }
+
+    /// Looks for a module in the standard library and the sites, and grants the current folder only when it
+    /// is not there and the current folder has it. Where a grant covers the current folder already, Python
+    /// itself decides, and looks there first.
+    pub(crate) fn settle(&mut self, sandbox: &mut Sandbox, stdlib: &Path) -> Result<(), Usage> {
+        let What::Module(name) = &self.what else { return Ok(()) };
         let here = env::current_dir().unwrap_or_default();
-        if !top.is_empty() && (here.join(top).is_dir() || here.join(format!("{top}.py")).is_file())
-        {
-            sandbox.grant_folder(&here)?;
+        let elsewhere =
+            iter::once(stdlib).chain(sandbox.sites()).any(|path| module::is_in(path, name));
+        if !elsewhere && module::is_in(&here, name) {
+            sandbox.grant_folder(&format!("-m {name}"), &here)?;
         }
-        Ok(Self { what: What::Module(name), path: sandbox.current_dir() })
+        self.path = sandbox.current_dir();
+        Ok(())
     }
 
     /// `FILE`: a script, or a folder or archive with a `__main__.py`. The folder that it is in is
@@ -64,19 +74,19 @@ impl Program {
             if !given.join("__main__.py").is_file() {
                 return Err(refused("a folder without a __main__.py: name a script in it".into()));
             }
-            return Self::importable(&given, &given, sandbox);
+            return Self::importable(name, &given, &given, sandbox);
         }
         let mut file = File::open(&given).map_err(|error| refused(unreadable(&error)))?;
         let folder = given.parent().unwrap_or(Path::new("/"));
         let mut path = folder.to_owned();
         if data.is_file() {
             if is_archive(&mut file).map_err(|error| refused(unreadable(&error)))? {
-                return Self::importable(&given, folder, sandbox);
+                return Self::importable(name, &given, folder, sandbox);
             }
-            sandbox.grant_folder(folder)?;
+            sandbox.grant_folder(name, folder)?;
             // Modules are looked for beside the script itself, not beside a link to it.
             path = fs::canonicalize(&given).ok().and_then(parent).unwrap_or(path);
-            sandbox.grant_folder(&path)?;
+            sandbox.grant_folder(name, &path)?;
         }
         let bytes = read(file, sandbox).map_err(refused)?;
         Ok(Self::source(bytes, &text(&given)?, text(&path)?))
@@ -86,8 +96,13 @@ impl Program {
         Self { what: What::Source { bytes, filename: filename.into() }, path }
     }
 
-    fn importable(given: &Path, folder: &Path, sandbox: &mut Sandbox) -> Result<Self, Usage> {
-        sandbox.grant_folder(folder)?;
+    fn importable(
+        name: &str,
+        given: &Path,
+        folder: &Path,
+        sandbox: &mut Sandbox,
+    ) -> Result<Self, Usage> {
+        sandbox.grant_folder(name, folder)?;
         Ok(Self { what: What::Main, path: text(given)? })
     }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Run a Python program in the sandbox
 ///
 /// The program, its arguments and its exit status are as with python3. It may read the folder that
-/// the script is in, and nothing else unless it is granted. Options of `run` stand before the
+/// the script is in, and nothing else unless it is granted; a script in the home folder is refused. Options of `run` stand before the
 /// program; whatever follows it is the program's own.
 #[derive(clap::Args, Debug)]
 #[command(override_usage = USAGE, after_help = crate::help(EXAMPLES))]
@@ -27,7 +27,7 @@ pub(crate) struct Run {
     /// Capture the output and print one line of JSON at the end
     ///
     /// Fields: status (ok, exit, exception, limit, interrupted, failed), exit_code, stdout, stderr,
-    /// duration_ms, peak_memory_bytes, stopped_by (null, timeout, memory, output, interrupt),
+    /// duration_ms, peak_memory_bytes, stopped_by (null, interrupt, or the limit: timeout, memory, output),
     /// error (null, or type, message and traceback). Only a mistake in the options themselves gives no
     /// such line, but a message and status 2.
     #[arg(long)]
@@ -44,6 +44,9 @@ pub(crate) struct Run {
     code: Option<Vec<OsString>>,
 
     /// Run a module as the main program, as `python3 -m` does
+    ///
+    /// It is looked for in the standard library and the folders of --site, and only then in the
+    /// current folder, where python3 looks first. When it is there, that folder is granted read-only.
     #[arg(
         short = 'm',
         value_names = ["MODULE", "ARGS"],
@@ -85,12 +88,8 @@ impl Run {
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         let started = Instant::now();
         match self.sandbox.settle().and_then(|()| self.prepare()) {
-            Ok((program, argv)) => execute(&self.sandbox, &program, argv, self.json),
-            Err(refused) if self.json => {
-                let outcome = Outcome::refused(&refused);
-                Ok(print_report(&outcome, None, "", started.elapsed()))
-            }
-            Err(refused) => Err(refused.into()),
+            Ok((program, argv)) => execute(&mut self.sandbox, program, argv, self.json),
+            Err(refused) => Ok(not_begun(&Outcome::refused(&refused), self.json, started)),
         }
     }
 
@@ -102,7 +101,7 @@ impl Run {
         }
         if let Some(words) = self.module.take() {
             let (name, argv) = first_and_rest(words, "-m")?;
-            return Ok((Program::module(name, &mut self.sandbox)?, argv));
+            return Ok((Program::module(name), argv));
         }
         let argv: Vec<String> = self.program.drain(..).map(utf8).collect::<Result<_, _>>()?;
         let program = match argv.first().map(String::as_str) {
@@ -132,13 +131,14 @@ fn utf8(word: OsString) -> Result<String, Usage> {
 
 /// Runs what stands on standard input, as a bare `python3` in a pipe does.
 pub(crate) fn run_stdin() -> anyhow::Result<Status> {
-    let sandbox = Sandbox::default();
-    execute(&sandbox, &Program::stdin(&sandbox)?, vec![String::new()], false)
+    let mut sandbox = Sandbox::default();
+    let program = Program::stdin(&sandbox)?;
+    execute(&mut sandbox, program, vec![String::new()], false)
 }
 
 fn execute(
-    sandbox: &Sandbox,
-    program: &Program,
+    sandbox: &mut Sandbox,
+    mut program: Program,
     argv: Vec<String>,
     json: bool,
 ) -> anyhow::Result<Status> {
@@ -146,42 +146,21 @@ fn execute(
     // For calls of WASI; without one they would start a runtime of as many threads as there are processors.
     let tokio = tokio::runtime::Builder::new_current_thread().build().context("tokio")?;
     let _context = tokio.enter();
-    let (stdout, stderr) = if json {
-        (Output::capture(), Output::capture())
-    } else {
-        (Output::inherit_stdout(), Output::inherit_stderr())
-    };
-    let interpreter = load::runtime().and_then(|runtime| {
-        sandbox
-            .interpreter(&runtime)
-            .args(argv)
-            .stdin(Input::inherit())
-            .stdout(stdout)
-            .stderr(stderr)
-            .build()
-    });
-    let mut py = match interpreter {
+    let mut py = match start(sandbox, &mut program, argv, json) {
         Ok(py) => py,
-        Err(error) => {
-            let outcome = Outcome::failed(&error);
-            show(&outcome, None, json);
-            return Ok(match json {
-                true => print_report(&outcome, None, "", started.elapsed()),
-                false => outcome.status,
-            });
-        }
+        Err(outcome) => return Ok(not_begun(&outcome, json, started)),
     };
     let interrupts =
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
     let mut outcome = Outcome::of(result, interrupted);
-    show(&outcome, Some(&mut said), json);
+    show(&outcome, &mut said, json);
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
         if result.is_err() {
             outcome = outcome.finished(result, interrupted);
-            show(&outcome, Some(&mut said), json);
+            show(&outcome, &mut said, json);
         }
     }
     let status = match json {
@@ -193,18 +172,40 @@ fn execute(
     Ok(status)
 }
 
-/// Writes to standard error what the program and the command have to say; with --json the former
-/// goes into the report, and so does the latter.
-fn show(outcome: &Outcome, said: Option<&mut String>, json: bool) {
-    match (json, said) {
-        (true, Some(said)) => said.push_str(&outcome.said),
-        (true, None) => {}
-        (false, _) => {
-            let _ = std::io::stderr().write_all(outcome.said.as_bytes());
-            if let Some(complaint) = &outcome.complaint {
-                say(complaint);
-            }
-        }
+/// An interpreter that has what the program needs.
+fn start(
+    sandbox: &mut Sandbox,
+    program: &mut Program,
+    argv: Vec<String>,
+    json: bool,
+) -> Result<Interpreter, Box<Outcome>> {
+    let failed = |error: ophidia::Error| Box::new(Outcome::failed(&error));
+    let (runtime, stdlib) = load::runtime_and_stdlib().map_err(failed)?;
+    program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Outcome::refused(&refused)))?;
+    let (stdout, stderr) = if json {
+        (Output::capture(), Output::capture())
+    } else {
+        (Output::inherit_stdout(), Output::inherit_stderr())
+    };
+    let interpreter = sandbox.interpreter(&runtime).args(argv);
+    interpreter.stdin(Input::inherit()).stdout(stdout).stderr(stderr).build().map_err(failed)
+}
+
+/// Says why there is no program that runs.
+fn not_begun(outcome: &Outcome, json: bool, started: Instant) -> Status {
+    if json {
+        return print_report(outcome, None, "", started.elapsed());
+    }
+    outcome.show();
+    outcome.status
+}
+
+/// Shows how the program ended; with --json it is kept for the report.
+fn show(outcome: &Outcome, said: &mut String, json: bool) {
+    if json {
+        said.push_str(&outcome.said);
+    } else {
+        outcome.show();
     }
 }
 

@@ -3,7 +3,9 @@
 
 use crate::Usage;
 use crate::values::{self, Memory, Timeout, Variable};
+use crate::wide;
 use ophidia::{Access, DirGrant, InterpreterBuilder, Runtime};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The options.
@@ -12,7 +14,8 @@ pub(crate) struct Sandbox {
     /// Grant a folder, read-only unless `:rw` follows
     ///
     /// The program sees it under its own absolute path, or as GUEST. Repeatable. The folder of the
-    /// script itself is granted read-only without asking.
+    /// script itself is granted read-only without asking, unless that is `/`, the home folder or one
+    /// that the home folder is in.
     #[arg(
         long = "dir",
         value_name = "HOST[::GUEST][:ro|:rw]",
@@ -88,11 +91,33 @@ impl Sandbox {
         self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
     }
 
-    /// Grants a folder read-only under its own absolute path, unless a grant covers it already.
-    pub(crate) fn grant_folder(&mut self, folder: &Path) -> Result<(), Usage> {
+    /// Grants a folder that a program needs, read-only under its own absolute path, unless a grant covers it
+    /// already. One that is too wide is refused, unless it was granted under whatever name.
+    pub(crate) fn grant_folder(&mut self, program: &str, folder: &Path) -> Result<(), Usage> {
         let guest = values::own_path(folder)
             .map_err(|reason| Usage(format!("{}: {reason}", folder.display())))?;
+        if let Some(what) = wide::what(folder)
+            && !self.grants(folder)
+        {
+            return Err(Usage(format!(
+                "{program}: it would be granted the folder that it is in, {guest}, which is {what}: move it to a \
+                 folder of its own, or grant all of that with --dir {guest}"
+            )));
+        }
         self.grant(DirGrant { host: folder.to_owned(), guest, access: Access::ReadOnly })
+    }
+
+    /// Whether the folder lies in one that is granted.
+    fn grants(&self, folder: &Path) -> bool {
+        let Ok(folder) = fs::canonicalize(folder) else { return false };
+        let has =
+            |dir: &DirGrant| fs::canonicalize(&dir.host).is_ok_and(|dir| folder.starts_with(dir));
+        self.dirs.iter().any(has)
+    }
+
+    /// The folders of `--site`.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &Path> {
+        self.sites.iter().map(|site| &*site.host)
     }
 
     /// Grants a folder under its own name, which cannot be another as with `--dir`.
@@ -125,7 +150,7 @@ impl Sandbox {
     pub(crate) fn current_dir(&self) -> String {
         let Ok(here) = std::env::current_dir() else { return "/".into() };
         let inside = |dir: &DirGrant| -> Option<(usize, PathBuf)> {
-            let host = std::fs::canonicalize(&dir.host).ok()?;
+            let host = fs::canonicalize(&dir.host).ok()?;
             let rest = here.strip_prefix(&host).ok()?;
             let guest = Path::new(&dir.guest);
             let path = if rest.as_os_str().is_empty() { guest.into() } else { guest.join(rest) };
