@@ -47,6 +47,8 @@ fn nothing_to_run() {
     refused(&["run", "--timeuot", "2s", "x.py"], &["--timeuot", "--timeout"]);
     refused(&["rum", "x.py"], &["rum", "run"]);
     refused(&["script.py"], &["script.py", "ophidia run script.py"]);
+    refused(&["-c", "print(1)"], &["ophidia run -c"]);
+    refused(&["-m", "json.tool"], &["ophidia run -m"]);
 }
 
 #[test]

@@ -453,6 +453,21 @@ fn json_reports_an_interruption() {
 }
 
 #[test]
+fn help_tells_the_defaults() {
+    let limits = ophidia::Limits::default();
+    let minutes = limits.timeout.expect("a limit").as_secs() / 60;
+    let help = ophidia(["run", "--help"]).expect_ok().stdout();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in [
+        format!("[default: {minutes}m]"),
+        format!("[default: {}MiB]", limits.memory >> 20),
+        format!("{}MiB of each stream", limits.output >> 20),
+    ] {
+        assert!(help.contains(&words), "no {words:?} in: {help}");
+    }
+}
+
+#[test]
 fn help_lists_the_exit_statuses() {
     for arguments in [&["--help"][..], &["run", "--help"]] {
         let help = ophidia(arguments).expect_ok().stdout_has("Exit statuses:");

@@ -113,6 +113,11 @@ fn refused(error: &clap::Error) -> Status {
     {
         text = format!("{name} is no subcommand: to run a script, say `ophidia run {name}`");
     }
+    if let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg)
+        && ["-c", "-m"].contains(&&**option)
+    {
+        text = format!("{option} is an option of run: say `ophidia run {option} ...`");
+    }
     say(&text);
     Status::USAGE
 }

@@ -27,9 +27,10 @@ pub(crate) struct Run {
     /// Capture the output and print one line of JSON at the end
     ///
     /// Fields: status (ok, exit, exception, limit, interrupted, failed), exit_code, stdout, stderr,
-    /// duration_ms, peak_memory_bytes, stopped_by (null, interrupt, or the limit: timeout, memory, output),
-    /// error (null, or type, message and traceback). Only a mistake in the options themselves gives no
-    /// such line, but a message and status 2.
+    /// duration_ms, peak_memory_bytes, stopped_by (null, interrupt, or the limit: timeout, memory,
+    /// output), error (null, or type, message and traceback). 64MiB of each stream are held; the limit
+    /// `output` stops a program that writes more. Only a mistake in the options themselves gives no such
+    /// line, but a message and status 2.
     #[arg(long)]
     json: bool,
 
