@@ -33,6 +33,8 @@ mod bridge;
 mod convert;
 mod error;
 mod function;
+#[cfg(doctest)]
+mod guide;
 mod image;
 mod object;
 mod policy;
@@ -65,8 +67,3 @@ pub use python::{Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Usage
 pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::stdio::{Input, Output};
 pub use value::{HostObject, Value, stdlib as values};
-
-/// The examples of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

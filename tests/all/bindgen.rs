@@ -1,7 +1,7 @@
 //! `ophidia bindgen`: what it writes compiles without warnings, documents without warnings, and works.
 
 use crate::compiling::{Built, builds};
-use crate::support::{Call, ophidia};
+use crate::support::{Call, ophidia, repository};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -80,31 +80,35 @@ fn wrappers_compile_and_run() {
     let made = tempfile::tempdir().expect("a folder");
     let folder = made.path();
     generate(folder, &["math", "statistics", "json", "numpy.linalg"], None);
-    let program = folder.join("main.rs");
-    fs::write(&program, PROGRAM).expect("written");
-    let binary = folder.join("main");
     let mut said = String::new();
     for built in builds() {
-        let bindings = format!("bindings={}", folder.join("libbindings.rlib").display());
-        let arguments = [
-            program.to_str().expect("UTF-8"),
-            "--extern",
-            &bindings,
-            "-o",
-            binary.to_str().expect("UTF-8"),
-        ];
-        let done = built.bindings(folder).and_then(|()| built.compile("rustc", &arguments));
-        match done {
-            Ok(()) => {
-                let output = Command::new(&binary).output().expect("it runs");
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-                return;
-            }
+        match built.bindings(folder).and_then(|()| runs(&built, folder, PROGRAM)) {
+            Ok(()) => return runs(&built, folder, &program_of_the_guide()).expect("it compiles"),
             Err(error) if said.is_empty() => said = error,
             Err(_) => {}
         }
     }
     panic!("{said}");
+}
+
+/// Compiles a program with the wrappers and runs it.
+fn runs(built: &Built, folder: &Path, source: &str) -> Result<(), String> {
+    let (program, binary) = (folder.join("main.rs"), folder.join("main"));
+    fs::write(&program, source).expect("written");
+    let bindings = format!("bindings={}", folder.join("libbindings.rlib").display());
+    let (from, to) = (program.to_str().expect("UTF-8"), binary.to_str().expect("UTF-8"));
+    built.compile("rustc", &[from, "--extern", &bindings, "-o", to])?;
+    let output = Command::new(&binary).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
+
+/// The program in the chapter about wrappers.
+fn program_of_the_guide() -> String {
+    let chapter = repository().join("docs/src/wrappers.md");
+    let chapter = fs::read_to_string(chapter).expect("the chapter");
+    let (_, rest) = chapter.split_once("```rust,ignore\n").expect("a program");
+    rest.split_once("```").expect("its end").0.to_owned()
 }
 
 /// Names that are Rust code, documentation that would end its comment, clashes, and far too much.

@@ -45,6 +45,8 @@ mod cpython_suite;
 mod dependencies;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// README and guide: pages, links, console blocks.
+mod guide;
 /// The image in the cache: tampering is noticed, said and repaired.
 mod image;
 /// Operators, inspection, generators, context managers, exceptions, output.

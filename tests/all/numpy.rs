@@ -218,7 +218,7 @@ a = np.arange(100_000)
 assert a.sum() == 704_982_704 and a.sum(dtype=np.int64) == 4_999_950_000
 assert a.cumsum()[-1] == 704_982_704 and a.cumsum(dtype=np.int64)[-1] == 4_999_950_000
 assert np.full(5, 1_000).prod() != 10**15 == np.full(5, 1_000).prod(dtype=np.int64)
-# How the README says that one notices.
+# How the guide says that one notices.
 for a, b, wraps in [(np.array([100_000]), 100_000, True), (np.array([-7, 30_000]), 70_000, False)]:
     assert (a.astype(np.int64) * b == a * b).all() != wraps
 ",
@@ -246,7 +246,7 @@ with np.errstate(all='ignore'): np.array([1]) % np.array([0])
     );
 }
 
-/// What the README says cannot be had: a change here is to be told there.
+/// What the guide says cannot be had: a change here is to be told there.
 #[test]
 fn floating_point_operations_warn_of_nothing() {
     holds(
