@@ -35,7 +35,7 @@
 #[cfg(feature = "arrow")]
 mod arrow;
 mod convert;
-mod dtype;
+mod element;
 mod guest;
 mod view;
 mod views;
@@ -43,7 +43,8 @@ mod views;
 /// The crates whose types occur here.
 pub use {half, ndarray, num_complex};
 
-pub use dtype::{Bool, Dtype, Element};
+pub use crate::bridge::Dtype;
+pub use element::{Bool, Element};
 pub use guest::GuestArray;
 pub use view::AnyView;
 pub use views::{Reading, Several, ViewOf, Writing};
@@ -53,7 +54,7 @@ use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::{Error, Result};
 use crate::python::Python;
-use crate::sandbox::instance::Guest;
+use crate::python::state::Guest;
 use crate::value::Object;
 use crate::value::Value;
 use ndarray::{ArrayView, ArrayViewMut, Dimension};
@@ -284,7 +285,7 @@ impl Buffer {
     /// The bytes that the elements lie in, as the memory is at this moment.
     fn memory<'v>(&self, py: &'v Python<'_>) -> Result<&'v [u8]> {
         self.check(py)?;
-        let memory = py.state().memory()?.all(py.context());
+        let memory = py.state().sandbox.memory()?.all(py.context());
         memory.get(self.layout.span.clone()).ok_or_else(gone)
     }
 
@@ -296,10 +297,10 @@ impl Buffer {
     /// That a view of it is a view of this interpreter, and that it can be used.
     fn check(&self, py: &Python<'_>) -> Result<()> {
         let state = py.state();
-        if let Some(reason) = &state.poisoned {
+        if let Some(reason) = &state.sandbox.poisoned {
             return Err(Error::Poisoned { reason: reason.to_string() });
         }
-        match self.object.handle_in(&state.domain) {
+        match self.object.handle_in(&state.bridge.domain) {
             Some(_) => Ok(()),
             None => {
                 Err(ConversionError::new("an object of this interpreter", "another interpreter's"))?

@@ -1,20 +1,21 @@
 //! Values that come out of the guest, decoded from the slots of the frame; and their encoding.
 
+mod args;
 mod decode;
+mod dtype;
 mod encode;
+mod enter;
 mod layout;
 mod operate;
 mod slots;
+mod state;
 mod stdlib;
+mod table;
 mod typed;
 
 use crate::error::ConversionError;
 use crate::error::LimitExceeded;
 use crate::error::{Error, PythonError, Result};
-#[cfg(feature = "any-guest")]
-use crate::function::Exported;
-use crate::function::Table;
-use crate::python::state::State;
 use crate::sandbox::memory::GuestMemory;
 #[cfg(feature = "any-guest")]
 use crate::value::HostObject;
@@ -25,7 +26,9 @@ use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
 
+pub use args::Args;
 pub(crate) use decode::{Owner, decode};
+pub use dtype::Dtype;
 pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;
@@ -33,28 +36,29 @@ pub(crate) use layout::{Layout, layout};
 pub(crate) use operate::On;
 pub use slots::{Operands, Plain};
 pub(crate) use slots::{operand, operands, operands_size, plain};
+pub(crate) use state::{BridgeState, Conversions, HasBridge};
+pub(crate) use table::{Exported, Table};
 pub use typed::Direct;
 pub(crate) use typed::direct;
 
 /// Reads the value slot of the present level.
 #[inline]
-pub(crate) fn value(store: &StoreContextMut<'_, State>) -> Result<Value> {
-    let state = store.data();
-    value_at(store, state.memory()?, state.frame(), owner(state))
+pub(crate) fn value<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Value> {
+    let state = store.data().sandbox();
+    value_at(store, state.memory()?, state.frame(), owner(store.data().bridge()))
 }
 
 /// Reads the arguments of a host function: `count` values that take up `len` bytes. Gives what they take
 /// of the host, too, which is bounded together with those of all other calls that are under way.
-pub(crate) fn arguments(
-    store: &StoreContextMut<'_, State>,
+pub(crate) fn arguments<T: HasBridge>(
+    store: &StoreContextMut<'_, T>,
     address: u32,
     len: u32,
     count: u32,
 ) -> Result<(Vec<Value>, u64)> {
-    let state = store.data();
-    let bytes = state.memory()?.bytes(store, address, len)?;
-    let held = state.arguments.saturating_add(state.tasks.held());
-    decode::decode_all(Owner { held, ..owner(state) }, bytes, count)
+    let bytes = store.data().sandbox().memory()?.bytes(store, address, len)?;
+    let state = store.data().bridge();
+    decode::decode_all(Owner { held: state.held(), ..owner(state) }, bytes, count)
 }
 
 /// Decodes values as they come out of a guest, for tests that make them up: one, or so many arguments of a
@@ -77,7 +81,7 @@ pub fn decode_any(
 }
 
 #[inline]
-fn owner(state: &State) -> Owner<'_> {
+fn owner(state: &BridgeState) -> Owner<'_> {
     Owner { domain: &state.domain, table: &state.table, limit: state.value_limit, held: 0 }
 }
 
@@ -112,10 +116,10 @@ fn value_at(
 
 /// Takes the object in the value slot; `None` when there is something else.
 #[inline]
-pub(crate) fn object_value(store: &StoreContextMut<'_, State>) -> Option<Result<Object>> {
-    let state = store.data();
+pub(crate) fn object_value<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Option<Result<Object>> {
+    let state = store.data().sandbox();
     let slot = state.memory?.slot(store, state.frame(), SlotIndex::Value).ok()?;
-    (slot.tag == Tag::Handle as u32).then(|| object(slot, &state.domain))
+    (slot.tag == Tag::Handle as u32).then(|| object(slot, &store.data().bridge().domain))
 }
 
 #[inline]
@@ -137,7 +141,7 @@ pub(crate) fn foreign() -> ConversionError {
 }
 
 /// Reads the error slots.
-pub(crate) fn python_error(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
+pub(crate) fn python_error<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<PythonError> {
     Ok(PythonError {
         type_name: text_slot(store, SlotIndex::Type)?,
         message: text_slot(store, SlotIndex::Message)?,
@@ -148,8 +152,8 @@ pub(crate) fn python_error(store: &StoreContextMut<'_, State>) -> Result<PythonE
 }
 
 /// Reads what `SystemExit` left.
-pub(crate) fn system_exit(store: &StoreContextMut<'_, State>) -> Result<PythonError> {
-    let state = store.data();
+pub(crate) fn system_exit<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<PythonError> {
+    let state = store.data().sandbox();
     let exit = state.memory()?.slot(store, state.frame(), SlotIndex::Exit)?;
     Ok(PythonError {
         type_name: "SystemExit".into(),
@@ -161,11 +165,11 @@ pub(crate) fn system_exit(store: &StoreContextMut<'_, State>) -> Result<PythonEr
 }
 
 /// The exception itself: none when the guest had no room for it, or the host may hold no more.
-fn exception(store: &StoreContextMut<'_, State>) -> Result<Option<Object>> {
-    let state = store.data();
+fn exception<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Option<Object>> {
+    let state = store.data().sandbox();
     let slot = state.memory()?.slot(store, state.frame(), SlotIndex::Exception)?;
     match tag(slot)? {
-        Tag::Handle => match object(slot, &state.domain) {
+        Tag::Handle => match object(slot, &store.data().bridge().domain) {
             Err(Error::Limit(_)) => Ok(None),
             other => other.map(Some),
         },
@@ -192,15 +196,15 @@ fn wild_slot(slot: Slot) -> Error {
 const TEXT: usize = 16 << 10;
 
 /// A text of an exception: cut, when it is long, to a quarter of what one value may take.
-fn text_slot(store: &StoreContextMut<'_, State>, index: SlotIndex) -> Result<String> {
-    let state = store.data();
+fn text_slot<T: HasBridge>(store: &StoreContextMut<'_, T>, index: SlotIndex) -> Result<String> {
+    let state = store.data().sandbox();
     let memory = state.memory()?;
     let slot = memory.slot(store, state.frame(), index)?;
     match tag(slot)? {
         Tag::None => Ok(String::new()),
         Tag::Str => {
             let all = bytes(store, memory, slot)?;
-            let most = usize::try_from(state.value_limit / 4).unwrap_or(usize::MAX).max(TEXT);
+            let most = usize::try_from(store.data().bridge().value_limit / 4).unwrap_or(usize::MAX).max(TEXT);
             all.get(..most).map_or_else(|| utf8(all), beginning)
         }
         other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),
@@ -241,7 +245,6 @@ mod tests {
     //! A guest of a few bytes, with hostile frames.
 
     use super::*;
-    use crate::function::Table;
     use ophidia_abi::Frame;
     use wasmtime::{Engine, Instance, Module, Store};
 

@@ -11,49 +11,33 @@ mod invocation;
 mod jiff;
 #[cfg(feature = "num-bigint")]
 mod num_bigint;
+mod results;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 #[cfg(feature = "serde")]
 mod serde;
 mod stdlib;
 mod to_python;
+#[cfg(test)]
+mod typed;
 #[cfg(feature = "uuid")]
 mod uuid;
 
-pub use args::{Args, Arguments};
+pub use crate::bridge::Args;
+pub use args::Arguments;
 pub use from_python::FromPython;
 pub use invocation::Invocation;
 pub use ophidia_derive::{FromPython, ToPython};
 #[cfg(feature = "serde")]
 pub use serde::Serde;
+pub(crate) use results::read;
 pub use to_python::ToPython;
 
-use crate::bridge::{Encoder, Owner, decode};
+use crate::bridge::{Encoder, Owner, Table, decode};
 pub(crate) use crate::error::ConversionError;
 use crate::error::{Error, beginning};
-use crate::function::Table;
-use crate::python::Python;
 use crate::value::Value;
 use crate::value::handle::Domain;
-
-/// What came, as a Rust type.
-#[inline]
-pub(crate) fn read<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<T, Error> {
-    T::from_guest(value, py).map_err(|error| named(error, py))
-}
-
-#[cold]
-fn named(error: Error, py: &mut Python<'_>) -> Error {
-    match error {
-        Error::Conversion(error) => {
-            match error.object().cloned().and_then(|it| it.class_name(py)) {
-                Some(name) => error.with_class(&name).into(),
-                None => error.into(),
-            }
-        }
-        error => error,
-    }
-}
 
 /// How an error names what a key of a `dict` leads to.
 fn step(key: &Value) -> String {

@@ -1,5 +1,4 @@
-//! Functions and objects of the host in Python's hands: the table of them, and how Python's calls
-//! arrive.
+//! Functions and objects of the host in Python's hands: how Python's calls arrive.
 
 mod call;
 mod class;
@@ -20,9 +19,8 @@ use crate::convert::ToPython;
 use crate::error::ConversionError;
 use crate::error::{Error, PythonError, Result, panicked};
 use crate::python::Python;
-use crate::python::state::State;
-use crate::sandbox::instance::Guest;
-use crate::value::{HostObject, Value};
+use crate::python::state::{Guest, State};
+use crate::value::Value;
 use function::BoxError;
 use ophidia_abi::{ATTEND, HOST_MODULE, IN_SLOT, LEVELS, RAISED, import};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,68 +28,6 @@ use wasmtime::{AsContextMut, Caller, Linker};
 
 /// So many objects may be let go of in calls of the host before the guest is told.
 const RELEASED: usize = 1_024;
-
-/// What the guest holds of the host.
-#[derive(Clone, Debug)]
-pub(crate) enum Exported {
-    Function(Function),
-    Object(HostObject),
-}
-
-/// All that the guest holds of the host, by number. The guest may name any number: it reaches nothing
-/// but what it was given.
-#[derive(Debug)]
-pub(crate) struct Table {
-    entries: Vec<Option<Exported>>,
-    free: Vec<u32>,
-    limit: u32,
-}
-
-impl Table {
-    pub(crate) fn new(limit: u32) -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), limit }
-    }
-
-    pub(crate) fn insert(&mut self, what: Exported) -> Result<u32, ConversionError> {
-        if let Some(number) = self.free.pop()
-            && let Some(entry) = self.entries.get_mut(number as usize)
-        {
-            *entry = Some(what);
-            return Ok(number);
-        }
-        let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        if number >= self.limit {
-            let most = format!("at most {} functions and objects of the host", self.limit);
-            return Err(ConversionError::new(most, "more"));
-        }
-        self.entries.push(Some(what));
-        Ok(number)
-    }
-
-    pub(crate) fn remove(&mut self, number: u32) -> Option<Exported> {
-        let what = self.entries.get_mut(number as usize)?.take()?;
-        self.free.push(number);
-        Some(what)
-    }
-
-    fn get(&self, number: u32) -> Option<&Exported> {
-        self.entries.get(number as usize)?.as_ref()
-    }
-
-    pub(crate) fn object(&self, number: u32) -> Result<HostObject> {
-        match self.get(number) {
-            Some(Exported::Object(object)) => Ok(object.clone()),
-            _ => Err(Error::GuestFault(format!("{number} is no object of the host"))),
-        }
-    }
-
-    fn function(&self, number: u32) -> Result<Function> {
-        match self.get(number) {
-            Some(Exported::Function(function)) => Ok(function.clone()),
-            _ => Err(Error::GuestFault(format!("{number} is no function of the host"))),
-        }
-    }
-}
 
 /// Links the functions by which the guest calls the host's.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -106,7 +42,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
          keywords: u32,
          level: u32|
          -> wasmtime::Result<u32> {
-            let state = caller.data_mut();
+            let state = &mut caller.data_mut().sandbox;
             if level >= LEVELS || state.calls >= LEVELS {
                 return Err(Error::GuestFault(format!("a call at level {level}")).into());
             }
@@ -117,7 +53,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
                 ATTEND => attend(caller, arguments),
                 number => call(caller, number, arguments),
             });
-            let state = caller.data_mut();
+            let state = &mut caller.data_mut().sandbox;
             state.calls -= 1;
             state.level = before;
             match &state.poisoned {
@@ -131,7 +67,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
         import::FORGET,
         |mut caller: Caller<'_, State>, number: u32| -> wasmtime::Result<()> {
             guarded(&mut caller, |caller| {
-                drop(caller.data_mut().table.remove(number));
+                drop(caller.data_mut().bridge.table.remove(number));
                 Ok(())
             })
         },
@@ -193,7 +129,7 @@ fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Resul
 /// Runs a function and writes its answer into the guest; gives what the guest is told of it. An error
 /// ends the guest's call of the host, and with it the host's of the guest.
 fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasmtime::Result<u32> {
-    let function = caller.data().table.function(number)?;
+    let function = Function::exported(caller.data().bridge.table.function(number)?)?;
     let mut py = Python::new(caller.as_context_mut());
     let py: &mut Python<'_> = &mut py;
     let taken = if arguments.are_plain() {
@@ -205,17 +141,17 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
     let result = taken.and_then(|taken| told.map(|()| taken)).map_err(BoxError::from);
     let result = result.and_then(|(call, taken)| {
         let mut guest = py.guest();
-        let state = guest.state();
-        state.arguments = state.arguments.saturating_add(taken);
-        let outer = std::mem::replace(&mut state.own_arguments, taken);
+        let State { bridge, session, .. } = guest.state();
+        bridge.arguments = bridge.arguments.saturating_add(taken);
+        let outer = std::mem::replace(&mut session.own_arguments, taken);
         let called = catch_unwind(AssertUnwindSafe(|| match call {
             None => called_plainly(py, &function, arguments),
             Some(call) => called(py, &function, call),
         }));
         let mut guest = py.guest();
-        let state = guest.state();
-        state.arguments = state.arguments.saturating_sub(taken);
-        state.own_arguments = outer;
+        let State { bridge, session, .. } = guest.state();
+        bridge.arguments = bridge.arguments.saturating_sub(taken);
+        session.own_arguments = outer;
         called.unwrap_or_else(|panic| {
             let reason = panicked(format_args!("the host function {}", function.name()), &*panic);
             Err(py.guest().poison(reason).into())
@@ -244,7 +180,7 @@ fn called_plainly(
 }
 
 fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, BoxError> {
-    if py.state().converters.is_empty() {
+    if !py.state().bridge.conversions.any {
         return function.call(py, call);
     }
     let call = call.converted(py)?;
@@ -254,7 +190,7 @@ fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, B
 /// While Python code calls functions of the host that take objects, nothing else may tell the guest
 /// which of them were let go of.
 fn release_many(py: &mut Python<'_>) -> Result<()> {
-    if py.state().domain.waiting() < RELEASED { Ok(()) } else { py.guest().release_dropped() }
+    if py.state().bridge.domain.waiting() < RELEASED { Ok(()) } else { py.guest().release_dropped() }
 }
 
 /// Writes the exception that an error becomes in Python.
@@ -311,7 +247,7 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 /// Gives the guest an answer: in a slot, or written; gives what it is told of it.
 #[inline]
 fn answer(py: &mut Python<'_>, value: &impl ToPython) -> Result<u32> {
-    if py.guest().leave_answer(value) {
+    if py.guest().leave_answer(&(value,)) {
         return Ok(IN_SLOT);
     }
     let form = py.guest().converted_form();

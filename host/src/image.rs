@@ -78,12 +78,16 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// Starts a guest, given its module and its standard library, and takes the snapshot.
+pub(crate) type Start = fn(&[u8], &Path, Preload) -> Result<Vec<u8>>;
+
 /// Loads the image, making it first when the cache has none that can be used.
 pub(crate) fn load_or_make(
     cache: &Path,
     guest: &Guest,
     preload: Preload,
     engine: &Engine,
+    start: Start,
     progress: &mut dyn FnMut(ImageStage),
 ) -> Result<Module> {
     let path = path(cache, guest, preload, engine);
@@ -104,7 +108,7 @@ pub(crate) fn load_or_make(
     if let Ok(Some(module)) = load(engine, &path) {
         return Ok(module);
     }
-    make(guest, preload, engine, &path, progress)?;
+    make(guest, preload, engine, start, &path, progress)?;
     load(engine, &path).map_err(Error::Image)?.ok_or_else(|| {
         Error::Image(format!("{} vanished right after it was written", path.display()))
     })
@@ -134,6 +138,7 @@ fn make(
     guest: &Guest,
     preload: Preload,
     engine: &Engine,
+    start: Start,
     path: &Path,
     progress: &mut dyn FnMut(ImageStage),
 ) -> Result<()> {
@@ -142,7 +147,7 @@ fn make(
     let wasm = guest.wasm();
     let wasm =
         fs::read(&wasm).map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
-    let started = started(&wasm, &guest.stdlib(), preload)?;
+    let started = metering::instrument(&start(&wasm, &guest.stdlib(), preload)?)?;
     progress(ImageStage::Compile);
     let compiled = engine
         .precompile_module(&started)
@@ -154,12 +159,6 @@ fn make(
     write_whole(&stamp_path(path), noted.as_bytes()).map_err(failed)?;
     progress(ImageStage::Done);
     Ok(())
-}
-
-/// The guest, started and metered.
-pub(crate) fn started(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<Vec<u8>> {
-    let snapshot = snapshot::take(wasm, stdlib, preload, &engine::snapshot()?)?;
-    metering::instrument(&snapshot)
 }
 
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -19,7 +19,7 @@ impl Object {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn forged(py: &Python<'_>, index: u32, generation: u32) -> Result<Self> {
-        crate::bridge::hold(&py.state().domain, index, generation)
+        crate::bridge::hold(&py.state().bridge.domain, index, generation)
     }
 
     /// The object's value as a Rust type.

@@ -2,6 +2,8 @@
 
 mod builder;
 mod converters;
+mod exception;
+mod first_start;
 mod helpers;
 mod interpreter;
 mod objects;
@@ -10,14 +12,12 @@ mod run;
 pub(crate) mod runtime;
 pub(crate) mod state;
 
-use crate::python::state::State;
-use crate::sandbox::instance::Guest;
+use crate::python::state::{Guest, State};
 use std::marker::PhantomData;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
 pub use builder::InterpreterBuilder;
 pub use converters::Converters;
-pub(crate) use converters::Scope;
 pub use interpreter::{Interpreter, Usage};
 pub use output::Captured;
 pub use run::{CodeKind, Completeness, SourceKind};
@@ -103,8 +103,8 @@ impl<'a, R: Reach + ?Sized + 'a> std::fmt::Debug for Python<'a, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = self.state();
         f.debug_struct("Python")
-            .field("calls", &state.calls)
-            .field("poisoned", &state.poisoned)
+            .field("calls", &state.sandbox.calls)
+            .field("poisoned", &state.sandbox.poisoned)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,9 @@
 //! The sandbox: one instance, how it is entered, stopped, accounted for, and what it reaches.
 
 pub(crate) mod control;
+pub(crate) mod exports;
 pub(crate) mod instance;
 pub(crate) mod ledger;
 pub(crate) mod memory;
+pub(crate) mod state;
 pub(crate) mod wasi;

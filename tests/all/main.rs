@@ -51,6 +51,8 @@ mod guide;
 mod image;
 /// Operators, inspection, generators, context managers, exceptions, output.
 mod interop;
+/// The folders of `host/src` use what lies below them.
+mod layers;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
 /// numpy in the guest: results, files, randomness, refusals.

@@ -42,7 +42,7 @@ impl<T: Element, D: Dimension> FromPython for Array<T, D> {
 
     fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {
         let buffer = Buffer::from_guest(value, py)?;
-        let limit = py.state().value_limit;
+        let limit = py.state().bridge.value_limit;
         let size = buffer.len().saturating_mul(buffer.item_size());
         if u64::try_from(size).unwrap_or(u64::MAX) > limit {
             return Err(LimitExceeded::Value { limit }.into());

@@ -167,7 +167,7 @@ impl Python<'_> {
         shape: D,
         zeroed: bool,
     ) -> Result<GuestArray<T, D>> {
-        let limit = self.state().ledger.memory_limit();
+        let limit = self.state().sandbox.ledger.memory_limit();
         let size =
             shape.slice().iter().try_fold(size_of::<T>(), |all, axis| all.checked_mul(*axis));
         let asked = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);

@@ -1,7 +1,7 @@
 //! Views made of a layout and the bytes it lies in.
 
-use super::dtype::{Bool, Dtype, Element};
-use crate::bridge::Layout;
+use super::element::{Bool, Element};
+use crate::bridge::{Dtype, Layout};
 use crate::error::ConversionError;
 use half::f16;
 use ndarray::{

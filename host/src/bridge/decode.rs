@@ -3,7 +3,7 @@
 
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
-use crate::function::Table;
+use super::Table;
 use crate::value::Object;
 use crate::value::Value;
 use crate::value::handle::Domain;

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::bridge::foreign;
 use crate::error::ConversionError;
-use crate::function::{Exported, Function, Table};
+use super::{Exported, Table};
 use crate::value::HostObject;
 use crate::value::Object;
 use crate::value::handle::{Domain, Handle};
@@ -184,11 +184,15 @@ impl<'a> Encoder<'a> {
         self.put(Encoded::Handle, &u64::from(handle).to_le_bytes())
     }
 
-    /// A function of the host.
-    pub fn function(&mut self, function: &Function) -> Encode {
-        let number = self.export(Exported::Function(function.clone()))?;
+    /// A function of the host, and its description.
+    pub(crate) fn exported_function(
+        &mut self,
+        function: HostObject,
+        description: impl FnOnce(&mut Self) -> Encode,
+    ) -> Encode {
+        let number = self.export(Exported::Function(function))?;
         self.put(Encoded::Function, &number.to_le_bytes())?;
-        function.describe(self)
+        description(self)
     }
 
     /// An array: its description.

@@ -1,10 +1,9 @@
 //! The layout of an array in the guest's memory, checked: whatever it says, every element lies in that
 //! memory.
 
-use crate::array::Dtype;
+use super::{Dtype, HasBridge};
 use crate::error::ConversionError;
 use crate::error::{Error, Result};
-use crate::python::state::State;
 use crate::sandbox::memory::GuestMemory;
 use crate::value::Object;
 use crate::value::handle::Handle;
@@ -32,11 +31,11 @@ pub(crate) struct Layout {
 }
 
 /// Reads the layout that the last operation has left, if it is that of this object.
-pub(crate) fn layout(
-    store: &StoreContextMut<'_, State>,
+pub(crate) fn layout<T: HasBridge>(
+    store: &StoreContextMut<'_, T>,
     object: &Object,
 ) -> Result<Option<Layout>> {
-    let state = store.data();
+    let state = store.data().sandbox();
     let memory = state.memory()?;
     let slot = memory.slot(store, state.frame(), SlotIndex::Layout)?;
     if slot.tag != Tag::Bytes as u32 || slot.len != Raw::SIZE {
@@ -44,7 +43,7 @@ pub(crate) fn layout(
     }
     let words = Words(super::bytes(store, memory, slot)?);
     let handle = Handle::new(words.at(0)?, words.at(1)?);
-    if object.handle_in(&state.domain) != Some(handle) {
+    if object.handle_in(&store.data().bridge().domain) != Some(handle) {
         return Ok(None);
     }
     let format = (words.at(7)?, words.at(8)?);
@@ -52,8 +51,8 @@ pub(crate) fn layout(
     Layout::check(words, format, memory.all(store.into()).len()).map(Some)
 }
 
-fn format_of(
-    store: &StoreContextMut<'_, State>,
+fn format_of<T: HasBridge>(
+    store: &StoreContextMut<'_, T>,
     memory: GuestMemory,
     (address, len): (u32, u32),
 ) -> Result<String> {

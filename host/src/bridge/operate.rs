@@ -1,19 +1,14 @@
-//! Operations on Python objects: operands in, a value or a handle out.
+//! Operations on Python objects: operands in, a value or a handle left in the frame.
 
-use crate::bridge::foreign;
-use crate::bridge::{self, Encoder, Operands};
-use crate::convert::{Args, FromPython, ToPython, read};
-use crate::error::ConversionError;
-use crate::error::Result;
-use crate::python::Python;
-use crate::python::state::{Linked, State};
+use super::{Args, BridgeState, Encoder, HasBridge, Operands, foreign};
+use crate::error::{ConversionError, Result};
+use crate::sandbox::exports::Linked;
 use crate::sandbox::instance::{Guest, status_of};
 use crate::value::Object;
-use crate::value::Value;
 use crate::value::handle::Handle;
-use ophidia_abi::{OPERAND, Operation, Status, Want};
+use ophidia_abi::{CONVERTED, OPERAND, Operation, Status, Want};
 use std::sync::Arc;
-use wasmtime::{AsContextMut, StoreContextMut};
+use wasmtime::StoreContextMut;
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -34,10 +29,15 @@ impl On {
     }
 }
 
-impl Guest<'_> {
+impl<T: HasBridge> Guest<'_, T> {
+    #[inline]
+    pub(crate) fn bridge(&mut self) -> &mut BridgeState {
+        self.store.data_mut().bridge_mut()
+    }
+
     /// Tells the guest of the objects that were dropped, where no operation does.
     pub(crate) fn release_dropped(&mut self) -> Result<()> {
-        if self.store.data().domain.has_released() {
+        if self.store.data().bridge().domain.has_released() {
             self.operate_unit(Operation::Globals, On::NOTHING, &())?;
         }
         Ok(())
@@ -62,7 +62,7 @@ impl Guest<'_> {
 
     #[inline]
     fn handle(&self, object: &Object) -> Result<Handle> {
-        match object.handle_in(&self.store.data().domain) {
+        match object.handle_in(&self.store.data().bridge().domain) {
             Some(handle) => Ok(handle),
             None => Err(foreign().into()),
         }
@@ -71,7 +71,7 @@ impl Guest<'_> {
     /// The interned `str` of a name, held until another name is asked for.
     #[inline]
     fn name(&mut self, name: &str) -> Result<Handle> {
-        let state = self.store.data();
+        let state = self.store.data().bridge();
         match state.names.get(name).and_then(|interned| interned.handle_in(&state.domain)) {
             Some(interned) => Ok(interned),
             None => self.intern(name),
@@ -80,8 +80,8 @@ impl Guest<'_> {
 
     #[cold]
     fn intern(&mut self, name: &str) -> Result<Handle> {
-        let interned = self.operate_object(Operation::Intern, On::NOTHING, &(name,))?;
-        let state = self.state();
+        let interned = self.operate_object(Operation::Intern, On::NOTHING, &Name(name))?;
+        let state = self.bridge();
         if state.names.len() == NAMES {
             state.names.clear();
         }
@@ -94,17 +94,6 @@ impl Guest<'_> {
     pub(crate) fn call(&mut self, callable: &Object, args: &impl Args) -> Result<Object> {
         let on = self.on(callable)?;
         self.operate_object(Operation::Call, on, args)
-    }
-
-    #[inline]
-    pub(crate) fn call_as<T: FromPython>(
-        &mut self,
-        callable: &Object,
-        args: &impl Args,
-        want: Want,
-    ) -> Result<T> {
-        let on = self.on(callable)?;
-        self.operate_wanted(Operation::Call, on, args, want)
     }
 
     /// An operation on a method: its name comes first.
@@ -124,16 +113,6 @@ impl Guest<'_> {
         self.operate_object(Operation::CallMethod, on, args)
     }
 
-    pub(crate) fn call_method_as<T: FromPython>(
-        &mut self,
-        object: &Object,
-        name: &str,
-        args: &impl Args,
-    ) -> Result<T> {
-        let on = self.on_method(object, name)?;
-        self.operate_as(Operation::CallMethod, on, args)
-    }
-
     #[inline]
     pub(crate) fn operate_object(
         &mut self,
@@ -145,49 +124,6 @@ impl Guest<'_> {
         self.object()
     }
 
-    #[inline]
-    pub(crate) fn operate_as<T: FromPython>(
-        &mut self,
-        what: Operation,
-        on: On,
-        operands: &impl Args,
-    ) -> Result<T> {
-        let want = self.want::<T>();
-        self.operate_wanted(what, on, operands, want)
-    }
-
-    #[inline]
-    fn operate_wanted<T: FromPython>(
-        &mut self,
-        what: Operation,
-        on: On,
-        operands: &impl Args,
-        want: Want,
-    ) -> Result<T> {
-        let status = self.perform(what, on, operands, want)?;
-        if want.is_value() && status == Status::Ok && self.store.data().converters.is_empty() {
-            let plain = bridge::plain(&self.store).and_then(T::from_plain);
-            let direct = || bridge::direct(&self.store)?.whole(T::from_direct);
-            if let Some(value) = plain.or_else(direct) {
-                return Ok(value);
-            }
-        }
-        let value = self.result(status, want)?;
-        read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
-    }
-
-    /// In what form a type wants its value; in a scope of objects, any value is an object.
-    #[inline]
-    pub(crate) fn want<T: FromPython>(&self) -> Want {
-        let state = self.store.data();
-        match T::WANT {
-            _ if T::ANY && state.keeps_objects => Want::HandleOrNone,
-            // A converter may be there for the subclass.
-            want if want.is_value() && !state.converters.is_empty() => Want::Value,
-            want => want,
-        }
-    }
-
     pub(crate) fn operate_unit(
         &mut self,
         what: Operation,
@@ -195,27 +131,6 @@ impl Guest<'_> {
         operands: &impl Args,
     ) -> Result<()> {
         self.perform(what, on, operands, Want::Nothing).map(drop)
-    }
-
-    /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.
-    pub(crate) fn operate(
-        &mut self,
-        what: Operation,
-        on: On,
-        operands: &impl Args,
-        want: Want,
-    ) -> Result<Option<Value>> {
-        let status = self.perform(what, on, operands, want)?;
-        self.result(status, want)
-    }
-
-    fn result(&mut self, status: Status, want: Want) -> Result<Option<Value>> {
-        match status {
-            Status::Incomplete => Ok(None),
-            _ if want == Want::Nothing => Ok(Some(Value::None)),
-            _ if want.is_value() => self.converted_value().map(Some),
-            _ => self.value().map(Some),
-        }
     }
 
     /// Carries out an operation whose result is left in the frame.
@@ -227,7 +142,7 @@ impl Guest<'_> {
         operands: &impl Args,
         want: Want,
     ) -> Result<Status> {
-        if !self.store.data().domain.has_released()
+        if !self.store.data().bridge().domain.has_released()
             && let Some(count) = self.leave(operands)
         {
             return self.operate_on(what, on, count, want);
@@ -245,15 +160,16 @@ impl Guest<'_> {
         if self.is_converting() {
             return None;
         }
-        let (memory, state) = self.store.data().memory?.all_and_state(&mut self.store);
+        let memory = self.store.data().sandbox().memory?;
+        let (memory, state) = memory.all_and_state(&mut self.store);
         let mut out = Operands::new(memory, state);
         operands.plain(&mut out).then(|| out.count())
     }
 
     /// Leaves an answer there; whether it could be.
     #[inline]
-    pub(crate) fn leave_answer(&mut self, answer: &impl ToPython) -> bool {
-        self.leave(&(answer,)).is_some()
+    pub(crate) fn leave_answer(&mut self, answer: &impl Args) -> bool {
+        self.leave(answer).is_some()
     }
 
     /// On objects, and operands in slots: nothing is encoded.
@@ -261,7 +177,8 @@ impl Guest<'_> {
         let params = (what as u32, on.0.into(), on.1.into(), want as u32 + count * OPERAND);
         let outermost = self.begin()?;
         let outcome = self.call_linked(|linked, store| linked.operate_on.call(store, params));
-        self.end(outermost, outcome)
+        self.end(outermost);
+        self.concluded(outcome)
     }
 
     /// On objects and values.
@@ -277,7 +194,7 @@ impl Guest<'_> {
         let names = u32::from(keywords > 0);
         let count = positional.saturating_add(keywords).saturating_add(objects + names);
         let form = want as u32 | if converts(what) { self.converted_form() } else { 0 };
-        let released = self.state().domain.take_released();
+        let released = self.bridge().domain.take_released();
         let mut told = false;
         let status = self.encoded(
             |out| {
@@ -296,7 +213,7 @@ impl Guest<'_> {
             },
         );
         if !told && !released.is_empty() {
-            self.state().domain.return_released(released);
+            self.bridge().domain.return_released(released);
         }
         status
     }
@@ -304,26 +221,38 @@ impl Guest<'_> {
     #[inline(always)]
     fn call_linked(
         &mut self,
-        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, State>) -> wasmtime::Result<u32>,
+        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, T>) -> wasmtime::Result<u32>,
     ) -> wasmtime::Result<Status> {
-        let linked = match self.state().spare.take() {
+        let linked = match self.sandbox().spare.take() {
             Some(linked) => linked,
             None => Arc::clone(self.linked()?),
         };
         let outcome = call(&linked, &mut self.store);
-        self.state().spare = Some(linked);
+        self.sandbox().spare = Some(linked);
         status_of(outcome?)
+    }
+
+    /// Whether what goes in may have to be converted.
+    #[inline]
+    pub(crate) fn is_converting(&self) -> bool {
+        self.store.data().bridge().conversions.into
+    }
+
+    /// What tells the guest to convert values.
+    #[inline]
+    pub(crate) fn converted_form(&self) -> u32 {
+        if self.is_converting() { CONVERTED } else { 0 }
     }
 
     /// Encodes values. What `write` has put into the table of the host is taken out again unless `give`
     /// has told the guest of it.
     #[inline]
-    pub(crate) fn encoded<T>(
+    pub(crate) fn encoded<R>(
         &mut self,
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
-        give: impl FnOnce(&mut Self, &[u8]) -> (bool, Result<T>),
-    ) -> Result<T> {
-        let state = self.store.data_mut();
+        give: impl FnOnce(&mut Self, &[u8]) -> (bool, Result<R>),
+    ) -> Result<R> {
+        let state = self.store.data_mut().bridge_mut();
         let room = std::mem::take(&mut state.input);
         let mut out = Encoder::new(&state.domain, &mut state.table, room);
         let written = write(&mut out);
@@ -334,13 +263,30 @@ impl Guest<'_> {
         };
         if !told {
             for number in exported {
-                drop(self.state().table.remove(number));
+                drop(self.bridge().table.remove(number));
             }
         }
         if bytes.capacity() <= KEPT {
-            self.state().input = bytes;
+            self.bridge().input = bytes;
         }
         answer
+    }
+}
+
+/// A name as the only operand.
+struct Name<'a>(&'a str);
+
+impl Args for Name<'_> {
+    fn counts(&self) -> (u32, u32) {
+        (1, 0)
+    }
+
+    fn write(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        out.str(self.0)
+    }
+
+    fn plain(&self, out: &mut Operands<'_>) -> bool {
+        out.str(self.0)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Plain values: what lies in a slot of the frame as it is, without an encoding.
 
-use super::{Value, bytes, text};
+use super::{HasBridge, Value, bytes, text};
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
-use crate::python::state::State;
 use crate::sandbox::memory::put_slot;
 use crate::value::Object;
 use crate::value::handle::Domain;
@@ -42,27 +41,27 @@ impl From<Plain<'_>> for Value {
 /// What is in the value slot of the present level, when that is plain. Anything else, also what is wrong
 /// with it, is [`value`](super::value)'s to tell.
 #[inline]
-pub(crate) fn plain<'a>(store: &'a StoreContextMut<'_, State>) -> Option<Plain<'a>> {
+pub(crate) fn plain<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Option<Plain<'a>> {
     plain_in(store, slot_at(store, Frame::slot_offset(SlotIndex::Value))?)
 }
 
 /// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
 #[inline]
-pub(crate) fn operand<'a>(store: &'a StoreContextMut<'_, State>, index: u32) -> Option<Plain<'a>> {
+pub(crate) fn operand<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, index: u32) -> Option<Plain<'a>> {
     plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
 }
 
 /// So many of them as values.
-pub(crate) fn operands(store: &StoreContextMut<'_, State>, count: u32) -> Result<Vec<Value>> {
+pub(crate) fn operands<T: HasBridge>(store: &StoreContextMut<'_, T>, count: u32) -> Result<Vec<Value>> {
     let value = |index| operand(store, index).map(Value::from).ok_or_else(|| not_plain(index));
     (0..count).map(value).collect()
 }
 
 /// What so many of them take of the host, which is bounded as that of other arguments.
 #[inline]
-pub(crate) fn operands_size(store: &StoreContextMut<'_, State>, count: u32) -> Result<u64> {
-    let state = store.data();
-    let held = state.arguments.saturating_add(state.tasks.held());
+pub(crate) fn operands_size<T: HasBridge>(store: &StoreContextMut<'_, T>, count: u32) -> Result<u64> {
+    let state = store.data().bridge();
+    let held = state.held();
     let mut size = 0;
     for index in 0..count {
         if index >= OPERANDS {
@@ -86,22 +85,21 @@ fn not_plain(index: u32) -> Error {
 
 /// A slot of the present level's frame.
 #[inline]
-pub(super) fn slot_at(store: &StoreContextMut<'_, State>, offset: u32) -> Option<Slot> {
-    let state = store.data();
+pub(super) fn slot_at<T: HasBridge>(store: &StoreContextMut<'_, T>, offset: u32) -> Option<Slot> {
+    let state = store.data().sandbox();
     state.memory?.find_slot(store, state.frame().checked_add(offset)?)
 }
 
 /// What is in a slot. The length of a text is looked at before the text is.
 #[inline]
-fn plain_in<'a>(store: &'a StoreContextMut<'_, State>, slot: Slot) -> Option<Plain<'a>> {
-    let state = store.data();
-    let memory = state.memory?;
+fn plain_in<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, slot: Slot) -> Option<Plain<'a>> {
+    let memory = store.data().sandbox().memory?;
     Some(match Tag::from_u32(slot.tag)? {
         Tag::None => Plain::None,
         Tag::Bool => Plain::Bool(slot.payload != 0),
         Tag::Int => Plain::Int(slot.payload.cast_signed()),
         Tag::Float => Plain::Float(f64::from_bits(slot.payload)),
-        Tag::Str if u64::from(slot.len) <= state.value_limit => {
+        Tag::Str if u64::from(slot.len) <= store.data().bridge().value_limit => {
             Plain::Str(text(bytes(store, memory, slot).ok()?).ok()?)
         }
         _ => return None,
@@ -125,9 +123,11 @@ pub struct Operands<'a> {
 impl<'a> Operands<'a> {
     /// For the present level of a guest.
     #[inline]
-    pub(crate) fn new(memory: &'a mut [u8], state: &'a State) -> Self {
-        let slots = state.frame().wrapping_add(Frame::OPERANDS) as usize;
-        Self { domain: &state.domain, memory, slots, count: 0, room: state.short_input() }
+    pub(crate) fn new(memory: &'a mut [u8], state: &'a impl HasBridge) -> Self {
+        let sandbox = state.sandbox();
+        let slots = sandbox.frame().wrapping_add(Frame::OPERANDS) as usize;
+        let domain = &state.bridge().domain;
+        Self { domain, memory, slots, count: 0, room: sandbox.short_input() }
     }
 
     /// How many there are.

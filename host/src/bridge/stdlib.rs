@@ -209,7 +209,7 @@ fn wrong(what: &str, value: &impl std::fmt::Debug) -> Error {
 mod tests {
     use super::*;
     use crate::bridge::decode::{Owner, decode};
-    use crate::function::Table;
+    use crate::bridge::Table;
     use crate::value::handle::Domain;
 
     fn read(parts: &[&[u8]]) -> Result<Value> {

@@ -129,7 +129,8 @@ pub fn no_variant(name: &str, data: Option<Value>, names: &[&str]) -> Conversion
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
-    use crate::{FromPython, ToPython, Value};
+    use crate::convert::{FromPython, ToPython};
+    use crate::value::Value;
     use std::fmt::Debug;
 
     fn round_trip<T: ToPython + FromPython + PartialEq + Debug>(value: T) -> Value {

@@ -42,7 +42,7 @@ impl<T: Serialize> ToPython for Serde<T> {
 }
 
 impl<T: DeserializeOwned> FromPython for Serde<T> {
-    fn from_python(value: crate::Value) -> Result<Self, ConversionError> {
+    fn from_python(value: crate::value::Value) -> Result<Self, ConversionError> {
         T::deserialize(de::Reader(value)).map(Self)
     }
 }
@@ -94,7 +94,7 @@ impl serde_de::Error for ConversionError {
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
-    use crate::Value;
+    use crate::value::Value;
     use ::serde::Deserialize;
     use std::collections::{BTreeMap, BTreeSet};
     use std::fmt::Debug;

@@ -1,8 +1,6 @@
-//! What more there is to know of an exception while it is held.
+//! Where an exception passed through, and exceptions that Rust makes.
 
-use super::{PythonError, Result};
-use crate::convert::{Args, ToPython};
-use crate::python::Python;
+use super::PythonError;
 use crate::value::Object;
 
 /// Where an exception passed through.
@@ -27,132 +25,10 @@ impl PythonError {
         Self { type_name: type_name.into(), message: message.into(), ..Self::default() }
     }
 
-    /// An exception for a function of the host to raise: `class(*args)`.
-    ///
-    /// ```no_run
-    /// use ophidia::{Function, PythonError, Python, Result};
-    /// # fn main() -> Result<()> {
-    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
-    /// let open = |py: &mut Python<'_>, path: String| -> Result<()> {
-    ///     let class = py.get("FileNotFoundError")?;
-    ///     Err(PythonError::from_type(py, &class, (2, "no such file", path))?.into())
-    /// };
-    /// py.set("open", Function::new("open", open))?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`]: what the class itself raises, and a `TypeError` when it makes no exception.
-    pub fn from_type(py: &mut Python<'_>, class: &Object, args: impl Args) -> Result<Self> {
-        let exception = class.call(py, args)?;
-        Self::from_exception(py, &exception)
-    }
-
-    /// An exception for a function of the host to raise: this object.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn from_exception(py: &mut Python<'_>, exception: &Object) -> Result<Self> {
-        let (type_name, message, traceback) = py.help_as("describe_exception", (exception,))?;
-        let exception = Some(exception.clone());
-        Ok(Self { type_name, message, traceback, exit_status: None, exception })
-    }
-
     /// The exception itself, as long as it is held here; `None` when it was made in Rust, or when
     /// neither side had room for it.
     #[must_use]
     pub fn exception(&self) -> Option<&Object> {
         self.exception.as_ref()
-    }
-
-    /// The exception itself, made now if need be.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn to_exception(&self, py: &mut Python<'_>) -> Result<Object> {
-        match &self.exception {
-            Some(exception) => Ok(exception.clone()),
-            None => py.help("exception", (&self.type_name, &self.message)),
-        }
-    }
-
-    /// Whether `except class` would catch it; `class` may be a class, a tuple of classes or a name such as
-    /// `"LookupError"` or `"json.JSONDecodeError"`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::get`].
-    pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
-        let exception = self.to_exception(py)?;
-        py.help_as("is_raised", (exception, class))
-    }
-
-    /// What it was made with: `exception.args`, a tuple.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn args(&self, py: &mut Python<'_>) -> Result<Object> {
-        self.to_exception(py)?.getattr(py, "args")
-    }
-
-    /// The frames it passed through, the innermost last.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn frames(&self, py: &mut Python<'_>) -> Result<Vec<TracebackFrame>> {
-        let Some(exception) = &self.exception else { return Ok(Vec::new()) };
-        let frames: Vec<(String, u32, String, String)> = py.help_as("frames", (exception,))?;
-        let frame =
-            |(file, line, function, source)| TracebackFrame { file, line, function, source };
-        Ok(frames.into_iter().map(frame).collect())
-    }
-
-    /// What `add_note` has added to it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn notes(&self, py: &mut Python<'_>) -> Result<Vec<String>> {
-        match &self.exception {
-            Some(exception) => py.help_as("notes", (exception,)),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// The exception it was raised from: `raise … from cause`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn cause(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
-        self.linked(py, "__cause__")
-    }
-
-    /// The exception that was being handled when it was raised.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
-    pub fn context(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
-        self.linked(py, "__context__")
-    }
-
-    fn linked(&self, py: &mut Python<'_>, name: &str) -> Result<Option<Self>> {
-        let Some(exception) = &self.exception else { return Ok(None) };
-        let found: Option<(String, String, String, Object)> =
-            py.help_as("linked", (exception, name))?;
-        Ok(found.map(|(type_name, message, traceback, exception)| Self {
-            type_name,
-            message,
-            traceback,
-            exit_status: None,
-            exception: Some(exception),
-        }))
     }
 }

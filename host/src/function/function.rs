@@ -5,10 +5,9 @@ use super::call::{Arguments, Call};
 use super::parameters::{Kind, Parameter, bind};
 use crate::bridge::{self, Encoder};
 use crate::convert::{FromPython, ToPython};
-use crate::error::ConversionError;
-use crate::error::Result;
+use crate::error::{ConversionError, Error, Result};
 use crate::python::Python;
-use crate::value::Value;
+use crate::value::{HostObject, Value};
 use ophidia_abi::Want;
 use std::sync::Arc;
 
@@ -232,6 +231,20 @@ impl Function {
         self
     }
 
+    /// What the table of the host's values keeps of it.
+    fn export(&self) -> HostObject {
+        HostObject(Arc::clone(&self.0) as _)
+    }
+
+    /// The function that the table holds.
+    #[inline]
+    pub(super) fn exported(held: HostObject) -> Result<Self> {
+        let Ok(inner) = held.0.downcast() else {
+            return Err(Error::GuestFault("a number that is no function of the host".into()));
+        };
+        Ok(Self(inner))
+    }
+
     /// Its name in Python.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -253,7 +266,7 @@ impl Function {
     }
 
     /// Writes what Python has to know: name, documentation, parameters.
-    pub(crate) fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+    fn describe(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         let Inner { name, doc, arity, parameters, awaited, want, .. } = &*self.0;
         let declared = parameters.as_deref().map(<[_]>::len);
         if arity.is_some() && *arity != declared {
@@ -274,6 +287,18 @@ impl Function {
             out.bool(*awaited)?;
             out.int((*want as u32).into())
         })
+    }
+}
+
+impl Encoder<'_> {
+    /// A function of the host.
+    ///
+    /// # Errors
+    ///
+    /// It has more or fewer named parameters than its closure; the guest holds as many values of the host as
+    /// it may.
+    pub fn function(&mut self, function: &Function) -> Result<(), ConversionError> {
+        self.exported_function(function.export(), |out| function.describe(out))
     }
 }
 

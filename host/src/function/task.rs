@@ -9,9 +9,8 @@ use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::{Error, Result, panicked};
 use crate::python::Python;
-use crate::python::state::State;
-use crate::sandbox::control::{Control, Wake};
-use crate::sandbox::instance::Guest;
+use crate::python::state::{Guest, State};
+use crate::sandbox::control::{self, Control, Wake};
 use ophidia_abi::Want;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -42,11 +41,10 @@ struct Running {
 }
 
 /// What has ended and was not told yet. Every future holds on to it until it is dropped.
-#[derive(Default)]
 struct AllEnded {
     list: Mutex<Vec<(i64, Ended)>>,
     /// Bytes that the arguments in futures take.
-    held: AtomicU64,
+    held: Arc<AtomicU64>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,13 +52,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Tasks {
-    pub(crate) fn new(runtime: Option<Handle>) -> Self {
-        Self { runtime, running: HashMap::new(), last: 0, ended: Arc::default() }
-    }
-
-    /// Bytes of the host that the arguments of all of them take.
-    pub(crate) fn held(&self) -> u64 {
-        self.ended.held.load(Ordering::Relaxed)
+    /// None yet. The bytes of the host that the arguments of all of them take are told in `held`.
+    pub(crate) fn new(runtime: Option<Handle>, held: Arc<AtomicU64>) -> Self {
+        let ended = Arc::new(AllEnded { list: Mutex::default(), held });
+        Self { runtime, running: HashMap::new(), last: 0, ended }
     }
 
     /// Starts a future, of that function, whose arguments take so many bytes.
@@ -235,8 +230,9 @@ where
     R::Value: Send + 'static,
 {
     let mut guest = py.guest();
-    let State { tasks, control, object_limit, own_arguments, .. } = guest.state();
-    let number = tasks.spawn(function, control, *object_limit, *own_arguments, async {
+    let State { sandbox, bridge, session } = guest.state();
+    let (control, limit) = (&sandbox.control, bridge.domain.limit());
+    let number = session.tasks.spawn(function, control, limit, session.own_arguments, async {
         let value = future.await.outcome()?;
         Ok(Box::new(value) as Box<dyn ToPython + Send>)
     })?;
@@ -307,13 +303,13 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
     let until = Duration::try_from_secs_f64(seconds)
         .ok()
         .and_then(|timeout| Instant::now().checked_add(timeout));
-    let ended = Arc::clone(&caller.data().tasks.ended);
-    let wake = caller.data().control.wait_for(until, || !lock(&ended.list).is_empty())?;
+    let ended = Arc::clone(&caller.data().session.tasks.ended);
+    let wake = caller.data().sandbox.control.wait_for(until, || !lock(&ended.list).is_empty())?;
     if wake == Wake::Interrupted {
-        State::raise_interrupt(caller);
+        control::raise_interrupt(caller.as_context_mut());
     }
     let ended = std::mem::take(&mut *lock(&ended.list));
-    let running = &mut caller.data_mut().tasks.running;
+    let running = &mut caller.data_mut().session.tasks.running;
     Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())
 }
 
@@ -324,7 +320,7 @@ pub(super) fn attend(
     seconds: f64,
 ) -> wasmtime::Result<u32> {
     if let Some(number) = number {
-        caller.data_mut().tasks.cancel(number);
+        caller.data_mut().session.tasks.cancel(number);
         return Ok(write(&mut Python::new(caller.as_context_mut()), |out| out.none())?);
     }
     let mut told = Vec::new();

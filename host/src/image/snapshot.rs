@@ -1,25 +1,15 @@
 //! The snapshot: the guest is started once and its memory becomes the initial memory of a new
 //! module, from which every interpreter begins.
+//!
+//! What the guest calls meanwhile is the caller's: its linker, its store.
 
-use crate::error::{Error, Result};
-use crate::function;
-use crate::policy::Grants;
-use crate::policy::Limits;
-use crate::python::state::State;
-use crate::sandbox::control::{self, Control};
-use crate::sandbox::wasi::{self, stdio};
 use ophidia_abi::{
     EXPORTS, HOST_MODULE, IMPORTS, MEMORY, ValueType, WASI_IMPORTS, WASI_MODULE, export,
 };
-use std::path::Path;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use wasmtime::{Engine, ExternType, Linker, Module, Store, ValType};
+use wasmtime::{ExternType, Instance, Linker, Module, Store, ValType};
 use wasmtime_wizer::Wizer;
-
-/// Bytes of linear memory the guest may use while it starts.
-const MEMORY_LIMIT: u64 = 512 << 20;
 
 /// What is imported before the snapshot beside the standard library.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -29,59 +19,27 @@ pub(crate) struct Preload {
 
 impl Preload {
     /// How the guest is told; its program never sees this environment.
-    fn grants(self) -> Grants {
-        let mut grants = Grants::default();
-        if !self.numpy {
-            grants.env.push(("OPHIDIA_WITHOUT_NUMPY".into(), "1".into()));
-        }
-        grants
+    pub(crate) fn environment(self) -> Vec<(String, String)> {
+        let without = (!self.numpy).then(|| ("OPHIDIA_WITHOUT_NUMPY".into(), "1".into()));
+        without.into_iter().collect()
     }
 }
 
-/// Starts the guest and gives the module that continues from there.
-pub(crate) fn take(
+/// Starts the guest and gives the module that continues from there. `ready` is told of the instance before it runs.
+pub(crate) fn take<T: Send>(
     wasm: &[u8],
-    stdlib: &Path,
-    preload: Preload,
-    engine: &Engine,
-) -> Result<Vec<u8>> {
-    let mut linker = Linker::new(engine);
-    wasi::add_to_linker(&mut linker)
-        .and_then(|()| control::add_to_linker(&mut linker))
-        .and_then(|()| function::add_to_linker(&mut linker))
-        .map_err(|error| Error::Image(format!("{error:#}")))?;
-    let control = Arc::new(Control::new(None));
-    let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
-    let (stdout, stderr) = (output(), output());
-    let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
-    let wasi = wasi::context(
-        stdlib,
-        &preload.grants(),
-        &[],
-        stdin.clone(),
-        stdout.clone(),
-        stderr.clone(),
-    )?;
-    let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };
-    let mut store =
-        Store::new(engine, State::new(wasi, (stdin, stdout, stderr.clone()), control, &limits));
-    store.limiter(|state| &mut state.ledger);
-
+    linker: &Linker<T>,
+    store: &mut Store<T>,
+    ready: fn(&Instance, &mut Store<T>) -> wasmtime::Result<()>,
+) -> wasmtime::Result<Vec<u8>> {
     let mut wizer = Wizer::new();
     wizer.init_func(export::INITIALIZE);
-    let made = now(wizer.run(&mut store, wasm, async |store, module| {
+    now(wizer.run(store, wasm, async |store, module| {
         check(module)?;
         let instance = linker.instantiate(&mut *store, module)?;
-        State::find_memory(&instance, &mut *store)?;
+        ready(&instance, store)?;
         Ok(instance)
-    }));
-    made.map_err(|error| {
-        let said = stderr.take();
-        Error::Image(format!(
-            "the guest does not start: {error:#}\n{}",
-            String::from_utf8_lossy(&said).trim_end()
-        ))
-    })
+    }))
 }
 
 /// Runs a future that has nothing to wait for: every host function of ours is synchronous.

@@ -97,7 +97,7 @@ impl Object {
                 }
             }
             Err(error) => {
-                if !py.state().is_poisoned() {
+                if !py.state().sandbox.is_poisoned() {
                     py.help_as::<bool>("leave", (self, ()))?;
                 }
                 Err(error)

@@ -64,7 +64,7 @@ impl Object {
     /// The name of its class, for an error. `None` when Python does not tell, or a converter would be
     /// asked.
     pub(crate) fn class_name(&self, py: &mut Python<'_>) -> Option<String> {
-        if !py.state().converters.is_empty() {
+        if py.state().bridge.conversions.any {
             return None;
         }
         let class = self.get_type(py).ok()?;

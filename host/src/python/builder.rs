@@ -2,20 +2,20 @@
 
 use super::interpreter::Interpreter;
 use crate::error::{Error, Result};
-use crate::function::Tasks;
 use crate::policy::Limits;
 use crate::policy::{DirGrant, Grants};
 use crate::python::Python;
 use crate::python::runtime::Runtime;
-use crate::python::state::{Linked, State};
+use crate::python::state::State;
 use crate::sandbox::control::Control;
-use crate::sandbox::memory::GuestMemory;
+use crate::sandbox::exports::Linked;
+use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi;
 use crate::sandbox::wasi::stdio::{Input, Output, Stdin, Stdout};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use wasmtime::{Extern, Instance, ModuleExport, Store, TypedFunc, WasmParams};
+use wasmtime::Store;
 
 /// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
 /// captured, [`Limits::default`].
@@ -184,14 +184,14 @@ impl InterpreterBuilder {
             stdout.clone(),
             stderr.clone(),
         )?;
-        let state = State::new(wasi, (stdin, stdout, stderr), control, &self.limits);
-        let state = State { tasks: Tasks::new(self.tokio), ..state };
+        let sandbox = SandboxState::new(wasi, (stdin, stdout, stderr), control, &self.limits);
+        let state = State::new(sandbox, &self.limits, self.tokio);
         let mut store = Store::new(&shared.engine, state);
-        store.limiter(|state| &mut state.ledger);
+        store.limiter(|state| &mut state.sandbox.ledger);
         let instance = match shared.pre.instantiate(&mut store) {
             Ok(instance) => instance,
             Err(error) => {
-                return Err(match store.data_mut().ledger.take_refused() {
+                return Err(match store.data_mut().sandbox.ledger.take_refused() {
                     Some(limit) => limit.into(),
                     None => Error::Host(format!(
                         "no interpreter: {error:#} (at most {} at once: raise max_interpreters)",
@@ -200,16 +200,7 @@ impl InterpreterBuilder {
                 });
             }
         };
-        let memory = instance
-            .get_module_export(&mut store, &shared.exports.memory)
-            .and_then(Extern::into_memory)
-            .map(GuestMemory)
-            .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
-        store.data_mut().memory = Some(memory);
-        let operate = operation(&mut store, &instance, &shared.exports.operate)?;
-        let operate_on = operation(&mut store, &instance, &shared.exports.operate_on)?;
-        let runtime = self.runtime.clone();
-        store.data_mut().linked = Some(Arc::new(Linked { runtime, instance, operate, operate_on }));
+        Linked::link(&shared.exports, instance, &mut store)?;
         let mut interpreter = Interpreter { python: Python::new(store) };
         interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
         for site in &self.sites {
@@ -223,7 +214,7 @@ impl Interpreter {
     /// Thaws the snapshot.
     fn start(&mut self, current_dir: &str) -> Result<()> {
         let mut guest = self.guest();
-        let start = guest.linked()?.runtime.shared.exports.start;
+        let start = guest.linked()?.exports.start;
         guest
             .enter(|guest| {
                 guest.find_frames()?;
@@ -238,18 +229,4 @@ impl Interpreter {
                 other => other,
             })
     }
-}
-
-/// An export that carries out operations.
-fn operation<P: WasmParams>(
-    store: &mut Store<State>,
-    instance: &Instance,
-    export: &ModuleExport,
-) -> Result<TypedFunc<P, u32>> {
-    instance
-        .get_module_export(&mut *store, export)
-        .and_then(Extern::into_func)
-        .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
-        .typed(&*store)
-        .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))
 }

@@ -1,12 +1,12 @@
 //! Scopes with conversions of their own.
 
 use super::Python;
+use crate::bridge::Conversions;
 use crate::convert::ToPython;
 use crate::error::{Result, panicked};
-use crate::sandbox::instance::Guest;
+use crate::python::state::{Guest, State};
 use crate::value::Object;
 use crate::value::Value;
-use ophidia_abi::CONVERTED;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use wasmtime::AsContextMut;
@@ -116,10 +116,12 @@ impl Python<'_> {
         }
         let has_to_python = !pairs.is_empty();
         let before = if has_to_python { Some(self.help("open_scope", (pairs,))?) } else { None };
-        self.guest().state().converters.push(Arc::new(Scope { from_python, has_to_python }));
-        let depth = self.state().converters.len();
+        let mut scopes = self.state().session.scopes.clone();
+        let outer = scopes.clone();
+        scopes.push(Arc::new(Scope { from_python, has_to_python }));
+        self.guest().state().set_scopes(scopes);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
-        self.guest().state().converters.truncate(depth - 1);
+        self.guest().state().set_scopes(outer);
         let closed = before.map(|before| self.help("close_scope", (before,))).transpose();
         let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed.map(|_| result)
@@ -147,26 +149,27 @@ impl Python<'_> {
         &mut self,
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,
     ) -> Result<T> {
-        let before = std::mem::replace(&mut self.guest().state().keeps_objects, true);
+        let before = std::mem::replace(&mut self.guest().bridge().conversions.keeps_objects, true);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
-        self.guest().state().keeps_objects = before;
+        self.guest().bridge().conversions.keeps_objects = before;
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
 
+impl State {
+    /// Opens these scopes and no others; gives those that were open.
+    fn set_scopes(&mut self, scopes: Vec<Arc<Scope>>) -> Vec<Arc<Scope>> {
+        self.bridge.conversions = Conversions {
+            any: !scopes.is_empty(),
+            out: scopes.iter().any(|scope| !scope.from_python.is_empty()),
+            into: scopes.iter().any(|scope| scope.has_to_python),
+            ..self.bridge.conversions
+        };
+        std::mem::replace(&mut self.session.scopes, scopes)
+    }
+}
+
 impl Guest<'_> {
-    /// Whether what goes in may have to be converted.
-    #[inline]
-    pub(crate) fn is_converting(&self) -> bool {
-        self.store.data().converters.iter().any(|scope| scope.has_to_python)
-    }
-
-    /// What tells the guest to convert values.
-    #[inline]
-    pub(crate) fn converted_form(&self) -> u32 {
-        if self.is_converting() { CONVERTED } else { 0 }
-    }
-
     /// Reads the value that an entry has left in the frame, and converts what is in it.
     #[inline]
     pub(crate) fn converted_value(&mut self) -> Result<Value> {
@@ -177,13 +180,13 @@ impl Guest<'_> {
     /// A value with its objects converted. Converters are not applied to what they do themselves.
     #[inline]
     pub(crate) fn converted(&mut self, value: Value) -> Result<Value> {
-        if self.store.data().converters.iter().all(|scope| scope.from_python.is_empty()) {
+        if !self.store.data().bridge.conversions.out {
             return Ok(value);
         }
-        let scopes = std::mem::take(&mut self.state().converters);
+        let scopes = self.state().set_scopes(Vec::new());
         let mut py = Python::new(self.store.as_context_mut());
         let result = catch_unwind(AssertUnwindSafe(|| convert(&mut py, &scopes, value)));
-        self.state().converters = scopes;
+        self.state().set_scopes(scopes);
         result.unwrap_or_else(|panic| Err(self.poison(panicked("a converter", &*panic))))
     }
 }

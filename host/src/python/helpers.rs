@@ -4,19 +4,19 @@ use super::Python;
 use crate::bridge::On;
 use crate::convert::{Args, FromPython, read};
 use crate::error::Result;
-use crate::sandbox::instance::Guest;
+use crate::python::state::Guest;
 use crate::value::Object;
 use ophidia_abi::Operation;
 
 impl Guest<'_> {
     fn helper(&mut self, name: &'static str) -> Result<Object> {
-        if let Some(helper) = self.store.data().helpers.get(name) {
+        if let Some(helper) = self.store.data().session.helpers.get(name) {
             return Ok(helper.clone());
         }
         let module = self.operate_object(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
         let on = self.on_named(&module, name)?;
         let helper = self.operate_object(Operation::GetAttr, on, &())?;
-        self.state().helpers.insert(name, helper.clone());
+        self.state().session.helpers.insert(name, helper.clone());
         Ok(helper)
     }
 }

@@ -43,31 +43,31 @@ impl DerefMut for Interpreter {
 impl Interpreter {
     /// Takes what has been written to a captured standard output since this was last called.
     pub fn take_stdout(&mut self) -> Vec<u8> {
-        self.state().stdout.take()
+        self.state().sandbox.stdout.take()
     }
 
     /// Takes what has been written to a captured standard error since this was last called.
     pub fn take_stderr(&mut self) -> Vec<u8> {
-        self.state().stderr.take()
+        self.state().sandbox.stderr.take()
     }
 
     /// A handle that interrupts or cancels what this interpreter does, from any thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter(Arc::clone(&self.state().control))
+        Interrupter(Arc::clone(&self.state().sandbox.control))
     }
 
     /// What has been used so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let state = self.state();
+        let state = &self.state().sandbox;
         Usage { peak_memory: state.ledger.memory_peak(), duration: state.entered }
     }
 
     /// Whether no further call is possible.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
-        self.state().is_poisoned()
+        self.state().sandbox.is_poisoned()
     }
 }
 
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Interpreter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Interpreter")
             .field("usage", &self.usage())
-            .field("poisoned", &self.state().poisoned)
+            .field("poisoned", &self.state().sandbox.poisoned)
             .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Python;
 use crate::error::Result;
-use crate::python::state::State;
+use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi::stdio::Output;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -29,14 +29,14 @@ impl Python<'_> {
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,
     ) -> Result<T> {
         self.flush()?;
-        let State { stdout: out, stderr: err, .. } = self.state();
+        let SandboxState { stdout: out, stderr: err, .. } = &self.state().sandbox;
         let (out, err) = (out.clone(), err.clone());
         let before_out = stdout.into().map(|output| out.redirect(output));
         let before_err = stderr.into().map(|output| err.redirect(output));
         let result = catch_unwind(AssertUnwindSafe(|| {
             let result = body(self);
             // What an exception has left behind was written in here, too.
-            let flushed = if self.state().is_poisoned() { Ok(()) } else { self.flush() };
+            let flushed = if self.state().sandbox.is_poisoned() { Ok(()) } else { self.flush() };
             result.and_then(|value| flushed.map(|()| value))
         }));
         let told_out = before_out.map_or(Ok(()), |before| out.send_back(before));
@@ -58,14 +58,14 @@ impl Python<'_> {
         self.with_output(Output::capture(), Output::capture(), |py| {
             let result = body(py)?;
             py.flush()?;
-            let (stdout, stderr) = (py.state().stdout.take(), py.state().stderr.take());
+            let (stdout, stderr) = (py.state().sandbox.stdout.take(), py.state().sandbox.stderr.take());
             Ok((result, Captured { stdout, stderr }))
         })
     }
 
     /// Between entries nothing is held back; inside of one something may be.
     fn flush(&mut self) -> Result<()> {
-        if self.state().calls > 0 {
+        if self.state().sandbox.calls > 0 {
             self.help("flush", ())?;
         }
         Ok(())

@@ -55,7 +55,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval(&mut self, source: &str) -> Result<Value> {
-        if self.state().keeps_objects {
+        if self.state().bridge.conversions.keeps_objects {
             return self.eval_object(source)?.extract(self);
         }
         self.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
@@ -117,7 +117,7 @@ impl Python<'_> {
     /// As [`run`](Self::run); a module that is not found is a `SystemExit` with a message.
     pub fn run_module(&mut self, name: &str) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.runtime.shared.exports.run_module;
+        let function = guest.linked()?.exports.run_module;
         guest.call_with_text(&function, name, |address, len| (address, len)).map(drop)
     }
 
@@ -141,7 +141,7 @@ impl Python<'_> {
 
     fn add_path(&mut self, path: &str, front: u32) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.runtime.shared.exports.add_path;
+        let function = guest.linked()?.exports.add_path;
         guest.call_with_text(&function, path, |address, len| (address, len, front)).map(drop)
     }
 
@@ -152,7 +152,7 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn completeness(&mut self, source: &str) -> Result<Completeness> {
         let mut guest = self.guest();
-        let function = guest.linked()?.runtime.shared.exports.complete;
+        let function = guest.linked()?.exports.complete;
         match guest.call_with_text(&function, source, |address, len| (address, len))? {
             Status::Incomplete => Ok(Completeness::Incomplete),
             _ => Ok(Completeness::Complete),
@@ -167,14 +167,14 @@ impl Python<'_> {
     /// As [`run`](Self::run), for what happens meanwhile.
     pub fn finish(&mut self) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.runtime.shared.exports.finish;
+        let function = guest.linked()?.exports.finish;
         guest.release_dropped()?;
         guest.enter(|guest| guest.status(&function, ())).map(drop)
     }
 
     pub(super) fn run_mode(&mut self, mode: Mode, source: &[u8], filename: &str) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.runtime.shared.exports.run;
+        let function = guest.linked()?.exports.run;
         guest.release_dropped()?;
         let entered = guest.enter(|guest| {
             let (address, source_len) = guest.write_input(&[source, b"\0", filename.as_bytes()])?;

@@ -1,16 +1,18 @@
 //! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
 use crate::error::{Error, Result};
-use crate::function;
 use crate::image::engine;
+#[cfg(feature = "any-guest")]
+use crate::image::metering;
 use crate::image::snapshot::Preload;
 use crate::image::{self, ImageStage};
 use crate::python::InterpreterBuilder;
+use crate::python::first_start;
 use crate::python::state::State;
-use crate::sandbox::{control, wasi};
+use crate::sandbox::exports::Exports;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasmtime::{Engine, InstancePre, Linker, Module, ModuleExport};
+use wasmtime::{Engine, InstancePre, Linker, Module};
 
 /// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
 #[derive(Clone)]
@@ -21,48 +23,9 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
-    pub(crate) exports: Exports,
+    pub(crate) exports: Arc<Exports>,
     pub(crate) stdlib: PathBuf,
     max_interpreters: u32,
-}
-
-/// The guest's exports by index, so that a new interpreter looks up no names.
-pub(crate) struct Exports {
-    pub(crate) memory: ModuleExport,
-    pub(crate) frame: ModuleExport,
-    pub(crate) buffer: ModuleExport,
-    pub(crate) start: ModuleExport,
-    pub(crate) run: ModuleExport,
-    pub(crate) run_module: ModuleExport,
-    pub(crate) add_path: ModuleExport,
-    pub(crate) operate: ModuleExport,
-    pub(crate) operate_on: ModuleExport,
-    pub(crate) complete: ModuleExport,
-    pub(crate) finish: ModuleExport,
-}
-
-impl Exports {
-    fn of(module: &Module) -> Result<Self> {
-        use ophidia_abi::export as name;
-        let find = |name: &str| {
-            module
-                .get_export_index(name)
-                .ok_or_else(|| Error::Image(format!("the image lacks the export {name}")))
-        };
-        Ok(Self {
-            memory: find(ophidia_abi::MEMORY)?,
-            frame: find(name::FRAME)?,
-            buffer: find(name::BUFFER)?,
-            start: find(name::START)?,
-            run: find(name::RUN)?,
-            run_module: find(name::RUN_MODULE)?,
-            add_path: find(name::ADD_PATH)?,
-            operate: find(name::OPERATE)?,
-            operate_on: find(name::OPERATE_ON)?,
-            complete: find(name::COMPLETE)?,
-            finish: find(name::FINISH)?,
-        })
-    }
 }
 
 impl Runtime {
@@ -97,12 +60,10 @@ impl Runtime {
     fn of(engine: Engine, module: &Module, stdlib: PathBuf, max_interpreters: u32) -> Result<Self> {
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
-        wasi::add_to_linker(&mut linker).map_err(failed)?;
-        control::add_to_linker(&mut linker).map_err(failed)?;
-        function::add_to_linker(&mut linker).map_err(failed)?;
+        first_start::link(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(module).map_err(failed)?,
-            exports: Exports::of(module)?,
+            exports: Arc::new(Exports::of(module)?),
             engine,
             stdlib,
             max_interpreters,
@@ -179,6 +140,7 @@ impl RuntimeBuilder {
             &guest,
             self.preload,
             &engine,
+            first_start::snapshot,
             &mut self.progress,
         )?;
         Runtime::of(engine, &module, guest.stdlib(), self.max_interpreters)
@@ -193,7 +155,7 @@ impl RuntimeBuilder {
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
         let engine = engine::run(self.max_interpreters)?;
-        let module = Module::new(&engine, image::started(wasm, stdlib, self.preload)?)
+        let module = Module::new(&engine, metering::instrument(&first_start::snapshot(wasm, stdlib, self.preload)?)?)
             .map_err(|error| Error::Image(format!("{error:#}")))?;
         Runtime::of(engine, &module, stdlib.to_owned(), self.max_interpreters)
     }

@@ -5,13 +5,13 @@
 //! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
 //! of standard input) looks at the same control itself.
 
+use super::state::HasSandbox;
 use crate::error::LimitExceeded;
-use crate::python::state::State;
-use ophidia_abi::{HOST_MODULE, import};
+use ophidia_abi::{Frame, HOST_MODULE, import};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use wasmtime::{Caller, Linker};
+use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut};
 
 /// Why the host ends a running call.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -181,14 +181,37 @@ impl Control {
 }
 
 /// Links the function that metered guest code calls.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    let meter = |mut caller: Caller<'_, State>, _work: u32| -> wasmtime::Result<()> {
-        caller.data().control.check()?;
-        State::raise_interrupt(&mut caller);
+pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    let meter = |mut caller: Caller<'_, T>, _work: u32| -> wasmtime::Result<()> {
+        caller.data().sandbox().control.check()?;
+        raise_interrupt(caller.as_context_mut());
         Ok(())
     };
     linker.func_wrap(HOST_MODULE, import::METER, meter)?;
     Ok(())
+}
+
+/// Sets the words that make the evaluation loop raise `KeyboardInterrupt`, if that is asked for.
+///
+/// As the bridge arranges it: one word says what is asked, the other makes the loop look. A guest
+/// that names words elsewhere in its own memory harms only itself.
+pub(crate) fn raise_interrupt<T: HasSandbox>(mut store: StoreContextMut<'_, T>) {
+    let state = store.data().sandbox();
+    if !state.control.take_interrupt() {
+        return;
+    }
+    let (Some(memory), frame) = (state.memory, state.frame) else { return };
+    let word = |store: &StoreContextMut<'_, T>, offset: usize| {
+        let address = frame.checked_add(u32::try_from(offset).ok()?)?;
+        memory.u32(store, address).ok()
+    };
+    let flag = word(&store, std::mem::offset_of!(Frame, interrupt_flag));
+    let breaker = word(&store, std::mem::offset_of!(Frame, eval_breaker));
+    let bits = word(&store, std::mem::offset_of!(Frame, eval_breaker_bits));
+    let (Some(flag), Some(breaker), Some(bits)) = (flag, breaker, bits) else { return };
+    let Ok(current) = memory.u32(&store, breaker) else { return };
+    let _ = memory.write(&mut store, flag, &1u32.to_le_bytes());
+    let _ = memory.write(&mut store, breaker, &(current | bits).to_le_bytes());
 }
 
 /// Interrupts or cancels what an [`Interpreter`](crate::Interpreter) is doing, from any thread.

@@ -1,7 +1,6 @@
 //! The only place that touches guest bytes: every address and length is checked here.
 
 use crate::error::{Error, Result};
-use crate::python::state::State;
 use ophidia_abi::{Frame, Slot, SlotIndex};
 use wasmtime::{AsContext, AsContextMut, Memory, StoreContext, StoreContextMut};
 
@@ -21,12 +20,12 @@ impl GuestMemory {
     }
 
     /// All of it, as it is at this moment.
-    pub(crate) fn all(self, store: StoreContext<'_, State>) -> &[u8] {
+    pub(crate) fn all<T: 'static>(self, store: StoreContext<'_, T>) -> &[u8] {
         self.0.data(store)
     }
 
     /// All of it, to write to.
-    pub(crate) fn all_mut(self, store: StoreContextMut<'_, State>) -> &mut [u8] {
+    pub(crate) fn all_mut<T: 'static>(self, store: StoreContextMut<'_, T>) -> &mut [u8] {
         self.0.data_mut(store)
     }
 
@@ -79,10 +78,10 @@ impl GuestMemory {
 
     /// All of it, to write to, and what the store holds.
     #[inline]
-    pub(crate) fn all_and_state<'a>(
+    pub(crate) fn all_and_state<'a, T: 'static>(
         self,
-        store: &'a mut StoreContextMut<'_, State>,
-    ) -> (&'a mut [u8], &'a mut State) {
+        store: &'a mut StoreContextMut<'_, T>,
+    ) -> (&'a mut [u8], &'a mut T) {
         self.0.data_and_store_mut(store)
     }
 }

@@ -5,8 +5,8 @@ pub(crate) mod stdio;
 
 use crate::error::{Error, Result};
 use crate::policy::{Access, Grants};
-use crate::python::state::State;
 use crate::sandbox::control::Stop;
+use crate::sandbox::state::HasSandbox;
 use ophidia_abi::WASI_MODULE;
 use std::path::Path;
 use wasmtime::{Caller, Linker};
@@ -17,14 +17,14 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 const STDLIB: &str = "/usr/lib/python3.13";
 
 /// Links everything the guest imports.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p1::add_to_linker_sync(linker, |state: &mut State| &mut state.wasi)?;
+pub(crate) fn add_to_linker<T: HasSandbox + Send>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p1::add_to_linker_sync(linker, |state: &mut T| &mut state.sandbox_mut().wasi)?;
     linker.allow_shadowing(true);
-    linker.func_wrap(WASI_MODULE, "poll_oneoff", poll::poll_oneoff)?;
+    linker.func_wrap(WASI_MODULE, "poll_oneoff", poll::poll_oneoff::<T>)?;
     linker.func_wrap(
         WASI_MODULE,
         "proc_exit",
-        |_: Caller<'_, State>, status: i32| -> wasmtime::Result<()> {
+        |_: Caller<'_, T>, status: i32| -> wasmtime::Result<()> {
             Err(Stop::Exit(status).into())
         },
     )?;

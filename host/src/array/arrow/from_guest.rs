@@ -40,7 +40,7 @@ pub(super) struct Reader<'r, 'py> {
 
 impl<'r, 'py> Reader<'r, 'py> {
     pub(super) fn new(py: &'r mut Python<'py>) -> Self {
-        let left = py.state().value_limit;
+        let left = py.state().bridge.value_limit;
         Self { py, left }
     }
 
@@ -167,7 +167,7 @@ impl<'r, 'py> Reader<'r, 'py> {
 
     /// Takes so many bytes from what is left.
     fn charge(&mut self, bytes: usize) -> Result<()> {
-        let limit = self.py.state().value_limit;
+        let limit = self.py.state().bridge.value_limit;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit })?;
         Ok(())

@@ -3,11 +3,11 @@
 //! Layouts are those of the `subscription` and `event` records of WASI preview 1
 //! (48 and 32 bytes): <https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md>.
 
-use crate::python::state::State;
-use crate::sandbox::control::{Stop, Wake};
+use crate::sandbox::control::{self, Stop, Wake};
 use crate::sandbox::memory::GuestMemory;
+use crate::sandbox::state::{HasSandbox, SandboxState};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wasmtime::Caller;
+use wasmtime::{AsContextMut, Caller};
 
 const SUBSCRIPTION: usize = 48;
 const EVENT: usize = 32;
@@ -89,8 +89,8 @@ fn due(clock: u32, timeout: Duration, absolute: bool, started: Instant) -> Optio
 }
 
 /// Waits until at least one of the guest's subscriptions is due.
-pub(super) fn poll_oneoff(
-    mut caller: Caller<'_, State>,
+pub(super) fn poll_oneoff<T: HasSandbox>(
+    mut caller: Caller<'_, T>,
     subscriptions: i32,
     events: i32,
     count: i32,
@@ -100,8 +100,8 @@ pub(super) fn poll_oneoff(
     if count == 0 || count > MOST_SUBSCRIPTIONS {
         return Ok(EINVAL);
     }
-    let Some(memory) = caller.data().memory else { return Ok(EFAULT) };
-    let started = caller.data().started;
+    let Some(memory) = caller.data().sandbox().memory else { return Ok(EFAULT) };
+    let started = caller.data().sandbox().started;
     let mut wanted = Vec::new();
     for index in 0..count {
         let Some(address) = offset(subscriptions, index, SUBSCRIPTION) else { return Ok(EFAULT) };
@@ -111,10 +111,10 @@ pub(super) fn poll_oneoff(
             None => return Ok(EINVAL),
         }
     }
-    let ready = match wait(caller.data(), &wanted)? {
+    let ready = match wait(caller.data().sandbox(), &wanted)? {
         Some(ready) => ready,
         None => {
-            State::raise_interrupt(&mut caller);
+            control::raise_interrupt(caller.as_context_mut());
             // wasi-libc takes any failure of a sleep for ENOTSUP. So the time is over instead, and
             // CPython finds the interrupt right after.
             let clocks: Vec<_> =
@@ -131,8 +131,8 @@ pub(super) fn poll_oneoff(
     }
 }
 
-fn report(
-    caller: &mut Caller<'_, State>,
+fn report<T: HasSandbox>(
+    caller: &mut Caller<'_, T>,
     memory: GuestMemory,
     ready: &[&Subscription],
     events: i32,
@@ -154,7 +154,7 @@ fn offset(base: i32, index: u32, size: usize) -> Option<u32> {
 
 /// The subscriptions that are due, or `None` when an interruption came first.
 fn wait<'a>(
-    state: &State,
+    state: &SandboxState,
     wanted: &'a [Subscription],
 ) -> Result<Option<Vec<&'a Subscription>>, Stop> {
     let wants_stdin = wanted.iter().any(|one| matches!(one.wanted, Wanted::Read(STDIN)));

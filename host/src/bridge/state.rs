@@ -1,0 +1,67 @@
+//! The bridge's part of what a store holds: what values on their way in and out need.
+
+use super::Table;
+use crate::policy::Limits;
+use crate::sandbox::state::HasSandbox;
+use crate::value::Object;
+use crate::value::handle::Domain;
+use rustc_hash::FxBuildHasher;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What holds a [`BridgeState`] beside the sandbox's.
+pub(crate) trait HasBridge: HasSandbox {
+    fn bridge(&self) -> &BridgeState;
+    fn bridge_mut(&mut self) -> &mut BridgeState;
+}
+
+pub(crate) struct BridgeState {
+    pub(crate) domain: Arc<Domain>,
+    /// Functions and objects of the host that the guest holds.
+    pub(crate) table: Table,
+    /// Names that have been used, interned in the guest.
+    pub(super) names: HashMap<Box<str>, Object, FxBuildHasher>,
+    /// Room for what is written into the guest, kept between calls.
+    pub(super) input: Vec<u8>,
+    pub(crate) conversions: Conversions,
+    /// Bytes that the arguments of calls under way take.
+    pub(crate) arguments: u64,
+    /// Bytes that the arguments of asynchronous calls take, which are under way on other threads.
+    pub(crate) awaited: Arc<AtomicU64>,
+    pub(crate) value_limit: u64,
+}
+
+/// What the conversions of the open scopes come to. Who opens and closes scopes keeps this true.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conversions {
+    /// Whether any scope is open.
+    pub(crate) any: bool,
+    /// Whether objects on their way out may become something else.
+    pub(crate) out: bool,
+    /// Whether values on their way in may: the guest knows how.
+    pub(crate) into: bool,
+    /// Whether values of any kind stay objects.
+    pub(crate) keeps_objects: bool,
+}
+
+impl BridgeState {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            domain: Domain::new(limits.objects),
+            table: Table::new(limits.objects),
+            names: HashMap::default(),
+            input: Vec::new(),
+            conversions: Conversions::default(),
+            arguments: 0,
+            awaited: Arc::default(),
+            value_limit: limits.value,
+        }
+    }
+
+    /// Bytes of the host that all arguments take.
+    #[inline]
+    pub(super) fn held(&self) -> u64 {
+        self.arguments.saturating_add(self.awaited.load(Ordering::Relaxed))
+    }
+}
