@@ -204,7 +204,9 @@ fn text_slot<T: HasBridge>(store: &StoreContextMut<'_, T>, index: SlotIndex) -> 
         Tag::None => Ok(String::new()),
         Tag::Str => {
             let all = bytes(store, memory, slot)?;
-            let most = usize::try_from(store.data().bridge().value_limit / 4).unwrap_or(usize::MAX).max(TEXT);
+            let most = usize::try_from(store.data().bridge().value_limit / 4)
+                .unwrap_or(usize::MAX)
+                .max(TEXT);
             all.get(..most).map_or_else(|| utf8(all), beginning)
         }
         other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),

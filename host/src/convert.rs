@@ -1,6 +1,7 @@
 //! Conversions between Rust and Python: [`ToPython`], [`FromPython`], and the arguments of calls.
 
 mod args;
+pub(crate) mod arity;
 #[cfg(feature = "chrono")]
 mod chrono;
 mod complex;
@@ -28,9 +29,9 @@ pub use args::Arguments;
 pub use from_python::FromPython;
 pub use invocation::Invocation;
 pub use ophidia_derive::{FromPython, ToPython};
+pub(crate) use results::read;
 #[cfg(feature = "serde")]
 pub use serde::Serde;
-pub(crate) use results::read;
 pub use to_python::ToPython;
 
 use crate::bridge::{Encoder, Owner, Table, decode};

@@ -2,14 +2,16 @@
 
 mod call;
 mod class;
-mod function;
+mod closure;
+mod definition;
 mod parameters;
 mod shared;
 mod task;
 
 pub use call::Call;
 pub use class::{Class, Module};
-pub use function::{Function, HostFunction, Outcome};
+pub use closure::{HostFunction, Outcome};
+pub use definition::Function;
 pub use shared::{HostMethod, Shared};
 pub use task::AsyncFunction;
 pub(crate) use task::Tasks;
@@ -21,7 +23,8 @@ use crate::error::{Error, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::value::Value;
-use function::BoxError;
+use call::Failure;
+use closure::BoxError;
 use ophidia_abi::{ATTEND, HOST_MODULE, IN_SLOT, LEVELS, RAISED, import};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use wasmtime::{AsContextMut, Caller, Linker};
@@ -48,7 +51,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             }
             let before = std::mem::replace(&mut state.level, level);
             state.calls += 1;
-            let arguments = Encoded { address, len, count, keywords };
+            let arguments = Incoming { address, len, count, keywords };
             let answer = guarded(&mut caller, |caller| match number {
                 ATTEND => attend(caller, arguments),
                 number => call(caller, number, arguments),
@@ -89,14 +92,14 @@ fn guarded<T>(
 
 /// The arguments of a call as the guest names them.
 #[derive(Clone, Copy)]
-struct Encoded {
+struct Incoming {
     address: u32,
     len: u32,
     count: u32,
     keywords: u32,
 }
 
-impl Encoded {
+impl Incoming {
     /// Whether they are plain, and operands in slots.
     fn are_plain(self) -> bool {
         self.len == IN_SLOT && self.keywords == 0
@@ -117,7 +120,7 @@ impl Encoded {
 }
 
 /// The bridge's own call: what asynchronous functions are waited for with.
-fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Result<u32> {
+fn attend(caller: &mut Caller<'_, State>, arguments: Incoming) -> wasmtime::Result<u32> {
     let (call, _) = arguments.read(&mut Python::new(caller.as_context_mut()))?;
     match *call.positional {
         [Value::Float(seconds)] => task::attend(caller, None, seconds),
@@ -128,7 +131,7 @@ fn attend(caller: &mut Caller<'_, State>, arguments: Encoded) -> wasmtime::Resul
 
 /// Runs a function and writes its answer into the guest; gives what the guest is told of it. An error
 /// ends the guest's call of the host, and with it the host's of the guest.
-fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasmtime::Result<u32> {
+fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> wasmtime::Result<u32> {
     let function = Function::exported(caller.data().bridge.table.function(number)?)?;
     let mut py = Python::new(caller.as_context_mut());
     let py: &mut Python<'_> = &mut py;
@@ -168,11 +171,12 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Encoded) -> wasm
 fn called_plainly(
     py: &mut Python<'_>,
     function: &Function,
-    arguments: Encoded,
+    arguments: Incoming,
 ) -> Result<u32, BoxError> {
     match function.call_plain(py, arguments.count) {
-        Some(answer) => answer,
-        None => {
+        Ok(answer) => Ok(answer),
+        Err(Failure::Raised(error)) => Err(error),
+        Err(Failure::NotPlain) => {
             let (call, _) = arguments.read(py)?;
             called(py, function, call)
         }
@@ -180,17 +184,23 @@ fn called_plainly(
 }
 
 fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, BoxError> {
-    if !py.state().bridge.conversions.any {
-        return function.call(py, call);
-    }
-    let call = call.converted(py)?;
-    function.call(py, call)
+    let call = if py.state().bridge.conversions.any { call.converted(py)? } else { call };
+    function.call(py, call).map_err(|failure| match failure {
+        Failure::Raised(error) => error,
+        Failure::NotPlain => {
+            Error::GuestFault("an argument that nothing can be read of".into()).into()
+        }
+    })
 }
 
 /// While Python code calls functions of the host that take objects, nothing else may tell the guest
 /// which of them were let go of.
 fn release_many(py: &mut Python<'_>) -> Result<()> {
-    if py.state().bridge.domain.waiting() < RELEASED { Ok(()) } else { py.guest().release_dropped() }
+    if py.state().bridge.domain.waiting() < RELEASED {
+        Ok(())
+    } else {
+        py.guest().release_dropped()
+    }
 }
 
 /// Writes the exception that an error becomes in Python.

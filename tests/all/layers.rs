@@ -25,6 +25,8 @@ const ROOMS: &[(&str, u8)] = &[
     ("checkpoint", 5),
     ("pool", 6),
     ("tasklet", 7),
+    // The guide's programs, as documentation tests.
+    ("guide", 8),
 ];
 
 /// The layer of the nouns of the API, which need one another.
@@ -90,7 +92,8 @@ impl Root {
 
     /// The folder of what stands behind `crate::`.
     fn room<'a>(&'a self, name: &'a str) -> Option<&'a str> {
-        let room = if layer(name).is_some() { Some(name) } else { self.0.get(name).map(|it| &**it) };
+        let room =
+            if layer(name).is_some() { Some(name) } else { self.0.get(name).map(|it| &**it) };
         room.filter(|room| layer(room).is_some())
     }
 }
@@ -117,9 +120,7 @@ fn is(token: &TokenTree, name: &str) -> bool {
 
 /// Whether a path separator stands there.
 fn separator(tokens: &[TokenTree], at: usize) -> bool {
-    let colon = |at: usize| {
-        matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':')
-    };
+    let colon = |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
     colon(at) && colon(at + 1)
 }
 
@@ -129,13 +130,8 @@ fn next_names(tokens: &[TokenTree], at: usize) -> Vec<Ident> {
         Some(TokenTree::Ident(name)) => vec![name.clone()],
         Some(TokenTree::Group(group)) => {
             let inside: Vec<_> = group.stream().into_iter().collect();
-            let begins = |token: &TokenTree| {
-                !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',')
-            };
-            inside
-                .split(|token| !begins(token))
-                .flat_map(|item| next_names(item, 0))
-                .collect()
+            let begins = |token: &TokenTree| !matches!(token, TokenTree::Punct(punct) if punct.as_char() == ',');
+            inside.split(|token| !begins(token)).flat_map(|item| next_names(item, 0)).collect()
         }
         _ => Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! Several views at once, some of them mutable: none of these may share memory with another.
 
 use super::{Buffer, Element, all_mut, gone, view};
+use crate::convert::arity::each_arity;
 use crate::error::ConversionError;
 use crate::error::Result;
 use crate::python::Python;
@@ -166,8 +167,8 @@ impl<'v, V: ViewOf<'v>, const N: usize> Several<'v> for [V; N] {
     }
 }
 
-macro_rules! tuples {
-    ($(($($name:ident $field:tt),+))*) => {$(
+macro_rules! tuple {
+    ($($name:ident $field:tt),+) => {
         impl<$($name: sealed::Sealed),+> sealed::Sealed for ($($name,)+) {}
         impl<'v, $($name: ViewOf<'v>),+> Several<'v> for ($($name,)+) {
             type Views = ($($name::View,)+);
@@ -180,19 +181,10 @@ macro_rules! tuples {
                 Ok(($(self.$field.open_one(pieces.next().ok_or_else(gone)?)?,)+))
             }
         }
-    )*};
+    };
 }
 
-tuples! {
-    (A 0)
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+each_arity! { tuple }
 
 /// Cuts the memory up: a piece for each view, in the order they were asked for.
 fn pieces<'v>(memory: &'v mut [u8], wanted: &[Wanted<'_>]) -> Result<Vec<Piece<'v>>> {

@@ -1,9 +1,9 @@
 //! Encoded values that come out of the guest. Everything here is hostile until it has been checked:
 //! counts against the bytes that are left, depth against a bound, text for being UTF-8.
 
+use super::Table;
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
-use super::Table;
 use crate::value::Object;
 use crate::value::Value;
 use crate::value::handle::Domain;

@@ -1,5 +1,6 @@
 //! Values on their way into the guest.
 
+use super::{Exported, Table};
 #[cfg(feature = "serde")]
 use super::{
     Value,
@@ -7,7 +8,6 @@ use super::{
 };
 use crate::bridge::foreign;
 use crate::error::ConversionError;
-use super::{Exported, Table};
 use crate::value::HostObject;
 use crate::value::Object;
 use crate::value::handle::{Domain, Handle};

@@ -35,8 +35,9 @@ impl<T: HasBridge> Guest<'_, T> {
     fn failed(&mut self, outcome: wasmtime::Result<Status>) -> Error {
         match outcome {
             Ok(Status::Raised) => self.raised(),
-            Ok(Status::Exit) => super::system_exit(&self.store)
-                .map_or_else(|fault| self.poison(fault), Error::from),
+            Ok(Status::Exit) => {
+                super::system_exit(&self.store).map_or_else(|fault| self.poison(fault), Error::from)
+            }
             Ok(_) => self.poison(Error::GuestFault("the bridge refused a call of the host".into())),
             Err(error) => self.stopped(error),
         }

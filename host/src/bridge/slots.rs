@@ -47,19 +47,28 @@ pub(crate) fn plain<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Opti
 
 /// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
 #[inline]
-pub(crate) fn operand<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, index: u32) -> Option<Plain<'a>> {
+pub(crate) fn operand<'a, T: HasBridge>(
+    store: &'a StoreContextMut<'_, T>,
+    index: u32,
+) -> Option<Plain<'a>> {
     plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
 }
 
 /// So many of them as values.
-pub(crate) fn operands<T: HasBridge>(store: &StoreContextMut<'_, T>, count: u32) -> Result<Vec<Value>> {
+pub(crate) fn operands<T: HasBridge>(
+    store: &StoreContextMut<'_, T>,
+    count: u32,
+) -> Result<Vec<Value>> {
     let value = |index| operand(store, index).map(Value::from).ok_or_else(|| not_plain(index));
     (0..count).map(value).collect()
 }
 
 /// What so many of them take of the host, which is bounded as that of other arguments.
 #[inline]
-pub(crate) fn operands_size<T: HasBridge>(store: &StoreContextMut<'_, T>, count: u32) -> Result<u64> {
+pub(crate) fn operands_size<T: HasBridge>(
+    store: &StoreContextMut<'_, T>,
+    count: u32,
+) -> Result<u64> {
     let state = store.data().bridge();
     let held = state.held();
     let mut size = 0;

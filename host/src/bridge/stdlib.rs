@@ -208,8 +208,8 @@ fn wrong(what: &str, value: &impl std::fmt::Debug) -> Error {
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
-    use crate::bridge::decode::{Owner, decode};
     use crate::bridge::Table;
+    use crate::bridge::decode::{Owner, decode};
     use crate::value::handle::Domain;
 
     fn read(parts: &[&[u8]]) -> Result<Value> {

@@ -1,15 +1,16 @@
 //! The arguments of a call.
 
+use super::arity::{arity, each_arity};
 use super::{ConversionError, ToPython};
 use crate::bridge::{Args, Encoder, Operands};
 use ophidia_abi::OPERANDS;
 
-macro_rules! tuples {
-    ($(($count:literal: $($name:ident $field:tt),+))*) => {$(
+macro_rules! tuple {
+    ($($name:ident $field:tt),+) => {
         impl<$($name: ToPython),+> Args for ($($name,)+) {
             #[inline]
             fn counts(&self) -> (u32, u32) {
-                ($count, 0)
+                (arity!($($field)+) as u32, 0)
             }
 
             #[inline]
@@ -24,22 +25,13 @@ macro_rules! tuples {
 
             #[inline]
             fn plain(&self, out: &mut Operands<'_>) -> bool {
-                $count <= OPERANDS && $(self.$field.to_plain(out))&&+
+                arity!($($field)+) as u32 <= OPERANDS && $(self.$field.to_plain(out))&&+
             }
         }
-    )*};
+    };
 }
 
-tuples! {
-    (1: A 0)
-    (2: A 0, B 1)
-    (3: A 0, B 1, C 2)
-    (4: A 0, B 1, C 2, D 3)
-    (5: A 0, B 1, C 2, D 3, E 4)
-    (6: A 0, B 1, C 2, D 3, E 4, F 5)
-    (7: A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (8: A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+each_arity! { tuple }
 
 /// Arguments with keywords, or of a number that is known only at run time.
 ///

@@ -1,5 +1,6 @@
 //! Python objects as Rust values.
 
+use super::arity::{arity, each_arity};
 use super::{ConversionError, step};
 use crate::bridge::{Direct, Plain};
 use crate::error::Error;
@@ -428,45 +429,36 @@ fn fields(value: Value, count: usize) -> Result<impl Iterator<Item = Value>, Con
     }
 }
 
-macro_rules! tuples {
-    ($(($count:literal: $($name:ident $field:literal),+))*) => {$(
+macro_rules! tuple {
+    ($($name:ident $field:tt),+) => {
         /// A `tuple` or `list` of that length.
         impl<$($name: FromPython),+> FromPython for ($($name,)+) {
             const WANT: Want = Want::of_items(&[$($name::WANT),+]);
 
             fn from_python(value: Value) -> Result<Self, ConversionError> {
-                let mut values = fields(value, $count)?;
+                let mut values = fields(value, arity!($($field)+))?;
                 Ok(($(
                     $name::from_python(values.next().unwrap_or_default())
-                        .map_err(|error| error.within(concat!("[", $field, "]")))?,
+                        .map_err(|error| error.within(concat!("[", stringify!($field), "]")))?,
                 )+))
             }
 
             fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-                match from.count(LISTS, 0)? {
-                    $count => Some(($($name::from_direct(from)?,)+)),
-                    _ => None,
+                if from.count(LISTS, 0)? != arity!($($field)+) {
+                    return None;
                 }
+                Some(($($name::from_direct(from)?,)+))
             }
 
             fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
-                let mut values = fields(value, $count)?;
+                let mut values = fields(value, arity!($($field)+))?;
                 Ok(($(
                     $name::from_guest(values.next().unwrap_or_default(), py)
-                        .map_err(|error| error.within(concat!("[", $field, "]")))?,
+                        .map_err(|error| error.within(concat!("[", stringify!($field), "]")))?,
                 )+))
             }
         }
-    )*};
+    };
 }
 
-tuples! {
-    (1: A "0")
-    (2: A "0", B "1")
-    (3: A "0", B "1", C "2")
-    (4: A "0", B "1", C "2", D "3")
-    (5: A "0", B "1", C "2", D "3", E "4")
-    (6: A "0", B "1", C "2", D "3", E "4", F "5")
-    (7: A "0", B "1", C "2", D "3", E "4", F "5", G "6")
-    (8: A "0", B "1", C "2", D "3", E "4", F "5", G "6", H "7")
-}
+each_arity! { tuple }

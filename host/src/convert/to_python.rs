@@ -1,6 +1,7 @@
 //! Rust values as Python objects.
 
 use super::ConversionError;
+use super::arity::{arity, each_arity};
 use crate::bridge::{Encoder, Operands};
 use crate::function::Function;
 use crate::value::HostObject;
@@ -224,30 +225,21 @@ impl<T: ToPython> ToPython for BTreeSet<T> {
     }
 }
 
-macro_rules! tuples {
-    ($(($($name:ident $field:tt),+))*) => {$(
+macro_rules! tuple {
+    ($($name:ident $field:tt),+) => {
         /// A `tuple`.
         impl<$($name: ToPython),+> ToPython for ($($name,)+) {
             fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
-                out.tuple([$(stringify!($field)),+].len(), |out| {
+                out.tuple(arity!($($field)+), |out| {
                     $(self.$field.to_python(out)?;)+
                     Ok(())
                 })
             }
         }
-    )*};
+    };
 }
 
-tuples! {
-    (A 0)
-    (A 0, B 1)
-    (A 0, B 1, C 2)
-    (A 0, B 1, C 2, D 3)
-    (A 0, B 1, C 2, D 3, E 4)
-    (A 0, B 1, C 2, D 3, E 4, F 5)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6)
-    (A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7)
-}
+each_arity! { tuple }
 
 impl ToPython for Value {
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {

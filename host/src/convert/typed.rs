@@ -37,11 +37,7 @@ fn all_else_is_left_to_the_decoder() {
     assert_eq!(taken::<Vec<String>>(&numbers, 1 << 20), None);
     assert_eq!(taken::<(i64, i64)>(&numbers, 1 << 20), None, "three items");
     assert_eq!(taken::<Vec<i64>>(&numbers, 23), None, "24 bytes of the host");
-    assert_eq!(
-        taken::<Vec<i64>>(&[&numbers[..], &[0]].concat(), 1 << 20),
-        None,
-        "one byte more"
-    );
+    assert_eq!(taken::<Vec<i64>>(&[&numbers[..], &[0]].concat(), 1 << 20), None, "one byte more");
     for len in 0..numbers.len() {
         assert_eq!(taken::<Vec<i64>>(&numbers[..len], 1 << 20), None, "cut off after {len}");
     }
@@ -59,8 +55,7 @@ fn all_else_is_left_to_the_decoder() {
 fn agrees<T: FromPython + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> bool {
     let Some(taken) = taken::<T>(bytes, 1 << 20) else { return false };
     let (domain, table) = (Domain::new(0), Table::new(0));
-    let owner =
-        Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0 };
+    let owner = Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0 };
     let decoded = decode(owner, bytes).unwrap();
     assert_eq!(T::from_python(decoded).unwrap(), taken, "{bytes:?}");
     true

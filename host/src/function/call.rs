@@ -1,7 +1,9 @@
 //! The arguments of a call from Python.
 
+use super::closure::BoxError;
+use crate::bridge;
 use crate::convert::{FromPython, read};
-use crate::error::{Error, Result};
+use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
 use crate::value::Value;
 use ophidia_abi::{Operation, Want};
@@ -50,7 +52,70 @@ impl Call {
 }
 
 /// The values of a closure's parameters, in order.
-pub struct Arguments<'a> {
+#[doc(hidden)]
+pub trait CallArguments {
+    /// The name of the function that is called.
+    fn function(&self) -> &str;
+
+    /// The next one.
+    ///
+    /// # Errors
+    ///
+    /// It is not what the parameter takes.
+    fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T, Failure>;
+}
+
+/// Why a call of a closure has no answer.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Failure {
+    /// One of its arguments is not plain; the closure was not called. All have to be read otherwise.
+    NotPlain,
+    /// What is raised in Python.
+    Raised(BoxError),
+}
+
+impl From<BoxError> for Failure {
+    fn from(error: BoxError) -> Self {
+        Self::Raised(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Raised(error.into())
+    }
+}
+
+impl From<PythonError> for Failure {
+    fn from(error: PythonError) -> Self {
+        Self::Raised(error.into())
+    }
+}
+
+/// Plain arguments, which lie in slots of the frame.
+pub(super) struct PlainArguments<'a> {
+    pub(super) function: &'a str,
+    /// The index of the next one.
+    pub(super) next: u32,
+}
+
+impl CallArguments for PlainArguments<'_> {
+    fn function(&self) -> &str {
+        self.function
+    }
+
+    #[inline]
+    fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T, Failure> {
+        let index = self.next;
+        self.next += 1;
+        let plain = bridge::operand(&py.guest().store, index).and_then(T::from_plain);
+        plain.ok_or(Failure::NotPlain)
+    }
+}
+
+/// Arguments that were read, one for each parameter.
+pub(super) struct BoundArguments<'a> {
     /// Whose they are.
     pub(super) function: &'a str,
     pub(super) values: std::iter::Enumerate<std::vec::IntoIter<Value>>,
@@ -58,20 +123,19 @@ pub struct Arguments<'a> {
     pub(super) want: Want,
 }
 
-impl Arguments<'_> {
-    pub(super) fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T> {
+impl CallArguments for BoundArguments<'_> {
+    fn function(&self) -> &str {
+        self.function
+    }
+
+    fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T, Failure> {
         let (i, value) = self.values.next().unwrap_or_default();
         let value = match T::WANT {
             want if want.is_value() && want != self.want => asked::<T>(value, py)?,
             _ => value,
         };
-        read(value, py).map_err(|error| error.within(&format!("argument {}", (self.name)(i))))
-    }
-}
-
-impl std::fmt::Debug for Arguments<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Arguments").field("left", &self.values.len()).finish()
+        let read = read(value, py);
+        read.map_err(|error| error.within(&format!("argument {}", (self.name)(i))).into())
     }
 }
 

@@ -1,7 +1,9 @@
 //! Rust types as Python classes, and modules of the host.
 
-use super::function::{Function, HostFunction};
+use super::closure::HostFunction;
+use super::definition::Function;
 use super::shared::{HostMethod, Method, Shared};
+use crate::convert::arity::each_arity;
 use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::Result;
@@ -164,8 +166,8 @@ impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> Constructed<T> for Re
     }
 }
 
-macro_rules! constructors {
-    ($($($name:ident)*;)*) => {$(
+macro_rules! constructor {
+    ($($name:ident $field:tt),*) => {
         impl<Body, T: Any + Send, R: Constructed<T>, $($name: FromPython + 'static),*>
             Constructor<fn($($name),*), T, R> for Body
         where
@@ -178,18 +180,11 @@ macro_rules! constructors {
                 })
             }
         }
-    )*};
+    };
 }
 
-constructors! {
-    ;
-    A;
-    A B;
-    A B C;
-    A B C D;
-    A B C D E;
-    A B C D E F;
-}
+constructor! {}
+each_arity! { constructor }
 
 /// A module of the host: what `import host.prices` finds.
 ///
@@ -210,16 +205,16 @@ constructors! {
 pub struct Module {
     name: String,
     doc: Option<String>,
-    members: BTreeMap<String, Member>,
+    members: BTreeMap<String, Entry>,
 }
 
 #[derive(Debug)]
-enum Member {
+enum Entry {
     Function(Function),
     Value(Value),
 }
 
-impl ToPython for Member {
+impl ToPython for Entry {
     fn to_python(&self, out: &mut crate::bridge::Encoder<'_>) -> Result<(), ConversionError> {
         match self {
             Self::Function(function) => out.function(function),
@@ -250,14 +245,14 @@ impl Module {
     /// A function of it, under its own name.
     #[must_use]
     pub fn add_function(mut self, function: Function) -> Self {
-        self.members.insert(function.name().to_owned(), Member::Function(function));
+        self.members.insert(function.name().to_owned(), Entry::Function(function));
         self
     }
 
     /// A value in it; an object is one too, such as a [class](Python::class).
     #[must_use]
     pub fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), Member::Value(value.into()));
+        self.members.insert(name.to_owned(), Entry::Value(value.into()));
         self
     }
 }

@@ -1,9 +1,10 @@
 //! Rust values that Python holds objects for.
 
 use super::answer;
-use super::call::Arguments;
-use super::function::{BoxError, HostFunction, Outcome};
+use super::call::{CallArguments, Failure};
+use super::closure::{HostFunction, Outcome};
 use crate::bridge::Encoder;
+use crate::convert::arity::{arity, each_arity};
 use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::PythonError;
@@ -114,12 +115,12 @@ pub trait HostMethod<T, M>: Send + Sync + 'static {
 
     /// Calls it and writes the answer.
     #[doc(hidden)]
-    fn call(
+    fn call<A: CallArguments>(
         &self,
         py: &mut Python<'_>,
         this: &Shared<T>,
-        arguments: Arguments<'_>,
-    ) -> Result<u32, BoxError>;
+        arguments: A,
+    ) -> Result<u32, Failure>;
 }
 
 /// A method as a function whose first parameter is the value.
@@ -129,7 +130,11 @@ impl<T: Any + Send, M: 'static, F: HostMethod<T, M>> HostFunction<(T, M)> for Me
     const ARITY: usize = 1 + F::ARITY;
     const WANT: Want = F::WANT;
 
-    fn call(&self, py: &mut Python<'_>, mut arguments: Arguments<'_>) -> Result<u32, BoxError> {
+    fn call<A: CallArguments>(
+        &self,
+        py: &mut Python<'_>,
+        mut arguments: A,
+    ) -> Result<u32, Failure> {
         let this = arguments.next::<Shared<T>>(py)?;
         self.0.call(py, &this, arguments)
     }
@@ -142,7 +147,7 @@ pub struct Kinds<const MUTABLE: bool, const PYTHON: bool>;
 
 macro_rules! method {
     ($mutable:literal $python:literal [$($reference:tt)+] [$($parameter:ty)?] [$($py:ident)?]
-     $count:literal $($name:ident)*) => {
+     $($name:ident $field:tt),*) => {
         impl<T, Body, R, $($name),*>
             HostMethod<T, fn(Kinds<$mutable, $python>, $($name),*) -> R> for Body
         where
@@ -151,19 +156,19 @@ macro_rules! method {
             $($name: FromPython,)*
             Body: Fn($($reference)+ T, $($parameter,)? $($name),*) -> R + Send + Sync + 'static,
         {
-            const ARITY: usize = $count;
+            const ARITY: usize = arity!($($field)*);
             const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(
                 unused_mut, unused_variables, non_snake_case,
                 reason = "there may be no parameter; parameters are named like their types"
             )]
-            fn call(
+            fn call<Given: CallArguments>(
                 &self,
                 py: &mut Python<'_>,
                 this: &Shared<T>,
-                mut arguments: Arguments<'_>,
-            ) -> Result<u32, BoxError> {
+                mut arguments: Given,
+            ) -> Result<u32, Failure> {
                 $(let $name = arguments.next::<$name>(py)?;)*
                 $(let $py = &mut *py;)?
                 let outcome = this.with(|value| self(value, $($py,)? $($name),*).outcome())??;
@@ -174,20 +179,13 @@ macro_rules! method {
 }
 
 macro_rules! methods {
-    ($($count:literal: $($name:ident)*;)*) => {$(
-        method!(false false [&] [] [] $count $($name)*);
-        method!(true false [&mut] [] [] $count $($name)*);
-        method!(false true [&] [&mut Python<'_>] [python] $count $($name)*);
-        method!(true true [&mut] [&mut Python<'_>] [python] $count $($name)*);
-    )*};
+    ($($name:ident $field:tt),*) => {
+        method!(false false [&] [] [] $($name $field),*);
+        method!(true false [&mut] [] [] $($name $field),*);
+        method!(false true [&] [&mut Python<'_>] [python] $($name $field),*);
+        method!(true true [&mut] [&mut Python<'_>] [python] $($name $field),*);
+    };
 }
 
-methods! {
-    0: ;
-    1: A;
-    2: A B;
-    3: A B C;
-    4: A B C D;
-    5: A B C D E;
-    6: A B C D E F;
-}
+methods! {}
+each_arity! { methods }

@@ -1,10 +1,12 @@
 //! Asynchronous functions of the host: futures that run on the caller's tokio runtime while Python
 //! awaits them.
 
-use super::call::Arguments;
-use super::function::{BoxError, Function, HostFunction, Outcome};
+use super::call::{CallArguments, Failure};
+use super::closure::{BoxError, HostFunction, Outcome};
+use super::definition::Function;
 use super::{raise_parts, write};
 use crate::bridge::Encoder;
+use crate::convert::arity::{arity, each_arity};
 use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::{Error, Result, panicked};
@@ -188,7 +190,7 @@ pub trait AsyncFunction<M>: Send + Sync + 'static {
 
     /// Starts it and writes the number of the task.
     #[doc(hidden)]
-    fn start(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
+    fn start<A: CallArguments>(&self, py: &mut Python<'_>, arguments: A) -> Result<u32, Failure>;
 }
 
 struct Async<M, F>(F, PhantomData<fn(M)>);
@@ -197,7 +199,7 @@ impl<M: 'static, F: AsyncFunction<M>> HostFunction<Async<M, F>> for Async<M, F> 
     const ARITY: usize = F::ARITY;
     const WANT: Want = F::WANT;
 
-    fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError> {
+    fn call<A: CallArguments>(&self, py: &mut Python<'_>, arguments: A) -> Result<u32, Failure> {
         self.0.start(py, arguments)
     }
 }
@@ -239,8 +241,8 @@ where
     Ok(write(py, |out| out.int(number))?)
 }
 
-macro_rules! closures {
-    ($($count:literal: $($name:ident)*;)*) => {$(
+macro_rules! closure {
+    ($($name:ident $field:tt),*) => {
         impl<Body, Fut, R, $($name: FromPython),*> AsyncFunction<fn($($name),*) -> Fut> for Body
         where
             Body: Fn($($name),*) -> Fut + Send + Sync + 'static,
@@ -248,34 +250,27 @@ macro_rules! closures {
             R: Outcome,
             R::Value: Send + 'static,
         {
-            const ARITY: usize = $count;
+            const ARITY: usize = arity!($($field)*);
             const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
 
             #[allow(
-                unused_mut, unused_variables, non_snake_case,
+                unused_mut, non_snake_case,
                 reason = "there may be no parameter; parameters are named like their types"
             )]
-            fn start(
+            fn start<Given: CallArguments>(
                 &self,
                 py: &mut Python<'_>,
-                mut arguments: Arguments<'_>,
-            ) -> Result<u32, BoxError> {
+                mut arguments: Given,
+            ) -> Result<u32, Failure> {
                 $(let $name = arguments.next::<$name>(py)?;)*
-                start(py, arguments.function, self($($name),*))
+                Ok(start(py, arguments.function(), self($($name),*))?)
             }
         }
-    )*};
+    };
 }
 
-closures! {
-    0: ;
-    1: A;
-    2: A B;
-    3: A B C;
-    4: A B C D;
-    5: A B C D E;
-    6: A B C D E F;
-}
+closure! {}
+each_arity! { closure }
 
 /// One that has ended, as Python is told of it: its number, whether it failed, and the value; or the
 /// exception, or its class and its message.

@@ -58,7 +58,8 @@ impl Python<'_> {
         self.with_output(Output::capture(), Output::capture(), |py| {
             let result = body(py)?;
             py.flush()?;
-            let (stdout, stderr) = (py.state().sandbox.stdout.take(), py.state().sandbox.stderr.take());
+            let (stdout, stderr) =
+                (py.state().sandbox.stdout.take(), py.state().sandbox.stderr.take());
             Ok((result, Captured { stdout, stderr }))
         })
     }

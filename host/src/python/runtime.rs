@@ -155,8 +155,11 @@ impl RuntimeBuilder {
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
         let engine = engine::run(self.max_interpreters)?;
-        let module = Module::new(&engine, metering::instrument(&first_start::snapshot(wasm, stdlib, self.preload)?)?)
-            .map_err(|error| Error::Image(format!("{error:#}")))?;
+        let module = Module::new(
+            &engine,
+            metering::instrument(&first_start::snapshot(wasm, stdlib, self.preload)?)?,
+        )
+        .map_err(|error| Error::Image(format!("{error:#}")))?;
         Runtime::of(engine, &module, stdlib.to_owned(), self.max_interpreters)
     }
 

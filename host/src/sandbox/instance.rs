@@ -173,7 +173,6 @@ impl<T: HasSandbox> Guest<'_, T> {
     ) -> wasmtime::Result<Status> {
         status_of(self.call_export(function, params)?)
     }
-
 }
 
 #[inline]

@@ -24,9 +24,7 @@ pub(crate) fn add_to_linker<T: HasSandbox + Send>(linker: &mut Linker<T>) -> was
     linker.func_wrap(
         WASI_MODULE,
         "proc_exit",
-        |_: Caller<'_, T>, status: i32| -> wasmtime::Result<()> {
-            Err(Stop::Exit(status).into())
-        },
+        |_: Caller<'_, T>, status: i32| -> wasmtime::Result<()> { Err(Stop::Exit(status).into()) },
     )?;
     linker.allow_shadowing(false);
     Ok(())

@@ -1,18 +1,16 @@
-//! Rust closures as Python functions.
+//! `Function`: a Rust closure as a Python function, with its name, signature and documentation.
 
 use super::answer;
-use super::call::{Arguments, Call};
+use super::call::{BoundArguments, Call, Failure, PlainArguments};
+use super::closure::{HostFunction, Outcome};
 use super::parameters::{Kind, Parameter, bind};
-use crate::bridge::{self, Encoder};
-use crate::convert::{FromPython, ToPython};
+use crate::bridge::Encoder;
+use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
 use crate::python::Python;
 use crate::value::{HostObject, Value};
 use ophidia_abi::Want;
 use std::sync::Arc;
-
-/// What a function of the host may fail with.
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A Rust closure as a Python function: with a name, a signature and documentation.
 ///
@@ -54,16 +52,11 @@ struct Inner {
 
 /// A closure with its types forgotten. Gives the length of the answer it has written.
 trait Run: Send + Sync {
-    fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError>;
+    fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, Failure>;
 
-    /// The same with so many plain arguments, which lie in slots. `None`: they are not what it takes.
-    fn run_plain(
-        &self,
-        _py: &mut Python<'_>,
-        _count: u32,
-        _inner: &Inner,
-    ) -> Option<Result<u32, BoxError>> {
-        None
+    /// The same with so many plain arguments, which lie in slots.
+    fn run_plain(&self, _py: &mut Python<'_>, _count: u32, _inner: &Inner) -> Result<u32, Failure> {
+        Err(Failure::NotPlain)
     }
 }
 
@@ -97,19 +90,13 @@ impl Function {
     pub fn new<M: 'static, F: HostFunction<M>>(name: impl Into<String>, function: F) -> Self {
         struct Typed<F, M>(F, std::marker::PhantomData<fn(M)>);
         impl<M: 'static, F: HostFunction<M>> Run for Typed<F, M> {
-            fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, BoxError> {
+            fn run(&self, py: &mut Python<'_>, call: Call, inner: &Inner) -> Result<u32, Failure> {
                 let parameters = inner.parameters.as_deref().unwrap_or_default();
                 let values = bind(&inner.name, parameters, call)?;
                 let name = |i: usize| parameters.get(i).map_or("", |parameter| &*parameter.name);
-                self.0.call(
-                    py,
-                    Arguments {
-                        function: &inner.name,
-                        values: values.into_iter().enumerate(),
-                        name: &name,
-                        want: inner.want,
-                    },
-                )
+                let (function, want) = (&*inner.name, inner.want);
+                let values = values.into_iter().enumerate();
+                self.0.call(py, BoundArguments { function, values, name: &name, want })
             }
 
             fn run_plain(
@@ -117,9 +104,13 @@ impl Function {
                 py: &mut Python<'_>,
                 count: u32,
                 inner: &Inner,
-            ) -> Option<Result<u32, BoxError>> {
-                let all = inner.parameters.as_deref()?.iter().all(Parameter::is_positional);
-                if all && count as usize == F::ARITY { self.0.call_plain(py) } else { None }
+            ) -> Result<u32, Failure> {
+                let parameters = inner.parameters.as_deref().unwrap_or_default();
+                let all = parameters.iter().all(Parameter::is_positional);
+                if !all || count as usize != F::ARITY {
+                    return Err(Failure::NotPlain);
+                }
+                self.0.call(py, PlainArguments { function: &inner.name, next: 0 })
             }
         }
         let parameters = (0..F::ARITY)
@@ -147,7 +138,7 @@ impl Function {
         where
             F: Fn(&mut Python<'_>, Call) -> R + Send + Sync,
         {
-            fn run(&self, py: &mut Python<'_>, call: Call, _: &Inner) -> Result<u32, BoxError> {
+            fn run(&self, py: &mut Python<'_>, call: Call, _: &Inner) -> Result<u32, Failure> {
                 let outcome = (self.0)(py, call).outcome()?;
                 Ok(answer(py, &outcome)?)
             }
@@ -251,17 +242,13 @@ impl Function {
         &self.0.name
     }
 
-    pub(crate) fn call(&self, py: &mut Python<'_>, call: Call) -> Result<u32, BoxError> {
+    pub(super) fn call(&self, py: &mut Python<'_>, call: Call) -> Result<u32, Failure> {
         self.0.run.run(py, call, &self.0)
     }
 
-    /// As [`call`](Self::call), with so many plain arguments that lie in slots. `None`: they have to be read.
+    /// As [`call`](Self::call), with so many plain arguments that lie in slots.
     #[inline]
-    pub(crate) fn call_plain(
-        &self,
-        py: &mut Python<'_>,
-        count: u32,
-    ) -> Option<Result<u32, BoxError>> {
+    pub(super) fn call_plain(&self, py: &mut Python<'_>, count: u32) -> Result<u32, Failure> {
         self.0.run.run_plain(py, count, &self.0)
     }
 
@@ -306,137 +293,4 @@ impl std::fmt::Debug for Function {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Function").field("name", &self.0.name).finish_non_exhaustive()
     }
-}
-
-/// What a function of the host returns: a value, or a `Result` with one.
-pub trait Outcome {
-    /// What Python gets.
-    type Value: ToPython;
-
-    /// The value, or what is raised.
-    ///
-    /// # Errors
-    ///
-    /// The function's own.
-    fn outcome(self) -> Result<Self::Value, Box<dyn std::error::Error + Send + Sync>>;
-}
-
-impl<T: ToPython> Outcome for T {
-    type Value = T;
-
-    fn outcome(self) -> Result<T, BoxError> {
-        Ok(self)
-    }
-}
-
-impl<T: ToPython, E: Into<BoxError>> Outcome for Result<T, E> {
-    type Value = T;
-
-    fn outcome(self) -> Result<T, BoxError> {
-        self.map_err(Into::into)
-    }
-}
-
-/// A closure that [`Function::new`] takes. `M` only tells the kinds of closures apart.
-pub trait HostFunction<M>: Send + Sync + 'static {
-    /// How many parameters it has.
-    #[doc(hidden)]
-    const ARITY: usize;
-
-    /// In what form it wants them.
-    #[doc(hidden)]
-    const WANT: Want;
-
-    /// Calls it and writes the answer.
-    #[doc(hidden)]
-    fn call(&self, py: &mut Python<'_>, arguments: Arguments<'_>) -> Result<u32, BoxError>;
-
-    /// The same with plain arguments, which lie in slots. `None`: one is not what it takes.
-    #[doc(hidden)]
-    fn call_plain(&self, _py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
-        None
-    }
-}
-
-/// The next plain argument.
-#[inline]
-fn plain<T: FromPython>(py: &mut Python<'_>, next: &mut u32) -> Option<T> {
-    let index = *next;
-    *next += 1;
-    bridge::operand(&py.guest().store, index).and_then(T::from_plain)
-}
-
-/// Marks closures that begin with a `&mut Python`.
-#[derive(Debug)]
-pub struct WithPython;
-
-macro_rules! closures {
-    ($($count:literal: $($name:ident)*;)*) => {$(
-        impl<Body, R: Outcome, $($name: FromPython),*> HostFunction<fn($($name),*) -> R> for Body
-        where
-            Body: Fn($($name),*) -> R + Send + Sync + 'static,
-        {
-            const ARITY: usize = $count;
-            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
-
-            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
-            fn call(
-                &self,
-                py: &mut Python<'_>,
-                mut arguments: Arguments<'_>,
-            ) -> Result<u32, BoxError> {
-                $(let $name = arguments.next::<$name>(py)?;)*
-                let outcome = self($($name),*).outcome()?;
-                Ok(answer(py, &outcome)?)
-            }
-
-            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
-            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
-                let mut next = 0;
-                $(let $name = plain::<$name>(py, &mut next)?;)*
-                let outcome = self($($name),*).outcome();
-                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
-            }
-        }
-
-        impl<Body, R: Outcome, $($name: FromPython),*>
-            HostFunction<fn(WithPython, $($name),*) -> R> for Body
-        where
-            Body: Fn(&mut Python<'_>, $($name),*) -> R + Send + Sync + 'static,
-        {
-            const ARITY: usize = $count;
-            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
-
-            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
-            fn call(
-                &self,
-                py: &mut Python<'_>,
-                mut arguments: Arguments<'_>,
-            ) -> Result<u32, BoxError> {
-                $(let $name = arguments.next::<$name>(py)?;)*
-                let outcome = self(py, $($name),*).outcome()?;
-                Ok(answer(py, &outcome)?)
-            }
-
-            #[allow(unused_mut, unused_variables, non_snake_case, reason = "there may be no parameter")]
-            fn call_plain(&self, py: &mut Python<'_>) -> Option<Result<u32, BoxError>> {
-                let mut next = 0;
-                $(let $name = plain::<$name>(py, &mut next)?;)*
-                let outcome = self(py, $($name),*).outcome();
-                Some(outcome.and_then(|outcome| Ok(answer(py, &outcome)?)))
-            }
-        }
-    )*};
-}
-
-closures! {
-    0: ;
-    1: A;
-    2: A B;
-    3: A B C;
-    4: A B C D;
-    5: A B C D E;
-    6: A B C D E F;
-    7: A B C D E F G;
-    8: A B C D E F G H;
 }
