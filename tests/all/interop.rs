@@ -96,6 +96,56 @@ for name in 'add sub mul truediv floordiv mod pow matmul lshift rshift and or xo
 }
 
 #[test]
+fn a_chain_may_end_in_an_assignment() -> ophidia::Result<()> {
+    let mut py = interpreter();
+    let py = &mut *py;
+    py.run(
+        "class Node:
+    def __init__(self): self.items, self.count = [{}, 5], 1
+    def child(self, name): return self.__dict__.setdefault(name, Node())
+root = Node()",
+    )?;
+    let root = py.get("root")?;
+    let (name, mut evaluated) = ("a", 0);
+    chain!(py, root.child(name).items[0]["key"] = vec![1, 2])?;
+    chain!(py, root.child("a").title = "tea")?;
+    chain!(py, (root).child("b").items[1] *= 3)?;
+    chain!(
+        py,
+        root.count += {
+            evaluated += 1;
+            4
+        }
+    )?;
+    for change in 0..9 {
+        match change {
+            0 => chain!(py, root.count -= 1)?,
+            1 => chain!(py, root.count *= 6)?,
+            2 => chain!(py, root.count <<= 1)?,
+            3 => chain!(py, root.count >>= 2)?,
+            4 => chain!(py, root.count |= 32)?,
+            5 => chain!(py, root.count &= 44)?,
+            6 => chain!(py, root.count ^= 1)?,
+            7 => chain!(py, root.count %= 10)?,
+            _ => chain!(py, root.count /= 2)?,
+        }
+    }
+    let indices = std::cell::Cell::new(0);
+    let next = || {
+        indices.set(indices.get() + 1);
+        indices.get()
+    };
+    chain!(py, root.child("b").items[next()] += 1)?;
+    assert_eq!((evaluated, indices.get()), (1, 1), "keys and values are evaluated once");
+    py.run(
+        "assert root.a.items == [{'key': [1, 2]}, 5] and root.a.title == 'tea'
+assert root.b.items == [{}, 16] and root.count == 2.5, root.count",
+    )?;
+    assert_eq!(raised(chain!(py, root.items.x.y = 1)).type_name, "AttributeError");
+    Ok(())
+}
+
+#[test]
 fn objects_are_inspected() -> ophidia::Result<()> {
     let mut py = interpreter();
     let py = &mut *py;
