@@ -23,6 +23,7 @@ mod to_python;
 mod typed;
 #[cfg(feature = "uuid")]
 mod uuid;
+mod value;
 
 pub use crate::bridge::Args;
 pub use args::Arguments;
@@ -34,11 +35,9 @@ pub(crate) use results::read;
 pub use serde::Serde;
 pub use to_python::ToPython;
 
-use crate::bridge::{Encoder, Owner, Table, decode};
 pub(crate) use crate::error::ConversionError;
-use crate::error::{Error, beginning};
+use crate::error::beginning;
 use crate::value::Value;
-use crate::value::handle::Domain;
 
 /// How an error names what a key of a `dict` leads to.
 fn step(key: &Value) -> String {
@@ -46,34 +45,5 @@ fn step(key: &Value) -> String {
         Value::Str(name) => format!("[{:?}]", beginning(name)),
         Value::Int(number) => format!("[{number}]"),
         other => format!("[{}]", other.kind()),
-    }
-}
-
-impl Value {
-    /// The Python value that a Rust value becomes, without any interpreter.
-    ///
-    /// ```
-    /// use ophidia::{FromPython, Value};
-    ///
-    /// let value = Value::of((1, "x"))?;
-    /// assert_eq!(value, Value::Tuple(vec![Value::Int(1), Value::Str("x".into())]));
-    /// assert_eq!(<(u8, String)>::from_python(value)?, (1, "x".to_owned()));
-    /// # Ok::<_, ophidia::ConversionError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// What has no Python form; an object or a function, because it belongs to an interpreter.
-    pub fn of(value: impl ToPython) -> Result<Self, ConversionError> {
-        let (domain, mut table) = (Domain::new(0), Table::new(0));
-        let mut out = Encoder::new(&domain, &mut table, Vec::new());
-        value.to_python(&mut out)?;
-        let (bytes, _) = out.finish();
-        decode(Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 }, &bytes).map_err(
-            |error| match error {
-                Error::GuestFault(said) => ConversionError::other(said),
-                error => ConversionError::other(error.to_string()),
-            },
-        )
     }
 }

@@ -1,9 +1,13 @@
 //! `Value`: a Python value in Rust's hands, and the data that handles of both sides consist of.
 
+mod access;
+mod display;
+mod from;
 pub(crate) mod handle;
 pub(crate) mod host;
 pub mod stdlib;
 
+pub use access::Key;
 pub use handle::Object;
 pub use host::HostObject;
 
@@ -105,38 +109,5 @@ impl Value {
             Self::Host(_) => "an object of the host",
             Self::Object(_) => "an object",
         }
-    }
-}
-
-macro_rules! from {
-    ($($ty:ty => |$value:ident| $body:expr;)*) => {$(
-        impl From<$ty> for Value {
-            fn from($value: $ty) -> Self {
-                $body
-            }
-        }
-    )*};
-}
-
-from! {
-    () => |_nothing| Self::None;
-    bool => |value| Self::Bool(value);
-    i32 => |value| Self::Int(value.into());
-    i64 => |value| Self::Int(value);
-    f64 => |value| Self::Float(value);
-    &str => |value| Self::Str(value.to_owned());
-    String => |value| Self::Str(value);
-    Object => |value| Self::Object(value);
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::None, Into::into)
-    }
-}
-
-impl<T: Into<Self>> From<Vec<T>> for Value {
-    fn from(values: Vec<T>) -> Self {
-        Self::List(values.into_iter().map(Into::into).collect())
     }
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::error::beginning;
 use crate::python::Python;
 use crate::value::Object;
-use crate::value::Value;
+use crate::value::{HostObject, Value};
 use ophidia_abi::{Encoded, Want};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hash};
@@ -239,6 +239,15 @@ impl FromPython for Object {
             Value::Object(object) => Ok(object),
             Value::Member(member) => Ok(member.object),
             other => wrong("an object without a plain form", &other),
+        }
+    }
+}
+
+impl FromPython for HostObject {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        match value {
+            Value::Host(object) => Ok(object),
+            other => wrong("an object of the host", &other),
         }
     }
 }
