@@ -439,7 +439,9 @@ def make_instance(cls: type, value: object) -> object:
     return _host.Object.__new__(cls, value)
 
 
-def add_module(name: str, doc: str | None, members: dict[str, object]) -> ModuleType:
+def add_module(
+    name: str, doc: str | None, members: dict[str, object], classes: list[tuple]
+) -> ModuleType:
     """Makes a module of the host importable; packages on the way to it are made as needed."""
     path, parent = "", None
     for part in name.split("."):
@@ -456,4 +458,7 @@ def add_module(name: str, doc: str | None, members: dict[str, object]) -> Module
     module.__doc__ = doc
     for key, member in members.items():
         setattr(module, key, member)
+    for parts in classes:
+        made = make_class(*parts)
+        setattr(module, made.__name__, made)
     return module

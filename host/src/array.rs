@@ -298,7 +298,7 @@ impl Buffer {
     fn check(&self, py: &Python<'_>) -> Result<()> {
         let state = py.state();
         if let Some(reason) = &state.sandbox.poisoned {
-            return Err(Error::Poisoned { reason: reason.to_string() });
+            return Err(Error::poisoned(reason.clone()));
         }
         match self.object.handle_in(&state.bridge.domain) {
             Some(_) => Ok(()),

@@ -13,6 +13,7 @@ pub(crate) use panic::panicked;
 
 use crate::value::Object;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What this library's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,18 +34,15 @@ pub enum Error {
     #[error("cancelled by the host")]
     Cancelled,
     /// An earlier call ended in a way that leaves the interpreter unusable. Make a new one.
-    #[error("this interpreter can no longer be used: {reason}")]
-    Poisoned {
-        /// How the earlier call ended.
-        reason: String,
-    },
+    #[error(transparent)]
+    Poisoned(Arc<Poisoned>),
     /// The guest trapped or handed over something that the interop ABI does not allow; the
     /// interpreter is poisoned. Nothing outside it is affected.
     #[error("guest fault: {0}")]
     GuestFault(String),
     /// A value has another type than asked for, or does not fit.
     #[error(transparent)]
-    Conversion(#[from] ConversionError),
+    Conversion(ConversionError),
     /// The cache folder holds no guest of this version.
     #[error("no guest in {}: build it with `ophidia guest build`", cache.display())]
     GuestMissing {
@@ -68,7 +66,25 @@ pub enum Error {
     Host(String),
 }
 
+/// An interpreter cannot be used any more; its cause is the [`source`](std::error::Error::source) too.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("this interpreter can no longer be used")]
+#[non_exhaustive]
+pub struct Poisoned {
+    /// How the call ended that left it so. Never another [`Error::Poisoned`].
+    #[source]
+    pub cause: Error,
+}
+
 impl Error {
+    /// What every later call says after one that ended like this.
+    pub(crate) fn poisoned(cause: Self) -> Self {
+        match cause {
+            poisoned @ Self::Poisoned(_) => poisoned,
+            cause => Self::Poisoned(Arc::new(Poisoned { cause })),
+        }
+    }
+
     /// The same, of a value found inside something.
     pub(crate) fn within(self, step: &str) -> Self {
         match self {
@@ -105,6 +121,16 @@ impl std::fmt::Display for PythonError {
 }
 
 impl std::error::Error for PythonError {}
+
+/// [`Error::Limit`] where the conversion has failed because of one.
+impl From<ConversionError> for Error {
+    fn from(error: ConversionError) -> Self {
+        match error.limit() {
+            Some(limit) => Self::Limit(limit.clone()),
+            None => Self::Conversion(error),
+        }
+    }
+}
 
 impl From<PythonError> for Error {
     fn from(error: PythonError) -> Self {

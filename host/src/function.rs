@@ -18,8 +18,7 @@ pub(crate) use task::Tasks;
 
 use crate::bridge;
 use crate::convert::ToPython;
-use crate::error::ConversionError;
-use crate::error::{Error, PythonError, Result, panicked};
+use crate::error::{ConversionError, Error, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::value::Value;

@@ -54,16 +54,21 @@ pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
 pub use convert::{Args, Arguments, FromPython, Invocation, ToPython};
-pub use error::{ConversionError, Error, LimitExceeded, PythonError, Result, TracebackFrame};
+pub use error::{
+    ConversionError, Error, LimitExceeded, Poisoned, PythonError, Result, TracebackFrame,
+};
 pub use function::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, Module, Outcome, Shared,
 };
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Object, Slice, WeakObject};
 pub use ophidia_guest as guest;
-pub use policy::{Access, DirGrant, Grants, Limits};
+pub use policy::{Access, DirGrant, Grants, InputKind, Limits, OutputKind};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
-pub use python::{Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Usage};
+pub use python::{
+    Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Sandbox, SandboxBuilder, Streams,
+    Usage,
+};
 pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::stdio::{Input, Output};
-pub use value::{HostObject, Value, stdlib as values};
+pub use value::{HostObject, Key, Value, stdlib as values};

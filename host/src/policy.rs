@@ -2,6 +2,8 @@
 
 mod grants;
 mod limits;
+mod streams;
 
 pub use grants::{Access, DirGrant, Grants};
 pub use limits::Limits;
+pub use streams::{InputKind, OutputKind};

@@ -10,18 +10,20 @@ mod objects;
 mod output;
 mod run;
 pub(crate) mod runtime;
+mod settings;
 pub(crate) mod state;
 
 use crate::python::state::{Guest, State};
 use std::marker::PhantomData;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
-pub use builder::InterpreterBuilder;
+pub use builder::{InterpreterBuilder, Streams};
 pub use converters::Converters;
 pub use interpreter::{Interpreter, Usage};
 pub use output::Captured;
 pub use run::{CodeKind, Completeness, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
+pub use settings::{Sandbox, SandboxBuilder};
 
 /// A way to an interpreter: the [`Interpreter`](crate::Interpreter) itself, or the call of a host
 /// function.

@@ -67,3 +67,7 @@ mod objects;
 mod panics;
 /// The interactive session, on a pseudo-terminal.
 mod repl;
+/// Settings prepared once, limits and grants as plain data, one kind of error a cause.
+mod sandbox;
+/// `Value` by itself: made, looked into, taken apart, written.
+mod values;

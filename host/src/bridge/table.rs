@@ -1,6 +1,6 @@
 //! What the guest holds of the host, by number.
 
-use crate::error::{ConversionError, Error, Result};
+use crate::error::{ConversionError, Error, LimitExceeded, Result};
 use crate::value::HostObject;
 
 /// A value of the host that the guest holds: a function, which only a layer above can call, or an object.
@@ -33,8 +33,9 @@ impl Table {
         }
         let number = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
         if number >= self.limit {
-            let most = format!("at most {} functions and objects of the host", self.limit);
-            return Err(ConversionError::new(most, "more"));
+            let asked = u64::from(number) + 1;
+            let limit = LimitExceeded::HostObjects { asked, limit: self.limit };
+            return Err(ConversionError::of_limit(limit));
         }
         self.entries.push(Some(what));
         Ok(number)

@@ -1,5 +1,6 @@
 //! `ConversionError`: a value of another type than asked for.
 
+use super::LimitExceeded;
 use crate::value::{Object, Value};
 
 /// Characters of a text that an error quotes.
@@ -27,6 +28,8 @@ enum Problem {
         expected: String,
         object: Object,
     },
+    /// A limit that fired on the way: no matter of types.
+    Limit(LimitExceeded),
     Other(String),
 }
 
@@ -64,6 +67,19 @@ impl ConversionError {
             self.0.problem = Problem::Mismatch { expected, got };
         }
         self
+    }
+
+    /// A limit that fired on the way.
+    pub(crate) fn of_limit(limit: LimitExceeded) -> Self {
+        Self::found(Problem::Limit(limit))
+    }
+
+    /// The limit that fired on the way, if that is what is wrong.
+    pub(crate) fn limit(&self) -> Option<&LimitExceeded> {
+        match &self.0.problem {
+            Problem::Limit(limit) => Some(limit),
+            _ => None,
+        }
     }
 
     /// What is wrong, where that is not a matter of one type or another.
@@ -112,6 +128,7 @@ impl std::fmt::Display for ConversionError {
         match &self.0.problem {
             Problem::Mismatch { expected, got } => write!(f, "expected {expected}, got {got}"),
             Problem::Object { expected, .. } => write!(f, "expected {expected}, got an object"),
+            Problem::Limit(limit) => limit.fmt(f),
             Problem::Other(said) => f.write_str(said),
         }
     }

@@ -35,6 +35,37 @@ pub enum LimitExceeded {
         /// Objects allowed.
         limit: u32,
     },
+    /// The guest would hold more functions and objects of the host than
+    /// [`Limits::objects`](crate::Limits::objects).
+    #[error(
+        "limit objects: {asked} functions and objects of the host, {limit} allowed (raise it, or let Python drop some)"
+    )]
+    HostObjects {
+        /// How many there would have been.
+        asked: u64,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// More asynchronous functions of the host would be under way than
+    /// [`Limits::objects`](crate::Limits::objects).
+    #[error(
+        "limit objects: {asked} asynchronous calls under way, {limit} allowed (raise it, or await some first)"
+    )]
+    Tasks {
+        /// How many there would have been.
+        asked: u64,
+        /// How many are allowed.
+        limit: u32,
+    },
+    /// More interpreters would be alive at once than
+    /// [`max_interpreters`](crate::RuntimeBuilder::max_interpreters) of their runtime.
+    #[error("limit interpreters: {asked} alive at once, {limit} allowed (raise it, or drop one)")]
+    Interpreters {
+        /// How many there would have been.
+        asked: u64,
+        /// How many are allowed.
+        limit: u32,
+    },
     /// The guest wrote more than [`Limits::output`](crate::Limits::output) to a captured stream. Streams that
     /// are not captured have no such limit.
     #[error("limit output: more than {limit} bytes written to a captured stream")]
@@ -45,14 +76,15 @@ pub enum LimitExceeded {
 }
 
 impl LimitExceeded {
-    /// The limit's name, which is that of its field in [`Limits`](crate::Limits).
+    /// The limit's name: that of its field in [`Limits`](crate::Limits), or `interpreters`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => "timeout",
             Self::Memory { .. } => "memory",
             Self::Value { .. } => "value",
-            Self::Objects { .. } => "objects",
+            Self::Objects { .. } | Self::HostObjects { .. } | Self::Tasks { .. } => "objects",
+            Self::Interpreters { .. } => "interpreters",
             Self::Output { .. } => "output",
         }
     }
@@ -69,6 +101,9 @@ mod tests {
             LimitExceeded::Memory { asked: 2, limit: 1 },
             LimitExceeded::Value { limit: 1 },
             LimitExceeded::Objects { limit: 1 },
+            LimitExceeded::HostObjects { asked: 2, limit: 1 },
+            LimitExceeded::Tasks { asked: 2, limit: 1 },
+            LimitExceeded::Interpreters { asked: 2, limit: 1 },
             LimitExceeded::Output { limit: 1 },
         ] {
             let text = limit.to_string();

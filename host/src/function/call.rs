@@ -10,7 +10,6 @@ use ophidia_abi::{Operation, Want};
 
 /// The arguments of a call from Python, as they came.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
 pub struct Call {
     /// Positional arguments.
     pub positional: Vec<Value>,

@@ -3,10 +3,10 @@
 use super::closure::HostFunction;
 use super::definition::Function;
 use super::shared::{HostMethod, Method, Shared};
+use crate::bridge::Encoder;
 use crate::convert::arity::each_arity;
 use crate::convert::{FromPython, ToPython};
-use crate::error::ConversionError;
-use crate::error::Result;
+use crate::error::{ConversionError, Error, Result};
 use crate::python::Python;
 use crate::value::Object;
 use crate::value::Value;
@@ -32,7 +32,15 @@ use std::marker::PhantomData;
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Clone)]
 pub struct Class<T> {
+    parts: Parts,
+    value: PhantomData<fn(T)>,
+}
+
+/// What a class consists of.
+#[derive(Clone, Debug)]
+struct Parts {
     name: String,
     doc: Option<String>,
     module: String,
@@ -40,13 +48,19 @@ pub struct Class<T> {
     methods: BTreeMap<String, Function>,
     properties: BTreeMap<String, (Function, Option<Function>)>,
     iterate: Option<Function>,
-    value: PhantomData<fn(T)>,
+}
+
+impl ToPython for Parts {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        let Self { name, doc, module, init, methods, properties, iterate } = self;
+        (name, doc, module, init, methods, properties, iterate).to_python(out)
+    }
 }
 
 impl<T: Any + Send> Class<T> {
     /// A class without a constructor, methods or properties.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
+        let parts = Parts {
             name: name.into(),
             doc: None,
             module: "host".into(),
@@ -54,14 +68,14 @@ impl<T: Any + Send> Class<T> {
             methods: BTreeMap::new(),
             properties: BTreeMap::new(),
             iterate: None,
-            value: PhantomData,
-        }
+        };
+        Self { parts, value: PhantomData }
     }
 
     /// Its documentation: `__doc__`.
     #[must_use]
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
-        self.doc = Some(doc.into());
+        self.parts.doc = Some(doc.into());
         self
     }
 
@@ -69,14 +83,14 @@ impl<T: Any + Send> Class<T> {
     /// `T` or a `Result<T, E>`.
     #[must_use]
     pub fn init<M: 'static, R>(self, init: impl Constructor<M, T, R>) -> Self {
-        let name = self.name.clone();
+        let name = self.parts.name.clone();
         self.init_function(init.function(name))
     }
 
     /// As [`init`](Self::init), with named parameters; it returns a [`Shared<T>`](Shared).
     #[must_use]
     pub fn init_function(mut self, function: Function) -> Self {
-        self.init = Some(function);
+        self.parts.init = Some(function);
         self
     }
 
@@ -100,14 +114,14 @@ impl<T: Any + Send> Class<T> {
         method: F,
         describe: impl FnOnce(Function) -> Function,
     ) -> Self {
-        self.methods.insert(name.to_owned(), describe(function(name, method)));
+        self.parts.methods.insert(name.to_owned(), describe(function(name, method)));
         self
     }
 
     /// A property that can be read.
     #[must_use]
     pub fn property<M: 'static>(mut self, name: &str, get: impl HostMethod<T, M>) -> Self {
-        self.properties.insert(name.to_owned(), (function(name, get), None));
+        self.parts.properties.insert(name.to_owned(), (function(name, get), None));
         self
     }
 
@@ -120,14 +134,14 @@ impl<T: Any + Send> Class<T> {
         set: impl HostMethod<T, N>,
     ) -> Self {
         let functions = (function(name, get), Some(function(name, set)));
-        self.properties.insert(name.to_owned(), functions);
+        self.parts.properties.insert(name.to_owned(), functions);
         self
     }
 
     /// What iterating over an instance gives: the items, in a list.
     #[must_use]
     pub fn iter<M: 'static>(mut self, items: impl HostMethod<T, M>) -> Self {
-        self.iterate = Some(function("__iter__", items));
+        self.parts.iterate = Some(function("__iter__", items));
         self
     }
 }
@@ -138,7 +152,7 @@ fn function<T: Any + Send, M: 'static>(name: &str, method: impl HostMethod<T, M>
 
 impl<T> std::fmt::Debug for Class<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Class").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Class").field("name", &self.parts.name).finish_non_exhaustive()
     }
 }
 
@@ -201,21 +215,22 @@ each_arity! { constructor }
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Module {
     name: String,
     doc: Option<String>,
     members: BTreeMap<String, Entry>,
+    classes: Vec<Parts>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Entry {
     Function(Function),
     Value(Value),
 }
 
 impl ToPython for Entry {
-    fn to_python(&self, out: &mut crate::bridge::Encoder<'_>) -> Result<(), ConversionError> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         match self {
             Self::Function(function) => out.function(function),
             Self::Value(value) => value.to_python(out),
@@ -226,7 +241,7 @@ impl ToPython for Entry {
 impl Module {
     /// A module of this dotted name, without members.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), doc: None, members: BTreeMap::new() }
+        Self { name: name.into(), doc: None, members: BTreeMap::new(), classes: Vec::new() }
     }
 
     /// Its documentation: `__doc__`.
@@ -249,11 +264,32 @@ impl Module {
         self
     }
 
-    /// A value in it; an object is one too, such as a [class](Python::class).
+    /// A class in it, under its own name.
+    #[must_use]
+    pub fn class<T: Any + Send>(mut self, class: Class<T>) -> Self {
+        self.classes.push(Parts { module: self.name.clone(), ..class.parts });
+        self
+    }
+
+    /// A value in it. An [`Object`] is one too, but belongs to an interpreter: a module with one is no part of a
+    /// [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), Entry::Value(value.into()));
         self
+    }
+
+    /// That any interpreter can be given it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let bound = |member: &Entry| matches!(member, Entry::Value(value) if value.holds_object());
+        match self.members.iter().find(|(_, member)| bound(member)) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::Grant(format!(
+                "module {}: {name} is an object of one interpreter: add the module to that one with \
+                 `add_module`, or make the value plain",
+                self.name
+            ))),
+        }
     }
 }
 
@@ -264,7 +300,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn class<T: Any + Send>(&mut self, class: &Class<T>) -> Result<Object> {
-        let Class { name, doc, module, init, methods, properties, iterate, .. } = class;
+        let Parts { name, doc, module, init, methods, properties, iterate } = &class.parts;
         self.help("make_class", (name, doc, module, init, methods, properties, iterate))
     }
 
@@ -283,7 +319,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn add_module(&mut self, module: &Module) -> Result<Object> {
-        let Module { name, doc, members } = module;
-        self.help("add_module", (name, doc, members))
+        let Module { name, doc, members, classes } = module;
+        self.help("add_module", (name, doc, members, classes))
     }
 }

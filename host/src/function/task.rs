@@ -8,8 +8,7 @@ use super::{raise_parts, write};
 use crate::bridge::Encoder;
 use crate::convert::arity::{arity, each_arity};
 use crate::convert::{FromPython, ToPython};
-use crate::error::ConversionError;
-use crate::error::{Error, Result, panicked};
+use crate::error::{ConversionError, Error, LimitExceeded, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::sandbox::control::{self, Control, Wake};
@@ -72,7 +71,7 @@ impl Tasks {
         // One that is cancelled is there until tokio drops it.
         let alive = self.running.len().max(Arc::strong_count(&self.ended) - 1);
         if alive >= limit as usize {
-            return Err(Error::Host(format!("{limit} asynchronous calls are under way: no more")));
+            return Err(LimitExceeded::Tasks { asked: alive as u64 + 1, limit }.into());
         }
         let runtime = match &self.runtime {
             Some(runtime) => runtime.clone(),

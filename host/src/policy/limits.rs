@@ -1,14 +1,20 @@
-//! Limits: the numbers a guest may not exceed, their units and defaults, and what is said when one
-//! fires. Plain data.
+//! Limits: the numbers a guest may not exceed, their units and defaults. Plain data.
 
 use std::time::Duration;
 
-/// What one interpreter may use. Every field has a default; see [`Limits::default`].
+/// What one interpreter may use. Every field has a default, in serde's formats too:
+///
+/// ```
+/// use ophidia::Limits;
+/// let limits = Limits { memory: 64 << 20, ..Limits::default() };
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Limits {
     /// How long one call into the guest may take, sleeping and waiting for input included.
-    /// `None` is no limit. Default: 60 seconds.
+    /// `None` is no limit. Default: 60 seconds. In serde's formats a number of seconds, such as `2.5`.
+    #[cfg_attr(feature = "serde", serde(with = "seconds"))]
     pub timeout: Option<Duration>,
     /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
     /// address space, most of it shared with the image.
@@ -33,5 +39,27 @@ impl Default for Limits {
             objects: 1_000_000,
             output: 64 << 20,
         }
+    }
+}
+
+/// A time as a number of seconds.
+#[cfg(feature = "serde")]
+mod seconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_secs_f64()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(from)?;
+        let time = |seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom);
+        seconds.map(time).transpose()
     }
 }

@@ -1,9 +1,9 @@
 //! Configures and starts an `Interpreter`.
 
 use super::interpreter::Interpreter;
-use crate::error::{Error, Result};
-use crate::policy::Limits;
-use crate::policy::{DirGrant, Grants};
+use super::settings::{Prepared, Sandbox, Settings, setters};
+use crate::error::{Error, LimitExceeded, Result};
+use crate::policy::{InputKind, OutputKind};
 use crate::python::Python;
 use crate::python::runtime::Runtime;
 use crate::python::state::State;
@@ -13,153 +13,42 @@ use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi;
 use crate::sandbox::wasi::stdio::{Input, Output, Stdin, Stdout};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::runtime::Handle;
-use wasmtime::Store;
+use wasmtime::{PoolConcurrencyLimitError, Store};
 
-/// Configures an [`Interpreter`]. The defaults: no grants, no arguments, no input, both outputs
-/// captured, [`Limits::default`].
+/// Configures an [`Interpreter`]: a [`Sandbox`] for one, with streams of any kind. The defaults: no grants, no
+/// arguments, no input, both outputs captured, [`Limits::default`](crate::Limits::default).
 #[derive(Debug)]
 pub struct InterpreterBuilder {
     runtime: Runtime,
-    grants: Grants,
-    limits: Limits,
-    args: Vec<String>,
-    current_dir: Option<String>,
-    sites: Vec<String>,
-    stdin: Input,
-    stdout: Output,
-    stderr: Output,
-    tokio: Option<Handle>,
+    settings: Settings,
+    streams: Streams,
 }
+
+setters!(InterpreterBuilder);
 
 impl InterpreterBuilder {
     pub(crate) fn new(runtime: Runtime) -> Self {
-        Self {
-            runtime,
-            grants: Grants::default(),
-            limits: Limits::default(),
-            args: Vec::new(),
-            current_dir: None,
-            sites: Vec::new(),
-            stdin: Input::empty(),
-            stdout: Output::capture(),
-            stderr: Output::capture(),
-            tokio: None,
-        }
-    }
-
-    /// Sets all grants at once.
-    #[must_use]
-    pub fn grants(mut self, grants: Grants) -> Self {
-        self.grants = grants;
-        self
-    }
-
-    /// Sets all limits at once.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Grants a folder.
-    #[must_use]
-    pub fn dir(mut self, dir: DirGrant) -> Self {
-        self.grants.dirs.push(dir);
-        self
-    }
-
-    /// Sets an environment variable.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.grants.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Adds to `sys.argv`, the program's name first. Without any, `sys.argv` is `['']`.
-    #[must_use]
-    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// The working directory, as the guest names it; it must lie in a granted folder.
-    /// Default: `/`.
-    #[must_use]
-    pub fn current_dir(mut self, path: impl Into<String>) -> Self {
-        self.current_dir = Some(path.into());
-        self
-    }
-
-    /// Adds a folder of packages, as the guest names it, to the end of `sys.path`.
-    #[must_use]
-    pub fn site(mut self, path: impl Into<String>) -> Self {
-        self.sites.push(path.into());
-        self
+        Self { runtime, settings: Settings::default(), streams: Streams::default() }
     }
 
     /// Where standard input comes from. Default: [`Input::empty`].
     #[must_use]
     pub fn stdin(mut self, input: Input) -> Self {
-        self.stdin = input;
+        self.streams.stdin = Some(input);
         self
     }
 
     /// Where standard output goes. Default: [`Output::capture`].
     #[must_use]
     pub fn stdout(mut self, output: Output) -> Self {
-        self.stdout = output;
+        self.streams.stdout = Some(output);
         self
     }
 
     /// Where standard error goes. Default: [`Output::capture`].
     #[must_use]
     pub fn stderr(mut self, output: Output) -> Self {
-        self.stderr = output;
-        self
-    }
-
-    /// The tokio runtime that asynchronous functions of the host run on. Default: the one in whose
-    /// context the interpreter is called.
-    #[must_use]
-    pub fn tokio(mut self, runtime: Handle) -> Self {
-        self.tokio = Some(runtime);
-        self
-    }
-
-    /// Sets [`Limits::timeout`].
-    #[must_use]
-    pub fn timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.limits.timeout = timeout.into();
-        self
-    }
-
-    /// Sets [`Limits::memory`], in bytes.
-    #[must_use]
-    pub fn memory(mut self, bytes: u64) -> Self {
-        self.limits.memory = bytes;
-        self
-    }
-
-    /// Sets [`Limits::value`], in bytes.
-    #[must_use]
-    pub fn value(mut self, bytes: u64) -> Self {
-        self.limits.value = bytes;
-        self
-    }
-
-    /// Sets [`Limits::objects`].
-    #[must_use]
-    pub fn objects(mut self, count: u32) -> Self {
-        self.limits.objects = count;
-        self
-    }
-
-    /// Sets [`Limits::output`], in bytes.
-    #[must_use]
-    pub fn output(mut self, bytes: u64) -> Self {
-        self.limits.output = bytes;
+        self.streams.stderr = Some(output);
         self
     }
 
@@ -167,46 +56,132 @@ impl InterpreterBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Grant`] when something asked for cannot be granted, [`Error::Limit`] when the
-    /// memory limit is below what the image needs, [`Error::Host`] when every slot is taken.
+    /// As [`SandboxBuilder::build`](crate::SandboxBuilder::build) and [`Runtime::start`].
     pub fn build(self) -> Result<Interpreter> {
-        let control = Arc::new(Control::new(self.limits.timeout));
-        let stream = |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
-        let stdin = Stdin::new(self.stdin, Arc::clone(&control));
-        let stdout = stream(self.stdout);
-        let stderr = stream(self.stderr);
-        let shared = &self.runtime.shared;
-        let wasi = wasi::context(
-            &shared.stdlib,
-            &self.grants,
-            &self.args,
-            stdin.clone(),
-            stdout.clone(),
-            stderr.clone(),
-        )?;
-        let sandbox = SandboxState::new(wasi, (stdin, stdout, stderr), control, &self.limits);
-        let state = State::new(sandbox, &self.limits, self.tokio);
-        let mut store = Store::new(&shared.engine, state);
-        store.limiter(|state| &mut state.sandbox.ledger);
-        let instance = match shared.pre.instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) => {
-                return Err(match store.data_mut().sandbox.ledger.take_refused() {
-                    Some(limit) => limit.into(),
-                    None => Error::Host(format!(
-                        "no interpreter: {error:#} (at most {} at once: raise max_interpreters)",
-                        self.runtime.max_interpreters()
-                    )),
-                });
-            }
-        };
-        Linked::link(&shared.exports, instance, &mut store)?;
-        let mut interpreter = Interpreter { python: Python::new(store) };
-        interpreter.start(self.current_dir.as_deref().unwrap_or_default())?;
-        for site in &self.sites {
-            interpreter.append_path(site)?;
+        self.settings.check()?;
+        let prepared = Prepared { settings: self.settings, ..Prepared::default() };
+        start(&self.runtime, &prepared, self.streams)
+    }
+}
+
+/// Streams for one interpreter. What is `None` is as the [`Sandbox`] has it.
+#[derive(Debug, Default)]
+pub struct Streams {
+    /// Where standard input comes from.
+    pub stdin: Option<Input>,
+    /// Where standard output goes.
+    pub stdout: Option<Output>,
+    /// Where standard error goes.
+    pub stderr: Option<Output>,
+}
+
+impl From<InputKind> for Input {
+    fn from(kind: InputKind) -> Self {
+        match kind {
+            InputKind::Empty => Self::empty(),
+            InputKind::Bytes(bytes) => Self::bytes(&*bytes),
+            InputKind::Inherit => Self::inherit(),
         }
-        Ok(interpreter)
+    }
+}
+
+/// The output of that kind, which is inherited in this way.
+fn output(kind: OutputKind, inherit: fn() -> Output) -> Output {
+    match kind {
+        OutputKind::Capture => Output::capture(),
+        OutputKind::Discard => Output::discard(),
+        OutputKind::Inherit => inherit(),
+    }
+}
+
+impl Runtime {
+    /// Starts an interpreter with these settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] when every slot is taken or the memory limit is below what the image needs;
+    /// [`Error::Grant`] when the working directory does not exist.
+    pub fn start(&self, sandbox: &Sandbox) -> Result<Interpreter> {
+        self.start_with(sandbox, Streams::default())
+    }
+
+    /// Starts an interpreter with these settings and streams of its own.
+    ///
+    /// ```
+    /// use ophidia::{Input, Runtime, Sandbox, Streams};
+    ///
+    /// # fn main() -> ophidia::Result<()> {
+    /// let sandbox = Sandbox::builder().env("LANG", "C").build()?;
+    /// let streams = Streams { stdin: Some(Input::bytes("tea")), ..Streams::default() };
+    /// let mut py = Runtime::ambient()?.start_with(&sandbox, streams)?;
+    /// py.run("assert input() == 'tea'")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
+        start(self, &sandbox.prepared, streams)
+    }
+}
+
+fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Interpreter> {
+    let Prepared { settings, stdin, stdout, stderr } = prepared;
+    let stdin = streams.stdin.unwrap_or_else(|| stdin.clone().into());
+    let stdout = streams.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout));
+    let stderr = streams.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr));
+    let control = Arc::new(Control::new(settings.limits.timeout));
+    let stream = |output| Stdout::new(output, settings.limits.output, Arc::clone(&control));
+    let stdin = Stdin::new(stdin, Arc::clone(&control));
+    let stdout = stream(stdout);
+    let stderr = stream(stderr);
+    let shared = &runtime.shared;
+    let wasi = wasi::context(
+        &shared.stdlib,
+        &settings.grants,
+        &settings.args,
+        stdin.clone(),
+        stdout.clone(),
+        stderr.clone(),
+    )?;
+    let sandbox = SandboxState::new(wasi, (stdin, stdout, stderr), control, &settings.limits);
+    let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
+    let mut store = Store::new(&shared.engine, state);
+    store.limiter(|state| &mut state.sandbox.ledger);
+    let instance = match shared.pre.instantiate(&mut store) {
+        Ok(instance) => instance,
+        Err(error) => {
+            let refused = store.data_mut().sandbox.ledger.take_refused();
+            return Err(not_instantiated(runtime, refused, &error));
+        }
+    };
+    Linked::link(&shared.exports, instance, &mut store)?;
+    let mut interpreter = Interpreter { python: Python::new(store) };
+    interpreter.start(&settings.current_dir)?;
+    for site in &settings.sites {
+        interpreter.append_path(site)?;
+    }
+    for module in &settings.modules {
+        interpreter.add_module(module)?;
+    }
+    Ok(interpreter)
+}
+
+#[cold]
+fn not_instantiated(
+    runtime: &Runtime,
+    refused: Option<LimitExceeded>,
+    error: &wasmtime::Error,
+) -> Error {
+    match refused {
+        Some(limit) => limit.into(),
+        None if error.is::<PoolConcurrencyLimitError>() => {
+            let limit = runtime.max_interpreters();
+            LimitExceeded::Interpreters { asked: u64::from(limit) + 1, limit }.into()
+        }
+        None => Error::Host(format!("no interpreter: {error:#}")),
     }
 }
 

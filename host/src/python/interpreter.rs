@@ -9,8 +9,7 @@ use std::time::Duration;
 use wasmtime::Store;
 
 /// What an interpreter has used so far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The most linear memory there has been, in bytes, untouched and shared pages included.
     pub peak_memory: u64,

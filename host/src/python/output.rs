@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What was written in a scope of [`Python::capture_output`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Captured {
     /// Standard output.
     pub stdout: Vec<u8>,

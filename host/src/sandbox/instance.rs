@@ -42,7 +42,7 @@ impl<T: HasSandbox> Guest<'_, T> {
     pub(crate) fn begin(&mut self) -> Result<bool> {
         let state = self.sandbox();
         if let Some(reason) = &state.poisoned {
-            return Err(Error::Poisoned { reason: reason.to_string() });
+            return Err(Error::poisoned(reason.clone()));
         }
         state.ledger.take_refused();
         let outermost = state.calls == 0;

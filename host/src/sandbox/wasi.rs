@@ -50,7 +50,6 @@ pub(crate) fn context(
             Access::ReadOnly => FsPerms::ReadOnly,
             Access::ReadWrite => FsPerms::ReadWrite,
         };
-        check_guest_path(&dir.guest)?;
         builder.preopened_dir(&dir.host, &dir.guest, perms).map_err(|error| {
             Error::Grant(format!(
                 "granted folder {}: {} (name a folder that exists and can be opened)",
@@ -60,21 +59,29 @@ pub(crate) fn context(
         })?;
     }
     for (name, value) in &grants.env {
+        builder.env(name, value);
+    }
+    for arg in args {
+        builder.arg(arg);
+    }
+    Ok(builder.build_p1())
+}
+
+/// That a guest can be given these names and texts.
+pub(crate) fn check(grants: &Grants, args: &[String]) -> Result<()> {
+    grants.dirs.iter().try_for_each(|dir| check_guest_path(&dir.guest))?;
+    for (name, value) in &grants.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
             return Err(Error::Grant(format!(
                 "environment variable {name:?}: a name must not be empty or contain '=', \
                  and neither name nor value a null byte"
             )));
         }
-        builder.env(name, value);
     }
-    for arg in args {
-        if arg.contains('\0') {
-            return Err(Error::Grant(format!("argument {arg:?}: contains a null byte")));
-        }
-        builder.arg(arg);
+    match args.iter().find(|arg| arg.contains('\0')) {
+        Some(arg) => Err(Error::Grant(format!("argument {arg:?}: contains a null byte"))),
+        None => Ok(()),
     }
-    Ok(builder.build_p1())
 }
 
 fn check_guest_path(path: &str) -> Result<()> {

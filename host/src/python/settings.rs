@@ -1,0 +1,263 @@
+//! `Sandbox`: the settings of an interpreter, checked once and shared by all that start from them.
+
+use crate::error::{Error, Result};
+use crate::function::Module;
+use crate::policy::{DirGrant, Grants, InputKind, Limits, OutputKind};
+use crate::sandbox::wasi;
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// The settings of an interpreter: grants, limits, arguments, streams, modules of the host.
+///
+/// They are checked, and folders opened, when it is made; [`Runtime::start`](crate::Runtime::start) begins any
+/// number of interpreters with it. Cloning gives the same sandbox and is cheap.
+///
+/// ```
+/// use ophidia::{DirGrant, Limits, OutputKind, Runtime, Sandbox};
+///
+/// # fn main() -> ophidia::Result<()> {
+/// let runtime = Runtime::ambient()?;
+/// let sandbox = Sandbox::builder()
+///     .dir(DirGrant::read_only(std::env::temp_dir(), "/data"))
+///     .limits(Limits { memory: 64 << 20, ..Limits::default() })
+///     .args(["report.py", "--short"])
+///     .stderr(OutputKind::Discard)
+///     .build()?;
+/// for _ in 0..3 {
+///     let mut py = runtime.start(&sandbox)?; // as new each time
+///     py.run("import os, sys\nassert os.path.isdir('/data')\nprint(sys.argv[1])")?;
+///     assert_eq!(py.take_stdout(), b"--short\n");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Sandbox {
+    pub(super) prepared: Arc<Prepared>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Prepared {
+    pub(super) settings: Settings,
+    pub(super) stdin: InputKind,
+    pub(super) stdout: OutputKind,
+    pub(super) stderr: OutputKind,
+}
+
+/// What both builders set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) grants: Grants,
+    pub(super) limits: Limits,
+    pub(super) args: Vec<String>,
+    pub(super) current_dir: String,
+    pub(super) sites: Vec<String>,
+    pub(super) modules: Vec<Module>,
+    pub(super) tokio: Option<Handle>,
+}
+
+impl Sandbox {
+    /// Starts to configure a sandbox: no grants, no arguments, no input, both outputs captured,
+    /// [`Limits::default`].
+    #[must_use]
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::default()
+    }
+
+    /// Starts to configure another sandbox with these settings.
+    #[must_use]
+    pub fn to_builder(&self) -> SandboxBuilder {
+        let Prepared { settings, stdin, stdout, stderr } = (*self.prepared).clone();
+        SandboxBuilder { settings, stdin, stdout, stderr }
+    }
+
+    /// What a guest in it may touch.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.prepared.settings.grants
+    }
+
+    /// What a guest in it may use.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.prepared.settings.limits
+    }
+}
+
+/// Configures a [`Sandbox`].
+#[derive(Clone, Debug, Default)]
+pub struct SandboxBuilder {
+    settings: Settings,
+    stdin: InputKind,
+    stdout: OutputKind,
+    stderr: OutputKind,
+}
+
+impl SandboxBuilder {
+    /// Where standard input comes from. Default: [`InputKind::Empty`].
+    #[must_use]
+    pub fn stdin(mut self, input: InputKind) -> Self {
+        self.stdin = input;
+        self
+    }
+
+    /// Where standard output goes. Default: [`OutputKind::Capture`].
+    #[must_use]
+    pub fn stdout(mut self, output: OutputKind) -> Self {
+        self.stdout = output;
+        self
+    }
+
+    /// Where standard error goes. Default: [`OutputKind::Capture`].
+    #[must_use]
+    pub fn stderr(mut self, output: OutputKind) -> Self {
+        self.stderr = output;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Grant`] when a folder, variable, argument or module is invalid or cannot be opened. The memory
+    /// limit and the working directory are checked when an interpreter starts.
+    pub fn build(self) -> Result<Sandbox> {
+        let Self { settings, stdin, stdout, stderr } = self;
+        settings.check()?;
+        Ok(Sandbox { prepared: Arc::new(Prepared { settings, stdin, stdout, stderr }) })
+    }
+}
+
+/// The settings that sandboxes and interpreters have alike; a builder of them has a field `settings`.
+macro_rules! setters {
+    ($builder:ident) => {
+        impl $builder {
+            /// Sets all grants at once.
+            #[must_use]
+            pub fn grants(mut self, grants: crate::policy::Grants) -> Self {
+                self.settings.grants = grants;
+                self
+            }
+
+            /// Sets all limits at once.
+            #[must_use]
+            pub fn limits(mut self, limits: crate::policy::Limits) -> Self {
+                self.settings.limits = limits;
+                self
+            }
+
+            /// Grants a folder.
+            #[must_use]
+            pub fn dir(mut self, dir: crate::policy::DirGrant) -> Self {
+                self.settings.grants.dirs.push(dir);
+                self
+            }
+
+            /// Sets an environment variable.
+            #[must_use]
+            pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+                self.settings.grants.env.push((name.into(), value.into()));
+                self
+            }
+
+            /// Adds to `sys.argv`, the program's name first. Without any, `sys.argv` is `['']`.
+            #[must_use]
+            pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+                self.settings.args.extend(args.into_iter().map(Into::into));
+                self
+            }
+
+            /// The working directory, as the guest names it; it must lie in a granted folder.
+            /// Default: `/`.
+            #[must_use]
+            pub fn current_dir(mut self, path: impl Into<String>) -> Self {
+                self.settings.current_dir = path.into();
+                self
+            }
+
+            /// Adds a folder of packages, as the guest names it, to the end of `sys.path`.
+            #[must_use]
+            pub fn site(mut self, path: impl Into<String>) -> Self {
+                self.settings.sites.push(path.into());
+                self
+            }
+
+            /// Makes a module of the host importable from the start, as
+            /// [`Python::add_module`](crate::Python::add_module) does.
+            #[must_use]
+            pub fn module(mut self, module: crate::function::Module) -> Self {
+                self.settings.modules.push(module);
+                self
+            }
+
+            /// The tokio runtime that asynchronous functions of the host run on. Default: the one in whose
+            /// context the interpreter is called.
+            #[must_use]
+            pub fn tokio(mut self, runtime: tokio::runtime::Handle) -> Self {
+                self.settings.tokio = Some(runtime);
+                self
+            }
+
+            /// Sets [`Limits::timeout`](crate::Limits::timeout).
+            #[must_use]
+            pub fn timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
+                self.settings.limits.timeout = timeout.into();
+                self
+            }
+
+            /// Sets [`Limits::memory`](crate::Limits::memory), in bytes.
+            #[must_use]
+            pub fn memory(mut self, bytes: u64) -> Self {
+                self.settings.limits.memory = bytes;
+                self
+            }
+
+            /// Sets [`Limits::value`](crate::Limits::value), in bytes.
+            #[must_use]
+            pub fn value(mut self, bytes: u64) -> Self {
+                self.settings.limits.value = bytes;
+                self
+            }
+
+            /// Sets [`Limits::objects`](crate::Limits::objects).
+            #[must_use]
+            pub fn objects(mut self, count: u32) -> Self {
+                self.settings.limits.objects = count;
+                self
+            }
+
+            /// Sets [`Limits::output`](crate::Limits::output), in bytes.
+            #[must_use]
+            pub fn output(mut self, bytes: u64) -> Self {
+                self.settings.limits.output = bytes;
+                self
+            }
+        }
+    };
+}
+
+pub(super) use setters;
+
+setters!(SandboxBuilder);
+
+impl Settings {
+    /// That an interpreter can be given all of them.
+    pub(super) fn check(&self) -> Result<()> {
+        self.grants.dirs.iter().try_for_each(check_dir)?;
+        wasi::check(&self.grants, &self.args)?;
+        for site in self.sites.iter().filter(|site| site.contains('\0')) {
+            return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
+        }
+        self.modules.iter().try_for_each(Module::check)
+    }
+}
+
+fn check_dir(dir: &DirGrant) -> Result<()> {
+    match std::fs::read_dir(&dir.host) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::Grant(format!(
+            "granted folder {}: {error} (name a folder that exists and can be opened)",
+            dir.host.display()
+        ))),
+    }
+}
