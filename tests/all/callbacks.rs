@@ -587,3 +587,29 @@ assert asyncio.run(main()) == ['<c>']",
     assert!(error.message.contains("no tokio runtime"), "{error}");
     Ok(())
 }
+
+/// Every kind of closure has up to eight parameters.
+#[test]
+fn eight_parameters_are_taken_by_every_kind_of_closure() -> ophidia::Result<()> {
+    type Eight = (i64, i64, i64, i64, i64, i64, i64, i64);
+    let mut py = interpreter();
+    let all =
+        |a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64| (a, b, c, d, e, f, g, h);
+    let sum = |(a, b, c, d, e, f, g, h): Eight| a + b + c + d + e + f + g + h;
+    py.set("all", Function::new("all", all))?;
+    let class = Class::<Eight>::new("Eight").init(all).method(
+        "plus",
+        move |this: &Eight, a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64| {
+            sum(*this) + sum((a, b, c, d, e, f, g, h))
+        },
+    );
+    let class = py.class(&class)?;
+    py.set("Eight", &class)?;
+    py.run(
+        "assert all(1, 2, 3, 4, 5, 6, 7, 8) == (1, 2, 3, 4, 5, 6, 7, 8)
+assert Eight(*range(8)).plus(*range(8)) == 56",
+    )?;
+    let eight: Eight = py.get("all")?.call_as(&mut py, (1, 2, 3, 4, 5, 6, 7, 8))?;
+    assert_eq!(sum(eight), 36);
+    Ok(())
+}

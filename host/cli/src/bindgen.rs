@@ -6,7 +6,7 @@ mod write;
 use crate::guest::print;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
-use crate::{load, outcome, progress};
+use crate::{ending, load, progress};
 use ophidia::FromPython;
 use std::path::PathBuf;
 
@@ -42,13 +42,13 @@ In the program:
 struct Module {
     name: String,
     doc: String,
-    functions: Vec<Function>,
+    functions: Vec<Callable>,
     classes: Vec<Class>,
     constants: Vec<Constant>,
 }
 
 #[derive(Debug, FromPython)]
-struct Function {
+struct Callable {
     name: String,
     doc: String,
     /// `None`: it does not tell.
@@ -69,8 +69,8 @@ struct Parameter {
 struct Class {
     name: String,
     doc: String,
-    constructor: Function,
-    methods: Vec<Function>,
+    constructor: Callable,
+    methods: Vec<Callable>,
     properties: Vec<Property>,
 }
 
@@ -98,7 +98,7 @@ impl Bindgen {
         let module = match described {
             Ok(module) => module,
             Err(error @ (ophidia::Error::Python(_) | ophidia::Error::Limit(_))) => {
-                let ended = outcome::Outcome::of(Err(error), false);
+                let ended = ending::Ending::of(Err(error), false);
                 progress::say(&format!(
                     "{}: it cannot be imported here: {}",
                     self.module,

@@ -1,11 +1,12 @@
 //! Ctrl-C: a `KeyboardInterrupt` in the guest first, harder means when it is pressed again.
 
 use ophidia::{Interpreter, Interrupter};
+use parking_lot::Mutex;
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 
 /// What is done when the program goes on in spite of a `KeyboardInterrupt`.
@@ -36,7 +37,7 @@ impl Interrupts {
         thread::Builder::new().name("ophidia-ctrl-c".into()).stack_size(64 << 10).spawn(
             move || {
                 for _ in signals.forever() {
-                    lock(&theirs).pressed(last_resort);
+                    theirs.lock().pressed(last_resort);
                 }
             },
         )?;
@@ -49,9 +50,9 @@ impl Interrupts {
         py: &mut Interpreter,
         call: impl FnOnce(&mut Interpreter) -> T,
     ) -> (T, bool) {
-        *lock(&self.0) = Running { interrupter: Some(py.interrupter()), presses: 0 };
+        *self.0.lock() = Running { interrupter: Some(py.interrupter()), presses: 0 };
         let answer = call(py);
-        let running = std::mem::take(&mut *lock(&self.0));
+        let running = std::mem::take(&mut *self.0.lock());
         (answer, running.presses > 0)
     }
 }
@@ -71,8 +72,4 @@ impl Running {
             }
         }
     }
-}
-
-fn lock(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
-    running.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,12 +2,12 @@
 
 mod bindgen;
 mod doctor;
+mod ending;
 mod guest;
 mod hints;
 mod interrupt;
 mod load;
 mod module;
-mod outcome;
 mod program;
 mod progress;
 mod repl;
@@ -19,7 +19,7 @@ mod wide;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
-use outcome::Outcome;
+use ending::Ending;
 use progress::say;
 use status::Status;
 use std::ffi::OsString;
@@ -89,9 +89,9 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
     };
     done.unwrap_or_else(|error| match error.downcast_ref::<ophidia::Error>() {
         Some(failed) => {
-            let outcome = Outcome::failed(failed);
-            outcome.show();
-            outcome.status
+            let ending = Ending::failed(failed);
+            ending.show();
+            ending.status
         }
         None => {
             say(&format!("{error:#}"));

@@ -1,8 +1,8 @@
 //! `ophidia repl`: an interactive session.
 
+use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
 use crate::load;
-use crate::outcome::Outcome;
 use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
@@ -55,11 +55,11 @@ impl Repl {
             });
             let exited =
                 matches!(&result, Err(ophidia::Error::Python(e)) if e.exit_status.is_some());
-            let outcome = Outcome::of(result, interrupted);
-            outcome.show();
+            let ending = Ending::of(result, interrupted);
+            ending.show();
             if exited {
                 finish(&mut py, &interrupts);
-                return Ok(outcome.status);
+                return Ok(ending.status);
             }
             if py.is_poisoned() {
                 say("what the session held is lost; a new session begins");
@@ -87,7 +87,7 @@ fn start(sandbox: &Sandbox, runtime: &Runtime) -> ophidia::Result<Interpreter> {
 fn finish(py: &mut Interpreter, interrupts: &Interrupts) {
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(py, |py| py.finish());
-        Outcome::of(result, interrupted).show();
+        Ending::of(result, interrupted).show();
     }
 }
 

@@ -1,7 +1,7 @@
 //! `ophidia run`: a program, from its first line to its exit status.
 
+use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
-use crate::outcome::Outcome;
 use crate::program::Program;
 use crate::progress::say;
 use crate::sandbox::Sandbox;
@@ -90,7 +90,7 @@ impl Run {
         let started = Instant::now();
         match self.sandbox.settle().and_then(|()| self.prepare()) {
             Ok((program, argv)) => execute(&mut self.sandbox, program, argv, self.json),
-            Err(refused) => Ok(not_begun(&Outcome::refused(&refused), self.json, started)),
+            Err(refused) => Ok(not_begun(&Ending::refused(&refused), self.json, started)),
         }
     }
 
@@ -149,24 +149,24 @@ fn execute(
     let _context = tokio.enter();
     let mut py = match start(sandbox, &mut program, argv, json) {
         Ok(py) => py,
-        Err(outcome) => return Ok(not_begun(&outcome, json, started)),
+        Err(ending) => return Ok(not_begun(&ending, json, started)),
     };
     let interrupts =
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
-    let mut outcome = Outcome::of(result, interrupted);
-    show(&outcome, &mut said, json);
+    let mut ending = Ending::of(result, interrupted);
+    show(&ending, &mut said, json);
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
         if result.is_err() {
-            outcome = outcome.finished(result, interrupted);
-            show(&outcome, &mut said, json);
+            ending = ending.finished(result, interrupted);
+            show(&ending, &mut said, json);
         }
     }
     let status = match json {
-        true => print_report(&outcome, Some(&mut py), &said, started.elapsed()),
-        false => outcome.status,
+        true => print_report(&ending, Some(&mut py), &said, started.elapsed()),
+        false => ending.status,
     };
     // Its slot would be cleared for a next interpreter; there is none.
     std::mem::forget(py);
@@ -179,10 +179,10 @@ fn start(
     program: &mut Program,
     argv: Vec<String>,
     json: bool,
-) -> Result<Interpreter, Box<Outcome>> {
-    let failed = |error: ophidia::Error| Box::new(Outcome::failed(&error));
+) -> Result<Interpreter, Box<Ending>> {
+    let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
     let (runtime, stdlib) = load::runtime_and_stdlib().map_err(failed)?;
-    program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Outcome::refused(&refused)))?;
+    program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Ending::refused(&refused)))?;
     let (stdout, stderr) = if json {
         (Output::capture(), Output::capture())
     } else {
@@ -193,27 +193,27 @@ fn start(
 }
 
 /// Says why there is no program that runs.
-fn not_begun(outcome: &Outcome, json: bool, started: Instant) -> Status {
+fn not_begun(ending: &Ending, json: bool, started: Instant) -> Status {
     if json {
-        return print_report(outcome, None, "", started.elapsed());
+        return print_report(ending, None, "", started.elapsed());
     }
-    outcome.show();
-    outcome.status
+    ending.show();
+    ending.status
 }
 
 /// Shows how the program ended; with --json it is kept for the report.
-fn show(outcome: &Outcome, said: &mut String, json: bool) {
+fn show(ending: &Ending, said: &mut String, json: bool) {
     if json {
-        said.push_str(&outcome.said);
+        said.push_str(&ending.said);
     } else {
-        outcome.show();
+        ending.show();
     }
 }
 
 /// Prints the line of `--json` and gives the exit status, which is another one where that was impossible.
 /// That nobody reads it any more is no failure.
 fn print_report(
-    outcome: &Outcome,
+    ending: &Ending,
     py: Option<&mut Interpreter>,
     said: &str,
     elapsed: Duration,
@@ -223,13 +223,12 @@ fn print_report(
         None => (Vec::new(), Vec::new(), 0),
     };
     let stderr = String::from_utf8_lossy(&stderr) + said;
-    let report =
-        outcome.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
+    let report = ending.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
     match writeln!(std::io::stdout(), "{report}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             say(&format!("the report cannot be written: {error}"));
             Status::UNFLUSHED
         }
-        _ => outcome.status,
+        _ => ending.status,
     }
 }

@@ -13,12 +13,13 @@ use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::sandbox::control::{self, Control, Wake};
 use ophidia_abi::Want;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -46,10 +47,6 @@ struct AllEnded {
     list: Mutex<Vec<(i64, Ended)>>,
     /// Bytes that the arguments in futures take.
     held: Arc<AtomicU64>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Tasks {
@@ -109,7 +106,7 @@ impl Tasks {
         if let Some(task) = self.running.remove(&number) {
             task.cancelled.store(true, Ordering::Relaxed);
             task.abort.abort();
-            let mut list = lock(&self.ended.list);
+            let mut list = self.ended.list.lock();
             let found = list.iter().position(|(ended, _)| *ended == number);
             let found = found.map(|at| list.remove(at));
             drop(list);
@@ -142,7 +139,7 @@ impl Drop for End {
         self.ended.held.fetch_sub(self.held, Ordering::Relaxed);
         let result = self.result.take();
         let result = result.unwrap_or_else(|| Err("the asynchronous function did not end".into()));
-        let mut list = lock(&self.ended.list);
+        let mut list = self.ended.list.lock();
         if !self.cancelled.load(Ordering::Relaxed) {
             list.push((self.number, result));
             drop(list);
@@ -298,11 +295,11 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
         .ok()
         .and_then(|timeout| Instant::now().checked_add(timeout));
     let ended = Arc::clone(&caller.data().session.tasks.ended);
-    let wake = caller.data().sandbox.control.wait_for(until, || !lock(&ended.list).is_empty())?;
+    let wake = caller.data().sandbox.control.wait_for(until, || !ended.list.lock().is_empty())?;
     if wake == Wake::Interrupted {
         control::raise_interrupt(caller.as_context_mut());
     }
-    let ended = std::mem::take(&mut *lock(&ended.list));
+    let ended = std::mem::take(&mut *ended.list.lock());
     let running = &mut caller.data_mut().session.tasks.running;
     Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())
 }

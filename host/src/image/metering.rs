@@ -184,7 +184,7 @@ fn with_budget(
 }
 
 /// One function of the module, and what is known of it.
-struct Function<'a> {
+struct Surveyed<'a> {
     body: FunctionBody<'a>,
     /// How many parameters it has.
     params: u32,

@@ -1,7 +1,8 @@
 //! What names a Python object: a handle, the domain it belongs to, and the queue of those let go of.
 
+use parking_lot::Mutex;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many handles may wait to be let go of without ever having been held, over as many as may be.
 const REFUSED: usize = 64 << 10;
@@ -31,17 +32,13 @@ impl Domain {
         self.limit
     }
 
-    fn released(&self) -> MutexGuard<'_, Vec<(u32, u32)>> {
-        self.released.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes the handles that were let go of.
     #[inline]
     pub(crate) fn take_released(&self) -> Vec<(u32, u32)> {
         if !self.has_released() {
             return Vec::new();
         }
-        let mut released = self.released();
+        let mut released = self.released.lock();
         self.waiting.store(0, Ordering::Relaxed);
         std::mem::take(&mut *released)
     }
@@ -59,7 +56,7 @@ impl Domain {
 
     /// Takes them back: the guest has not been told.
     pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
-        let mut released = self.released();
+        let mut released = self.released.lock();
         released.extend(handles);
         self.waiting.store(released.len(), Ordering::Release);
     }
@@ -74,7 +71,7 @@ impl Domain {
     }
 
     fn release(&self, index: u32, generation: u32) {
-        let mut released = self.released();
+        let mut released = self.released.lock();
         released.push((index, generation));
         self.waiting.store(released.len(), Ordering::Release);
     }

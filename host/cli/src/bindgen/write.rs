@@ -1,7 +1,7 @@
 //! The text of the wrappers.
 
 use super::names::{Names, camel, is_plain};
-use super::{Class, Constant, Function, Module, Parameter, Property};
+use super::{Callable, Class, Constant, Module, Parameter, Property};
 use std::fmt::Write as _;
 
 /// Names that the wrappers of a module or a class have already.
@@ -117,7 +117,7 @@ impl Writer {
         builders: &mut String,
         names: &mut Names,
         prefix: &str,
-        function: &Function,
+        function: &Callable,
         returns: Option<&str>,
     ) {
         let Some(name) = names.value(&function.name) else { return };

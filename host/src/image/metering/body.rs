@@ -1,7 +1,7 @@
 //! Function bodies: what was there is copied byte for byte, the checks come in between.
 
 use super::bulk::{self, Pieces};
-use super::{BUDGET, BULK_SHIFT, Function, HELD, Loop, ROUNDS, WORK_SHIFT};
+use super::{BUDGET, BULK_SHIFT, HELD, Loop, ROUNDS, Surveyed, WORK_SHIFT};
 use wasm_encoder::{BlockType, BranchHint, Encode, Instruction, ValType};
 use wasmparser::{BinaryReaderError, Operator};
 
@@ -43,7 +43,7 @@ impl Writer {
     pub(super) fn function(
         &self,
         wasm: &[u8],
-        function: &Function<'_>,
+        function: &Surveyed<'_>,
         evaluation_loop: bool,
     ) -> Result<(Vec<u8>, Vec<BranchHint>), BinaryReaderError> {
         let mut body =
@@ -107,7 +107,7 @@ struct Body<'a> {
 
 impl Body<'_> {
     /// The function's own locals, and two more.
-    fn locals(&mut self, wasm: &[u8], function: &Function<'_>) -> Result<(), BinaryReaderError> {
+    fn locals(&mut self, wasm: &[u8], function: &Surveyed<'_>) -> Result<(), BinaryReaderError> {
         let mut groups = function.body.get_locals_reader()?;
         let count = groups.get_count();
         let start = groups.original_position();

@@ -1,6 +1,6 @@
 //! What the rewriting has to know of a module, and which functions take from the budget on entry.
 
-use super::{Function, Loop};
+use super::{Loop, Surveyed};
 use ophidia_abi::{EVALUATION_LOOP, HOST_MODULE, import};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -24,7 +24,7 @@ pub(super) struct Survey<'a> {
     /// The index of the function of this name, [`EVALUATION_LOOP`].
     pub(super) evaluation_loop: Option<u32>,
     /// The module's own functions.
-    pub(super) functions: Vec<Function<'a>>,
+    pub(super) functions: Vec<Surveyed<'a>>,
 }
 
 impl<'a> Survey<'a> {
@@ -85,7 +85,7 @@ impl<'a> Survey<'a> {
                     let params = params.map_or(&[][..], Vec::as_slice);
                     let ((loops, carried), callees) = read(&body, params, survey.meter)?;
                     let params = u32::try_from(params.len()).unwrap_or(u32::MAX);
-                    survey.functions.push(Function {
+                    survey.functions.push(Surveyed {
                         body,
                         params,
                         on_entry: false,

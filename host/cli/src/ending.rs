@@ -9,7 +9,7 @@ use std::io::Write as _;
 
 /// How a program ended.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct Ending {
     pub(crate) status: Status,
     ended: Ended,
     stopped_by: Option<&'static str>,
@@ -65,7 +65,7 @@ impl Report<'_> {
     }
 }
 
-impl Outcome {
+impl Ending {
     /// Takes the result of running a program; `interrupted` says that Ctrl-C was pressed meanwhile.
     pub(crate) fn of(result: Result<()>, interrupted: bool) -> Self {
         let error = match result {
@@ -90,26 +90,26 @@ impl Outcome {
 
     fn of_python(error: PythonError, interrupted: bool) -> Self {
         if let Some(status) = error.exit_status {
-            let mut outcome = Self::new(Status::of_program(status), Ended::Exit);
+            let mut ending = Self::new(Status::of_program(status), Ended::Exit);
             if !error.message.is_empty() {
-                outcome.said = error.message + "\n";
+                ending.said = error.message + "\n";
             }
-            return outcome;
+            return ending;
         }
         let interrupt = error.type_name == "KeyboardInterrupt";
-        let mut outcome = if interrupt {
+        let mut ending = if interrupt {
             Self::new(Status::INTERRUPTED, Ended::Interrupted)
         } else {
             Self::new(Status::EXCEPTION, Ended::Exception)
         };
-        outcome.stopped_by = (interrupt && interrupted).then_some("interrupt");
-        outcome.said.clone_from(&error.traceback);
-        outcome.error = Some(Failure {
+        ending.stopped_by = (interrupt && interrupted).then_some("interrupt");
+        ending.said.clone_from(&error.traceback);
+        ending.error = Some(Failure {
             kind: error.type_name,
             message: error.message,
             traceback: Some(error.traceback),
         });
-        outcome
+        ending
     }
 
     fn of_limit(limit: &LimitExceeded) -> Self {
@@ -117,10 +117,10 @@ impl Outcome {
             LimitExceeded::Timeout { .. } => Status::TIMEOUT,
             _ => Status::LIMIT,
         };
-        let mut outcome = Self::new(status, Ended::Limit);
-        outcome.stopped_by = Some(limit.name());
-        outcome.complain("LimitExceeded", hints::message(limit));
-        outcome
+        let mut ending = Self::new(status, Ended::Limit);
+        ending.stopped_by = Some(limit.name());
+        ending.complain("LimitExceeded", hints::message(limit));
+        ending
     }
 
     /// The guest or the host failed.
@@ -134,16 +134,16 @@ impl Outcome {
             Error::Image(_) => (Status::FAILURE, "Image"),
             _ => (Status::FAILURE, "Host"),
         };
-        let mut outcome = Self::new(status, Ended::Failed);
-        outcome.complain(kind, error.to_string());
-        outcome
+        let mut ending = Self::new(status, Ended::Failed);
+        ending.complain(kind, error.to_string());
+        ending
     }
 
     /// The command line asks for what cannot be done.
     pub(crate) fn refused(usage: &Usage) -> Self {
-        let mut outcome = Self::new(Status::USAGE, Ended::Failed);
-        outcome.complain("Usage", usage.to_string());
-        outcome
+        let mut ending = Self::new(Status::USAGE, Ended::Failed);
+        ending.complain("Usage", usage.to_string());
+        ending
     }
 
     /// Writes to standard error what the program and the command have to say.
