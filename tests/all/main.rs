@@ -69,5 +69,7 @@ mod panics;
 mod repl;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Slots of interpreters that have ended: what they keep, and trimming.
+mod slots;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
