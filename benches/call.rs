@@ -7,11 +7,16 @@
 //! python3 that evaluates a line and answers with a line; and the time that py4cl2-cffi publishes for a
 //! call, which is another machine's. Deadlines are on, as always.
 //!
+//! What a pipe costs is the system's: two switches of context, and, when the two processes are on two cores, two
+//! wake-ups of a sleeping core, which take from 2 to 30 µs depending on the machine. So `pipe_ratio` is taken with
+//! both on one core, where it depends least on that; `pipe_two_cores_ratio` with one on each. Beside them stands what
+//! the same pipes cost with `cat` at the other end, which computes nothing (`pipe_cat_ns`, `pipe_two_cores_cat_ns`).
+//!
 //! With the feature `pyo3` also against PyO3 on a native CPython. Both sides are measured in turn.
 //!
 //! `cargo bench --bench call -- --figures` prints the figures.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use criterion::Criterion;
 use ophidia::{Function, Interpreter, Object, Runtime};
 use ophidia_benches::{figure, figures_wanted, in_turn, median, native_python};
@@ -19,7 +24,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 #[cfg(feature = "pyo3")]
@@ -228,27 +233,80 @@ fn figures() -> Result<()> {
     through_a_pipe(&mut bench.borrow_mut())
 }
 
+/// Both sides on one core, then one on each of two.
 fn through_a_pipe(bench: &mut Bench) -> Result<()> {
-    let mut child = Command::new(native_python()?)
-        .args(["-I", "-S", "-u", "-c", PIPE])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut input = child.stdin.take().context("a pipe")?;
-    let mut output = BufReader::new(child.stdout.take().context("a pipe")?);
-    let mut line = String::new();
-    let mut pipe = || {
-        input.write_all(b"foo()\n")?;
-        line.clear();
-        Ok(output.read_line(&mut line)?)
-    };
-    let compared =
-        in_turn(SAMPLES, || sample(10, &mut pipe), || sample(1_000, || bench.call_str()))?;
-    figure("pipe_ns", compared.ours, "ns");
-    figure("pipe_ratio", compared.ratio, "x");
-    figure("py4cl2_cffi_ratio", PY4CL2_CFFI / compared.theirs, "x");
-    drop(input);
-    child.wait()?;
+    let Some(cores) = cores() else { return between(bench, "pipe", None) };
+    between(bench, "pipe", Some((cores.0, cores.0)))?;
+    between(bench, "pipe_two_cores", Some(cores))
+}
+
+/// Calls `foo` here and at the other end of pipes, in turn; here and there are pinned to these cores.
+fn between(bench: &mut Bench, key: &str, cores: Option<(usize, usize)>) -> Result<()> {
+    let mut python = Command::new(native_python()?);
+    python.args(["-I", "-S", "-u", "-c", PIPE]);
+    let mut python = Piped::start(python, cores)?;
+    let mut cat = Piped::start(Command::new("cat"), cores)?;
+    let pipe = || sample(10, || python.ask(b"foo()\n"));
+    let compared = in_turn(SAMPLES, pipe, || sample(1_000, || bench.call_str()))?;
+    figure(&format!("{key}_ns"), compared.ours, "ns");
+    figure(&format!("{key}_ratio"), compared.ratio, "x");
+    figure(&format!("{key}_cat_ns"), nanoseconds(10, || cat.ask(b"foo()\n"))?, "ns");
+    if key == "pipe" {
+        figure("py4cl2_cffi_ratio", PY4CL2_CFFI / compared.theirs, "x");
+    }
+    python.end()?;
+    cat.end()
+}
+
+/// A process that answers a line with a line.
+struct Piped {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+    line: String,
+}
+
+impl Piped {
+    /// Starts it on the second of the cores, and goes on on the first.
+    fn start(mut command: Command, cores: Option<(usize, usize)>) -> Result<Self> {
+        if let Some((_, there)) = cores {
+            pin(there)?; // inherited
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        if let Some((here, _)) = cores {
+            pin(here)?;
+        }
+        let input = child.stdin.take().context("a pipe")?;
+        let output = BufReader::new(child.stdout.take().context("a pipe")?);
+        Ok(Self { child, input, output, line: String::new() })
+    }
+
+    fn ask(&mut self, line: &[u8]) -> Result<usize> {
+        self.input.write_all(line)?;
+        self.line.clear();
+        Ok(self.output.read_line(&mut self.line)?)
+    }
+
+    fn end(self) -> Result<()> {
+        let Self { mut child, input, .. } = self;
+        drop(input);
+        child.wait()?;
+        Ok(())
+    }
+}
+
+/// The first two cores, where there are two and this process can be told which to use.
+fn cores() -> Option<(usize, usize)> {
+    let two = std::thread::available_parallelism().is_ok_and(|cores| cores.get() >= 2);
+    (two && pin(0).is_ok() && pin(1).is_ok()).then_some((0, 1))
+}
+
+/// This process, and whatever it starts from now on, keeps to one core.
+fn pin(core: usize) -> Result<()> {
+    let process = std::process::id().to_string();
+    let mut taskset = Command::new("taskset");
+    taskset.args(["-cp", &core.to_string(), &process]).stdout(Stdio::null());
+    ensure!(taskset.status()?.success(), "taskset cannot pin this process to core {core}");
     Ok(())
 }
 

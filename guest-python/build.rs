@@ -44,17 +44,27 @@ fn main() -> io::Result<()> {
     ophidia_abi::header::write(&mut header).map_err(io::Error::other)?;
     let files = files.iter().map(|(name, bytes)| (&**name, &**bytes));
     let [cpython, numpy, guest] = keys::keys((&lock, &header), files);
-    let python = lock.parse::<toml::Table>().map_err(io::Error::other)?;
-    let python = python.get("python").and_then(|version| version.as_str()).unwrap_or_default();
+    let lock = lock.parse::<toml::Table>().map_err(io::Error::other)?;
+    let python = lock.get("python").and_then(|version| version.as_str()).unwrap_or_default();
+    let numpy_version = version_of(&lock, "numpy").unwrap_or_default();
     fs::write(out.join("files.rs"), code)?;
     fs::write(
         out.join("keys.rs"),
         format!(
             "/// The version of CPython in the guest, such as `3.13.5`.\n\
              pub const PYTHON: &str = {python:?};\n\n\
+             /// The version of numpy in the guest, such as `2.5.5`.\n\
+             pub const NUMPY: &str = {numpy_version:?};\n\n\
              const PINNED: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];\n"
         ),
     )
+}
+
+/// The version of one of the lock file's sources.
+fn version_of<'a>(lock: &'a toml::Table, name: &str) -> Option<&'a str> {
+    let named =
+        |source: &&toml::Value| source.get("name").and_then(toml::Value::as_str) == Some(name);
+    lock.get("source")?.as_array()?.iter().find(named)?.get("version")?.as_str()
 }
 
 fn list(folder: &Path, endings: &[&str], names: &mut Vec<PathBuf>) -> io::Result<()> {

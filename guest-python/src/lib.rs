@@ -25,7 +25,7 @@ mod recipe;
 pub use cache::ambient_cache_dir;
 pub use error::{Error, Missing};
 pub use guest::{Guest, Info, locate};
-pub use keys::PYTHON;
+pub use keys::{NUMPY, PYTHON};
 #[cfg(feature = "build")]
 pub use recipe::{
     BuildOptions, Cleaned, Client, Lock, Progress, Purpose, Reproduced, Silent, Source, build,

@@ -41,6 +41,7 @@ mod policy;
 mod python;
 mod sandbox;
 mod value;
+mod version;
 
 pub use array::{Buffer, GuestArray};
 pub use bridge::Encoder;
@@ -72,3 +73,4 @@ pub use python::{
 pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::stdio::{Input, Output};
 pub use value::{HostObject, Key, Value, stdlib as values};
+pub use version::{Version, version};

@@ -1,13 +1,16 @@
 //! The image in the cache: what has been tampered with is noticed, said, and made again.
 
 use crate::library::RUNTIME;
-use crate::support::cache;
-use ophidia::{ImageStage, Runtime};
+use crate::support::{cache, guest, ophidia_command};
+use ophidia::{Error, ImageStage, LimitExceeded, Runtime, Value};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 /// Builds a runtime over a cache folder and gives what it said about discarded images.
 fn discarded(folder: &Path) -> Vec<String> {
@@ -75,7 +78,12 @@ fn a_corrupt_or_foreign_image_is_made_again() {
     for (from, to) in [(&image, &copy), (&image.with_extension("sha256"), &notes)] {
         fs::copy(from, to).expect("a copy");
     }
+    let note = fs::read(&notes).expect("the note");
     assert_eq!(discarded(folder.path()), [""; 0], "a faithful copy is taken");
+    let renewed = fs::read(&notes).expect("the note");
+    assert!(renewed != note && renewed[..64] == note[..64], "seen, so not compared again");
+    assert_eq!(discarded(folder.path()), [""; 0], "and taken again");
+    assert_eq!(fs::read(&notes).expect("the note"), renewed);
 
     let mut bytes = fs::read(&copy).expect("the copy");
     let middle = bytes.len() / 2;
@@ -147,4 +155,97 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
     if std::os::unix::fs::chown(&place, Some(65_534), None).is_ok() {
         assert!(refused().contains("belongs to user 65534"));
     }
+}
+
+/// Copies what a run needs of the cache, as `cp -r` would.
+fn copied_cache(to: &Path) {
+    let real = cache();
+    let image = Runtime::builder(&real).image_path().expect("a guest");
+    Runtime::builder(&real).max_interpreters(1).build().expect("the image is made once");
+    let dir = guest().dir;
+    let name = dir.file_name().expect("a name");
+    for folder in ["image", "guest"] {
+        fs::create_dir(to.join(folder)).expect("a folder");
+    }
+    let copy = |from: &Path, to: &Path| {
+        let done = Command::new("cp").arg("-r").arg(from).arg(to).status().expect("cp");
+        assert!(done.success(), "{}", from.display());
+    };
+    for file in [&image, &image.with_extension("sha256")] {
+        copy(file, &to.join("image"));
+    }
+    let folder = to.join("guest").join(name);
+    fs::create_dir(&folder).expect("a folder");
+    for part in ["guest.wasm", "info.json", "lib"] {
+        copy(&dir.join(part), &folder);
+    }
+}
+
+/// What lies in the image folder, and when it was last changed.
+fn listing(folder: &Path) -> Vec<(PathBuf, SystemTime)> {
+    let entries = fs::read_dir(folder.join("image")).expect("a folder").flatten();
+    let mut all: Vec<_> = entries
+        .map(|entry| {
+            (entry.path(), entry.metadata().and_then(|data| data.modified()).expect("a time"))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_cache_that_can_only_be_read_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("cache");
+    fs::create_dir(&cache).expect("a folder");
+    copied_cache(&cache);
+    let command = folder.path().join("ophidia");
+    fs::copy(ophidia_command().get_program(), &command).expect("a copy");
+    let opened = Command::new("chmod").args(["-R", "a+rX,a-w"]).arg(folder.path()).status();
+    assert!(opened.expect("chmod").success());
+    let before = listing(&cache);
+    let mut run = Command::new(command);
+    run.args(["run", "-c", "print(1)"]).env("OPHIDIA_CACHE", &cache).current_dir("/");
+    if fs::metadata(folder.path()).expect("it").uid() == 0 {
+        // Root may write anything: as somebody else, to whom the cache is root's.
+        run.uid(65_534).gid(65_534);
+    }
+    let output = run.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.stdout.as_slice(), said.as_ref()), (b"1\n".as_slice(), ""));
+    assert_eq!(listing(&cache), before, "nothing is written, no lock, no note");
+    let closed = Command::new("chmod").args(["-R", "u+w"]).arg(folder.path()).status();
+    assert!(closed.expect("chmod").success());
+}
+
+#[test]
+fn a_cache_below_a_folder_that_others_can_write_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = folder.path().join("open");
+    let cache_dir = open.join("cache");
+    fs::create_dir_all(&cache_dir).expect("folders");
+    fs::set_permissions(&open, Permissions::from_mode(0o777)).expect("mode");
+    symlink(cache().join("guest"), cache_dir.join("guest")).expect("a link");
+    let refused = Runtime::builder(&cache_dir).build().expect_err("anybody could swap the cache");
+    let said = refused.to_string();
+    let named = format!("{} can be written by others (mode 777)", open.display());
+    assert!(said.contains(&named) && said.contains("chmod go-w"), "{said}");
+    let made = fs::read_dir(cache_dir.join("image")).expect("a folder").flatten();
+    assert!(
+        made.map(|entry| entry.path()).all(|path| path.extension().is_none_or(|e| e != "cwasm"))
+    );
+}
+
+#[test]
+fn an_image_is_made_once_and_shipped() {
+    let image = Runtime::builder(cache()).preload_numpy(false).portable_image().expect("an image");
+    // A cache without a guest: all that is taken along is the image, and the standard library.
+    let folder = tempfile::tempdir().expect("a folder");
+    let builder = Runtime::builder(folder.path()).max_interpreters(1);
+    let runtime = builder.image_bytes(image, guest().stdlib()).build().expect("a runtime");
+    let py = runtime.interpreter().timeout(Duration::from_millis(200));
+    let mut py = py.build().expect("an interpreter");
+    assert_eq!(py.eval("__import__('json').loads('[1]')[0]").expect("it runs"), Value::Int(1));
+    let endless = py.run("while True: pass");
+    assert!(matches!(endless, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{endless:?}");
 }

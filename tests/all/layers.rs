@@ -14,6 +14,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("error", 0),
     ("policy", 0),
     ("value", 0),
+    ("version", 0),
     ("image", 1),
     ("sandbox", 2),
     ("bridge", 3),

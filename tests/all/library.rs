@@ -71,6 +71,17 @@ fn what_a_hostile_exception_cannot_say_is_left_out() {
 }
 
 #[test]
+fn versions_are_those_of_the_guest() {
+    let mut py = python().build().expect("an interpreter");
+    let version = ophidia::version();
+    let found = py.eval("__import__('platform').python_version()").expect("a text");
+    assert_eq!(found, Value::Str(version.python.into()));
+    let found = py.eval("__import__('numpy').__version__").expect("a text");
+    assert_eq!(found, Value::Str(version.numpy.into()));
+    assert!(version.abi > 0 && !version.ophidia.is_empty());
+}
+
+#[test]
 fn exit_statuses_travel() {
     let mut py = python().build().expect("an interpreter");
     for (source, status) in [("exit()", 0), ("raise SystemExit(300)", 300), ("exit('no')", 1)] {

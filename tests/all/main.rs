@@ -73,6 +73,8 @@ mod panics;
 mod repl;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Slots of interpreters that have ended: what they keep, and trimming.
+mod slots;
 /// Several interpreters in one another's calls: an error ends only the one it is about.
 mod several;
 /// Native stacks: too small a one is refused, the smallest that is not is enough.

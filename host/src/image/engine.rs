@@ -13,8 +13,12 @@ pub(crate) const STACK: usize = 3 << 19;
 /// Larger than any snapshot: beyond it wasmtime copies the initial memory instead of mapping it.
 const DENSE_IMAGE: u64 = 1 << 30;
 
-/// Linear memory that is reset by copying when a slot is reused, instead of being unmapped.
-const KEEP_RESIDENT: usize = 4 << 20;
+/// Bytes of linear memory that a slot keeps, reset by copying, when its interpreter ends: four times what a start and
+/// a short program write to. What is over is unmapped.
+pub(crate) const KEEP_RESIDENT: usize = 1 << 20;
+
+/// The same of a slot's table of functions.
+const KEEP_RESIDENT_TABLE: usize = 16 << 10;
 
 /// Function-pointer table entries a slot has room for.
 const TABLE_ELEMENTS: usize = 32_768;
@@ -28,6 +32,9 @@ pub(crate) const MOST_INTERPRETERS: u32 = 16_000;
 /// The engine that compiles the image and runs interpreters.
 pub(crate) fn run(interpreters: u32) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
+    // Where the system does not tell which pages were written to (Linux before 6.7), keeping would mean to write to
+    // all of them.
+    let scans = PoolingAllocationConfig::is_pagemap_scan_available();
     pool.total_core_instances(interpreters)
         .total_memories(interpreters)
         .total_tables(interpreters)
@@ -36,8 +43,8 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
         .max_memory_size(MEMORY_SIZE)
         .table_elements(TABLE_ELEMENTS)
         .max_core_instance_size(1 << 20)
-        .linear_memory_keep_resident(KEEP_RESIDENT)
-        .table_keep_resident(64 << 10)
+        .linear_memory_keep_resident(if scans { KEEP_RESIDENT } else { 0 })
+        .table_keep_resident(if scans { KEEP_RESIDENT_TABLE } else { 0 })
         .pagemap_scan(Enabled::Auto)
         .max_unused_warm_slots(interpreters);
     let mut config = Config::new();

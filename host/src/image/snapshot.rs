@@ -11,6 +11,10 @@ use std::task::{Context, Poll, Waker};
 use wasmtime::{ExternType, Instance, Linker, Module, Store, ValType};
 use wasmtime_wizer::Wizer;
 
+/// Raised with every change that makes another snapshot of the same guest: in this file, in the engine that runs
+/// it, in the store and the linker that it is given, or in what the host's functions answer while it starts.
+pub(crate) const VERSION: u32 = 1;
+
 /// What is imported before the snapshot beside the standard library.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Preload {

@@ -150,6 +150,7 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
+    let taking = shared.idle.taking();
     let instance = match shared.pre.instantiate(&mut store) {
         Ok(instance) => instance,
         Err(error) => {
@@ -157,8 +158,10 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
             return Err(not_instantiated(runtime, refused, &error));
         }
     };
+    drop(taking);
     Linked::link(&shared.exports, instance, &mut store)?;
-    let mut interpreter = Interpreter { python: Python::new(store) };
+    let idle = Arc::clone(&shared.idle);
+    let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle };
     interpreter.operation(|py| -> Result<()> {
         py.start(&settings.current_dir)?;
         settings.sites.iter().try_for_each(|site| py.append_path(site))?;

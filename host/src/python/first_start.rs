@@ -1,5 +1,7 @@
 //! The one start of the guest that the snapshot is taken after: nothing is granted, and what the guest says is kept for
 //! the error.
+//!
+//! Whatever is changed here makes another snapshot: raise [`snapshot::VERSION`].
 
 use crate::error::{Error, Result};
 use crate::function;

@@ -1,5 +1,6 @@
 //! `Interpreter`: one instance of the image.
 
+use crate::image::idle::{Idle, Leaving};
 use crate::python::Python;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
@@ -28,7 +29,20 @@ pub struct Usage {
 /// a time. The calling thread needs 1.75 MiB of stack, which Rust's threads have; one with less is refused by
 /// [`Error::Host`](crate::Error::Host). Dropping it frees its slot.
 pub struct Interpreter {
+    // Dropped in this order: what is left of the store is counted as long as it is on its way out.
     pub(super) python: Python<'static, Store<State>>,
+    pub(super) leaving: Option<Leaving>,
+    pub(super) idle: Arc<Idle>,
+}
+
+impl Drop for Interpreter {
+    fn drop(&mut self) {
+        let idle = Arc::clone(&self.idle);
+        let guest = self.guest();
+        if let Ok(memory) = guest.memory() {
+            self.leaving = Some(idle.leave(memory.0, guest.store));
+        }
+    }
 }
 
 impl Deref for Interpreter {

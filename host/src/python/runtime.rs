@@ -2,14 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::image::engine;
-#[cfg(feature = "any-guest")]
-use crate::image::metering;
+use crate::image::idle::Idle;
 use crate::image::snapshot::Preload;
-use crate::image::{self, ImageStage};
-use crate::python::InterpreterBuilder;
-use crate::python::first_start;
+use crate::image::{self, ImageStage, Source};
 use crate::python::state::State;
+use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
+use ophidia_guest::Guest;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::{Engine, InstancePre, Linker, Module};
@@ -25,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Arc<Exports>,
     pub(crate) stdlib: PathBuf,
+    pub(crate) idle: Arc<Idle>,
     max_interpreters: u32,
 }
 
@@ -45,8 +46,10 @@ impl Runtime {
     pub fn builder(cache_dir: impl Into<PathBuf>) -> RuntimeBuilder {
         RuntimeBuilder {
             cache_dir: cache_dir.into(),
-            max_interpreters: 1_000,
+            slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20 },
+            cached: true,
             preload: Preload { numpy: true },
+            image: None,
             progress: Box::new(|_| {}),
         }
     }
@@ -57,18 +60,32 @@ impl Runtime {
         InterpreterBuilder::new(self.clone())
     }
 
-    fn of(engine: Engine, module: &Module, stdlib: PathBuf, max_interpreters: u32) -> Result<Self> {
+    fn of(engine: Engine, module: &Module, stdlib: PathBuf, slots: Slots) -> Result<Self> {
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(module).map_err(failed)?,
             exports: Arc::new(Exports::of(module)?),
+            idle: Idle::new(&engine, slots.idle_memory),
             engine,
             stdlib,
-            max_interpreters,
+            max_interpreters: slots.max_interpreters,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Gives the memory of idle slots back to the system; gives how many bytes that were. Interpreters that live
+    /// keep theirs. A slot that is used again starts as if it were new, which takes a little longer.
+    ///
+    /// It takes some 20 µs for each slot that was in use before, and interpreters that are started meanwhile wait. A
+    /// few KiB a slot remain: of tables, which wasmtime cannot be asked to give up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Host`] when wasmtime refuses it.
+    pub fn trim(&self) -> Result<usize> {
+        self.shared.idle.trim(self.shared.pre.module())
     }
 
     /// How many interpreters can be alive at once.
@@ -84,11 +101,31 @@ impl std::fmt::Debug for Runtime {
     }
 }
 
+/// Where interpreters live.
+#[derive(Clone, Copy)]
+struct Slots {
+    max_interpreters: u32,
+    idle_memory: usize,
+}
+
+/// An image that was made elsewhere, and the standard library that belongs to it.
+struct PortableImage {
+    bytes: Origin,
+    stdlib: PathBuf,
+}
+
+enum Origin {
+    File(PathBuf),
+    Bytes(Vec<u8>),
+}
+
 /// Configures a [`Runtime`].
 pub struct RuntimeBuilder {
     cache_dir: PathBuf,
-    max_interpreters: u32,
+    cached: bool,
+    slots: Slots,
     preload: Preload,
+    image: Option<PortableImage>,
     progress: Box<dyn FnMut(ImageStage)>,
 }
 
@@ -98,7 +135,17 @@ impl RuntimeBuilder {
     /// folder it was granted: thousands need the process' limit of open files (`ulimit -n`) raised.
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
-        self.max_interpreters = count;
+        self.slots.max_interpreters = count;
+        self
+    }
+
+    /// Bytes of linear memory that all slots together keep of interpreters that have ended, so that the next ones start
+    /// sooner. Default: 64 MiB, which is enough for 250 that ran a short program; a slot keeps 1 MiB at most. What
+    /// is over goes back to the system when the interpreter ends; [`Runtime::trim`] gives back the rest. Tables are
+    /// kept beside it, 16 KiB a slot at most.
+    #[must_use]
+    pub fn idle_memory(mut self, bytes: usize) -> Self {
+        self.slots.idle_memory = bytes;
         self
     }
 
@@ -118,32 +165,102 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Takes the image from a file in its [portable form](Self::portable_image) instead of making it from a guest in
+    /// the cache. The standard library is the folder `lib` of the guest that the image was made from. Compiling the
+    /// image takes some ten seconds; the result is kept in the cache, under the hash of the file.
+    ///
+    /// The file is WebAssembly: whoever made it cannot reach the host's memory, nor anything that was not
+    /// granted. But its makers are trusted with the limits: what it says of its evaluation loop is believed, so a
+    /// forged one could outlast a deadline.
+    #[must_use]
+    pub fn image_file(mut self, image: impl Into<PathBuf>, stdlib: impl Into<PathBuf>) -> Self {
+        self.image =
+            Some(PortableImage { bytes: Origin::File(image.into()), stdlib: stdlib.into() });
+        self
+    }
+
+    /// Takes the image from memory, as [`image_file`](Self::image_file) does from a file: one that was linked in with
+    /// `include_bytes!`, say.
+    #[must_use]
+    pub fn image_bytes(mut self, image: impl Into<Vec<u8>>, stdlib: impl Into<PathBuf>) -> Self {
+        self.image =
+            Some(PortableImage { bytes: Origin::Bytes(image.into()), stdlib: stdlib.into() });
+        self
+    }
+
+    /// Writes nothing: the image is compiled anew by each [`build`](Self::build), which takes some ten seconds.
+    #[must_use]
+    pub fn without_cache(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+
     /// Loads the image, making it first when the cache has none.
     ///
     /// # Errors
     ///
     /// [`Error::GuestMissing`] when the cache holds no guest; [`Error::Image`] when the image
-    /// cannot be made or stored; [`Error::Host`] when the address space or a thread is refused.
+    /// cannot be made, stored or read, or others can write where it lies; [`Error::Host`] when the address space or a
+    /// thread is refused.
     pub fn build(mut self) -> Result<Runtime> {
-        if !(1..=engine::MOST_INTERPRETERS).contains(&self.max_interpreters) {
+        if !(1..=engine::MOST_INTERPRETERS).contains(&self.slots.max_interpreters) {
             return Err(Error::Host(format!(
                 "max_interpreters: {} asked, 1 to {} possible",
-                self.max_interpreters,
+                self.slots.max_interpreters,
                 engine::MOST_INTERPRETERS
             )));
         }
-        let guest = ophidia_guest::locate(&self.cache_dir)
-            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
-        let engine = engine::run(self.max_interpreters)?;
-        let module = image::load_or_make(
-            &self.cache_dir,
-            &guest,
-            self.preload,
-            &engine,
-            first_start::snapshot,
-            &mut self.progress,
-        )?;
-        Runtime::of(engine, &module, guest.stdlib(), self.max_interpreters)
+        let engine = engine::run(self.slots.max_interpreters)?;
+        let cache = self.cached.then(|| self.cache_dir.clone());
+        let (module, stdlib) = self.from_source(|source, progress| match &cache {
+            Some(cache) => image::load_or_make(cache, source, &engine, progress),
+            None => image::make(source, &engine, progress),
+        })?;
+        Runtime::of(engine, &module, stdlib, self.slots)
+    }
+
+    /// The image in its portable form: a WebAssembly module of some 40 MB, the same for all processors, from
+    /// which [`image_file`](Self::image_file) and [`image_bytes`](Self::image_bytes) make a runtime where no guest
+    /// was built. It starts CPython once, which takes some seconds, and compiles nothing.
+    ///
+    /// To ship machine code instead, copy the cache folder: it is used as it is where nobody else can write it, even
+    /// if it is read-only.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    pub fn portable_image(mut self) -> Result<Vec<u8>> {
+        Ok(self.from_source(image::portable)?.0)
+    }
+
+    /// Hands on what the image is made from; gives the standard library beside the result.
+    fn from_source<T>(
+        &mut self,
+        make: impl FnOnce(Source<'_>, &mut dyn FnMut(ImageStage)) -> Result<T>,
+    ) -> Result<(T, PathBuf)> {
+        let Some(image) = self.image.take() else {
+            let (guest, preload) = (self.guest()?, self.preload);
+            let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
+            return Ok((make(source, &mut self.progress)?, guest.stdlib()));
+        };
+        let bytes = match image.bytes {
+            Origin::Bytes(bytes) => bytes,
+            Origin::File(path) => fs::read(&path)
+                .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?,
+        };
+        image::check_portable(&bytes)?;
+        if !image.stdlib.join("os.py").is_file() {
+            return Err(Error::Image(format!(
+                "{} is not the standard library of the image: it has no os.py",
+                image.stdlib.display()
+            )));
+        }
+        Ok((make(Source::Portable(&bytes), &mut self.progress)?, image.stdlib))
+    }
+
+    fn guest(&self) -> Result<Guest> {
+        ophidia_guest::locate(&self.cache_dir)
+            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })
     }
 
     /// A runtime of any guest at all, made without the cache; for tests in which it is a hostile one.
@@ -154,13 +271,10 @@ impl RuntimeBuilder {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
-        let engine = engine::run(self.max_interpreters)?;
-        let module = Module::new(
-            &engine,
-            metering::instrument(&first_start::snapshot(wasm, stdlib, self.preload)?)?,
-        )
-        .map_err(|error| Error::Image(format!("{error:#}")))?;
-        Runtime::of(engine, &module, stdlib.to_owned(), self.max_interpreters)
+        let engine = engine::run(self.slots.max_interpreters)?;
+        let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
+        let module = image::compile(&snapshot, &engine)?;
+        Runtime::of(engine, &module, stdlib.to_owned(), self.slots)
     }
 
     /// Where the image lies, or would lie, for `doctor` and `guest info`.
@@ -169,9 +283,9 @@ impl RuntimeBuilder {
     ///
     /// As [`build`](Self::build), without making anything.
     pub fn image_path(&self) -> Result<PathBuf> {
-        let guest = ophidia_guest::locate(&self.cache_dir)
-            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })?;
-        Ok(image::path(&self.cache_dir, &guest, self.preload, &engine::run(1)?))
+        let (guest, preload) = (self.guest()?, self.preload);
+        let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
+        Ok(image::path(&self.cache_dir, source, &engine::run(1)?))
     }
 
     /// The cache folder.
@@ -185,7 +299,8 @@ impl std::fmt::Debug for RuntimeBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RuntimeBuilder")
             .field("cache_dir", &self.cache_dir)
-            .field("max_interpreters", &self.max_interpreters)
+            .field("max_interpreters", &self.slots.max_interpreters)
+            .field("idle_memory", &self.slots.idle_memory)
             .finish_non_exhaustive()
     }
 }

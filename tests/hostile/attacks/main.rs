@@ -9,6 +9,8 @@ mod answers;
 mod calls;
 /// What grows when it is done over and over.
 mod hoards;
+/// Portable images, which anybody may have made.
+mod images;
 /// What it says of its arrays: shapes, strides, addresses, formats.
 mod layouts;
 /// What it is asked for before anything runs: frames, buffers, statuses, endless loops.

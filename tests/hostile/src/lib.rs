@@ -121,6 +121,16 @@ impl Guest {
         text
     }
 
+    /// Its module.
+    ///
+    /// # Panics
+    ///
+    /// When the text is wrong.
+    #[must_use]
+    pub fn wasm(&self) -> Vec<u8> {
+        wat::parse_str(self.text()).expect("the guest's text is right")
+    }
+
     /// A runtime of this guest, through the whole pipeline but for the cache.
     ///
     /// # Panics
@@ -128,7 +138,7 @@ impl Guest {
     /// When the text or the module it makes is wrong.
     #[must_use]
     pub fn runtime(&self) -> Runtime {
-        let wasm = wat::parse_str(self.text()).expect("the guest's text is right");
+        let wasm = self.wasm();
         // Any folder will do for a standard library.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let runtime = Runtime::builder(folder).max_interpreters(8).build_of(&wasm, folder);

@@ -1,0 +1,26 @@
+//! What this library is made of, by version.
+
+/// Versions of this library and of what is in its guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Version {
+    /// Ophidia's own.
+    pub ophidia: &'static str,
+    /// That of the agreement between host and guest, which a portable image has to have too.
+    pub abi: u32,
+    /// CPython's, such as `3.13.5`.
+    pub python: &'static str,
+    /// numpy's, such as `2.5.5`.
+    pub numpy: &'static str,
+}
+
+/// The versions of this library and of the guest that it looks for in the cache. No guest has to be there.
+#[must_use]
+pub const fn version() -> Version {
+    Version {
+        ophidia: env!("CARGO_PKG_VERSION"),
+        abi: ophidia_abi::VERSION,
+        python: ophidia_guest::PYTHON,
+        numpy: ophidia_guest::NUMPY,
+    }
+}
