@@ -65,5 +65,5 @@ pub use policy::{Access, DirGrant, Grants, Limits};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Usage};
 pub use sandbox::control::Interrupter;
-pub use sandbox::wasi::stdio::{Input, Output};
+pub use sandbox::wasi::{Input, Output};
 pub use value::{HostObject, Value, stdlib as values};

@@ -67,3 +67,7 @@ mod objects;
 mod panics;
 /// The interactive session, on a pseudo-terminal.
 mod repl;
+/// Files of granted folders: what can be opened, how many, and where paths lead.
+mod wasi;
+/// Streams and clocks: full outputs, slow receivers, waiting, async runtimes.
+mod wasi_streams;

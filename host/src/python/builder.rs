@@ -10,8 +10,7 @@ use crate::python::state::State;
 use crate::sandbox::control::Control;
 use crate::sandbox::exports::Linked;
 use crate::sandbox::state::SandboxState;
-use crate::sandbox::wasi;
-use crate::sandbox::wasi::stdio::{Input, Output, Stdin, Stdout};
+use crate::sandbox::wasi::{Context, Input, Output, Stdin, Stdout, Streams};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -163,6 +162,13 @@ impl InterpreterBuilder {
         self
     }
 
+    /// Sets [`Limits::files`].
+    #[must_use]
+    pub fn files(mut self, count: u32) -> Self {
+        self.limits.files = count;
+        self
+    }
+
     /// Starts the interpreter.
     ///
     /// # Errors
@@ -171,20 +177,23 @@ impl InterpreterBuilder {
     /// memory limit is below what the image needs, [`Error::Host`] when every slot is taken.
     pub fn build(self) -> Result<Interpreter> {
         let control = Arc::new(Control::new(self.limits.timeout));
-        let stream = |output| Stdout::new(output, self.limits.output, Arc::clone(&control));
-        let stdin = Stdin::new(self.stdin, Arc::clone(&control));
-        let stdout = stream(self.stdout);
-        let stderr = stream(self.stderr);
+        let stream = |output| Stdout::new(output, self.limits.output);
+        let (stdout, stderr) = (stream(self.stdout), stream(self.stderr));
+        let streams = Streams {
+            stdin: Stdin::new(self.stdin),
+            stdout: stdout.clone(),
+            stderr: stderr.clone(),
+        };
         let shared = &self.runtime.shared;
-        let wasi = wasi::context(
+        let wasi = Context::new(
             &shared.stdlib,
             &self.grants,
             &self.args,
-            stdin.clone(),
-            stdout.clone(),
-            stderr.clone(),
+            self.limits.files,
+            streams,
+            Arc::clone(&control),
         )?;
-        let sandbox = SandboxState::new(wasi, (stdin, stdout, stderr), control, &self.limits);
+        let sandbox = SandboxState::new(wasi, (stdout, stderr), control, &self.limits);
         let state = State::new(sandbox, &self.limits, self.tokio);
         let mut store = Store::new(&shared.engine, state);
         store.limiter(|state| &mut state.sandbox.ledger);

@@ -81,10 +81,7 @@ impl<T: HasSandbox> Guest<'_, T> {
                 Some(limit) if *trap == Trap::UnreachableCodeReached => Error::Limit(limit),
                 _ => Error::GuestFault(trap.to_string()),
             },
-            (None, None) => match error.downcast_ref::<wiggle::GuestError>() {
-                Some(wild) => Error::GuestFault(format!("a call of WASI: {wild}")),
-                None => Error::Host(format!("{error:#}")),
-            },
+            (None, None) => Error::Host(format!("{error:#}")),
         };
         self.poison(reason)
     }
