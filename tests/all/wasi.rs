@@ -145,15 +145,15 @@ fn paths_stay_inside_whatever_they_end_in() {
          \x20       lambda p: os.link('file', p), lambda p: os.link(p, 'there'),\n\
          \x20       lambda p: os.symlink('file', p), lambda p: os.utime(p, (1, 1)),\n\
          \x20       lambda p: open(p, 'w').close()]\n\
+         for way in (ways[0], ways[1], ways[2]):\n\
+         \x20   for path in ['out', 'up', 'etc', 'up/secret', 'out/', 'up/.']:\n\
+         \x20       assert fails(way, path) != 'works', path\n\
          for path in ['../secret', 'up/secret', 'etc/passwd', 'sub/../../secret',\n\
          \x20            'link/../../secret', './/..//secret', 'up//secret', 'up/./secret', 'out', 'up']:\n\
          \x20   for end in ['', '/', '//', '/.', '/..']:\n\
          \x20       for way in ways if '/' in path or end else []:\n\
          \x20           try: way(path + end)\n\
-         \x20           except OSError: pass\n\
-         for way in (ways[0], ways[1], ways[2]):\n\
-         \x20   for path in ['out', 'up', 'etc', 'up/secret', 'out/', 'up/.']:\n\
-         \x20       assert fails(way, path) != 'works', path",
+         \x20           except OSError: pass",
     )
     .expect("nothing but refusals");
     assert_eq!(fs::read_to_string(made.path().join("secret")).expect("it is there"), "secret");

@@ -174,7 +174,8 @@ impl Folder {
 
     pub(super) fn remove_folder(&self, path: &Path) -> Answer {
         self.changes()?;
-        Ok(cap::remove_dir(&self.dir, path)?)
+        // What is there has to be a folder anyway; a link is none.
+        Ok(cap::remove_dir(&self.dir, without_slashes(path).0)?)
     }
 
     pub(super) fn remove_file(&self, path: &Path) -> Answer {
