@@ -71,6 +71,6 @@ pub use python::{
     Usage,
 };
 pub use sandbox::control::Interrupter;
-pub use sandbox::wasi::stdio::{Input, Output};
+pub use sandbox::wasi::{Input, Output};
 pub use value::{HostObject, Key, Value, stdlib as values};
 pub use version::{Version, version};

@@ -73,13 +73,17 @@ mod panics;
 mod repl;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
-/// Slots of interpreters that have ended: what they keep, and trimming.
-mod slots;
 /// Several interpreters in one another's calls: an error ends only the one it is about.
 mod several;
+/// Slots of interpreters that have ended: what they keep, and trimming.
+mod slots;
 /// Native stacks: too small a one is refused, the smallest that is not is enough.
 mod stacks;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
 /// Locks of the host that guest code can wait for.
 mod waits;
+/// Files of granted folders: what can be opened, how many, and where paths lead.
+mod wasi;
+/// Streams and clocks: full outputs, slow receivers, waiting, async runtimes.
+mod wasi_streams;

@@ -2,7 +2,7 @@
 //! `cpython` uses them too; interpreters, and the exceptions that they end with.
 
 use crate::library::RUNTIME;
-use ophidia::{Error, Interpreter, PythonError};
+use ophidia::{Error, Interpreter, PythonError, Value};
 pub(crate) use ophidia_tests::*;
 
 /// An interpreter with nothing granted.
@@ -16,5 +16,23 @@ pub(crate) fn raised<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PythonEr
     match result {
         Err(Error::Python(error)) => *error,
         other => panic!("{other:?}"),
+    }
+}
+
+/// The value of an expression that gives an integer.
+#[track_caller]
+pub(crate) fn number(py: &mut Interpreter, expression: &str) -> i64 {
+    match py.eval(expression) {
+        Ok(Value::Int(number)) => number,
+        other => panic!("{expression}: {other:?}"),
+    }
+}
+
+/// The value of an expression that gives a text.
+#[track_caller]
+pub(crate) fn text(py: &mut Interpreter, expression: &str) -> String {
+    match py.eval(expression) {
+        Ok(Value::Str(text)) => text,
+        other => panic!("{expression}: {other:?}"),
     }
 }

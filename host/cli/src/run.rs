@@ -144,9 +144,6 @@ fn execute(
     json: bool,
 ) -> anyhow::Result<Status> {
     let started = Instant::now();
-    // For calls of WASI; without one they would start a runtime of as many threads as there are processors.
-    let tokio = tokio::runtime::Builder::new_current_thread().build().context("tokio")?;
-    let _context = tokio.enter();
     let mut py = match start(sandbox, &mut program, argv, json) {
         Ok(py) => py,
         Err(ending) => return Ok(not_begun(&ending, json, started)),

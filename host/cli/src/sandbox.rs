@@ -2,7 +2,7 @@
 //! program needs by default.
 
 use crate::Usage;
-use crate::values::{self, Memory, Timeout, Variable};
+use crate::values::{self, Files, Memory, Timeout, Variable};
 use crate::wide;
 use ophidia::{Access, DirGrant, InterpreterBuilder, Runtime};
 use std::fs;
@@ -60,6 +60,16 @@ pub(crate) struct Sandbox {
         help_heading = HEADING
     )]
     memory: Memory,
+
+    /// Files and folders it may have open at once, beside the granted ones
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t,
+        value_parser = values::files,
+        help_heading = HEADING
+    )]
+    files: Files,
 }
 
 const HEADING: &str = "What the program may touch and use";
@@ -163,7 +173,8 @@ impl Sandbox {
 
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
-        let mut builder = runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0);
+        let mut builder =
+            runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0).files(self.files.0);
         for dir in &self.dirs {
             builder = builder.dir(dir.clone());
         }

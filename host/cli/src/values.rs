@@ -46,6 +46,22 @@ impl Display for Memory {
     }
 }
 
+/// `--files`: a number of open files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Files(pub(crate) u32);
+
+impl Default for Files {
+    fn default() -> Self {
+        Self(Limits::default().files)
+    }
+}
+
+impl Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// `--env`: a variable and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Variable {
@@ -85,6 +101,12 @@ pub(crate) fn memory(text: &str) -> Result<Memory, String> {
         return Err("an interpreter cannot have more than 4GiB".into());
     }
     Ok(Memory(bytes as u64))
+}
+
+/// Reads a number of files.
+pub(crate) fn files(text: &str) -> Result<Files, String> {
+    let number = text.parse().map_err(|_| format!("give a number from 0 to {}", u32::MAX))?;
+    Ok(Files(number))
 }
 
 /// Reads `NAME=VALUE`, or `NAME` to hand the host's own value on.

@@ -12,7 +12,11 @@ impl<T: HasBridge> Entry<'_, '_, T> {
     #[inline(always)]
     pub(super) fn concluded(self, outcome: wasmtime::Result<Status>) -> Result<Status> {
         let result = match outcome {
-            Ok(status @ (Status::Ok | Status::Incomplete)) => Ok(status),
+            Ok(status @ (Status::Ok | Status::Incomplete))
+                if !self.guest.sandbox().is_over_output() =>
+            {
+                Ok(status)
+            }
             outcome => Err(self.guest.failed(outcome)),
         };
         self.end();
@@ -32,17 +36,31 @@ impl<T: HasBridge> Guest<'_, T> {
         entry.concluded(outcome)
     }
 
-    /// Why an entry has no result.
+    /// Why an entry has no result. An operation in which too much was written has none, whatever the program has
+    /// made of it; that leaves the guest intact.
     #[cold]
     fn failed(&mut self, outcome: wasmtime::Result<Status>) -> Error {
-        match outcome {
+        let state = self.sandbox();
+        let over = if state.calls == 0 { state.ledger.take_refused_output() } else { None };
+        match (self.failure(outcome), over) {
+            (None, Some(limit)) => limit.into(),
+            (Some(Error::Python(_)), Some(limit)) if !self.sandbox().is_poisoned() => limit.into(),
+            (Some(error), _) => error,
+            (None, None) => Error::Host("an entry has failed without a reason".into()),
+        }
+    }
+
+    /// What the guest has failed with, if it has.
+    fn failure(&mut self, outcome: wasmtime::Result<Status>) -> Option<Error> {
+        Some(match outcome {
+            Ok(Status::Ok | Status::Incomplete) => return None,
             Ok(Status::Raised) => self.raised(),
             Ok(Status::Exit) => {
                 super::system_exit(&self.store).map_or_else(|fault| self.poison(fault), Error::from)
             }
             Ok(_) => self.poison(Error::GuestFault("the bridge refused a call of the host".into())),
             Err(error) => self.stopped(error),
-        }
+        })
     }
 
     fn raised(&mut self) -> Error {

@@ -30,6 +30,9 @@ pub struct Limits {
     /// Bytes of captured standard output, and as many of captured standard error.
     /// Default: 64 MiB.
     pub output: u64,
+    /// Files and folders that the guest may have open at once, beside the granted folders and the standard
+    /// streams. One more fails with `OSError` (`EMFILE`) in Python. Default: 64.
+    pub files: u32,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             value: 256 << 20,
             objects: 1_000_000,
             output: 64 << 20,
+            files: 64,
         }
     }
 }

@@ -10,8 +10,7 @@ use crate::python::state::State;
 use crate::sandbox::control::Control;
 use crate::sandbox::exports::Linked;
 use crate::sandbox::state::SandboxState;
-use crate::sandbox::wasi;
-use crate::sandbox::wasi::stdio::{Input, Output, Stdin, Stdout};
+use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdout};
 use std::sync::Arc;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
@@ -133,20 +132,20 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let stdout = streams.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout));
     let stderr = streams.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr));
     let control = Arc::new(Control::new(settings.limits.timeout));
-    let stream = |output| Stdout::new(output, settings.limits.output, Arc::clone(&control));
-    let stdin = Stdin::new(stdin, Arc::clone(&control));
-    let stdout = stream(stdout);
-    let stderr = stream(stderr);
+    let stream = |output| Stdout::new(output, settings.limits.output);
+    let (stdout, stderr) = (stream(stdout), stream(stderr));
+    let streams =
+        wasi::Streams { stdin: Stdin::new(stdin), stdout: stdout.clone(), stderr: stderr.clone() };
     let shared = &runtime.shared;
-    let wasi = wasi::context(
+    let context = Context::new(
         &shared.stdlib,
         &settings.grants,
         &settings.args,
-        stdin.clone(),
-        stdout.clone(),
-        stderr.clone(),
+        settings.limits.files,
+        streams,
+        Arc::clone(&control),
     )?;
-    let sandbox = SandboxState::new(wasi, (stdin, stdout, stderr), control, &settings.limits);
+    let sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);

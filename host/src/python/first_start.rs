@@ -11,7 +11,7 @@ use crate::policy::{Grants, Limits};
 use crate::python::state::State;
 use crate::sandbox::control::{self, Control};
 use crate::sandbox::state::{SandboxState, find_memory};
-use crate::sandbox::wasi::{self, stdio};
+use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdout, Streams};
 use std::path::Path;
 use std::sync::Arc;
 use wasmtime::{Linker, Store};
@@ -32,13 +32,17 @@ pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<V
     let mut linker = Linker::new(&engine);
     link(&mut linker).map_err(|error| Error::Image(format!("{error:#}")))?;
     let control = Arc::new(Control::new(None));
-    let output = || stdio::Stdout::new(stdio::Output::capture(), 1 << 20, Arc::clone(&control));
+    let output = || Stdout::new(Output::capture(), 1 << 20);
     let (stdout, stderr) = (output(), output());
-    let stdin = stdio::Stdin::new(stdio::Input::empty(), Arc::clone(&control));
+    let streams = Streams {
+        stdin: Stdin::new(Input::empty()),
+        stdout: stdout.clone(),
+        stderr: stderr.clone(),
+    };
     let grants = Grants { env: preload.environment(), ..Grants::default() };
-    let wasi = wasi::context(stdlib, &grants, &[], stdin.clone(), stdout.clone(), stderr.clone())?;
     let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };
-    let state = SandboxState::new(wasi, (stdin, stdout, stderr.clone()), control, &limits);
+    let wasi = Context::new(stdlib, &grants, &[], limits.files, streams, Arc::clone(&control))?;
+    let state = SandboxState::new(wasi, (stdout, stderr.clone()), control, &limits);
     let state = State::new(state, &limits, None);
     let mut store = Store::new(&engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);

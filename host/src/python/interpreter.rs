@@ -38,9 +38,9 @@ pub struct Interpreter {
 impl Drop for Interpreter {
     fn drop(&mut self) {
         let idle = Arc::clone(&self.idle);
-        let guest = self.guest();
+        let mut guest = self.python.guest();
         if let Ok(memory) = guest.memory() {
-            self.leaving = Some(idle.leave(memory.0, guest.store));
+            self.leaving = Some(idle.leave(memory.0, &mut guest.store));
         }
     }
 }

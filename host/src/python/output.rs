@@ -3,7 +3,7 @@
 use super::Python;
 use crate::error::Result;
 use crate::sandbox::state::SandboxState;
-use crate::sandbox::wasi::stdio::Output;
+use crate::sandbox::wasi::Output;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// What was written in a scope of [`Python::capture_output`].

@@ -226,6 +226,13 @@ macro_rules! setters {
                 self
             }
 
+            /// Sets [`Limits::files`](crate::Limits::files).
+            #[must_use]
+            pub fn files(mut self, count: u32) -> Self {
+                self.settings.limits.files = count;
+                self
+            }
+
             /// Sets [`Limits::output`](crate::Limits::output), in bytes.
             #[must_use]
             pub fn output(mut self, bytes: u64) -> Self {

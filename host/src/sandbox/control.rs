@@ -5,8 +5,13 @@
 //! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
 //! of standard input) looks at the same control itself.
 
+mod descriptor;
+
+pub(crate) use descriptor::is_ready;
+
 use super::state::HasSandbox;
 use crate::error::{Error, LimitExceeded, PythonError};
+use descriptor::Bell;
 use ophidia_abi::{Frame, HOST_MODULE, import};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -63,8 +68,9 @@ pub(crate) struct Control {
     /// When the running operation began, in nanoseconds. Reading a clock takes longer than many operations
     /// do, so it is read when the operation is first looked at: a few microseconds later.
     began: AtomicU64,
-    /// Guards nothing but the moment between looking at the controls and waiting.
-    waiting: Mutex<()>,
+    /// Guards the moment between looking at the controls and waiting. Who waits for a descriptor leaves
+    /// something to ring here.
+    waiting: Mutex<Option<Bell>>,
     changed: Condvar,
     interrupt: AtomicBool,
     cancel: AtomicBool,
@@ -132,7 +138,7 @@ impl Control {
         nanos
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
+    fn lock(&self) -> MutexGuard<'_, Option<Bell>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,7 +154,9 @@ impl Control {
 
     /// Makes whoever waits look again.
     pub(crate) fn wake(&self) {
-        drop(self.lock());
+        if let Some(bell) = &*self.lock() {
+            bell.ring();
+        }
         self.changed.notify_all();
     }
 

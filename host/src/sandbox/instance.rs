@@ -138,10 +138,7 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
                 Some(limit) if *trap == Trap::UnreachableCodeReached => Error::Limit(limit),
                 _ => Error::GuestFault(trap.to_string()),
             },
-            (None, None) => match error.downcast_ref::<wiggle::GuestError>() {
-                Some(wild) => Error::GuestFault(format!("a call of WASI: {wild}")),
-                None => Error::Host(format!("{error:#}")),
-            },
+            (None, None) => Error::Host(format!("{error:#}")),
         };
         self.poison(reason)
     }

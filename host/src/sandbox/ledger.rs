@@ -13,11 +13,13 @@ pub(crate) struct Ledger {
     memory_limit: u64,
     memory_peak: u64,
     refused: Option<u64>,
+    /// What could not be captured, and whether the guest knows.
+    output: Option<(LimitExceeded, bool)>,
 }
 
 impl Ledger {
     pub(crate) fn new(memory_limit: u64) -> Self {
-        Self { memory_limit, memory_peak: 0, refused: None }
+        Self { memory_limit, memory_peak: 0, refused: None, output: None }
     }
 
     /// The most linear memory there may be, in bytes.
@@ -57,6 +59,25 @@ impl Ledger {
         let refused = self.refused();
         self.refused = None;
         refused
+    }
+
+    /// Notes that more was written in the running operation than a captured stream may hold, and whether the
+    /// guest is told now; gives whether it was told before.
+    pub(crate) fn refuse_output(&mut self, limit: u64, tell: bool) -> bool {
+        let told = self.output.as_ref().is_some_and(|(_, told)| *told);
+        self.output = Some((LimitExceeded::Output { limit }, told || tell));
+        told
+    }
+
+    /// Whether output was refused in the running operation.
+    #[inline]
+    pub(crate) fn has_refused_output(&self) -> bool {
+        self.output.is_some()
+    }
+
+    /// The output that was refused since this was last asked, if any was.
+    pub(crate) fn take_refused_output(&mut self) -> Option<LimitExceeded> {
+        self.output.take().map(|(limit, _)| limit)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use ophidia_abi::{Frame, Slot, SlotIndex};
-use wasmtime::{AsContext, AsContextMut, Memory, StoreContext, StoreContextMut};
+use wasmtime::{AsContext, AsContextMut, Caller, Memory, StoreContext, StoreContextMut};
 
 /// A guest's linear memory.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +84,59 @@ impl GuestMemory {
     ) -> (&'a mut [u8], &'a mut T) {
         self.0.data_and_store_mut(store)
     }
+}
+
+impl GuestMemory {
+    /// All of it, while a call of the guest is answered, and what the store holds.
+    #[inline]
+    pub(crate) fn answering<'a, T: 'static>(
+        self,
+        caller: &'a mut Caller<'_, T>,
+    ) -> (GuestBytes<'a>, &'a mut T) {
+        let (memory, data) = self.0.data_and_store_mut(caller);
+        (GuestBytes(memory), data)
+    }
+}
+
+/// A guest's memory while one of its calls is answered. Addresses and lengths are the guest's.
+#[derive(Debug)]
+pub(crate) struct GuestBytes<'a>(&'a mut [u8]);
+
+impl GuestBytes<'_> {
+    /// `len` bytes at `address`.
+    #[inline]
+    pub(crate) fn get(&self, address: u32, len: u32) -> Result<&[u8]> {
+        let place = range(address, len).and_then(|place| self.0.get(place));
+        place.ok_or_else(|| out_of_bounds(address, len))
+    }
+
+    /// The same, to write to.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, address: u32, len: u32) -> Result<&mut [u8]> {
+        let place = range(address, len).and_then(|place| self.0.get_mut(place));
+        place.ok_or_else(|| out_of_bounds(address, len))
+    }
+
+    /// The `N` bytes at `address`.
+    #[inline]
+    pub(crate) fn array<const N: usize>(&self, address: u32) -> Result<[u8; N]> {
+        let rest = usize::try_from(address).ok().and_then(|start| self.0.get(start..));
+        let array = rest.and_then(|rest| rest.first_chunk());
+        array.copied().ok_or_else(|| out_of_bounds(address, u32::try_from(N).unwrap_or(u32::MAX)))
+    }
+
+    /// Writes these bytes.
+    #[inline]
+    pub(crate) fn put(&mut self, address: u32, bytes: &[u8]) -> Result<()> {
+        let len = u32::try_from(bytes.len()).map_err(|_| out_of_bounds(address, u32::MAX))?;
+        self.get_mut(address, len)?.copy_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn range(address: u32, len: u32) -> Option<std::ops::Range<usize>> {
+    let start = usize::try_from(address).ok()?;
+    Some(start..start.checked_add(usize::try_from(len).ok()?)?)
 }
 
 /// Writes a slot into a guest's memory; whether it lies in it.

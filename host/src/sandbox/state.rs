@@ -7,15 +7,13 @@ use super::ledger::Ledger;
 use super::memory::GuestMemory;
 use super::operation::Operations;
 use super::stack::Place;
-use super::wasi::stdio::{Stdin, Stdout};
+use super::wasi::{Context, Stdout};
 use crate::error::{Error, LimitExceeded, Result};
 use crate::policy::Limits;
 use ophidia_abi::{Frame, LEVELS, MEMORY, SHORT_INPUT};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 use wasmtime::{Instance, Store};
-use wasmtime_wasi::p1::WasiP1Ctx;
 
 /// What holds a [`SandboxState`]: the data of a store, whatever else it holds for the layers above.
 pub(crate) trait HasSandbox: 'static {
@@ -25,8 +23,7 @@ pub(crate) trait HasSandbox: 'static {
 
 /// What entries of the host and calls of the guest share.
 pub(crate) struct SandboxState {
-    pub(crate) wasi: WasiP1Ctx,
-    pub(crate) stdin: Stdin,
+    pub(crate) wasi: Context,
     pub(crate) stdout: Stdout,
     pub(crate) stderr: Stdout,
     pub(crate) control: Arc<Control>,
@@ -35,8 +32,6 @@ pub(crate) struct SandboxState {
     pub(crate) linked: Option<Arc<Linked>>,
     /// Spare clone of `linked`; an entry takes it instead of touching the reference count.
     pub(crate) spare: Option<Arc<Linked>>,
-    /// When the guest's monotonic clock read zero.
-    pub(crate) started: Instant,
     /// Address of the frame of level 0.
     pub(crate) frame: u32,
     /// The level of the next entry; how many calls of host functions are under way is another count,
@@ -56,14 +51,13 @@ pub(crate) struct SandboxState {
 
 impl SandboxState {
     pub(crate) fn new(
-        wasi: WasiP1Ctx,
-        (stdin, stdout, stderr): (Stdin, Stdout, Stdout),
+        wasi: Context,
+        (stdout, stderr): (Stdout, Stdout),
         control: Arc<Control>,
         limits: &Limits,
     ) -> Self {
         Self {
             wasi,
-            stdin,
             stdout,
             stderr,
             control,
@@ -71,7 +65,6 @@ impl SandboxState {
             memory: None,
             linked: None,
             spare: None,
-            started: Instant::now(),
             frame: 0,
             level: 0,
             calls: 0,
@@ -96,6 +89,12 @@ impl SandboxState {
     #[inline]
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.is_some()
+    }
+
+    /// Whether an operation has ended in which more was written than may be captured.
+    #[inline]
+    pub(crate) fn is_over_output(&self) -> bool {
+        self.ledger.has_refused_output() && self.calls == 0
     }
 
     /// The frame of this level.

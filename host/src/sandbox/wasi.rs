@@ -1,70 +1,97 @@
-//! WASI preview 1 as the guest sees it: `wasmtime-wasi`, except where waiting has to end in time.
+//! WASI preview 1: everything of the host that the guest's C library can ask for.
+//!
+//! Every call is answered on the thread that runs the guest; no executor is needed and none is started.
+//! What the guest chooses (lengths, counts, offsets, paths) never sizes an allocation of the host. Calls that
+//! move or wait look at the interpreter's [`Control`], so that they end with the deadline.
 
-pub(crate) mod poll;
-pub(crate) mod stdio;
+mod abi;
+mod call;
+mod descriptors;
+mod errno;
+mod files;
+mod folders;
+mod input;
+mod link;
+mod output;
+mod paths;
+mod poll;
+mod process;
+mod tree;
+
+pub use input::Input;
+pub use output::Output;
+pub(crate) use {input::Stdin, link::add_to_linker, output::Stdout};
 
 use crate::error::{Error, Result};
 use crate::policy::{Access, Grants};
-use crate::sandbox::control::Stop;
-use crate::sandbox::state::HasSandbox;
-use ophidia_abi::WASI_MODULE;
+use crate::sandbox::control::Control;
+use descriptors::{Descriptor, Descriptors, OpenFolder};
 use std::path::Path;
-use wasmtime::{Caller, Linker};
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+use std::sync::Arc;
+use std::time::Instant;
+use tree::Folder;
 
 /// Where the guest finds its standard library; the bridge names the same folder.
 const STDLIB: &str = "/usr/lib/python3.13";
 
-/// Links everything the guest imports.
-pub(crate) fn add_to_linker<T: HasSandbox + Send>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p1::add_to_linker_sync(linker, |state: &mut T| &mut state.sandbox_mut().wasi)?;
-    linker.allow_shadowing(true);
-    linker.func_wrap(WASI_MODULE, "poll_oneoff", poll::poll_oneoff::<T>)?;
-    linker.func_wrap(
-        WASI_MODULE,
-        "proc_exit",
-        |_: Caller<'_, T>, status: i32| -> wasmtime::Result<()> { Err(Stop::Exit(status).into()) },
-    )?;
-    linker.allow_shadowing(false);
-    Ok(())
+/// What one guest has been given, and what it has opened.
+#[derive(Debug)]
+pub(crate) struct Context {
+    descriptors: Descriptors,
+    args: Vec<String>,
+    /// Each as `NAME=VALUE`.
+    env: Vec<String>,
+    control: Arc<Control>,
+    /// When the monotonic clock read zero.
+    started: Instant,
 }
 
-/// Builds the context of one interpreter. The standard library comes first: the snapshot remembers
-/// its descriptor.
-pub(crate) fn context(
-    stdlib: &Path,
-    grants: &Grants,
-    args: &[String],
-    stdin: stdio::Stdin,
-    stdout: stdio::Stdout,
-    stderr: stdio::Stdout,
-) -> Result<WasiP1Ctx> {
-    let mut builder = WasiCtxBuilder::new();
-    builder.allow_blocking_current_thread(true).stdin(stdin).stdout(stdout).stderr(stderr);
-    builder
-        .preopened_dir(stdlib, STDLIB, FsPerms::ReadOnly)
-        .map_err(|error| Error::Host(format!("standard library {}: {error}", stdlib.display())))?;
-    for dir in &grants.dirs {
-        let perms = match dir.access {
-            Access::ReadOnly => FsPerms::ReadOnly,
-            Access::ReadWrite => FsPerms::ReadWrite,
-        };
-        builder.preopened_dir(&dir.host, &dir.guest, perms).map_err(|error| {
-            Error::Grant(format!(
-                "granted folder {}: {} (name a folder that exists and can be opened)",
-                dir.host.display(),
-                error.root_cause()
-            ))
+/// The three standard streams.
+#[derive(Debug)]
+pub(crate) struct Streams {
+    pub(crate) stdin: Stdin,
+    pub(crate) stdout: Stdout,
+    pub(crate) stderr: Stdout,
+}
+
+impl Context {
+    /// What one interpreter begins with; of more than that it may open `files`. The standard library comes
+    /// first: the snapshot remembers its descriptor.
+    pub(crate) fn new(
+        stdlib: &Path,
+        grants: &Grants,
+        args: &[String],
+        files: u32,
+        streams: Streams,
+        control: Arc<Control>,
+    ) -> Result<Self> {
+        let stdlib_folder = Folder::open_ambient(stdlib, false).map_err(|error| {
+            Error::Host(format!("standard library {}: {error}", stdlib.display()))
         })?;
+        let mut first = vec![
+            Descriptor::Input(streams.stdin),
+            Descriptor::Output(streams.stdout),
+            Descriptor::Output(streams.stderr),
+            granted(stdlib_folder, STDLIB),
+        ];
+        for dir in &grants.dirs {
+            let folder = Folder::open_ambient(&dir.host, dir.access == Access::ReadWrite);
+            let folder = folder.map_err(|error| {
+                Error::Grant(format!(
+                    "granted folder {}: {error} (name a folder that exists and can be opened)",
+                    dir.host.display()
+                ))
+            })?;
+            first.push(granted(folder, &dir.guest));
+        }
+        let env = grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let descriptors = Descriptors::new(first, files);
+        Ok(Self { descriptors, args: args.to_vec(), env, control, started: Instant::now() })
     }
-    for (name, value) in &grants.env {
-        builder.env(name, value);
-    }
-    for arg in args {
-        builder.arg(arg);
-    }
-    Ok(builder.build_p1())
+}
+
+fn granted(folder: Folder, path: &str) -> Descriptor {
+    Descriptor::Folder(OpenFolder { folder, granted: Some(path.to_owned()) })
 }
 
 /// That a guest can be given these names and texts.

@@ -15,3 +15,5 @@ mod images;
 mod layouts;
 /// What it is asked for before anything runs: frames, buffers, statuses, endless loops.
 mod starts;
+/// Lengths, counts, offsets and pointers in its calls of WASI.
+mod wasi;

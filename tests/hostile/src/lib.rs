@@ -28,10 +28,44 @@ pub const VALUE: u64 = 1 << 20;
 /// Objects of the guest the host may hold.
 pub const OBJECTS: u32 = 1_000;
 
+/// Functions of WASI, by the names that bodies call them by, and their parameters.
+const WASI: &[(&str, &str, &str)] = &[
+    ("args_sizes_get", "args_sizes", "i32 i32"),
+    ("clock_time_get", "clock", "i32 i64 i32"),
+    ("fd_close", "fd_close", "i32"),
+    ("fd_fdstat_get", "fd_fdstat", "i32 i32"),
+    ("fd_filestat_get", "fd_filestat", "i32 i32"),
+    ("fd_pread", "fd_pread", "i32 i32 i32 i64 i32"),
+    ("fd_prestat_dir_name", "fd_prestat_name", "i32 i32 i32"),
+    ("fd_prestat_get", "fd_prestat", "i32 i32"),
+    ("fd_pwrite", "fd_pwrite", "i32 i32 i32 i64 i32"),
+    ("fd_read", "fd_read", "i32 i32 i32 i32"),
+    ("fd_readdir", "fd_readdir", "i32 i32 i32 i64 i32"),
+    ("fd_renumber", "fd_renumber", "i32 i32"),
+    ("fd_seek", "fd_seek", "i32 i64 i32 i32"),
+    ("fd_write", "fd_write", "i32 i32 i32 i32"),
+    ("path_filestat_get", "path_filestat", "i32 i32 i32 i32 i32"),
+    ("path_open", "path_open", "i32 i32 i32 i32 i32 i64 i64 i32 i32"),
+    ("path_readlink", "path_readlink", "i32 i32 i32 i32 i32 i32"),
+    ("path_rename", "path_rename", "i32 i32 i32 i32 i32 i32"),
+    ("poll_oneoff", "poll", "i32 i32 i32 i32"),
+    ("random_get", "random", "i32 i32"),
+];
+
+fn wasi_imports() -> String {
+    let import = |(name, called, params): &(&str, &str, &str)| {
+        format!(
+            "(import \"wasi_snapshot_preview1\" \"{name}\" \
+             (func ${called} (param {params}) (result i32)))\n"
+        )
+    };
+    WASI.iter().map(import).collect()
+}
+
 /// A guest in WebAssembly text.
 ///
 /// Functions for its bodies: `$value` sets the value slot of a level, `$slot` any slot, `$call` and
-/// `$forget` are the host's.
+/// `$forget` are the host's, those of [`WASI`] too.
 #[derive(Clone, Debug, Default)]
 pub struct Guest {
     bodies: BTreeMap<&'static str, String>,
@@ -75,14 +109,7 @@ impl Guest {
              (import \"ophidia\" \"meter\" (func $meter (param i32)))
              (import \"ophidia\" \"call\" (func $call (param i32 i32 i32 i32 i32 i32) (result i32)))
              (import \"ophidia\" \"forget\" (func $forget (param i32)))
-             (import \"wasi_snapshot_preview1\" \"fd_read\"
-               (func $fd_read (param i32 i32 i32 i32) (result i32)))
-             (import \"wasi_snapshot_preview1\" \"fd_write\"
-               (func $fd_write (param i32 i32 i32 i32) (result i32)))
-             (import \"wasi_snapshot_preview1\" \"poll_oneoff\"
-               (func $poll (param i32 i32 i32 i32) (result i32)))
-             (import \"wasi_snapshot_preview1\" \"random_get\"
-               (func $random (param i32 i32) (result i32)))
+             {wasi}
              (import \"wasi_snapshot_preview1\" \"proc_exit\" (func $exit (param i32)))
              (memory (export \"memory\") {PAGES})
              (global $at (mut i32) (i32.const 0))
@@ -101,6 +128,7 @@ impl Guest {
             first = FRAME + ophidia_abi::Frame::slot_offset(ophidia_abi::SlotIndex::Value),
             frame = ophidia_abi::Frame::SIZE,
             more = self.more,
+            wasi = wasi_imports(),
         );
         for function in ophidia_abi::EXPORTS {
             let param = |param: &ophidia_abi::Param| match param.ty {

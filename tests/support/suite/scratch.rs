@@ -48,7 +48,7 @@ impl Scratch {
     #[must_use]
     pub fn ophidia(&self, timeout: &str, memory: &str, readable: &Path) -> Command {
         let mut python = Command::new(command());
-        python.args(["run", "--timeout", timeout, "--memory", memory]);
+        python.args(["run", "--timeout", timeout, "--memory", memory, "--files", "500"]);
         python.arg("--dir").arg(format!("{}:ro", readable.display()));
         python.arg("--dir").arg(format!("{}:rw", self.folder.path().display()));
         python.arg("--env").arg(format!("TMPDIR={}", self.temporary().display()));

@@ -3,34 +3,28 @@
 //! Layouts are those of the `subscription` and `event` records of WASI preview 1
 //! (48 and 32 bytes): <https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md>.
 
-use crate::sandbox::control::{self, Stop, Wake};
-use crate::sandbox::memory::GuestMemory;
-use crate::sandbox::state::{HasSandbox, SandboxState};
+use super::abi::Record;
+use super::call::{Call, element};
+use super::descriptors::Descriptor;
+use super::errno::{Answer, Errno};
+use super::{Context, Stdin};
+use crate::sandbox::control::{Stop, Wake};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use wasmtime::{AsContextMut, Caller};
 
-const SUBSCRIPTION: usize = 48;
-const EVENT: usize = 32;
+const SUBSCRIPTION: u32 = 48;
+const EVENT: u32 = 32;
 
 /// More subscriptions than this in one call are refused.
 const MOST_SUBSCRIPTIONS: u32 = 1024;
 
-/// While input is waited for, the control is looked at this often.
-const SLICE: Duration = Duration::from_millis(5);
-
-const SUCCESS: i32 = 0;
-const EFAULT: i32 = 21;
-const EINTR: i32 = 27;
-const EINVAL: i32 = 28;
-
 const ABSOLUTE: u16 = 1;
 const REALTIME: u32 = 0;
-const STDIN: u32 = 0;
 
 enum Wanted {
+    /// When it is due; `None` is never, past what an instant can hold.
     Clock(Option<Instant>),
     Read(u32),
-    Write,
+    Write(u32),
 }
 
 struct Subscription {
@@ -39,7 +33,7 @@ struct Subscription {
 }
 
 impl Subscription {
-    fn decode(raw: &[u8; SUBSCRIPTION], started: Instant) -> Option<Self> {
+    fn decode(raw: &[u8; SUBSCRIPTION as usize], started: Instant) -> Option<Self> {
         let field = |at: usize| -> Option<[u8; 4]> { raw.get(at..at + 4)?.try_into().ok() };
         let long = |at: usize| -> Option<[u8; 8]> { raw.get(at..at + 8)?.try_into().ok() };
         let fd = u32::from_le_bytes(field(16)?);
@@ -51,31 +45,28 @@ impl Subscription {
                 Wanted::Clock(due(fd, timeout, absolute, started))
             }
             1 => Wanted::Read(fd),
-            2 => Wanted::Write,
+            2 => Wanted::Write(fd),
             _ => return None,
         };
         Some(Self { userdata: long(0)?, wanted })
     }
 
-    fn event(&self) -> [u8; EVENT] {
-        let mut event = [0; EVENT];
-        let [a, b, c, d, e, f, g, h, ..] = &mut event;
-        for (byte, from) in [a, b, c, d, e, f, g, h].into_iter().zip(self.userdata) {
-            *byte = from;
-        }
+    fn is_clock(&self) -> bool {
+        matches!(self.wanted, Wanted::Clock(_))
+    }
+
+    /// The event that it is due, or in error.
+    fn event(&self, error: Option<Errno>) -> Record<{ EVENT as usize }> {
         let kind = match self.wanted {
             Wanted::Clock(_) => 0,
             Wanted::Read(_) => 1,
-            Wanted::Write => 2,
+            Wanted::Write(_) => 2,
         };
-        if let Some(byte) = event.get_mut(10) {
-            *byte = kind;
-        }
-        event
+        let [low, high, ..] = error.map_or(0, Errno::number).to_le_bytes();
+        Record::new().with(0, self.userdata).with(8, [low, high]).with(10, [kind])
     }
 }
 
-/// When a clock subscription is due; `None` is never, past what an instant can hold.
 fn due(clock: u32, timeout: Duration, absolute: bool, started: Instant) -> Option<Instant> {
     let now = Instant::now();
     match (absolute, clock) {
@@ -89,100 +80,111 @@ fn due(clock: u32, timeout: Duration, absolute: bool, started: Instant) -> Optio
 }
 
 /// Waits until at least one of the guest's subscriptions is due.
-pub(super) fn poll_oneoff<T: HasSandbox>(
-    mut caller: Caller<'_, T>,
-    subscriptions: i32,
-    events: i32,
-    count: i32,
-    written: i32,
-) -> wasmtime::Result<i32> {
-    let count = count.cast_unsigned();
+pub(super) fn poll_oneoff(
+    call: &mut Call<'_>,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    to: u32,
+) -> Answer {
     if count == 0 || count > MOST_SUBSCRIPTIONS {
-        return Ok(EINVAL);
+        return Err(Errno::Invalid.into());
     }
-    let Some(memory) = caller.data().sandbox().memory else { return Ok(EFAULT) };
-    let started = caller.data().sandbox().started;
     let mut wanted = Vec::new();
     for index in 0..count {
-        let Some(address) = offset(subscriptions, index, SUBSCRIPTION) else { return Ok(EFAULT) };
-        let Ok(raw) = memory.array::<SUBSCRIPTION>(&caller, address) else { return Ok(EFAULT) };
-        match Subscription::decode(&raw, started) {
-            Some(subscription) => wanted.push(subscription),
-            None => return Ok(EINVAL),
-        }
+        let at = element(subscriptions, index, SUBSCRIPTION).ok_or(Errno::Fault)?;
+        let raw = call.memory.array(at)?;
+        let decoded = Subscription::decode(&raw, call.context.started);
+        wanted.push(decoded.ok_or(Errno::Invalid)?);
     }
-    let ready = match wait(caller.data().sandbox(), &wanted)? {
+    let ready = match wait(call.context, &wanted)? {
         Some(ready) => ready,
         None => {
-            control::raise_interrupt(caller.as_context_mut());
+            call.interrupted = true;
             // wasi-libc takes any failure of a sleep for ENOTSUP. So the time is over instead, and
             // CPython finds the interrupt right after.
-            let clocks: Vec<_> =
-                wanted.iter().filter(|one| matches!(one.wanted, Wanted::Clock(_))).collect();
+            let clocks = wanted.iter().filter(|one| one.is_clock());
+            let clocks: Vec<_> = clocks.map(|clock| (clock, None)).collect();
             if clocks.is_empty() {
-                return Ok(EINTR);
+                return Err(Errno::Interrupted.into());
             }
             clocks
         }
     };
-    match report(&mut caller, memory, &ready, events, written) {
-        Some(()) => Ok(SUCCESS),
-        None => Ok(EFAULT),
+    let mut told = 0;
+    for (subscription, error) in ready {
+        let at = element(events, told, EVENT).ok_or(Errno::Fault)?;
+        call.memory.put(at, subscription.event(error).bytes())?;
+        told += 1;
     }
+    call.put_u32(to, told)
 }
 
-fn report<T: HasSandbox>(
-    caller: &mut Caller<'_, T>,
-    memory: GuestMemory,
-    ready: &[&Subscription],
-    events: i32,
-    written: i32,
-) -> Option<()> {
-    let mut count: u32 = 0;
-    for subscription in ready {
-        let address = offset(events, count, EVENT)?;
-        memory.write(&mut *caller, address, &subscription.event()).ok()?;
-        count += 1;
-    }
-    memory.write(&mut *caller, written.cast_unsigned(), &count.to_le_bytes()).ok()
-}
-
-fn offset(base: i32, index: u32, size: usize) -> Option<u32> {
-    let size = u32::try_from(size).ok()?;
-    base.cast_unsigned().checked_add(index.checked_mul(size)?)
-}
+type Ready<'a> = Vec<(&'a Subscription, Option<Errno>)>;
 
 /// The subscriptions that are due, or `None` when an interruption came first.
-fn wait<'a>(
-    state: &SandboxState,
-    wanted: &'a [Subscription],
-) -> Result<Option<Vec<&'a Subscription>>, Stop> {
-    let wants_stdin = wanted.iter().any(|one| matches!(one.wanted, Wanted::Read(STDIN)));
+fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<Ready<'a>>, Stop> {
+    let clock = wanted.iter().filter_map(|one| match one.wanted {
+        Wanted::Clock(at) => at,
+        _ => None,
+    });
+    let clock = clock.min();
     loop {
-        let stdin_ready = wants_stdin && state.stdin.is_ready();
         let now = Instant::now();
-        let ready: Vec<_> = wanted
-            .iter()
-            .filter(|one| match one.wanted {
-                Wanted::Clock(at) => at.is_some_and(|at| now >= at),
-                Wanted::Read(STDIN) => stdin_ready,
-                Wanted::Read(_) | Wanted::Write => true,
-            })
-            .collect();
+        let mut ready = Vec::new();
+        let mut waited = None;
+        for subscription in wanted {
+            match is_due(context, subscription, now) {
+                Due::Yes(error) => ready.push((subscription, error)),
+                Due::No => {}
+                Due::WhenInput(fd) => waited = Some(fd),
+            }
+        }
         if !ready.is_empty() {
             return Ok(Some(ready));
         }
-        let clock = wanted
-            .iter()
-            .filter_map(|one| match one.wanted {
-                Wanted::Clock(at) => at,
-                _ => None,
-            })
-            .min();
-        let slice = wants_stdin.then(|| now + SLICE);
-        let until = [clock, slice].into_iter().flatten().min();
-        if state.control.wait(until)? == Wake::Interrupted {
+        let control = &context.control;
+        let woken = match waited.and_then(|fd| stdin(&context.descriptors, fd)) {
+            Some(stdin) => stdin.wait(control, clock)?,
+            None => control.wait(clock)?,
+        };
+        if woken == Wake::Interrupted {
             return Ok(None);
         }
+    }
+}
+
+enum Due {
+    Yes(Option<Errno>),
+    No,
+    /// When there is input at this descriptor.
+    WhenInput(u32),
+}
+
+fn is_due(context: &mut Context, subscription: &Subscription, now: Instant) -> Due {
+    let fd = match subscription.wanted {
+        Wanted::Clock(at) => {
+            return if at.is_some_and(|at| now >= at) { Due::Yes(None) } else { Due::No };
+        }
+        Wanted::Read(fd) | Wanted::Write(fd) => fd,
+    };
+    match (context.descriptors.get_mut(fd), &subscription.wanted) {
+        (Ok(Descriptor::Input(stdin)), Wanted::Read(_)) => {
+            if stdin.is_ready(&context.control) {
+                Due::Yes(None)
+            } else {
+                Due::WhenInput(fd)
+            }
+        }
+        // Files and folders are always ready, and so is output, which waits when it is written.
+        (Ok(_), _) => Due::Yes(None),
+        (Err(_), _) => Due::Yes(Some(Errno::BadDescriptor)),
+    }
+}
+
+fn stdin(descriptors: &super::Descriptors, fd: u32) -> Option<&Stdin> {
+    match descriptors.get(fd) {
+        Ok(Descriptor::Input(stdin)) => Some(stdin),
+        _ => None,
     }
 }

@@ -1,0 +1,106 @@
+//! Waiting for a descriptor of the host: woken by it, the deadline, an interruption or a cancellation, and
+//! by nothing else.
+
+use super::{Control, Stop, Wake};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// Without a bell, which takes two descriptors, the control is looked at this often.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// What wakes whoever waits in `poll`.
+#[derive(Debug)]
+pub(super) struct Bell(UnixStream);
+
+impl Bell {
+    /// A bell, and what hears it.
+    fn new() -> std::io::Result<(Self, UnixStream)> {
+        let (bell, ear) = UnixStream::pair()?;
+        bell.set_nonblocking(true)?;
+        ear.set_nonblocking(true)?;
+        Ok((Self(bell), ear))
+    }
+
+    /// One that has rung too often to be rung again is heard anyway.
+    pub(super) fn ring(&self) {
+        let _ = (&self.0).write(&[0]);
+    }
+}
+
+/// Whether a descriptor is ready now.
+pub(crate) fn is_ready(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
+    let mut polled = [PollFd::new(&fd, flags)];
+    // An error counts as ready, so that the operation itself reports it.
+    !matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0) | Err(Errno::INTR))
+}
+
+impl Control {
+    /// Waits until a descriptor is ready, `until`, the deadline, an interruption or a cancellation,
+    /// whichever is first. Which of the first two it was is for the caller to see.
+    pub(crate) fn wait_for_descriptor(
+        &self,
+        fd: BorrowedFd<'_>,
+        flags: PollFlags,
+        until: Option<Instant>,
+    ) -> Result<Wake, Stop> {
+        let ear = match Bell::new() {
+            Ok((bell, ear)) => {
+                *self.lock() = Some(bell);
+                Some(ear)
+            }
+            Err(_) => None,
+        };
+        let woken = self.wait_with(ear.as_ref(), fd, flags, until);
+        *self.lock() = None;
+        woken
+    }
+
+    fn wait_with(
+        &self,
+        ear: Option<&UnixStream>,
+        fd: BorrowedFd<'_>,
+        flags: PollFlags,
+        until: Option<Instant>,
+    ) -> Result<Wake, Stop> {
+        loop {
+            self.check()?;
+            if self.interrupt_pending() {
+                return Ok(Wake::Interrupted);
+            }
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                return Ok(Wake::Elapsed);
+            }
+            let slice = if ear.is_none() { now.checked_add(SLICE) } else { None };
+            let next = [until, self.deadline().map(|(at, _)| at), slice];
+            let left = next.into_iter().flatten().min().map(|at| timespec(at - now));
+            let other = ear.map_or(fd, AsFd::as_fd);
+            let heard = PollFlags::IN;
+            let mut polled =
+                [PollFd::from_borrowed_fd(fd, flags), PollFd::from_borrowed_fd(other, heard)];
+            let polled = if ear.is_some() { &mut polled[..] } else { &mut polled[..1] };
+            match poll(polled, left.as_ref()) {
+                Err(Errno::INTR) => continue,
+                Err(_) => return Ok(Wake::Elapsed),
+                Ok(_) => {}
+            }
+            if polled.first().is_some_and(|first| !first.revents().is_empty()) {
+                return Ok(Wake::Elapsed);
+            }
+            if let Some(mut ear) = ear {
+                let _ = ear.read(&mut [0; 64]);
+            }
+        }
+    }
+}
+
+fn timespec(wait: Duration) -> Timespec {
+    Timespec {
+        tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(wait.subsec_nanos()),
+    }
+}

@@ -1,0 +1,141 @@
+//! The table of descriptors: standard streams, granted folders, and what the guest has opened.
+
+use super::errno::{Answer, Errno};
+use super::input::Stdin;
+use super::output::Stdout;
+use super::tree::{File, Folder};
+
+/// What a descriptor is of.
+#[derive(Debug)]
+pub(super) enum Descriptor {
+    Input(Stdin),
+    Output(Stdout),
+    Folder(OpenFolder),
+    File(OpenFile),
+}
+
+/// A folder, granted or opened.
+#[derive(Debug)]
+pub(super) struct OpenFolder {
+    pub(super) folder: Folder,
+    /// The path at which the guest sees it, when it was granted.
+    pub(super) granted: Option<String>,
+}
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    pub(super) file: File,
+    pub(super) position: u64,
+    /// The flags that the guest has asked for.
+    pub(super) flags: u32,
+}
+
+impl Descriptor {
+    /// Whether it counts: whatever the guest has opened itself.
+    fn is_opened(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Folder(folder) => folder.granted.is_none(),
+            Self::Input(_) | Self::Output(_) => false,
+        }
+    }
+}
+
+/// Descriptors by number; a new one takes the lowest that is free, as on POSIX.
+#[derive(Debug)]
+pub(super) struct Descriptors {
+    table: Vec<Option<Descriptor>>,
+    opened: u32,
+    limit: u32,
+}
+
+impl Descriptors {
+    /// What an interpreter begins with, and how many more the guest may open.
+    pub(super) fn new(first: impl IntoIterator<Item = Descriptor>, limit: u32) -> Self {
+        Self { table: first.into_iter().map(Some).collect(), opened: 0, limit }
+    }
+
+    /// Whether there is room for one more.
+    pub(super) fn room(&self) -> Answer {
+        if self.opened < self.limit { Ok(()) } else { Err(Errno::TooManyFiles.into()) }
+    }
+
+    pub(super) fn insert(&mut self, descriptor: Descriptor) -> Answer<u32> {
+        self.room()?;
+        let free = self.table.iter().position(Option::is_none).unwrap_or(self.table.len());
+        let number = u32::try_from(free).map_err(|_| Errno::TooManyFiles)?;
+        self.opened += u32::from(descriptor.is_opened());
+        match self.table.get_mut(free) {
+            Some(slot) => *slot = Some(descriptor),
+            None => self.table.push(Some(descriptor)),
+        }
+        Ok(number)
+    }
+
+    fn slot(&mut self, number: u32) -> Answer<&mut Option<Descriptor>> {
+        let slot = usize::try_from(number).ok().and_then(|at| self.table.get_mut(at));
+        Ok(slot.filter(|slot| slot.is_some()).ok_or(Errno::BadDescriptor)?)
+    }
+
+    pub(super) fn remove(&mut self, number: u32) -> Answer<Descriptor> {
+        let removed = self.slot(number)?.take().ok_or(Errno::BadDescriptor)?;
+        self.opened -= u32::from(removed.is_opened());
+        Ok(removed)
+    }
+
+    /// Closes `onto` and gives its number to what `from` was.
+    pub(super) fn renumber(&mut self, from: u32, onto: u32) -> Answer {
+        self.slot(from)?;
+        self.slot(onto)?;
+        if from == onto {
+            return Ok(());
+        }
+        self.remove(onto)?;
+        let moved = self.slot(from)?.take();
+        // The slot is there and empty: it was closed a moment ago.
+        if let Some(slot) = usize::try_from(onto).ok().and_then(|at| self.table.get_mut(at)) {
+            *slot = moved;
+        }
+        Ok(())
+    }
+
+    pub(super) fn get(&self, number: u32) -> Answer<&Descriptor> {
+        let slot = usize::try_from(number).ok().and_then(|at| self.table.get(at));
+        Ok(slot.and_then(Option::as_ref).ok_or(Errno::BadDescriptor)?)
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> Answer<&mut Descriptor> {
+        Ok(self.slot(number)?.as_mut().ok_or(Errno::BadDescriptor)?)
+    }
+
+    pub(super) fn folder(&self, number: u32) -> Answer<&OpenFolder> {
+        match self.get(number)? {
+            Descriptor::Folder(folder) => Ok(folder),
+            _ => Err(Errno::BadDescriptor.into()),
+        }
+    }
+
+    pub(super) fn file(&self, number: u32) -> Answer<&OpenFile> {
+        match self.get(number)? {
+            Descriptor::File(file) => Ok(file),
+            _ => Err(Errno::BadDescriptor.into()),
+        }
+    }
+
+    pub(super) fn file_mut(&mut self, number: u32) -> Answer<&mut OpenFile> {
+        match self.get_mut(number)? {
+            Descriptor::File(file) => Ok(file),
+            _ => Err(Errno::BadDescriptor.into()),
+        }
+    }
+
+    /// A file whose position can be asked for or set.
+    pub(super) fn seekable(&mut self, number: u32) -> Answer<&mut OpenFile> {
+        match self.get_mut(number)? {
+            Descriptor::File(file) => Ok(file),
+            Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::NoSeek.into()),
+            Descriptor::Folder(_) => Err(Errno::BadDescriptor.into()),
+        }
+    }
+}

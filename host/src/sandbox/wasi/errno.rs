@@ -1,0 +1,167 @@
+//! Error numbers of WASI preview 1, and what ends a call of it.
+
+use crate::error::Error;
+use crate::sandbox::control::Stop;
+use std::io::{self, ErrorKind};
+
+/// What a call answers; anything but an answer is an error number, or ends the running operation.
+pub(super) type Answer<T = ()> = Result<T, Failure>;
+
+/// Why a call has no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The guest is told.
+    Errno(Errno),
+    /// The guest is not asked any more: the deadline, a wild pointer, a panic of the caller's code.
+    Stop(wasmtime::Error),
+}
+
+/// The numbers that are used here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub(super) enum Errno {
+    Access = 2,
+    Again = 6,
+    BadDescriptor = 8,
+    Busy = 10,
+    Deadlock = 16,
+    Quota = 19,
+    Exists = 20,
+    Fault = 21,
+    TooBig = 22,
+    IllegalBytes = 25,
+    Interrupted = 27,
+    Invalid = 28,
+    Io = 29,
+    IsFolder = 31,
+    Loop = 32,
+    TooManyFiles = 33,
+    TooManyLinks = 34,
+    NameTooLong = 37,
+    SystemFiles = 41,
+    NoDevice = 43,
+    NoEntry = 44,
+    NoLock = 46,
+    NoMemory = 48,
+    NoSpace = 51,
+    NoSystemCall = 52,
+    NotFolder = 54,
+    NotEmpty = 55,
+    NotSocket = 57,
+    NotSupported = 58,
+    NotTerminal = 59,
+    NoSuchDevice = 60,
+    Overflow = 61,
+    NotPermitted = 63,
+    BrokenPipe = 64,
+    ReadOnly = 69,
+    NoSeek = 70,
+    Stale = 72,
+    TimedOut = 73,
+    TextBusy = 74,
+    OtherDevice = 75,
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Stop> for Failure {
+    fn from(stop: Stop) -> Self {
+        Self::Stop(stop.into())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Stop(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Errno(Errno::of(&error))
+    }
+}
+
+impl From<rustix::io::Errno> for Failure {
+    fn from(error: rustix::io::Errno) -> Self {
+        Self::Errno(Errno::of(&error.into()))
+    }
+}
+
+impl Errno {
+    /// The number for an error of the host's system; what has none is an I/O error.
+    pub(super) fn of(error: &io::Error) -> Self {
+        use rustix::io::Errno as Host;
+        let Some(host) = Host::from_io_error(error) else { return Self::of_kind(error.kind()) };
+        match host {
+            Host::ACCESS => Self::Access,
+            Host::AGAIN => Self::Again,
+            Host::BADF => Self::BadDescriptor,
+            Host::BUSY => Self::Busy,
+            Host::DEADLK => Self::Deadlock,
+            Host::DQUOT => Self::Quota,
+            Host::EXIST => Self::Exists,
+            Host::FAULT => Self::Fault,
+            Host::FBIG => Self::TooBig,
+            Host::ILSEQ => Self::IllegalBytes,
+            Host::INTR => Self::Interrupted,
+            Host::INVAL => Self::Invalid,
+            Host::ISDIR => Self::IsFolder,
+            Host::LOOP => Self::Loop,
+            Host::MLINK => Self::TooManyLinks,
+            Host::NAMETOOLONG => Self::NameTooLong,
+            // The host's own limit, which is not the guest's.
+            Host::MFILE | Host::NFILE => Self::SystemFiles,
+            Host::NODEV => Self::NoDevice,
+            Host::NOENT => Self::NoEntry,
+            Host::NOLCK => Self::NoLock,
+            Host::NOMEM => Self::NoMemory,
+            Host::NOSPC => Self::NoSpace,
+            Host::NOSYS => Self::NoSystemCall,
+            Host::NOTDIR => Self::NotFolder,
+            Host::NOTEMPTY => Self::NotEmpty,
+            Host::NOTSUP => Self::NotSupported,
+            Host::NOTTY => Self::NotTerminal,
+            Host::NXIO => Self::NoSuchDevice,
+            Host::OVERFLOW => Self::Overflow,
+            Host::PERM => Self::NotPermitted,
+            Host::PIPE => Self::BrokenPipe,
+            Host::ROFS => Self::ReadOnly,
+            Host::SPIPE => Self::NoSeek,
+            Host::STALE => Self::Stale,
+            Host::TIMEDOUT => Self::TimedOut,
+            Host::TXTBSY => Self::TextBusy,
+            Host::XDEV => Self::OtherDevice,
+            _ => Self::Io,
+        }
+    }
+
+    /// Errors that were not the system's: of cap-primitives, and of the caller's readers and writers.
+    fn of_kind(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::NotFound => Self::NoEntry,
+            ErrorKind::PermissionDenied => Self::NotPermitted,
+            ErrorKind::AlreadyExists => Self::Exists,
+            ErrorKind::InvalidInput => Self::Invalid,
+            ErrorKind::Interrupted => Self::Interrupted,
+            ErrorKind::WouldBlock => Self::Again,
+            ErrorKind::BrokenPipe => Self::BrokenPipe,
+            ErrorKind::StorageFull => Self::NoSpace,
+            ErrorKind::QuotaExceeded => Self::Quota,
+            ErrorKind::FileTooLarge => Self::TooBig,
+            ErrorKind::TimedOut => Self::TimedOut,
+            ErrorKind::NotADirectory => Self::NotFolder,
+            ErrorKind::IsADirectory => Self::IsFolder,
+            ErrorKind::Unsupported => Self::NotSupported,
+            _ => Self::Io,
+        }
+    }
+
+    pub(super) fn number(self) -> i32 {
+        i32::from(self as u16)
+    }
+}

@@ -1,0 +1,125 @@
+//! Calls about the process: arguments, environment, clocks, entropy; and sockets, of which there are none.
+
+use super::call::{Call, PIECE, element};
+use super::errno::{Answer, Errno};
+use crate::sandbox::memory::GuestBytes;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Nanoseconds: what the clocks tell apart.
+const RESOLUTION: u64 = 1;
+
+const REALTIME: u32 = 0;
+const MONOTONIC: u32 = 1;
+
+pub(super) fn args_sizes_get(call: &mut Call<'_>, count: u32, size: u32) -> Answer {
+    let sizes = sizes(&call.context.args)?;
+    put_sizes(call, sizes, count, size)
+}
+
+pub(super) fn environ_sizes_get(call: &mut Call<'_>, count: u32, size: u32) -> Answer {
+    let sizes = sizes(&call.context.env)?;
+    put_sizes(call, sizes, count, size)
+}
+
+/// How many texts there are, and their bytes with a null byte behind each.
+fn sizes(texts: &[String]) -> Answer<(u32, u32)> {
+    let size: usize = texts.iter().map(|text| text.len() + 1).sum();
+    let number = |size| u32::try_from(size).map_err(|_| Errno::Overflow);
+    Ok((number(texts.len())?, number(size)?))
+}
+
+fn put_sizes(call: &mut Call<'_>, sizes: (u32, u32), count: u32, size: u32) -> Answer {
+    call.put_u32(count, sizes.0)?;
+    call.put_u32(size, sizes.1)
+}
+
+pub(super) fn args_get(call: &mut Call<'_>, pointers: u32, texts: u32) -> Answer {
+    put_texts(&mut call.memory, &call.context.args, pointers, texts)
+}
+
+pub(super) fn environ_get(call: &mut Call<'_>, pointers: u32, texts: u32) -> Answer {
+    put_texts(&mut call.memory, &call.context.env, pointers, texts)
+}
+
+fn put_texts(memory: &mut GuestBytes<'_>, texts: &[String], pointers: u32, at: u32) -> Answer {
+    let mut at = at;
+    for (index, text) in (0..).zip(texts) {
+        let pointer = element(pointers, index, 4).ok_or(Errno::Fault)?;
+        memory.put(pointer, &at.to_le_bytes())?;
+        memory.put(at, text.as_bytes())?;
+        let end = u32::try_from(text.len()).ok().and_then(|len| at.checked_add(len));
+        let end = end.ok_or(Errno::Fault)?;
+        memory.put(end, &[0])?;
+        at = end.checked_add(1).ok_or(Errno::Fault)?;
+    }
+    Ok(())
+}
+
+pub(super) fn clock_res_get(call: &mut Call<'_>, clock: u32, to: u32) -> Answer {
+    match clock {
+        REALTIME | MONOTONIC => call.put_u64(to, RESOLUTION),
+        _ => Err(Errno::Invalid.into()),
+    }
+}
+
+pub(super) fn clock_time_get(call: &mut Call<'_>, clock: u32, _precision: u64, to: u32) -> Answer {
+    let time = match clock {
+        REALTIME => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+        MONOTONIC => call.context.started.elapsed(),
+        _ => return Err(Errno::Invalid.into()),
+    };
+    call.put_u64(to, u64::try_from(time.as_nanos()).map_err(|_| Errno::Overflow)?)
+}
+
+/// Fills the guest's own memory, piece by piece.
+pub(super) fn random_get(call: &mut Call<'_>, at: u32, len: u32) -> Answer {
+    for piece in call.memory.get_mut(at, len)?.chunks_mut(PIECE) {
+        call.context.control.check()?;
+        getrandom::fill(piece).map_err(|_| Errno::Io)?;
+    }
+    Ok(())
+}
+
+pub(super) fn sched_yield(_: &mut Call<'_>) -> Answer {
+    Ok(())
+}
+
+pub(super) fn proc_raise(_: &mut Call<'_>, _signal: u32) -> Answer {
+    Err(Errno::NotSupported.into())
+}
+
+fn no_socket(call: &Call<'_>, fd: u32) -> Answer {
+    call.context.descriptors.get(fd)?;
+    Err(Errno::NotSocket.into())
+}
+
+pub(super) fn sock_accept(call: &mut Call<'_>, fd: u32, _flags: u32, _to: u32) -> Answer {
+    no_socket(call, fd)
+}
+
+pub(super) fn sock_recv(
+    call: &mut Call<'_>,
+    fd: u32,
+    _buffers: u32,
+    _count: u32,
+    _flags: u32,
+    _to: u32,
+    _to_flags: u32,
+) -> Answer {
+    no_socket(call, fd)
+}
+
+pub(super) fn sock_send(
+    call: &mut Call<'_>,
+    fd: u32,
+    _buffers: u32,
+    _count: u32,
+    _flags: u32,
+    _to: u32,
+) -> Answer {
+    no_socket(call, fd)
+}
+
+pub(super) fn sock_shutdown(call: &mut Call<'_>, fd: u32, _how: u32) -> Answer {
+    no_socket(call, fd)
+}

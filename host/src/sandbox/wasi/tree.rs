@@ -1,0 +1,370 @@
+//! What lies behind granted folders: files and folders of the host, through cap-primitives, which lets no
+//! path, link or rename leave the folder.
+//!
+//! The calls of preview 1 see nothing of the host but what is here; trees of other kinds have the same
+//! operations.
+
+mod list;
+
+use super::abi::{Entry, FileStat, FileType, SetTime};
+use super::errno::{Answer, Errno, Failure};
+use cap_primitives::fs as cap;
+use cap_primitives::fs::{
+    DirOptions, FileTypeExt, FollowSymlinks, Metadata, MetadataExt, OpenOptions, OpenOptionsExt,
+    SystemTimeSpec,
+};
+use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use std::fs;
+use std::io::{self, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// A folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    dir: fs::File,
+    /// Whether anything below it may be changed.
+    pub(super) writable: bool,
+    /// Whether it was opened for reading.
+    pub(super) reads: bool,
+}
+
+/// A regular file.
+#[derive(Debug)]
+pub(super) struct File {
+    file: fs::File,
+    /// Whether the grant lets its size and times be changed.
+    pub(super) writable: bool,
+    /// What it was opened for.
+    pub(super) reads: bool,
+    pub(super) writes: bool,
+}
+
+/// What a path led to.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Folder(Folder),
+    File(File),
+}
+
+/// How a path is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Opening {
+    pub(super) follow: bool,
+    pub(super) read: bool,
+    pub(super) write: bool,
+    pub(super) append: bool,
+    pub(super) create: bool,
+    pub(super) exclusive: bool,
+    pub(super) truncate: bool,
+    pub(super) directory: bool,
+    pub(super) sync: bool,
+    pub(super) data_sync: bool,
+}
+
+fn follow(yes: bool) -> FollowSymlinks {
+    if yes { FollowSymlinks::Yes } else { FollowSymlinks::No }
+}
+
+impl Folder {
+    /// A folder of the host, wherever it is.
+    pub(super) fn open_ambient(path: &Path, writable: bool) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self { dir: dir.into(), writable, reads: true })
+    }
+
+    /// Refuses what would change something in a folder granted for reading.
+    fn changes(&self) -> Answer {
+        if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
+    }
+
+    /// Opens a regular file or a folder. A FIFO, a device or a socket could wait for ever, or do something
+    /// by being opened: it is looked at before, and again when it is open, which does not wait.
+    pub(super) fn open(&self, path: &Path, how: Opening) -> Answer<Opened> {
+        if how.write || how.create || how.truncate {
+            self.changes()?;
+        }
+        if how.directory && (how.create || how.exclusive || how.truncate) {
+            return Err(Errno::Invalid.into());
+        }
+        if !(how.create && how.exclusive)
+            && let Ok(there) = cap::stat(&self.dir, path, follow(how.follow))
+        {
+            can_be_opened(&there)?;
+        }
+        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        flags.set(OFlags::SYNC, how.sync);
+        flags.set(OFlags::DSYNC, how.data_sync);
+        flags.set(OFlags::APPEND, how.append);
+        let mut options = OpenOptions::new();
+        options
+            .read(how.read || !how.write)
+            .write(how.write || how.create || how.truncate)
+            .truncate(how.truncate)
+            .create(how.create && !how.exclusive)
+            .create_new(how.create && how.exclusive)
+            // What cap-fs-ext calls; that crate has nothing else for us.
+            ._cap_fs_ext_follow(follow(how.follow))
+            .custom_flags(flags.bits().cast_signed());
+        let file = cap::open(&self.dir, path, &options)?;
+        let there = Metadata::from_file(&file)?;
+        can_be_opened(&there)?;
+        let reads = how.read || !how.write;
+        if there.is_dir() {
+            return Ok(Opened::Folder(Self { dir: file, writable: self.writable, reads }));
+        }
+        if how.directory {
+            return Err(Errno::NotFolder.into());
+        }
+        let writes = how.write;
+        Ok(Opened::File(File { file, writable: self.writable, reads, writes }))
+    }
+
+    pub(super) fn stat(&self, path: &Path, follows: bool) -> Answer<FileStat> {
+        Ok(stat_of(&cap::stat(&self.dir, path, follow(follows))?))
+    }
+
+    pub(super) fn own_stat(&self) -> Answer<FileStat> {
+        Ok(stat_of(&Metadata::from_file(&self.dir)?))
+    }
+
+    /// Sets the times of what a path names.
+    pub(super) fn set_times(
+        &self,
+        path: &Path,
+        follows: bool,
+        times: (SetTime, SetTime),
+    ) -> Answer {
+        self.changes()?;
+        if !follows {
+            let (accessed, modified) = times;
+            let (accessed, modified) = (time_spec(accessed), time_spec(modified));
+            return Ok(cap::set_times_nofollow(&self.dir, path, accessed, modified)?);
+        }
+        // There is no call for this that stays below the folder, so it has to be opened; whether for
+        // reading or for writing is what its permissions decide.
+        let read = Opening { follow: true, read: true, ..Opening::default() };
+        let write = Opening { follow: true, write: true, ..Opening::default() };
+        let opened = match self.open(path, read) {
+            Err(Failure::Errno(Errno::Access)) => self.open(path, write),
+            opened => opened,
+        };
+        match opened? {
+            Opened::Folder(folder) => folder.set_own_times(times),
+            Opened::File(file) => file.set_times(times),
+        }
+    }
+
+    pub(super) fn set_own_times(&self, times: (SetTime, SetTime)) -> Answer {
+        self.changes()?;
+        Ok(rustix::fs::futimens(&self.dir, &timestamps(times))?)
+    }
+
+    pub(super) fn sync(&self) -> Answer {
+        Ok(self.dir.sync_all()?)
+    }
+
+    pub(super) fn create_folder(&self, path: &Path) -> Answer {
+        self.changes()?;
+        Ok(cap::create_dir(&self.dir, path, &DirOptions::new())?)
+    }
+
+    pub(super) fn remove_folder(&self, path: &Path) -> Answer {
+        self.changes()?;
+        // What is there has to be a folder anyway; a link is none.
+        Ok(cap::remove_dir(&self.dir, without_slashes(path).0)?)
+    }
+
+    pub(super) fn remove_file(&self, path: &Path) -> Answer {
+        self.changes()?;
+        Ok(cap::remove_file(&self.dir, path)?)
+    }
+
+    /// Both folders have to be granted for writing, since a link or a new name is another way to the file.
+    pub(super) fn rename(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
+        self.changes()?;
+        to.changes()?;
+        // Slashes at the end ask for a folder. Whether it is one is looked at here, and never by the
+        // call itself, which some systems let follow a link then.
+        let (path, must) = without_slashes(path);
+        let (to_path, must_too) = without_slashes(to_path);
+        if (must || must_too) && !cap::stat(&self.dir, path, FollowSymlinks::No)?.is_dir() {
+            return Err(Errno::NotFolder.into());
+        }
+        Ok(cap::rename(&self.dir, path, &to.dir, to_path)?)
+    }
+
+    /// As [`rename`](Self::rename).
+    pub(super) fn link(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
+        self.changes()?;
+        to.changes()?;
+        Ok(cap::hard_link(&self.dir, path, &to.dir, to_path)?)
+    }
+
+    /// Absolute texts are refused: they would mean something else to the host.
+    pub(super) fn symlink(&self, text: &Path, path: &Path) -> Answer {
+        self.changes()?;
+        Ok(cap::symlink(text, &self.dir, path)?)
+    }
+
+    pub(super) fn read_link(&self, path: &Path) -> Answer<PathBuf> {
+        Ok(cap::read_link(&self.dir, path)?)
+    }
+
+    /// Tells of the entries from a place on until `each` has enough. The kernel knows the places, so a
+    /// listing of any length takes one pass and no memory.
+    pub(super) fn list(
+        &self,
+        from: u64,
+        chunk: usize,
+        each: &mut dyn FnMut(Entry<'_>) -> Answer<bool>,
+    ) -> Answer {
+        let own = Metadata::from_file(&self.dir)?;
+        list::entries(&self.dir, from, chunk, &mut |next, inode, kind, name| {
+            // What lies above is not told of.
+            let inode = if name == b".." { own.ino() } else { inode };
+            each(Entry { next, inode: identity(own.dev(), inode), kind, name })
+        })
+    }
+}
+
+impl File {
+    pub(super) fn stat(&self) -> Answer<FileStat> {
+        Ok(stat_of(&Metadata::from_file(&self.file)?))
+    }
+
+    pub(super) fn read_at(&self, bytes: &mut [u8], position: u64) -> Answer<usize> {
+        if !self.reads {
+            return Err(Errno::BadDescriptor.into());
+        }
+        Ok(self.file.read_at(bytes, position)?)
+    }
+
+    pub(super) fn write_at(&self, bytes: &[u8], position: u64) -> Answer<usize> {
+        if !self.writes {
+            return Err(Errno::BadDescriptor.into());
+        }
+        Ok(self.file.write_at(bytes, position)?)
+    }
+
+    /// Writes at the end, whatever else writes there, and gives where that is then.
+    pub(super) fn append(&self, bytes: &[u8]) -> Answer<(usize, u64)> {
+        if !self.writes {
+            return Err(Errno::BadDescriptor.into());
+        }
+        let mut file = &self.file;
+        let written = file.write(bytes)?;
+        Ok((written, file.stream_position()?))
+    }
+
+    pub(super) fn set_append(&self, append: bool) -> Answer {
+        let mut flags = rustix::fs::fcntl_getfl(&self.file)?;
+        flags.set(OFlags::APPEND, append);
+        Ok(rustix::fs::fcntl_setfl(&self.file, flags)?)
+    }
+
+    pub(super) fn set_size(&self, size: u64) -> Answer {
+        if !self.writable {
+            return Err(Errno::NotPermitted.into());
+        }
+        if !self.writes {
+            return Err(Errno::Invalid.into());
+        }
+        Ok(self.file.set_len(size)?)
+    }
+
+    pub(super) fn set_times(&self, times: (SetTime, SetTime)) -> Answer {
+        if !self.writable {
+            return Err(Errno::NotPermitted.into());
+        }
+        Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
+    }
+
+    pub(super) fn sync(&self, data_only: bool) -> Answer {
+        Ok(if data_only { self.file.sync_data() } else { self.file.sync_all() }?)
+    }
+}
+
+/// Refuses what is neither a regular file nor a folder.
+fn can_be_opened(there: &Metadata) -> Answer {
+    // A link is not followed here; opening it will say so.
+    if there.is_file() || there.is_dir() || there.is_symlink() {
+        return Ok(());
+    }
+    Err(Errno::NotSupported.into())
+}
+
+fn without_slashes(path: &Path) -> (&Path, bool) {
+    let bytes = path.as_os_str().as_bytes();
+    let kept = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
+    let plain = bytes.get(..kept).unwrap_or(bytes);
+    (Path::new(std::ffi::OsStr::from_bytes(plain)), kept < bytes.len())
+}
+
+/// One number for a device and an inode, so that the host's devices stay its own affair.
+fn identity(device: u64, inode: u64) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault};
+    BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one((device, inode))
+}
+
+fn kind_of(kind: cap::FileType) -> FileType {
+    if kind.is_file() {
+        FileType::Regular
+    } else if kind.is_dir() {
+        FileType::Folder
+    } else if kind.is_symlink() {
+        FileType::Link
+    } else if kind.is_block_device() {
+        FileType::BlockDevice
+    } else if kind.is_char_device() {
+        FileType::CharacterDevice
+    } else if kind.is_socket() {
+        FileType::Socket
+    } else {
+        FileType::Unknown
+    }
+}
+
+fn stat_of(there: &Metadata) -> FileStat {
+    // Times before 1970 and after 2554 have no number here.
+    let nanos = |seconds: i64, nanos: i64| {
+        let seconds = u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000_000);
+        seconds.saturating_add(u64::try_from(nanos).unwrap_or(0))
+    };
+    FileStat {
+        device: 1,
+        inode: identity(there.dev(), there.ino()),
+        kind: kind_of(there.file_type()),
+        links: there.nlink(),
+        size: there.len(),
+        accessed: nanos(there.atime(), there.atime_nsec()),
+        modified: nanos(there.mtime(), there.mtime_nsec()),
+        changed: nanos(there.ctime(), there.ctime_nsec()),
+    }
+}
+
+fn timestamps((accessed, modified): (SetTime, SetTime)) -> Timestamps {
+    let one = |time| match time {
+        SetTime::Keep => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        SetTime::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+        SetTime::To(nanos) => Timespec {
+            tv_sec: i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
+        },
+    };
+    Timestamps { last_access: one(accessed), last_modification: one(modified) }
+}
+
+fn time_spec(time: SetTime) -> Option<SystemTimeSpec> {
+    match time {
+        SetTime::Keep => None,
+        SetTime::Now => Some(SystemTimeSpec::SymbolicNow),
+        SetTime::To(nanos) => {
+            let time = UNIX_EPOCH + Duration::from_nanos(nanos);
+            Some(SystemTimeSpec::Absolute(cap_primitives::time::SystemTime::from_std(time)))
+        }
+    }
+}
