@@ -6,7 +6,7 @@ use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
 use crate::value::Object;
 use crate::value::Value;
-use crate::value::handle::Domain;
+use crate::value::handle::{Domain, Handle};
 use ophidia_abi::{Encoded, MAX_DEPTH};
 use std::sync::Arc;
 
@@ -108,7 +108,7 @@ impl<'a> Input<'a> {
     /// follows them.
     fn release_rest(&mut self) -> Result<()> {
         while let Ok([tag]) = self.array() {
-            match Encoded::from_u8(tag) {
+            match Encoded::from_number(tag) {
                 Some(Encoded::None | Encoded::False | Encoded::True) => {}
                 Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
                 Some(Encoded::Complex) => drop(self.take(16)?),
@@ -138,8 +138,8 @@ impl<'a> Input<'a> {
                     | Encoded::FrozenSet,
                 ) => drop(self.take(4)?),
                 Some(Encoded::Handle) => {
-                    let (index, generation) = self.handle()?;
-                    self.owner.domain.refuse(index, generation);
+                    let handle = self.handle()?;
+                    self.owner.domain.refuse(handle);
                 }
                 Some(Encoded::Function | Encoded::HostObject) => drop(self.take(4)?),
                 None => return Err(cut_off()),
@@ -148,14 +148,15 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    fn handle(&mut self) -> Result<(u32, u32)> {
-        Ok((u32::from_le_bytes(self.array()?), u32::from_le_bytes(self.array()?)))
+    fn handle(&mut self) -> Result<Handle> {
+        let index = u32::from_le_bytes(self.array()?);
+        Ok(Handle::new(index, u32::from_le_bytes(self.array()?)))
     }
 
     fn object(&mut self) -> Result<Object> {
-        let (index, generation) = self.handle()?;
-        self.spend(Object::SIZE).inspect_err(|_| self.owner.domain.refuse(index, generation))?;
-        super::hold(self.owner.domain, index, generation)
+        let handle = self.handle()?;
+        self.spend(Object::SIZE).inspect_err(|_| self.owner.domain.refuse(handle))?;
+        super::hold(self.owner.domain, handle)
     }
 
     fn items(&mut self, depth: u32) -> Result<Vec<Value>> {
@@ -193,7 +194,7 @@ impl<'a> Input<'a> {
 
     /// The tag of the next value, if there is one.
     pub(super) fn next_tag(&self) -> Option<Encoded> {
-        self.rest.first().copied().and_then(Encoded::from_u8)
+        self.rest.first().copied().and_then(Encoded::from_number)
     }
 
     /// The next value, whose own size is paid for.
@@ -202,7 +203,7 @@ impl<'a> Input<'a> {
             return Err(Error::GuestFault(format!("a value nested more than {MAX_DEPTH} deep")));
         }
         let [tag] = self.array()?;
-        let tag = Encoded::from_u8(tag).ok_or_else(|| {
+        let tag = Encoded::from_number(tag).ok_or_else(|| {
             Error::GuestFault(format!("an encoded value with the unknown tag {tag}"))
         })?;
         Ok(match tag {

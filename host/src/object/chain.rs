@@ -121,11 +121,11 @@ macro_rules! chain {
     }};
     (@step $py:ident, $object:expr, . $name:ident ($($arguments:tt)*) $($rest:tt)*) => {{
         let arguments = $crate::chain!(@arguments $crate::Arguments::new(), $($arguments)*);
-        let object = $object.call_method($py, stringify!($name), arguments)?;
+        let object = $object.call_method($py, $crate::intern!(stringify!($name)), arguments)?;
         $crate::chain!(@step $py, object, $($rest)*)
     }};
     (@step $py:ident, $object:expr, . $name:ident $($rest:tt)*) => {{
-        let object = $object.getattr($py, stringify!($name))?;
+        let object = $object.getattr($py, $crate::intern!(stringify!($name)))?;
         $crate::chain!(@step $py, object, $($rest)*)
     }};
     (@step $py:ident, $object:expr, ($($arguments:tt)*) $($rest:tt)*) => {{

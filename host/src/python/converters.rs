@@ -108,21 +108,22 @@ impl Python<'_> {
     ) -> Result<T> {
         let mut from_python = Vec::new();
         for (class, convert) in converters.from_python {
-            from_python.push((self.get(&class)?, convert));
+            from_python.push((self.find_own(&class)?, convert));
         }
         let mut pairs = Vec::new();
         for (class, convert) in converters.to_python {
-            pairs.push((self.get(&class)?, convert));
+            pairs.push((self.find_own(&class)?, convert));
         }
         let has_to_python = !pairs.is_empty();
-        let before = if has_to_python { Some(self.help("open_scope", (pairs,))?) } else { None };
+        let before =
+            if has_to_python { Some(self.help_own("open_scope", (pairs,))?) } else { None };
         let mut scopes = self.state().session.scopes.clone();
         let outer = scopes.clone();
         scopes.push(Arc::new(Scope { from_python, has_to_python }));
         self.guest().state().set_scopes(scopes);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
         self.guest().state().set_scopes(outer);
-        let closed = before.map(|before| self.help("close_scope", (before,))).transpose();
+        let closed = before.map(|before| self.help_unit("close_scope", (before,))).transpose();
         let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed.map(|_| result)
     }

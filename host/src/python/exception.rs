@@ -52,6 +52,14 @@ impl PythonError {
         }
     }
 
+    /// The same for the library itself.
+    pub(crate) fn own_exception(&self, py: &mut Python<'_>) -> Result<Object> {
+        match self.exception() {
+            Some(exception) => Ok(exception.clone()),
+            None => py.help_own("exception", (&self.type_name, &self.message)),
+        }
+    }
+
     /// Whether `except class` would catch it; `class` may be a class, a tuple of classes or a name such as
     /// `"LookupError"` or `"json.JSONDecodeError"`.
     ///
@@ -59,7 +67,7 @@ impl PythonError {
     ///
     /// As [`Python::get`].
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
-        let exception = self.to_exception(py)?;
+        let exception = self.own_exception(py)?;
         py.help_as("is_raised", (exception, class))
     }
 
@@ -69,7 +77,7 @@ impl PythonError {
     ///
     /// As [`Python::run`].
     pub fn args(&self, py: &mut Python<'_>) -> Result<Object> {
-        self.to_exception(py)?.getattr(py, "args")
+        self.own_exception(py)?.getattr(py, "args")
     }
 
     /// The frames it passed through, the innermost last.

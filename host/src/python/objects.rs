@@ -55,6 +55,11 @@ impl Python<'_> {
         self.help("find", (name,))
     }
 
+    /// The same for the library itself.
+    pub(super) fn find_own(&mut self, name: &str) -> Result<Object> {
+        self.help_own("find", (name,))
+    }
+
     /// Sets a name of `__main__`, or of a dotted name's last part.
     ///
     /// # Errors
@@ -62,11 +67,10 @@ impl Python<'_> {
     /// As [`get`](Self::get).
     pub fn set(&mut self, name: &str, value: impl ToPython) -> Result<()> {
         match name.rsplit_once('.') {
-            Some((object, attribute)) => self.get(object)?.setattr(self, attribute, value),
+            Some((object, attribute)) => self.find_own(object)?.setattr(self, attribute, value),
             None => {
-                let globals = self.globals()?;
                 let mut guest = self.guest();
-                let on = guest.on_named(&globals, name)?;
+                let on = guest.on_global(name)?;
                 guest.operate_unit(Operation::SetItem, on, &(value,))
             }
         }
@@ -79,11 +83,10 @@ impl Python<'_> {
     /// As [`get`](Self::get); `KeyError` for a name that is not there.
     pub fn delete(&mut self, name: &str) -> Result<()> {
         match name.rsplit_once('.') {
-            Some((object, attribute)) => self.get(object)?.delattr(self, attribute),
+            Some((object, attribute)) => self.find_own(object)?.delattr(self, attribute),
             None => {
-                let globals = self.globals()?;
                 let mut guest = self.guest();
-                let on = guest.on_named(&globals, name)?;
+                let on = guest.on_global(name)?;
                 guest.operate_unit(Operation::DelItem, on, &())
             }
         }
@@ -98,13 +101,15 @@ impl Python<'_> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
 
-    /// How many objects of the guest the host holds, as the guest counts them, after letting go of
-    /// those that were dropped.
+    /// How many objects of the guest are held in Rust, as the guest counts them, after letting go of those
+    /// that were dropped. What the library holds for itself (names, functions) is not counted.
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
     pub fn objects_held(&mut self) -> Result<u32> {
-        self.guest().operate_as(Operation::Handles, On::NOTHING, &())
+        let mut guest = self.guest();
+        let all: u32 = guest.operate_as(Operation::Handles, On::NOTHING, &())?;
+        Ok(all.saturating_sub(guest.bridge().domain.own()))
     }
 }

@@ -23,7 +23,7 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
-    pub(crate) exports: Arc<Exports>,
+    pub(crate) exports: Exports,
     pub(crate) stdlib: PathBuf,
     max_interpreters: u32,
 }
@@ -63,7 +63,7 @@ impl Runtime {
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(module).map_err(failed)?,
-            exports: Arc::new(Exports::of(module)?),
+            exports: Exports::of(module)?,
             engine,
             stdlib,
             max_interpreters,
