@@ -1,7 +1,8 @@
 //! Calls across the wall: what one costs, with its arguments and its result.
 //!
 //! Measured: `def foo(): return str(1)` called and its `String` taken; `bar(i)` with an integer each
-//! way; an integer attribute; a method with two texts; a list of 1,000 integers and a dict of 100 prices
+//! way; an integer attribute, by a name that is looked up once and by text, and after an object was dropped; a
+//! method with two texts; a list of 1,000 integers and a dict of 100 prices
 //! each way; a host function called from a loop in Python, beside the same loop calling Python; objects
 //! dropped alone and with a thousand others. Against: the same call through a pipe, with a native
 //! python3 that evaluates a line and answers with a line; and the time that py4cl2-cffi publishes for a
@@ -18,14 +19,14 @@
 
 use anyhow::{Context, Result, ensure};
 use criterion::Criterion;
-use ophidia::{Function, Interpreter, Object, Runtime};
+use ophidia::{Function, Interpreter, Object, Runtime, intern};
 use ophidia_benches::{figure, figures_wanted, in_turn, median, native_python};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[cfg(feature = "pyo3")]
 #[path = "call/pyo3_side.rs"]
@@ -99,11 +100,15 @@ impl Bench {
     }
 
     fn getattr(&mut self) -> Result<i64> {
+        Ok(self.thing.getattr_as(&mut self.py, intern!("size"))?)
+    }
+
+    fn getattr_by_text(&mut self) -> Result<i64> {
         Ok(self.thing.getattr_as(&mut self.py, "size")?)
     }
 
     fn method(&mut self) -> Result<String> {
-        Ok(self.thing.call_method_as(&mut self.py, "join", ("one", "two"))?)
+        Ok(self.thing.call_method_as(&mut self.py, intern!("join"), ("one", "two"))?)
     }
 
     fn list_in(&mut self) -> Result<bool> {
@@ -193,6 +198,40 @@ fn nanoseconds<T>(rounds: u32, mut round: impl FnMut() -> Result<T>) -> Result<f
     Ok(median(samples.collect::<Result<_>>()?))
 }
 
+/// What the second of two things took in nanoseconds, done one after the other so many times.
+fn second<T>(
+    times: u32,
+    mut first: impl FnMut(),
+    mut then: impl FnMut() -> Result<T>,
+) -> Result<f64> {
+    let mut spent = Duration::ZERO;
+    for _ in 0..times {
+        first();
+        let start = Instant::now();
+        black_box(then()?);
+        spent += start.elapsed();
+    }
+    Ok(spent.as_secs_f64() * 1e9 / f64::from(times))
+}
+
+/// How many times as long an attribute takes when an object was dropped before. Dropping it, and what the
+/// clock takes, are left out.
+fn after_drop(bench: &mut Bench) -> Result<f64> {
+    let mut ratios = Vec::new();
+    for _ in 0..SAMPLES {
+        let mut dropped = Vec::new();
+        for _ in 0..1_000 {
+            dropped.push(bench.py.object(1.5)?);
+        }
+        let clock = second(1_000, || {}, || Ok(()))?;
+        let kept = bench.text.clone();
+        let usual = second(1_000, || drop(black_box(kept.clone())), || bench.getattr())?;
+        let after = second(1_000, || drop(dropped.pop()), || bench.getattr())?;
+        ratios.push((after - clock) / (usual - clock));
+    }
+    Ok(median(ratios))
+}
+
 /// Takes one sample on a side.
 type Sample<Side> = fn(&mut Side) -> Result<f64>;
 
@@ -222,6 +261,8 @@ fn figures() -> Result<()> {
     }
     let python = nanoseconds(1, || bench.without_callbacks())? / f64::from(CALLS);
     figure("python_callback_ns", python, "ns");
+    figure("getattr_text_ns", nanoseconds(1_000, || bench.getattr_by_text())?, "ns");
+    figure("getattr_after_drop_ratio", after_drop(&mut bench)?, "x");
     figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");
     let bench = RefCell::new(bench);
     let released = in_turn(

@@ -73,13 +73,16 @@ void frame_clear(void);
    the frame is cleared. -1 with an exception set when that cannot be done. */
 int frame_set_wanted(enum ophidia_slot_index index, PyObject *value, uint32_t want);
 
-/* As above for text only; what cannot be UTF-8 is escaped. */
+/* As above for a text of an exception: what cannot be UTF-8 is escaped, what is too long is cut. */
 int frame_set_text(enum ophidia_slot_index index, PyObject *text);
 
 void frame_set_int(enum ophidia_slot_index index, long long value);
 
 /* An operand that the host has left in the frame: a new reference, or NULL with an exception set. */
 PyObject *frame_operand(uint32_t index);
+
+/* Lets go of the first of the handles that the host has left there; at most OPHIDIA_RELEASES. */
+void frame_release(uint32_t count);
 
 /* Leaves values there for the host, which point into texts: 1; 0 when one of them is not plain, or there are
    too many. */

@@ -2,11 +2,56 @@
 
 #include "bridge.h"
 
+/* Whether CPython had no memory for the exception that was to be raised, and made this one of it. A program
+   may say the same, but with a real SystemError only; the host believes it after it has refused memory. */
+static int
+stands_for_lost(PyObject *exception)
+{
+    static const char *const said[] = {
+        "error return without exception set",
+        "returned NULL without setting an exception",
+    };
+    if (!Py_IS_TYPE(exception, (PyTypeObject *)PyExc_SystemError)) {
+        return 0;
+    }
+    PyObject *args = ((PyBaseExceptionObject *)exception)->args;
+    PyObject *text = PyTuple_GET_SIZE(args) == 1 ? PyTuple_GET_ITEM(args, 0) : NULL;
+    if (text == NULL || !PyUnicode_CheckExact(text)) {
+        return 0;
+    }
+    Py_ssize_t len = PyUnicode_GET_LENGTH(text);
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        Py_ssize_t end = (Py_ssize_t)strlen(said[i]);
+        if (len < end || !PyUnicode_IS_COMPACT_ASCII(text)) {
+            continue;
+        }
+        const char *data = PyUnicode_DATA(text);
+        if (memcmp(data + len - end, said[i], (size_t)end) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* By the class itself, which no other class of that name is. */
+static uint32_t
+kind_of(PyObject *exception)
+{
+    uint32_t kind = PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) ? OPHIDIA_MEMORY_ERROR
+                                                                              : 0;
+    return stands_for_lost(exception) ? kind | OPHIDIA_LOST : kind;
+}
+
+/* A class whose qualified name cannot be told goes by its own. */
 static int
 set_type_name(PyObject *exception)
 {
-    PyObject *type = (PyObject *)Py_TYPE(exception);
-    PyObject *name = PyType_GetFullyQualifiedName((PyTypeObject *)type);
+    PyTypeObject *type = Py_TYPE(exception);
+    PyObject *name = PyType_GetFullyQualifiedName(type);
+    if (name == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError)) {
+        PyErr_Clear();
+        name = PyUnicode_FromString(type->tp_name);
+    }
     if (name == NULL) {
         return -1;
     }
@@ -103,10 +148,10 @@ set_traceback(PyObject *exception, PyObject *code, const char *source, uint32_t 
 uint32_t
 bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
 {
-    PyObject *exception = PyErr_GetRaisedException();
-    if (exception == NULL) {
-        return OPHIDIA_STATUS_MISUSE;
+    if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_SystemError, "error return without exception set");
     }
+    PyObject *exception = PyErr_GetRaisedException();
     uint32_t status = OPHIDIA_STATUS_RAISED;
     if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit)) {
         status = exited(exception);
@@ -114,7 +159,9 @@ bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
         return status;
     }
     /* Each part may fail on its own (no memory, a hostile __str__): the others still travel. */
+    uint32_t kind = kind_of(exception);
     if (set_type_name(exception) < 0) {
+        kind |= OPHIDIA_LOST;
         PyErr_Clear();
     }
     if (set_message(exception) < 0) {
@@ -131,8 +178,13 @@ bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
         PyErr_Clear();
     }
     if (shown <= 0 && set_traceback(exception, code, source, len) < 0) {
+        if (Py_IS_TYPE(exception, (PyTypeObject *)PyExc_SystemError)
+            && PyErr_ExceptionMatches(PyExc_MemoryError)) {
+            kind |= OPHIDIA_LOST;
+        }
         PyErr_Clear();
     }
+    frame_set_int(OPHIDIA_SLOT_KIND, kind);
     set_exception(exception);
     Py_DECREF(exception);
     return status;

@@ -62,28 +62,59 @@ set_bytes(enum ophidia_slot_index index, uint32_t tag, PyObject *owner, const ch
     Py_XSETREF(held_objects[bridge_level][index], owner);
 }
 
+/* As much of a text as the host takes, and the mark; the bytes go on for longer. */
 static int
-set_text(enum ophidia_slot_index index, uint32_t tag, PyObject *text)
+set_cut(enum ophidia_slot_index index, const char *data)
 {
-    Py_ssize_t len;
-    const char *data = PyUnicode_AsUTF8AndSize(text, &len);
-    if (data != NULL) {
-        set_bytes(index, tag, Py_NewRef(text), data, len);
-        return 0;
+    Py_ssize_t mark = sizeof OPHIDIA_CUT - 1, end = OPHIDIA_ERROR_TEXT - mark;
+    while (end > 0 && ((unsigned char)data[end] & 0xc0) == 0x80) { /* in the middle of a character */
+        end--;
     }
-    PyErr_Clear();
-    PyObject *escaped = PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
-    if (escaped == NULL) {
+    PyObject *cut = PyBytes_FromStringAndSize(NULL, end + mark);
+    if (cut == NULL) {
         return -1;
     }
-    set_bytes(index, tag, escaped, PyBytes_AS_STRING(escaped), PyBytes_GET_SIZE(escaped));
+    memcpy(PyBytes_AS_STRING(cut), data, (size_t)end);
+    memcpy(PyBytes_AS_STRING(cut) + end, OPHIDIA_CUT, (size_t)mark);
+    set_bytes(index, OPHIDIA_TAG_STR, cut, PyBytes_AS_STRING(cut), end + mark);
+    return 0;
+}
+
+/* UTF-8 that belongs to an object: the slot points to it, or to a copy of its beginning. */
+static int
+set_utf8(enum ophidia_slot_index index, PyObject *owner, const char *data, Py_ssize_t len)
+{
+    if (len > OPHIDIA_ERROR_TEXT) {
+        return set_cut(index, data);
+    }
+    set_bytes(index, OPHIDIA_TAG_STR, Py_NewRef(owner), data, len);
     return 0;
 }
 
 int
 frame_set_text(enum ophidia_slot_index index, PyObject *text)
 {
-    return set_text(index, OPHIDIA_TAG_STR, text);
+    /* What is cut off is not encoded either: a character takes a byte at least. */
+    PyObject *first = PyUnicode_Substring(text, 0, OPHIDIA_ERROR_TEXT + 1);
+    if (first == NULL) {
+        return -1;
+    }
+    Py_ssize_t len;
+    const char *data = PyUnicode_AsUTF8AndSize(first, &len);
+    int failed;
+    if (data != NULL) {
+        failed = set_utf8(index, first, data, len);
+    }
+    else {
+        PyErr_Clear();
+        PyObject *escaped = PyUnicode_AsEncodedString(first, "utf-8", "backslashreplace");
+        failed = escaped == NULL ? -1
+                                 : set_utf8(index, escaped, PyBytes_AS_STRING(escaped),
+                                            PyBytes_GET_SIZE(escaped));
+        Py_XDECREF(escaped);
+    }
+    Py_DECREF(first);
+    return failed;
 }
 
 void
@@ -200,6 +231,15 @@ frame_operand(uint32_t index)
     }
     PyErr_Format(PyExc_SystemError, "an operand from the host with the unknown tag %u", slot->tag);
     return NULL;
+}
+
+BRIDGE_HOT void
+frame_release(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t handle = frames[bridge_level].releases[i];
+        handle_release((uint32_t)handle, (uint32_t)(handle >> 32));
+    }
 }
 
 BRIDGE_HOT int

@@ -229,12 +229,14 @@ uint32_t
 ophidia_operate_on(uint32_t operation, uint64_t object, uint64_t other, uint32_t form)
 {
     frame_clear();
-    uint32_t named = (object != 0) + (other != 0);
-    uint32_t count = named + form / OPHIDIA_OPERAND;
+    uint32_t named = (object != 0) + (other != 0), releases = form / OPHIDIA_RELEASE;
+    uint32_t count = named + form % OPHIDIA_RELEASE / OPHIDIA_OPERAND;
     PyObject *values[2 + OPHIDIA_OPERANDS];
-    if (count > sizeof values / sizeof *values || !right_count(operation, count, 0)) {
+    if (releases > OPHIDIA_RELEASES || count > sizeof values / sizeof *values
+        || !right_count(operation, count, 0)) {
         return OPHIDIA_STATUS_MISUSE;
     }
+    frame_release(releases);
     uint32_t taken = 0;
     while (taken < count) {
         PyObject *value = taken < named ? Py_XNewRef(handle_object(taken == 0 ? object : other))

@@ -1,4 +1,4 @@
-/* What values.c and stdlib.c share: writing and reading parts of the encoding. */
+/* What encode.c, decode.c and stdlib.c share: writing and reading parts of the encoding. */
 #ifndef OPHIDIA_VALUES_H
 #define OPHIDIA_VALUES_H
 

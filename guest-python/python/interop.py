@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import __main__
-from _ophidia import _host
+from _ophidia import _host, errors
 
 _KINDS = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -57,24 +57,20 @@ def exception(kind: type | str, message: str) -> BaseException:
 
 def describe_exception(exc: BaseException) -> tuple[str, str, str]:
     """Qualified type name, message, formatted traceback."""
-    kind = type(exc)
-    qualified = kind.__qualname__
-    if kind.__module__ not in ("builtins", "__main__"):
-        qualified = f"{kind.__module__}.{qualified}"
-    return qualified, str(exc), "".join(traceback.format_exception(exc))
+    return errors.type_name(type(exc)), errors.cut(str(exc)), errors.formatted(exc, exc.__traceback__)
 
 
 def frames(exc: BaseException) -> list[tuple[str, int, str, str]]:
     """File, line, function and source line of each frame, the innermost last."""
     return [
-        (frame.filename, frame.lineno or 0, frame.name, frame.line or "")
+        (errors.cut(frame.filename), frame.lineno or 0, errors.cut(frame.name), errors.cut(frame.line or ""))
         for frame in traceback.extract_tb(exc.__traceback__)
     ]
 
 
 def notes(exc: BaseException) -> list[str]:
     """What `add_note` has added."""
-    return [str(note) for note in getattr(exc, "__notes__", ())]
+    return [errors.cut(str(note)) for note in getattr(exc, "__notes__", ())]
 
 
 def linked(exc: BaseException, name: str) -> tuple[str, str, str, BaseException] | None:

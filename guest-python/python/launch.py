@@ -7,8 +7,9 @@ import importlib.machinery
 import linecache
 import runpy
 import sys
-import traceback
 from types import CodeType, ModuleType
+
+from _ophidia import errors
 
 _folder = __file__.removesuffix("launch.py")
 _modules = sys.modules
@@ -60,7 +61,7 @@ def format_exception(exc: BaseException, code: CodeType | None, source: bytes) -
     skipped = exc.__traceback__
     while skipped is not None and skipped.tb_frame.f_code.co_filename.startswith(_folder):
         skipped = skipped.tb_next
-    return "".join(traceback.format_exception(type(exc), exc, skipped))
+    return errors.formatted(exc, skipped)
 
 
 def finish() -> None:

@@ -7,6 +7,7 @@ mod encode;
 mod enter;
 mod layout;
 mod operate;
+mod raised;
 mod slots;
 mod state;
 mod stdlib;
@@ -15,13 +16,13 @@ mod typed;
 
 use crate::error::ConversionError;
 use crate::error::LimitExceeded;
-use crate::error::{Error, PythonError, Result};
+use crate::error::{Error, Result};
 use crate::sandbox::memory::GuestMemory;
 #[cfg(feature = "any-guest")]
 use crate::value::HostObject;
 use crate::value::Object;
 use crate::value::Value;
-use crate::value::handle::Domain;
+use crate::value::handle::{Domain, Handle};
 use ophidia_abi::{Slot, SlotIndex, Tag};
 use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
@@ -34,6 +35,7 @@ pub use encode::Encoder;
 pub(crate) use encode::Opened;
 pub(crate) use layout::{Layout, layout};
 pub(crate) use operate::On;
+use raised::{raised, system_exit};
 pub use slots::{Operands, Plain};
 pub(crate) use slots::{operand, operands, operands_size, plain};
 pub(crate) use state::{BridgeState, Conversions, HasBridge};
@@ -77,7 +79,7 @@ pub fn decode_any(
         Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
         None => decode::decode(owner, bytes).map(|value| vec![value]),
     };
-    (values, domain.waiting())
+    (values, domain.take_released().len())
 }
 
 #[inline]
@@ -124,16 +126,25 @@ pub(crate) fn object_value<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Opti
     (slot.tag == Tag::Handle as u32).then(|| object(slot, &store.data().bridge().domain))
 }
 
+/// The handle in the value slot, which whoever takes it has to let go of; `None` when there is something else.
+#[inline]
+fn handle_value<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Option<Handle> {
+    let state = store.data().sandbox();
+    let slot = state.memory?.slot(store, state.frame(), SlotIndex::Value).ok()?;
+    let index = u32::try_from(slot.payload).ok()?;
+    (slot.tag == Tag::Handle as u32).then(|| Handle::new(index, slot.len))
+}
+
 #[inline]
 fn object(slot: Slot, domain: &Arc<Domain>) -> Result<Object> {
     let index = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
-    hold(domain, index, slot.len)
+    hold(domain, Handle::new(index, slot.len))
 }
 
 /// Takes over a handle that the guest has given out.
 #[inline]
-pub(crate) fn hold(domain: &Arc<Domain>, index: u32, generation: u32) -> Result<Object> {
-    Object::new(domain, index, generation)
+pub(crate) fn hold(domain: &Arc<Domain>, handle: Handle) -> Result<Object> {
+    Object::new(domain, handle)
         .ok_or_else(|| LimitExceeded::Objects { limit: domain.limit() }.into())
 }
 
@@ -142,93 +153,25 @@ pub(crate) fn foreign() -> ConversionError {
     ConversionError::new("an object of this interpreter", "another interpreter's")
 }
 
-/// Reads the error slots.
-pub(crate) fn python_error<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<PythonError> {
-    Ok(PythonError {
-        type_name: text_slot(store, SlotIndex::Type)?,
-        message: text_slot(store, SlotIndex::Message)?,
-        traceback: text_slot(store, SlotIndex::Traceback)?,
-        exit_status: None,
-        exception: exception(store)?,
-    })
-}
-
-/// Reads what `SystemExit` left.
-pub(crate) fn system_exit<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<PythonError> {
-    let state = store.data().sandbox();
-    let exit = state.memory()?.slot(store, state.frame(), SlotIndex::Exit)?;
-    Ok(PythonError {
-        type_name: "SystemExit".into(),
-        message: text_slot(store, SlotIndex::Message)?,
-        traceback: String::new(),
-        exit_status: Some(exit.payload.cast_signed()),
-        exception: exception(store)?,
-    })
-}
-
-/// The exception itself: none when the guest had no room for it, or the host may hold no more.
-fn exception<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Option<Object>> {
-    let state = store.data().sandbox();
-    let slot = state.memory()?.slot(store, state.frame(), SlotIndex::Exception)?;
-    match tag(slot)? {
-        Tag::Handle => match object(slot, &store.data().bridge().domain) {
-            Err(Error::Limit(_)) => Ok(None),
-            other => other.map(Some),
-        },
-        _ => Ok(None),
-    }
-}
-
 #[inline]
 fn tag(slot: Slot) -> Result<Tag> {
-    Tag::from_u32(slot.tag).ok_or_else(|| wild_slot(slot))
+    Tag::from_number(slot.tag).ok_or_else(|| wild_slot(slot))
 }
 
 /// What is wrong with a slot. Apart, and with a copy of it: what is formatted has to lie in memory.
 #[cold]
 fn wild_slot(slot: Slot) -> Error {
-    Error::GuestFault(match Tag::from_u32(slot.tag) {
+    Error::GuestFault(match Tag::from_number(slot.tag) {
         None => format!("slot with the unknown tag {}", slot.tag),
         Some(Tag::Handle) => format!("a handle with the index {:#x}", slot.payload),
         Some(_) => format!("slot that points to {:#x}, past 4 GiB", slot.payload),
     })
 }
 
-/// What each text of an exception may take whatever the limit is, in bytes.
-const TEXT: usize = 16 << 10;
-
-/// A text of an exception: cut, when it is long, to a quarter of what one value may take.
-fn text_slot<T: HasBridge>(store: &StoreContextMut<'_, T>, index: SlotIndex) -> Result<String> {
-    let state = store.data().sandbox();
-    let memory = state.memory()?;
-    let slot = memory.slot(store, state.frame(), index)?;
-    match tag(slot)? {
-        Tag::None => Ok(String::new()),
-        Tag::Str => {
-            let all = bytes(store, memory, slot)?;
-            let most = usize::try_from(store.data().bridge().value_limit / 4)
-                .unwrap_or(usize::MAX)
-                .max(TEXT);
-            all.get(..most).map_or_else(|| utf8(all), beginning)
-        }
-        other => Err(Error::GuestFault(format!("slot {index:?} holds {other:?}, not text"))),
-    }
-}
-
 #[inline]
 fn bytes(store: &impl AsContext, memory: GuestMemory, slot: Slot) -> Result<&[u8]> {
     let address = u32::try_from(slot.payload).map_err(|_| wild_slot(slot))?;
     memory.bytes(store, address, slot.len)
-}
-
-/// A text that goes on behind these bytes, up to its last whole character.
-fn beginning(bytes: &[u8]) -> Result<String> {
-    match std::str::from_utf8(bytes) {
-        Err(cut) if cut.error_len().is_none() => {
-            utf8(bytes.get(..cut.valid_up_to()).unwrap_or_default())
-        }
-        _ => utf8(bytes),
-    }
 }
 
 #[inline]

@@ -4,12 +4,15 @@ mod conversion;
 mod exception;
 mod limit;
 mod panic;
+mod text;
 
 pub use conversion::ConversionError;
-pub(crate) use conversion::beginning;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
 pub(crate) use panic::panicked;
+pub(crate) use text::beginning;
+#[cfg(feature = "serde")]
+pub(crate) use text::written;
 
 use crate::value::Object;
 use std::path::PathBuf;

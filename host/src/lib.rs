@@ -62,7 +62,7 @@ pub use function::{
     AsyncFunction, Call, Class, Function, HostFunction, HostMethod, Module, Outcome, Shared,
 };
 pub use image::ImageStage;
-pub use object::{CompareOp, Members, Object, Slice, WeakObject};
+pub use object::{AsName, CompareOp, Members, Name, Object, Slice, WeakObject};
 pub use ophidia_guest as guest;
 pub use policy::{Access, DirGrant, Grants, InputKind, Limits, OutputKind};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};

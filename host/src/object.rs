@@ -5,13 +5,15 @@ mod flow;
 mod inspect;
 mod operators;
 
-pub use crate::value::Object;
+pub use crate::value::{AsName, Name, Object};
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 
 use crate::convert::{Args, FromPython, ToPython};
 use crate::error::Result;
 use crate::python::Python;
+#[cfg(feature = "any-guest")]
+use crate::value::handle::Handle;
 use ophidia_abi::{Operation, Status, Want};
 
 impl Object {
@@ -19,7 +21,7 @@ impl Object {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn forged(py: &Python<'_>, index: u32, generation: u32) -> Result<Self> {
-        crate::bridge::hold(&py.state().bridge.domain, index, generation)
+        crate::bridge::hold(&py.state().bridge.domain, Handle::new(index, generation))
     }
 
     /// The object's value as a Rust type.
@@ -45,7 +47,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn getattr(&self, py: &mut Python<'_>, name: &str) -> Result<Self> {
+    pub fn getattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<Self> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
         guest.operate_object(Operation::GetAttr, on, &())
@@ -56,7 +58,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn getattr_as<T: FromPython>(&self, py: &mut Python<'_>, name: &str) -> Result<T> {
+    pub fn getattr_as<T: FromPython>(&self, py: &mut Python<'_>, name: impl AsName) -> Result<T> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
         guest.operate_as(Operation::GetAttr, on, &())
@@ -67,7 +69,12 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn setattr(&self, py: &mut Python<'_>, name: &str, value: impl ToPython) -> Result<()> {
+    pub fn setattr(
+        &self,
+        py: &mut Python<'_>,
+        name: impl AsName,
+        value: impl ToPython,
+    ) -> Result<()> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
         guest.operate_unit(Operation::SetAttr, on, &(value,))
@@ -78,7 +85,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn delattr(&self, py: &mut Python<'_>, name: &str) -> Result<()> {
+    pub fn delattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<()> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
         guest.operate_unit(Operation::DelAttr, on, &())
@@ -89,7 +96,7 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn hasattr(&self, py: &mut Python<'_>, name: &str) -> Result<bool> {
+    pub fn hasattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<bool> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
         let found = guest.perform(Operation::FindAttr, on, &(), Want::Nothing)?;
@@ -162,7 +169,12 @@ impl Object {
     /// # Errors
     ///
     /// As [`extract`](Self::extract).
-    pub fn call_method(&self, py: &mut Python<'_>, name: &str, args: impl Args) -> Result<Self> {
+    pub fn call_method(
+        &self,
+        py: &mut Python<'_>,
+        name: impl AsName,
+        args: impl Args,
+    ) -> Result<Self> {
         let mut guest = py.guest();
         guest.call_method(self, name, &args)
     }
@@ -175,7 +187,7 @@ impl Object {
     pub fn call_method_as<T: FromPython>(
         &self,
         py: &mut Python<'_>,
-        name: &str,
+        name: impl AsName,
         args: impl Args,
     ) -> Result<T> {
         let mut guest = py.guest();

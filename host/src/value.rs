@@ -5,11 +5,13 @@ mod display;
 mod from;
 pub(crate) mod handle;
 pub(crate) mod host;
+pub(crate) mod name;
 pub mod stdlib;
 
 pub use access::Key;
 pub use handle::Object;
 pub use host::HostObject;
+pub use name::{AsName, Name};
 
 use stdlib::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 11
+#define OPHIDIA_ABI_VERSION 12
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
@@ -12,6 +12,12 @@
 #define OPHIDIA_CONVERTED 0x40000000u
 #define OPHIDIA_OPERAND 256u
 #define OPHIDIA_OPERANDS 3
+#define OPHIDIA_RELEASE 65536u
+#define OPHIDIA_RELEASES 8u
+#define OPHIDIA_ERROR_TEXT 65536
+#define OPHIDIA_CUT "… [cut]"
+#define OPHIDIA_MEMORY_ERROR 1u
+#define OPHIDIA_LOST 2u
 #define OPHIDIA_ATTEND 4294967295u
 #define OPHIDIA_MAX_DEPTH 64
 #define OPHIDIA_MAX_ENCODED 268435456u
@@ -55,6 +61,7 @@ enum ophidia_slot_index {
     OPHIDIA_SLOT_EXIT = 4,
     OPHIDIA_SLOT_EXCEPTION = 5,
     OPHIDIA_SLOT_LAYOUT = 6,
+    OPHIDIA_SLOT_KIND = 7,
 };
 
 enum ophidia_encoded {
@@ -138,8 +145,9 @@ struct ophidia_frame {
     uint32_t eval_breaker;
     uint32_t eval_breaker_bits;
     uint32_t reserved;
-    struct ophidia_slot slots[7];
+    struct ophidia_slot slots[8];
     struct ophidia_slot operands[OPHIDIA_OPERANDS];
+    uint64_t releases[OPHIDIA_RELEASES];
 };
 
 struct ophidia_layout {
@@ -157,7 +165,7 @@ struct ophidia_layout {
 };
 
 _Static_assert(sizeof(struct ophidia_slot) == 16, "layout differs from the host's");
-_Static_assert(sizeof(struct ophidia_frame) == 176, "layout differs from the host's");
+_Static_assert(sizeof(struct ophidia_frame) == 256, "layout differs from the host's");
 _Static_assert(sizeof(struct ophidia_layout) == 548, "layout differs from the host's");
 
 /* Starts the interpreter and imports the preload list; runs once, before the snapshot. */
@@ -196,7 +204,7 @@ uint32_t ophidia_add_path(uint32_t path, uint32_t path_len, uint32_t front);
 __attribute__((export_name("ophidia_operate")))
 uint32_t ophidia_operate(uint32_t operation, uint32_t input, uint32_t len, uint32_t count, uint32_t keywords, uint32_t want);
 
-/* The same with nothing to let go of, on up to two objects by their handles, then operands in the slots of the frame; `form` is the form wanted and [`OPERAND`](crate::OPERAND) for each of these. Four parameters travel in registers. */
+/* The same on up to two objects by their handles, then operands in the slots of the frame; `form` is the form wanted, [`OPERAND`](crate::OPERAND) for each of these, and [`RELEASE`](crate::RELEASE) for each handle in the frame that is let go of first. Four parameters travel in registers. */
 __attribute__((export_name("ophidia_operate_on")))
 uint32_t ophidia_operate_on(uint32_t operation, uint64_t object, uint64_t other, uint32_t form);
 

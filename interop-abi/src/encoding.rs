@@ -30,6 +30,8 @@
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
 
+use crate::numbered::numbered;
+
 /// How deep containers may be nested.
 pub const MAX_DEPTH: u32 = 64;
 
@@ -39,107 +41,66 @@ pub const MAX_ENCODED: u32 = 256 << 20;
 /// The offset of a time that has none.
 pub const NO_OFFSET: i64 = i64::MIN;
 
-/// What follows in an encoding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Encoded {
-    /// `None`.
-    None = 0,
-    /// `False`.
-    False = 1,
-    /// `True`.
-    True = 2,
-    /// An `int` that fits 64 bits.
-    Int = 3,
-    /// Any other `int`.
-    BigInt = 4,
-    /// A `float`.
-    Float = 5,
-    /// A `complex`.
-    Complex = 6,
-    /// A `str` without lone surrogates.
-    Str = 7,
-    /// A `str` with some.
-    WideStr = 8,
-    /// A `bytes`.
-    Bytes = 9,
-    /// A `list`.
-    List = 10,
-    /// A `tuple`.
-    Tuple = 11,
-    /// A `dict`, in its order.
-    Dict = 12,
-    /// A `set`.
-    Set = 13,
-    /// A `frozenset`.
-    FrozenSet = 14,
-    /// An object that stays in the guest.
-    Handle = 15,
-    /// A function of the host, on its way into the guest.
-    Function = 16,
-    /// An object of the host.
-    HostObject = 17,
-    /// A `datetime.date`.
-    Date = 18,
-    /// A `datetime.time`.
-    Time = 19,
-    /// A `datetime.datetime`.
-    DateTime = 20,
-    /// A `datetime.timedelta`.
-    TimeDelta = 21,
-    /// A `decimal.Decimal`.
-    Decimal = 22,
-    /// A `fractions.Fraction`.
-    Fraction = 23,
-    /// A `uuid.UUID`.
-    Uuid = 24,
-    /// A `pathlib.Path`.
-    Path = 25,
-    /// A `range`.
-    Range = 26,
-    /// A member of an `enum.Enum`, on its way to the host.
-    Member = 27,
-    /// An array, on its way into the guest.
-    Array = 28,
-}
-
-impl Encoded {
-    /// Every tag with its name in the header.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::None, "NONE"),
-        (Self::False, "FALSE"),
-        (Self::True, "TRUE"),
-        (Self::Int, "INT"),
-        (Self::BigInt, "BIG_INT"),
-        (Self::Float, "FLOAT"),
-        (Self::Complex, "COMPLEX"),
-        (Self::Str, "STR"),
-        (Self::WideStr, "WIDE_STR"),
-        (Self::Bytes, "BYTES"),
-        (Self::List, "LIST"),
-        (Self::Tuple, "TUPLE"),
-        (Self::Dict, "DICT"),
-        (Self::Set, "SET"),
-        (Self::FrozenSet, "FROZEN_SET"),
-        (Self::Handle, "HANDLE"),
-        (Self::Function, "FUNCTION"),
-        (Self::HostObject, "HOST_OBJECT"),
-        (Self::Date, "DATE"),
-        (Self::Time, "TIME"),
-        (Self::DateTime, "DATE_TIME"),
-        (Self::TimeDelta, "TIME_DELTA"),
-        (Self::Decimal, "DECIMAL"),
-        (Self::Fraction, "FRACTION"),
-        (Self::Uuid, "UUID"),
-        (Self::Path, "PATH"),
-        (Self::Range, "RANGE"),
-        (Self::Member, "MEMBER"),
-        (Self::Array, "ARRAY"),
-    ];
-
-    /// The tag with this number, if there is one.
-    #[must_use]
-    pub fn from_u8(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).map(|(tag, _)| *tag)
+numbered! {
+    /// What follows in an encoding.
+    pub enum Encoded: u8 {
+        /// `None`.
+        None = 0 "NONE",
+        /// `False`.
+        False = 1 "FALSE",
+        /// `True`.
+        True = 2 "TRUE",
+        /// An `int` that fits 64 bits.
+        Int = 3 "INT",
+        /// Any other `int`.
+        BigInt = 4 "BIG_INT",
+        /// A `float`.
+        Float = 5 "FLOAT",
+        /// A `complex`.
+        Complex = 6 "COMPLEX",
+        /// A `str` without lone surrogates.
+        Str = 7 "STR",
+        /// A `str` with some.
+        WideStr = 8 "WIDE_STR",
+        /// A `bytes`.
+        Bytes = 9 "BYTES",
+        /// A `list`.
+        List = 10 "LIST",
+        /// A `tuple`.
+        Tuple = 11 "TUPLE",
+        /// A `dict`, in its order.
+        Dict = 12 "DICT",
+        /// A `set`.
+        Set = 13 "SET",
+        /// A `frozenset`.
+        FrozenSet = 14 "FROZEN_SET",
+        /// An object that stays in the guest.
+        Handle = 15 "HANDLE",
+        /// A function of the host, on its way into the guest.
+        Function = 16 "FUNCTION",
+        /// An object of the host.
+        HostObject = 17 "HOST_OBJECT",
+        /// A `datetime.date`.
+        Date = 18 "DATE",
+        /// A `datetime.time`.
+        Time = 19 "TIME",
+        /// A `datetime.datetime`.
+        DateTime = 20 "DATE_TIME",
+        /// A `datetime.timedelta`.
+        TimeDelta = 21 "TIME_DELTA",
+        /// A `decimal.Decimal`.
+        Decimal = 22 "DECIMAL",
+        /// A `fractions.Fraction`.
+        Fraction = 23 "FRACTION",
+        /// A `uuid.UUID`.
+        Uuid = 24 "UUID",
+        /// A `pathlib.Path`.
+        Path = 25 "PATH",
+        /// A `range`.
+        Range = 26 "RANGE",
+        /// A member of an `enum.Enum`, on its way to the host.
+        Member = 27 "MEMBER",
+        /// An array, on its way into the guest.
+        Array = 28 "ARRAY",
     }
 }

@@ -3,159 +3,83 @@
 //! Each level has one. The bridge fills it before it returns; the host reads it before it enters again.
 //! Whatever a slot points to stays alive until the next entry at that level.
 
-/// What kind of value a [`Slot`] holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Tag {
-    /// Nothing, and Python's `None`.
-    None = 0,
-    /// A truth value; the payload is 0 or 1.
-    Bool = 1,
-    /// A signed 64-bit integer in the payload.
-    Int = 2,
-    /// The bits of an IEEE 754 double in the payload.
-    Float = 3,
-    /// UTF-8 text; the payload is its address, `len` its bytes.
-    Str = 4,
-    /// Bytes; the payload is their address, `len` their number.
-    Bytes = 5,
-    /// An object that stays in the guest: the payload is its index, `len` its generation.
-    Handle = 6,
-    /// A value of the encoding; the payload is its address, `len` its bytes.
-    Encoded = 7,
-}
+use crate::numbered::numbered;
 
-impl Tag {
-    /// Every tag with its name in the header, in the order of their numbers.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::None, "NONE"),
-        (Self::Bool, "BOOL"),
-        (Self::Int, "INT"),
-        (Self::Float, "FLOAT"),
-        (Self::Str, "STR"),
-        (Self::Bytes, "BYTES"),
-        (Self::Handle, "HANDLE"),
-        (Self::Encoded, "ENCODED"),
-    ];
-
-    /// The tag with this number, if there is one.
-    #[inline]
-    #[must_use]
-    pub fn from_u32(number: u32) -> Option<Self> {
-        Some(match number {
-            0 => Self::None,
-            1 => Self::Bool,
-            2 => Self::Int,
-            3 => Self::Float,
-            4 => Self::Str,
-            5 => Self::Bytes,
-            6 => Self::Handle,
-            7 => Self::Encoded,
-            _ => return None,
-        })
+numbered! {
+    /// What kind of value a [`Slot`] holds.
+    pub enum Tag: u32 {
+        /// Nothing, and Python's `None`.
+        None = 0 "NONE",
+        /// A truth value; the payload is 0 or 1.
+        Bool = 1 "BOOL",
+        /// A signed 64-bit integer in the payload.
+        Int = 2 "INT",
+        /// The bits of an IEEE 754 double in the payload.
+        Float = 3 "FLOAT",
+        /// UTF-8 text; the payload is its address, `len` its bytes.
+        Str = 4 "STR",
+        /// Bytes; the payload is their address, `len` their number.
+        Bytes = 5 "BYTES",
+        /// An object that stays in the guest: the payload is its index, `len` its generation.
+        Handle = 6 "HANDLE",
+        /// A value of the encoding; the payload is its address, `len` its bytes.
+        Encoded = 7 "ENCODED",
     }
 }
 
-/// How a call into the guest ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Status {
-    /// It returned; a value, if there is one, is in the value slot.
-    Ok = 0,
-    /// A Python exception is described in the error slots.
-    Raised = 1,
-    /// `SystemExit` was raised; its status is in the exit slot.
-    Exit = 2,
-    /// The source text is the beginning of a statement (answer of `ophidia_complete`); an iterator
-    /// is at its end.
-    Incomplete = 3,
-    /// The host called the bridge in a way this agreement does not allow.
-    Misuse = 4,
-}
-
-impl Status {
-    /// Every status with its name in the header, in the order of their numbers.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::Ok, "OK"),
-        (Self::Raised, "RAISED"),
-        (Self::Exit, "EXIT"),
-        (Self::Incomplete, "INCOMPLETE"),
-        (Self::Misuse, "MISUSE"),
-    ];
-
-    /// The status with this number, if there is one.
-    #[inline]
-    #[must_use]
-    pub fn from_u32(number: u32) -> Option<Self> {
-        Some(match number {
-            0 => Self::Ok,
-            1 => Self::Raised,
-            2 => Self::Exit,
-            3 => Self::Incomplete,
-            4 => Self::Misuse,
-            _ => return None,
-        })
+numbered! {
+    /// How a call into the guest ended.
+    pub enum Status: u32 {
+        /// It returned; a value, if there is one, is in the value slot.
+        Ok = 0 "OK",
+        /// A Python exception is described in the error slots.
+        Raised = 1 "RAISED",
+        /// `SystemExit` was raised; its status is in the exit slot.
+        Exit = 2 "EXIT",
+        /// The source text is the beginning of a statement (answer of `ophidia_complete`); an iterator
+        /// is at its end.
+        Incomplete = 3 "INCOMPLETE",
+        /// The host called the bridge in a way this agreement does not allow.
+        Misuse = 4 "MISUSE",
     }
 }
 
-/// How source text is compiled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Mode {
-    /// Statements; no value.
-    Exec = 0,
-    /// One expression; its value goes to the value slot.
-    Eval = 1,
-    /// One interactive statement; the value of an expression is printed.
-    Single = 2,
-    /// One expression; a handle of its value goes to the value slot.
-    EvalHandle = 4,
-    /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
-    Main = 3,
+numbered! {
+    /// How source text is compiled.
+    pub enum Mode: u32 {
+        /// Statements; no value.
+        Exec = 0 "EXEC",
+        /// One expression; its value goes to the value slot.
+        Eval = 1 "EVAL",
+        /// One interactive statement; the value of an expression is printed.
+        Single = 2 "SINGLE",
+        /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
+        Main = 3 "MAIN",
+        /// One expression; a handle of its value goes to the value slot.
+        EvalHandle = 4 "EVAL_HANDLE",
+    }
 }
 
-impl Mode {
-    /// Every mode with its name in the header.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::Exec, "EXEC"),
-        (Self::Eval, "EVAL"),
-        (Self::Single, "SINGLE"),
-        (Self::Main, "MAIN"),
-        (Self::EvalHandle, "EVAL_HANDLE"),
-    ];
-}
-
-/// Which slot of the frame holds what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum SlotIndex {
-    /// The value of an expression.
-    Value = 0,
-    /// The exception's qualified type name.
-    Type = 1,
-    /// The exception's message (`str(exception)`).
-    Message = 2,
-    /// The formatted traceback.
-    Traceback = 3,
-    /// The exit status of `SystemExit`, an integer.
-    Exit = 4,
-    /// A handle of the exception.
-    Exception = 5,
-    /// The [`Layout`](crate::Layout) of a value that is wanted as a buffer, as bytes.
-    Layout = 6,
-}
-
-impl SlotIndex {
-    /// Every slot with its name in the header.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::Value, "VALUE"),
-        (Self::Type, "TYPE"),
-        (Self::Message, "MESSAGE"),
-        (Self::Traceback, "TRACEBACK"),
-        (Self::Exit, "EXIT"),
-        (Self::Exception, "EXCEPTION"),
-        (Self::Layout, "LAYOUT"),
-    ];
+numbered! {
+    /// Which slot of the frame holds what.
+    pub enum SlotIndex: u32 {
+        /// The value of an expression.
+        Value = 0 "VALUE",
+        /// The exception's qualified type name.
+        Type = 1 "TYPE",
+        /// The exception's message (`str(exception)`).
+        Message = 2 "MESSAGE",
+        /// The formatted traceback.
+        Traceback = 3 "TRACEBACK",
+        /// The exit status of `SystemExit`, an integer.
+        Exit = 4 "EXIT",
+        /// A handle of the exception.
+        Exception = 5 "EXCEPTION",
+        /// The [`Layout`](crate::Layout) of a value that is wanted as a buffer, as bytes.
+        Layout = 6 "LAYOUT",
+        /// What kind of exception it is: bits of [`MEMORY_ERROR`] and [`LOST`] as an integer.
+        Kind = 7 "KIND",
+    }
 }
 
 /// One value of 16 bytes.
@@ -178,6 +102,22 @@ impl Slot {
 /// How many operands an operation may have in slots.
 pub const OPERANDS: u32 = 3;
 
+/// How many handles that the host has let go of may ride in a frame.
+pub const RELEASES: u32 = 8;
+
+/// The most bytes of UTF-8 in each text of an exception: 64 KiB. A longer one is cut at a character, and
+/// ends in [`CUT`].
+pub const ERROR_TEXT: u32 = 64 << 10;
+
+/// The end of a text that was cut.
+pub const CUT: &str = "… [cut]";
+
+/// The exception is an instance of the built-in class `MemoryError`, whatever a program calls its classes.
+pub const MEMORY_ERROR: u32 = 1;
+
+/// CPython lost the exception for lack of memory: this one stands for it, or it could not be described.
+pub const LOST: u32 = 2;
+
 /// The frame.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -195,6 +135,8 @@ pub struct Frame {
     /// What the host leaves: the operands of an operation that are plain, or the plain answer of one of its
     /// functions. The guest takes them before it does anything else.
     pub operands: [Slot; OPERANDS as usize],
+    /// Handles that the host has let go of, with an operation in slots: it says how many there are.
+    pub releases: [u64; RELEASES as usize],
 }
 
 impl Frame {
@@ -209,6 +151,9 @@ impl Frame {
 
     /// The offset of the first operand from the beginning of the frame.
     pub const OPERANDS: u32 = core::mem::offset_of!(Self, operands) as u32;
+
+    /// The offset of the handles that were let go of.
+    pub const RELEASES: u32 = core::mem::offset_of!(Self, releases) as u32;
 }
 
 /// A 32-bit word at the head of the frame.

@@ -80,9 +80,9 @@ functions! {
     /// Lets go of handles, then carries out an operation on `count` operands, `keywords` of them
     /// keyword arguments; the result goes to the value slot in the form wanted.
     fn OPERATE = "ophidia_operate"(operation, input, len, count, keywords, want) -> I32;
-    /// The same with nothing to let go of, on up to two objects by their handles, then operands in the
-    /// slots of the frame; `form` is the form wanted and [`OPERAND`](crate::OPERAND) for each of these.
-    /// Four parameters travel in registers.
+    /// The same on up to two objects by their handles, then operands in the slots of the frame; `form` is
+    /// the form wanted, [`OPERAND`](crate::OPERAND) for each of these, and [`RELEASE`](crate::RELEASE) for
+    /// each handle in the frame that is let go of first. Four parameters travel in registers.
     fn OPERATE_ON = "ophidia_operate_on"(operation, object: I64, other: I64, form) -> I32;
     /// Tells whether source text is a complete statement or waits for more lines.
     fn COMPLETE = "ophidia_complete"(source, source_len) -> I32;

@@ -1,10 +1,10 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, CONVERTED, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function, HOST_MODULE, IMPORTS,
-    IN_SLOT, INDIRECT, LEVELS, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED, Mode, OPERAND,
-    OPERANDS, Operation, RAISED, READ_ONLY, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION,
-    ValueType, Want,
+    ATTEND, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function,
+    HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS,
+    MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE,
+    RELEASES, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -26,6 +26,12 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_CONVERTED {CONVERTED:#x}u")?;
     writeln!(out, "#define OPHIDIA_OPERAND {OPERAND}u")?;
     writeln!(out, "#define OPHIDIA_OPERANDS {OPERANDS}")?;
+    writeln!(out, "#define OPHIDIA_RELEASE {RELEASE}u")?;
+    writeln!(out, "#define OPHIDIA_RELEASES {RELEASES}u")?;
+    writeln!(out, "#define OPHIDIA_ERROR_TEXT {ERROR_TEXT}")?;
+    writeln!(out, "#define OPHIDIA_CUT \"{CUT}\"")?;
+    writeln!(out, "#define OPHIDIA_MEMORY_ERROR {MEMORY_ERROR}u")?;
+    writeln!(out, "#define OPHIDIA_LOST {LOST}u")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;
     writeln!(out, "#define OPHIDIA_MAX_ENCODED {MAX_ENCODED}u")?;
@@ -101,7 +107,8 @@ fn structures(out: &mut impl Write) -> Result {
         writeln!(out, "    uint32_t {};", field.name)?;
     }
     writeln!(out, "    struct ophidia_slot slots[{}];", SlotIndex::ALL.len())?;
-    writeln!(out, "    struct ophidia_slot operands[OPHIDIA_OPERANDS];\n}};\n")?;
+    writeln!(out, "    struct ophidia_slot operands[OPHIDIA_OPERANDS];")?;
+    writeln!(out, "    uint64_t releases[OPHIDIA_RELEASES];\n}};\n")?;
     writeln!(out, "struct ophidia_layout {{")?;
     for word in Layout::WORDS {
         writeln!(out, "    uint32_t {word};")?;

@@ -12,10 +12,14 @@ mod frame;
 mod functions;
 pub mod header;
 mod layout;
+mod numbered;
 mod operation;
 
 pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
-pub use frame::{FRAME_FIELDS, Frame, FrameField, Mode, OPERANDS, Slot, SlotIndex, Status, Tag};
+pub use frame::{
+    CUT, ERROR_TEXT, FRAME_FIELDS, Frame, FrameField, LOST, MEMORY_ERROR, Mode, OPERANDS, RELEASES,
+    Slot, SlotIndex, Status, Tag,
+};
 pub use functions::{
     EXPORTS, Function, HOST_MODULE, IMPORTS, Param, ValueType, WASI_IMPORTS, WASI_MODULE, export,
     import,
@@ -24,7 +28,7 @@ pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
@@ -47,6 +51,9 @@ pub const CONVERTED: u32 = 1 << 30;
 
 /// Added to the form of a result for each operand in a slot.
 pub const OPERAND: u32 = 1 << 8;
+
+/// Added to the form of a result for each handle in the frame that the host has let go of.
+pub const RELEASE: u32 = 1 << 16;
 
 /// Instead of a length: the arguments or the answer of a function of the host are not encoded, but plain,
 /// and the operands of that level's frame.

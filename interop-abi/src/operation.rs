@@ -3,129 +3,89 @@
 //! Its input begins with the handles that the host has let go of since its last call: a `u32` count,
 //! then a `u32` index and a `u32` generation each. The operands follow, values of the encoding.
 
-/// An operation. Its operands are values of the encoding, one after another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Operation {
-    /// `value` itself.
-    Identity = 0,
-    /// The interned `str` that equals `text`, for names.
-    Intern = 1,
-    /// The module of this dotted `name`.
-    Import = 2,
-    /// The namespace of `__main__`.
-    Globals = 3,
-    /// `callable`, its positional and then its keyword arguments; last, when there are keywords, the
-    /// tuple of their names.
-    Call = 4,
-    /// `name`, `object`, and as above.
-    CallMethod = 5,
-    /// `object`, `name`.
-    GetAttr = 6,
-    /// `object`, `name`, `value`.
-    SetAttr = 7,
-    /// `object`, `name`.
-    DelAttr = 8,
-    /// `object`, `key`.
-    GetItem = 9,
-    /// `object`, `key`, `value`.
-    SetItem = 10,
-    /// `object`, `key`.
-    DelItem = 11,
-    /// `object`.
-    Len = 12,
-    /// `object`.
-    Iter = 13,
-    /// `iterator`; at its end the status is [`Status::Incomplete`](crate::Status::Incomplete).
-    Next = 14,
-    /// `object`.
-    Str = 15,
-    /// `object`.
-    Repr = 16,
-    /// `object`, `object`: whether they are the same.
-    Is = 17,
-    /// `object`: its truth.
-    Truth = 18,
-    /// `container`, `value`: whether the one holds the other.
-    Contains = 19,
-    /// `object`.
-    Type = 20,
-    /// How many handles are given out.
-    Handles = 21,
-    /// As `Call`, of a function of the in-guest package: nothing is converted.
-    Help = 22,
-    /// `object`, `name`; when there is no such attribute the status is
-    /// [`Status::Incomplete`](crate::Status::Incomplete).
-    FindAttr = 23,
-    /// `name` of a method, `generator`, `value`; at its end the status is
-    /// [`Status::Incomplete`](crate::Status::Incomplete).
-    Resume = 24,
+use crate::numbered::numbered;
+
+numbered! {
+    /// An operation. Its operands are values of the encoding, one after another.
+    pub enum Operation: u32 {
+        /// `value` itself.
+        Identity = 0 "IDENTITY",
+        /// The interned `str` that equals `text`, for names.
+        Intern = 1 "INTERN",
+        /// The module of this dotted `name`.
+        Import = 2 "IMPORT",
+        /// The namespace of `__main__`.
+        Globals = 3 "GLOBALS",
+        /// `callable`, its positional and then its keyword arguments; last, when there are keywords, the
+        /// tuple of their names.
+        Call = 4 "CALL",
+        /// `name`, `object`, and as above.
+        CallMethod = 5 "CALL_METHOD",
+        /// `object`, `name`.
+        GetAttr = 6 "GET_ATTR",
+        /// `object`, `name`, `value`.
+        SetAttr = 7 "SET_ATTR",
+        /// `object`, `name`.
+        DelAttr = 8 "DEL_ATTR",
+        /// `object`, `key`.
+        GetItem = 9 "GET_ITEM",
+        /// `object`, `key`, `value`.
+        SetItem = 10 "SET_ITEM",
+        /// `object`, `key`.
+        DelItem = 11 "DEL_ITEM",
+        /// `object`.
+        Len = 12 "LEN",
+        /// `object`.
+        Iter = 13 "ITER",
+        /// `iterator`; at its end the status is [`Status::Incomplete`](crate::Status::Incomplete).
+        Next = 14 "NEXT",
+        /// `object`.
+        Str = 15 "STR",
+        /// `object`.
+        Repr = 16 "REPR",
+        /// `object`, `object`: whether they are the same.
+        Is = 17 "IS",
+        /// `object`: its truth.
+        Truth = 18 "TRUTH",
+        /// `container`, `value`: whether the one holds the other.
+        Contains = 19 "CONTAINS",
+        /// `object`.
+        Type = 20 "TYPE",
+        /// How many handles are given out.
+        Handles = 21 "HANDLES",
+        /// As `Call`, of a function of the in-guest package: nothing is converted.
+        Help = 22 "HELP",
+        /// `object`, `name`; when there is no such attribute the status is
+        /// [`Status::Incomplete`](crate::Status::Incomplete).
+        FindAttr = 23 "FIND_ATTR",
+        /// `name` of a method, `generator`, `value`; at its end the status is
+        /// [`Status::Incomplete`](crate::Status::Incomplete).
+        Resume = 24 "RESUME",
+    }
 }
 
-impl Operation {
-    /// Every operation with its name in the header.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::Identity, "IDENTITY"),
-        (Self::Intern, "INTERN"),
-        (Self::Import, "IMPORT"),
-        (Self::Globals, "GLOBALS"),
-        (Self::Call, "CALL"),
-        (Self::CallMethod, "CALL_METHOD"),
-        (Self::GetAttr, "GET_ATTR"),
-        (Self::SetAttr, "SET_ATTR"),
-        (Self::DelAttr, "DEL_ATTR"),
-        (Self::GetItem, "GET_ITEM"),
-        (Self::SetItem, "SET_ITEM"),
-        (Self::DelItem, "DEL_ITEM"),
-        (Self::Len, "LEN"),
-        (Self::Iter, "ITER"),
-        (Self::Next, "NEXT"),
-        (Self::Str, "STR"),
-        (Self::Repr, "REPR"),
-        (Self::Is, "IS"),
-        (Self::Truth, "TRUTH"),
-        (Self::Contains, "CONTAINS"),
-        (Self::Type, "TYPE"),
-        (Self::Handles, "HANDLES"),
-        (Self::Help, "HELP"),
-        (Self::FindAttr, "FIND_ATTR"),
-        (Self::Resume, "RESUME"),
-    ];
-}
-
-/// In what form the host wants the result of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Want {
-    /// Not at all.
-    Nothing = 0,
-    /// As a handle.
-    Handle = 1,
-    /// As a value; what has no plain form as a handle.
-    Value = 2,
-    /// `None` as a value, anything else as a handle.
-    HandleOrNone = 3,
-    /// As a handle of its `memoryview`, whose [`Layout`](crate::Layout) goes to the layout slot.
-    Buffer = 4,
-    /// As a value; in it, an instance of a subclass of a built-in class as one of that class.
-    Plain = 5,
-    /// As a value; an instance of a subclass of a built-in container as one of that, with what is in it
-    /// as it is.
-    Container = 6,
+numbered! {
+    /// In what form the host wants the result of an operation.
+    pub enum Want: u32 {
+        /// Not at all.
+        Nothing = 0 "NOTHING",
+        /// As a handle.
+        Handle = 1 "HANDLE",
+        /// As a value; what has no plain form as a handle.
+        Value = 2 "VALUE",
+        /// `None` as a value, anything else as a handle.
+        HandleOrNone = 3 "HANDLE_OR_NONE",
+        /// As a handle of its `memoryview`, whose [`Layout`](crate::Layout) goes to the layout slot.
+        Buffer = 4 "BUFFER",
+        /// As a value; in it, an instance of a subclass of a built-in class as one of that class.
+        Plain = 5 "PLAIN",
+        /// As a value; an instance of a subclass of a built-in container as one of that, with what is in it
+        /// as it is.
+        Container = 6 "CONTAINER",
+    }
 }
 
 impl Want {
-    /// Every form with its name in the header.
-    pub const ALL: &[(Self, &str)] = &[
-        (Self::Nothing, "NOTHING"),
-        (Self::Handle, "HANDLE"),
-        (Self::Value, "VALUE"),
-        (Self::HandleOrNone, "HANDLE_OR_NONE"),
-        (Self::Buffer, "BUFFER"),
-        (Self::Plain, "PLAIN"),
-        (Self::Container, "CONTAINER"),
-    ];
-
     /// Whether it is for what is made of a value, not of the object itself.
     #[must_use]
     pub const fn is_value(self) -> bool {

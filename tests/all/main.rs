@@ -43,6 +43,8 @@ mod converters;
 mod cpython_suite;
 /// What a service compiles that depends on the library alone.
 mod dependencies;
+/// Exceptions on their way out: texts of bounded size, limits told by class.
+mod errors;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
 /// README and guide: pages, links, console blocks.
@@ -57,6 +59,8 @@ mod large_inputs;
 mod layers;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
+/// Names looked up once, what the library holds for itself, objects let go of.
+mod names;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
 /// numpy's own test-suite: a few quick files, inside the guest.

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::sandbox::control::Control;
 use crate::value::Object;
 use crate::value::Value;
-use crate::value::handle::Domain;
+use crate::value::handle::{Domain, Handle};
 use ophidia_abi::{Encoded, MAX_DEPTH};
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ impl<'a> Input<'a> {
     /// follows them.
     fn release_rest(&mut self) -> Result<()> {
         while let Ok([tag]) = self.array() {
-            match Encoded::from_u8(tag) {
+            match Encoded::from_number(tag) {
                 Some(Encoded::None | Encoded::False | Encoded::True) => {}
                 Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
                 Some(Encoded::Complex) => drop(self.take(16)?),
@@ -147,8 +147,8 @@ impl<'a> Input<'a> {
                     | Encoded::FrozenSet,
                 ) => drop(self.take(4)?),
                 Some(Encoded::Handle) => {
-                    let (index, generation) = self.handle()?;
-                    self.owner.domain.refuse(index, generation);
+                    let handle = self.handle()?;
+                    self.owner.domain.refuse(handle);
                 }
                 Some(Encoded::Function | Encoded::HostObject) => drop(self.take(4)?),
                 None => return Err(cut_off()),
@@ -157,14 +157,15 @@ impl<'a> Input<'a> {
         Ok(())
     }
 
-    fn handle(&mut self) -> Result<(u32, u32)> {
-        Ok((u32::from_le_bytes(self.array()?), u32::from_le_bytes(self.array()?)))
+    fn handle(&mut self) -> Result<Handle> {
+        let index = u32::from_le_bytes(self.array()?);
+        Ok(Handle::new(index, u32::from_le_bytes(self.array()?)))
     }
 
     fn object(&mut self) -> Result<Object> {
-        let (index, generation) = self.handle()?;
-        self.spend(Object::SIZE).inspect_err(|_| self.owner.domain.refuse(index, generation))?;
-        super::hold(self.owner.domain, index, generation)
+        let handle = self.handle()?;
+        self.spend(Object::SIZE).inspect_err(|_| self.owner.domain.refuse(handle))?;
+        super::hold(self.owner.domain, handle)
     }
 
     fn items(&mut self, depth: u32) -> Result<Vec<Value>> {
@@ -202,7 +203,7 @@ impl<'a> Input<'a> {
 
     /// The tag of the next value, if there is one.
     pub(super) fn next_tag(&self) -> Option<Encoded> {
-        self.rest.first().copied().and_then(Encoded::from_u8)
+        self.rest.first().copied().and_then(Encoded::from_number)
     }
 
     #[cold]
@@ -220,7 +221,7 @@ impl<'a> Input<'a> {
             self.look()?;
         }
         let [tag] = self.array()?;
-        let tag = Encoded::from_u8(tag).ok_or_else(|| {
+        let tag = Encoded::from_number(tag).ok_or_else(|| {
             Error::GuestFault(format!("an encoded value with the unknown tag {tag}"))
         })?;
         Ok(match tag {
@@ -358,7 +359,9 @@ mod tests {
         let list = [head(Encoded::List, 3), handle(0), handle(1), handle(2)].concat();
         let domain = Domain::new(1);
         assert!(matches!(decode(&domain, &list, 1 << 20), Err(Error::Limit(_))));
-        let mut released = domain.take_released();
+        let released = domain.take_released();
+        let mut released: Vec<_> =
+            released.into_iter().map(|handle| (handle.index(), handle.generation())).collect();
         released.sort_unstable();
         assert_eq!(released, [(0, 1), (1, 1), (2, 1)]);
     }

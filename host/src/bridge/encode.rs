@@ -65,14 +65,11 @@ impl<'a> Encoder<'a> {
 
     /// Handles that the host has let go of; what an operation begins with.
     #[inline]
-    pub(crate) fn released(&mut self, handles: &[(u32, u32)]) -> Encode {
+    pub(crate) fn released(&mut self, handles: &[Handle]) -> Encode {
         let count = u32::try_from(handles.len())
             .map_err(|_| ConversionError::new("at most 2^32 - 1 handles", "more"))?;
         self.put_raw(&count.to_le_bytes())?;
-        handles.iter().try_for_each(|(index, generation)| {
-            self.put_raw(&index.to_le_bytes())?;
-            self.put_raw(&generation.to_le_bytes())
-        })
+        handles.iter().try_for_each(|handle| self.put_raw(&u64::from(*handle).to_le_bytes()))
     }
 
     /// Before there are more bytes than were foreseen.

@@ -1,11 +1,12 @@
 //! Entering the guest, and what an entry has left in the frame: a value, an object, or an exception.
 
 use super::HasBridge;
-use crate::error::{Error, PythonError, Result};
+use crate::error::{Error, Result};
+use crate::sandbox::exports::{Export, Linked};
 use crate::sandbox::instance::{Entry, Guest};
 use crate::value::{Object, Value};
 use ophidia_abi::Status;
-use wasmtime::{ModuleExport, WasmParams};
+use wasmtime::WasmParams;
 
 impl<T: HasBridge> Entry<'_, '_, T> {
     /// What it has come to, at its end.
@@ -65,14 +66,9 @@ impl<T: HasBridge> Guest<'_, T> {
 
     fn raised(&mut self) -> Error {
         let refused = self.sandbox().ledger.take_refused();
-        let error = match (super::python_error(&self.store), refused) {
-            // numpy raises one of its own.
-            (Ok(error), Some(limit)) if error.type_name.ends_with("MemoryError") => limit.into(),
-            // Without any memory left, the exception itself cannot be made, or not be described.
-            (Ok(error), Some(limit)) if error.type_name.is_empty() || is_lost(&error) => {
-                limit.into()
-            }
-            (Ok(error), _) => error.into(),
+        let error = match (super::raised(&self.store), refused) {
+            (Ok(raised), Some(limit)) if raised.no_memory => limit.into(),
+            (Ok(raised), _) => raised.error.into(),
             (Err(fault), _) => fault,
         };
         self.ours(error)
@@ -94,7 +90,7 @@ impl<T: HasBridge> Guest<'_, T> {
     }
 
     #[cold]
-    fn no_object(&mut self) -> Error {
+    pub(super) fn no_object(&mut self) -> Error {
         match self.value() {
             Ok(other) => {
                 let said = format!("a handle was asked, {} came", other.kind());
@@ -107,20 +103,14 @@ impl<T: HasBridge> Guest<'_, T> {
     /// Enters an export that takes one text among its parameters.
     pub(crate) fn call_with_text<P: WasmParams>(
         &mut self,
-        function: &ModuleExport,
+        export: impl FnOnce(&Linked) -> &Export<P>,
         text: &str,
         params: impl FnOnce(u32, u32) -> P,
     ) -> Result<Status> {
         self.release_dropped()?;
         self.enter(|guest| {
             let (address, len) = guest.write_input(&[text.as_bytes()])?;
-            guest.status(function, params(address, len))
+            guest.status(export, params(address, len))
         })
     }
-}
-
-/// Whether this is what CPython makes of an exception that it had no memory for.
-fn is_lost(error: &PythonError) -> bool {
-    error.type_name == "SystemError"
-        && (error.traceback.is_empty() || error.message.contains("without exception set"))
 }

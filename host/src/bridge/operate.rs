@@ -2,13 +2,11 @@
 
 use super::{Args, BridgeState, Encoder, HasBridge, Operands, foreign};
 use crate::error::{ConversionError, Result};
-use crate::sandbox::exports::Linked;
 use crate::sandbox::instance::{Guest, status_of};
 use crate::value::Object;
 use crate::value::handle::Handle;
-use ophidia_abi::{CONVERTED, OPERAND, Operation, Status, Want};
-use std::sync::Arc;
-use wasmtime::StoreContextMut;
+use crate::value::name::{AsName, Name, Named};
+use ophidia_abi::{CONVERTED, Frame, OPERAND, Operation, RELEASE, RELEASES, Status, Want};
 
 /// Names that stay interned; when there are more, all are dropped and come again as they are used.
 const NAMES: usize = 4_096;
@@ -56,8 +54,20 @@ impl<T: HasBridge> Guest<'_, T> {
 
     /// An operation on an object and a name.
     #[inline]
-    pub(crate) fn on_named(&mut self, object: &Object, name: &str) -> Result<On> {
+    pub(crate) fn on_named(&mut self, object: &Object, name: impl AsName) -> Result<On> {
         Ok(On(self.handle(object)?, self.name(name)?))
+    }
+
+    /// An operation on the namespace of `__main__` and a name.
+    pub(crate) fn on_global(&mut self, name: impl AsName) -> Result<On> {
+        let globals = match &self.store.data().bridge().globals {
+            Some(globals) => globals.clone(),
+            None => {
+                let globals = self.operate_own(Operation::Globals, On::NOTHING, &())?;
+                self.bridge().globals.insert(globals).clone()
+            }
+        };
+        self.on_named(&globals, name)
     }
 
     #[inline]
@@ -70,17 +80,26 @@ impl<T: HasBridge> Guest<'_, T> {
 
     /// The interned `str` of a name, held until another name is asked for.
     #[inline]
-    fn name(&mut self, name: &str) -> Result<Handle> {
+    fn name(&mut self, name: impl AsName) -> Result<Handle> {
         let state = self.store.data().bridge();
-        match state.names.get(name).and_then(|interned| interned.handle_in(&state.domain)) {
-            Some(interned) => Ok(interned),
-            None => self.intern(name),
+        match name.named() {
+            Named::Name(name) => match state.tokens.get(name.place()) {
+                Some(interned) if *interned != Handle::NONE => Ok(*interned),
+                _ => self.intern_token(name),
+            },
+            Named::Text(name) => {
+                let interned = state.names.get(name);
+                match interned.and_then(|interned| interned.handle_in(&state.domain)) {
+                    Some(interned) => Ok(interned),
+                    None => self.intern(name),
+                }
+            }
         }
     }
 
     #[cold]
     fn intern(&mut self, name: &str) -> Result<Handle> {
-        let interned = self.operate_object(Operation::Intern, On::NOTHING, &Name(name))?;
+        let interned = self.operate_own(Operation::Intern, On::NOTHING, &Text(name))?;
         let state = self.bridge();
         if state.names.len() == NAMES {
             state.names.clear();
@@ -88,6 +107,42 @@ impl<T: HasBridge> Guest<'_, T> {
         let handle = interned.handle_in(&state.domain).unwrap_or(Handle::NONE);
         state.names.insert(name.into(), interned);
         Ok(handle)
+    }
+
+    /// For as long as the interpreter lives: a program has so many of them.
+    #[cold]
+    fn intern_token(&mut self, name: &Name) -> Result<Handle> {
+        self.perform(Operation::Intern, On::NOTHING, &Text(name.as_str()), Want::Handle)?;
+        let interned = self.own_handle()?;
+        let state = self.bridge();
+        state.domain.keep();
+        if state.tokens.len() <= name.place() {
+            state.tokens.resize(name.place() + 1, Handle::NONE);
+        }
+        if let Some(place) = state.tokens.get_mut(name.place()) {
+            *place = interned;
+        }
+        Ok(interned)
+    }
+
+    /// The handle that an entry has left in the frame, for the library itself.
+    fn own_handle(&mut self) -> Result<Handle> {
+        match super::handle_value(&self.store) {
+            Some(handle) => Ok(handle),
+            None => Err(self.no_object()),
+        }
+    }
+
+    /// An operation whose result the library holds for itself: no limit counts it.
+    pub(crate) fn operate_own(
+        &mut self,
+        what: Operation,
+        on: On,
+        operands: &impl Args,
+    ) -> Result<Object> {
+        self.perform(what, on, operands, Want::Handle)?;
+        let handle = self.own_handle()?;
+        Ok(Object::own(&self.store.data().bridge().domain, handle))
     }
 
     #[inline]
@@ -98,7 +153,7 @@ impl<T: HasBridge> Guest<'_, T> {
 
     /// An operation on a method: its name comes first.
     #[inline]
-    pub(crate) fn on_method(&mut self, object: &Object, name: &str) -> Result<On> {
+    pub(crate) fn on_method(&mut self, object: &Object, name: impl AsName) -> Result<On> {
         let On(object, name) = self.on_named(object, name)?;
         Ok(On(name, object))
     }
@@ -106,7 +161,7 @@ impl<T: HasBridge> Guest<'_, T> {
     pub(crate) fn call_method(
         &mut self,
         object: &Object,
-        name: &str,
+        name: impl AsName,
         args: &impl Args,
     ) -> Result<Object> {
         let on = self.on_method(object, name)?;
@@ -142,12 +197,35 @@ impl<T: HasBridge> Guest<'_, T> {
         operands: &impl Args,
         want: Want,
     ) -> Result<Status> {
-        if !self.store.data().bridge().domain.has_released()
-            && let Some(count) = self.leave(operands)
+        if let Some(count) = self.leave(operands)
+            && let Some(released) = self.leave_released()
         {
-            return self.operate_on(what, on, count, want);
+            return self.operate_on(what, on, (count, released), want);
         }
         self.operate_with(what, on, operands, want)
+    }
+
+    /// Leaves the handles that were let go of in the frame; how many, or `None` when they have to be encoded, as
+    /// there are too many.
+    #[inline]
+    fn leave_released(&mut self) -> Option<u32> {
+        if self.store.data().bridge().domain.has_released() { self.put_released() } else { Some(0) }
+    }
+
+    fn put_released(&mut self) -> Option<u32> {
+        let memory = self.store.data().sandbox().memory?;
+        let (memory, state) = memory.all_and_state(&mut self.store);
+        let start = state.sandbox().frame().checked_add(Frame::RELEASES)? as usize;
+        let places = memory.get_mut(start..)?.as_chunks_mut().0;
+        let mut places = places.get_mut(..RELEASES as usize)?.iter_mut();
+        let mut count = 0;
+        let taken = state.bridge().domain.take_few(|handle| {
+            if let Some(place) = places.next() {
+                *place = u64::from(handle).to_le_bytes();
+                count += 1;
+            }
+        });
+        taken.then_some(count)
     }
 
     /// Leaves operands in the slots of the frame; how many, or `None` when they have to be encoded, as
@@ -172,13 +250,20 @@ impl<T: HasBridge> Guest<'_, T> {
         self.leave(answer).is_some()
     }
 
-    /// On objects, and operands in slots: nothing is encoded.
-    fn operate_on(&mut self, what: Operation, on: On, count: u32, want: Want) -> Result<Status> {
-        let params = (what as u32, on.0.into(), on.1.into(), want as u32 + count * OPERAND);
+    /// On objects, so many operands in slots and handles let go of: nothing is encoded.
+    fn operate_on(
+        &mut self,
+        what: Operation,
+        on: On,
+        (operands, released): (u32, u32),
+        want: Want,
+    ) -> Result<Status> {
+        let form = want as u32 + operands * OPERAND + released * RELEASE;
+        let params = (what as u32, on.0.into(), on.1.into(), form);
         let entry = self.begin()?;
         let outcome =
             entry.guest.call_linked(|linked, store| linked.operate_on.call(store, params));
-        entry.concluded(outcome)
+        entry.concluded(outcome.and_then(status_of))
     }
 
     /// On objects and values.
@@ -207,7 +292,9 @@ impl<T: HasBridge> Guest<'_, T> {
                     let (address, len) = guest.write_input(&[input])?;
                     told = true;
                     let params = (what as u32, address, len, count, keywords, form);
-                    guest.call_linked(|linked, store| linked.operate.call(store, params))
+                    status_of(
+                        guest.call_linked(|linked, store| linked.operate.call(store, params))?,
+                    )
                 });
                 (told, status)
             },
@@ -216,20 +303,6 @@ impl<T: HasBridge> Guest<'_, T> {
             self.bridge().domain.return_released(released);
         }
         status
-    }
-
-    #[inline(always)]
-    fn call_linked(
-        &mut self,
-        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, T>) -> wasmtime::Result<u32>,
-    ) -> wasmtime::Result<Status> {
-        let linked = match self.sandbox().spare.take() {
-            Some(linked) => linked,
-            None => Arc::clone(self.linked()?),
-        };
-        let outcome = call(&linked, &mut self.store);
-        self.sandbox().spare = Some(linked);
-        status_of(outcome?)
     }
 
     /// Whether what goes in may have to be converted.
@@ -276,10 +349,10 @@ impl<T: HasBridge> Guest<'_, T> {
     }
 }
 
-/// A name as the only operand.
-struct Name<'a>(&'a str);
+/// A text as the only operand.
+struct Text<'a>(&'a str);
 
-impl Args for Name<'_> {
+impl Args for Text<'_> {
     fn counts(&self) -> (u32, u32) {
         (1, 0)
     }

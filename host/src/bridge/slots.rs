@@ -103,7 +103,7 @@ pub(super) fn slot_at<T: HasBridge>(store: &StoreContextMut<'_, T>, offset: u32)
 #[inline]
 fn plain_in<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, slot: Slot) -> Option<Plain<'a>> {
     let memory = store.data().sandbox().memory?;
-    Some(match Tag::from_u32(slot.tag)? {
+    Some(match Tag::from_number(slot.tag)? {
         Tag::None => Plain::None,
         Tag::Bool => Plain::Bool(slot.payload != 0),
         Tag::Int => Plain::Int(slot.payload.cast_signed()),

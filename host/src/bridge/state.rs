@@ -4,7 +4,7 @@ use super::Table;
 use crate::policy::Limits;
 use crate::sandbox::state::{HasSandbox, SandboxState};
 use crate::value::Object;
-use crate::value::handle::Domain;
+use crate::value::handle::{Domain, Handle};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ pub(crate) struct BridgeState {
     pub(crate) table: Table,
     /// Names that have been used, interned in the guest.
     pub(super) names: HashMap<Box<str>, Object, FxBuildHasher>,
+    /// Those with numbers, by number; [`Handle::NONE`] where there is none yet.
+    pub(super) tokens: Vec<Handle>,
+    /// The namespace of `__main__`, once it has been used.
+    pub(super) globals: Option<Object>,
     /// Room for what is written into the guest, kept between calls.
     pub(super) input: Vec<u8>,
     pub(crate) conversions: Conversions,
@@ -54,6 +58,8 @@ impl BridgeState {
             domain: Domain::new(limits.objects),
             table: Table::new(limits.objects),
             names: HashMap::default(),
+            tokens: Vec::new(),
+            globals: None,
             input: Vec::new(),
             conversions: Conversions::default(),
             arguments: 0,

@@ -63,7 +63,7 @@ impl<'a> Direct<'a> {
             self.look()?;
         }
         let (tag, rest) = self.rest.split_first()?;
-        let (value, rest) = match Encoded::from_u8(*tag)? {
+        let (value, rest) = match Encoded::from_number(*tag)? {
             Encoded::None => (Plain::None, rest),
             Encoded::False => (Plain::Bool(false), rest),
             Encoded::True => (Plain::Bool(true), rest),
@@ -106,7 +106,7 @@ impl<'a> Direct<'a> {
         let (tag, rest) = self.rest.split_first()?;
         let (count, rest) = rest.split_first_chunk()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
-        if !tags.contains(&Encoded::from_u8(*tag)?) || count > rest.len() {
+        if !tags.contains(&Encoded::from_number(*tag)?) || count > rest.len() {
             return None;
         }
         self.spend(count.saturating_mul(size))?;

@@ -5,7 +5,7 @@ use crate::bridge::{self, Args, On};
 use crate::error::{Error, Result};
 use crate::python::Python;
 use crate::python::state::Guest;
-use crate::value::{Object, Value};
+use crate::value::{AsName, Object, Value};
 use ophidia_abi::{Operation, Status, Want};
 
 /// What came, as a Rust type.
@@ -43,7 +43,7 @@ impl Guest<'_> {
     pub(crate) fn call_method_as<T: FromPython>(
         &mut self,
         object: &Object,
-        name: &str,
+        name: impl AsName,
         args: &impl Args,
     ) -> Result<T> {
         let on = self.on_method(object, name)?;

@@ -5,6 +5,7 @@ mod ser;
 
 use super::{ConversionError, FromPython, ToPython};
 use crate::bridge::Encoder;
+use crate::error::written;
 use ::serde::de::{DeserializeOwned, Expected, Unexpected};
 use ::serde::{Serialize, de as serde_de, ser as serde_ser};
 use std::fmt::Display;
@@ -49,13 +50,13 @@ impl<T: DeserializeOwned> FromPython for Serde<T> {
 
 impl serde_ser::Error for ConversionError {
     fn custom<T: Display>(said: T) -> Self {
-        Self::other(said.to_string())
+        Self::other(written(said))
     }
 }
 
 impl serde_de::Error for ConversionError {
     fn custom<T: Display>(said: T) -> Self {
-        Self::other(said.to_string())
+        Self::other(written(said))
     }
 
     fn invalid_type(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -68,13 +69,13 @@ impl serde_de::Error for ConversionError {
             Unexpected::Unit | Unexpected::Option => "None".to_owned(),
             Unexpected::Seq => "list".to_owned(),
             Unexpected::Map => "dict".to_owned(),
-            other => other.to_string(),
+            other => written(other),
         };
         Self::new(expected.to_string(), got)
     }
 
     fn invalid_value(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(expected.to_string(), got.to_string())
+        Self::new(expected.to_string(), written(got))
     }
 
     fn invalid_length(count: usize, expected: &dyn Expected) -> Self {

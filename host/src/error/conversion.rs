@@ -1,10 +1,8 @@
 //! `ConversionError`: a value of another type than asked for.
 
 use super::LimitExceeded;
+use super::text::{beginning, cut};
 use crate::value::{Object, Value};
-
-/// Characters of a text that an error quotes.
-const QUOTED: usize = 80;
 
 /// A value of another type than asked for, or one that does not fit.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +35,7 @@ impl ConversionError {
     /// What was expected and what came instead.
     #[must_use]
     pub fn new(expected: impl Into<String>, got: impl Into<String>) -> Self {
-        Self::found(Problem::Mismatch { expected: expected.into(), got: got.into() })
+        Self::found(Problem::Mismatch { expected: cut(expected.into()), got: cut(got.into()) })
     }
 
     /// What was expected, and the value that came instead: the error names its class.
@@ -45,7 +43,8 @@ impl ConversionError {
     pub fn mismatch(expected: impl Into<String>, got: &Value) -> Self {
         match got {
             Value::Object(object) => {
-                Self::found(Problem::Object { expected: expected.into(), object: object.clone() })
+                let expected = cut(expected.into());
+                Self::found(Problem::Object { expected, object: object.clone() })
             }
             got => Self::new(expected, got.kind()),
         }
@@ -85,7 +84,7 @@ impl ConversionError {
     /// What is wrong, where that is not a matter of one type or another.
     #[must_use]
     pub fn other(said: impl Into<String>) -> Self {
-        Self::found(Problem::Other(said.into()))
+        Self::found(Problem::Other(cut(said.into())))
     }
 
     #[cold]
@@ -102,6 +101,7 @@ impl ConversionError {
     #[must_use]
     pub fn within(mut self, step: &str) -> Self {
         self.0.path.insert_str(0, step);
+        self.0.path = cut(self.0.path);
         self
     }
 
@@ -109,14 +109,6 @@ impl ConversionError {
     #[must_use]
     pub fn path(&self) -> &str {
         &self.0.path
-    }
-}
-
-/// As much of a text as an error quotes: it may be of any length.
-pub(crate) fn beginning(text: &str) -> String {
-    match text.char_indices().nth(QUOTED) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
     }
 }
 

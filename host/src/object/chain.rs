@@ -43,7 +43,7 @@ macro_rules! chain {
     }};
     (@step $py:ident, $object:expr,) => { $crate::Result::<$crate::Object>::Ok($object) };
     (@step $py:ident, $object:expr, . $name:ident = $value:expr) => {
-        $object.setattr($py, stringify!($name), $value)
+        $object.setattr($py, $crate::intern!(stringify!($name)), $value)
     };
     (@step $py:ident, $object:expr, [$key:expr] = $value:expr) => {
         $object.set_item($py, $key, $value)
@@ -110,8 +110,8 @@ macro_rules! chain {
     };
     (@change $py:ident, $object:expr, . $name:ident, $method:ident, $value:expr) => {{
         let object = $object;
-        let changed = object.getattr($py, stringify!($name))?.$method($py, $value)?;
-        object.setattr($py, stringify!($name), changed)
+        let changed = object.getattr($py, $crate::intern!(stringify!($name)))?.$method($py, $value)?;
+        object.setattr($py, $crate::intern!(stringify!($name)), changed)
     }};
     (@change $py:ident, $object:expr, [$key:expr], $method:ident, $value:expr) => {{
         let object = $object;
@@ -121,11 +121,11 @@ macro_rules! chain {
     }};
     (@step $py:ident, $object:expr, . $name:ident ($($arguments:tt)*) $($rest:tt)*) => {{
         let arguments = $crate::chain!(@arguments $crate::Arguments::new(), $($arguments)*);
-        let object = $object.call_method($py, stringify!($name), arguments)?;
+        let object = $object.call_method($py, $crate::intern!(stringify!($name)), arguments)?;
         $crate::chain!(@step $py, object, $($rest)*)
     }};
     (@step $py:ident, $object:expr, . $name:ident $($rest:tt)*) => {{
-        let object = $object.getattr($py, stringify!($name))?;
+        let object = $object.getattr($py, $crate::intern!(stringify!($name)))?;
         $crate::chain!(@step $py, object, $($rest)*)
     }};
     (@step $py:ident, $object:expr, ($($arguments:tt)*) $($rest:tt)*) => {{

@@ -23,7 +23,7 @@ impl Object {
     /// As [`extract`](Self::extract): the exception itself when the generator does not catch it.
     pub fn throw(&self, py: &mut Python<'_>, error: &PythonError) -> Result<Option<Self>> {
         py.operation(|py| {
-            let exception = error.to_exception(py)?;
+            let exception = error.own_exception(py)?;
             self.resume(py, "throw", exception)
         })
     }
@@ -48,7 +48,9 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn close(&self, py: &mut Python<'_>) -> Result<()> {
-        self.call_method(py, "close", ()).map(drop)
+        let mut guest = py.guest();
+        let on = guest.on_method(self, "close")?;
+        guest.operate_unit(Operation::CallMethod, on, &())
     }
 
     /// Runs a coroutine, or anything else that can be awaited, to its end, in an event loop made for
@@ -93,7 +95,7 @@ impl Object {
                 Ok(Some(result))
             }
             Err(Error::Python(error)) => {
-                let exception = error.to_exception(py)?;
+                let exception = error.own_exception(py)?;
                 match py.help_as("leave", (self, exception))? {
                     true => Ok(None),
                     false => Err(Error::Python(error)),

@@ -58,9 +58,16 @@ impl Object {
                 return Ok(self);
             }
             let expected: String = class.getattr_as(py, "__qualname__")?;
-            let got: String = self.get_type(py)?.getattr_as(py, "__qualname__")?;
+            let got: String = self.own_type(py)?.getattr_as(py, "__qualname__")?;
             Err(ConversionError::new(expected, got).into())
         })
+    }
+
+    /// `type(self)`, for the library itself.
+    fn own_type(&self, py: &mut Python<'_>) -> Result<Self> {
+        let mut guest = py.guest();
+        let on = guest.on(self)?;
+        guest.operate_own(Operation::Type, on, &())
     }
 
     /// The name of its class, for an error. `None` when Python does not tell, or a converter would be
@@ -69,7 +76,7 @@ impl Object {
         if py.state().bridge.conversions.any {
             return None;
         }
-        let class = self.get_type(py).ok()?;
+        let class = self.own_type(py).ok()?;
         let mut guest = py.guest();
         let on = guest.on_named(&class, "__qualname__").ok()?;
         match guest.operate(Operation::GetAttr, on, &(), Want::Plain) {

@@ -189,12 +189,11 @@ impl Python<'_> {
     /// Thaws the snapshot.
     fn start(&mut self, current_dir: &str) -> Result<()> {
         let mut guest = self.guest();
-        let start = guest.linked()?.exports.start;
         guest
             .enter(|guest| {
                 guest.find_frames()?;
                 let (cwd, len) = guest.write_input(&[current_dir.as_bytes()])?;
-                guest.status(&start, (cwd, len))
+                guest.status(|linked| &linked.start, (cwd, len))
             })
             .map(drop)
             .map_err(|error| match error {

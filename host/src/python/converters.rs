@@ -109,14 +109,15 @@ impl Python<'_> {
         let ((scope, before), spent) = self.opening(|py| {
             let mut from_python = Vec::new();
             for (class, convert) in converters.from_python {
-                from_python.push((py.get(&class)?, convert));
+                from_python.push((py.find_own(&class)?, convert));
             }
             let mut pairs = Vec::new();
             for (class, convert) in converters.to_python {
-                pairs.push((py.get(&class)?, convert));
+                pairs.push((py.find_own(&class)?, convert));
             }
             let has_to_python = !pairs.is_empty();
-            let before = if has_to_python { Some(py.help("open_scope", (pairs,))?) } else { None };
+            let before =
+                if has_to_python { Some(py.help_own("open_scope", (pairs,))?) } else { None };
             Ok((Scope { from_python, has_to_python }, before))
         })?;
         let mut scopes = self.state().session.scopes.clone();
@@ -125,7 +126,7 @@ impl Python<'_> {
         self.state_mut().set_scopes(scopes);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
         self.state_mut().set_scopes(outer);
-        let close = |before| self.closing(spent, |py| py.help("close_scope", (before,)));
+        let close = |before| self.closing(spent, |py| py.help_unit("close_scope", (before,)));
         let closed = before.map(close).transpose();
         let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed.map(|_| result)

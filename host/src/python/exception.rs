@@ -54,6 +54,14 @@ impl PythonError {
         }
     }
 
+    /// The same for the library itself.
+    pub(crate) fn own_exception(&self, py: &mut Python<'_>) -> Result<Object> {
+        match self.exception() {
+            Some(exception) => Ok(exception.clone()),
+            None => py.help_own("exception", (&self.type_name, &self.message)),
+        }
+    }
+
     /// Whether `except class` would catch it; `class` may be a class, a tuple of classes or a name such as
     /// `"LookupError"` or `"json.JSONDecodeError"`.
     ///
@@ -62,7 +70,7 @@ impl PythonError {
     /// As [`Python::get`].
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
         py.operation(|py| {
-            let exception = self.to_exception(py)?;
+            let exception = self.own_exception(py)?;
             py.help_as("is_raised", (exception, class))
         })
     }
@@ -73,7 +81,7 @@ impl PythonError {
     ///
     /// As [`Python::run`].
     pub fn args(&self, py: &mut Python<'_>) -> Result<Object> {
-        py.operation(|py| self.to_exception(py)?.getattr(py, "args"))
+        py.operation(|py| self.own_exception(py)?.getattr(py, "args"))
     }
 
     /// The frames it passed through, the innermost last.

@@ -13,9 +13,9 @@ impl Guest<'_> {
         if let Some(helper) = self.store.data().session.helpers.get(name) {
             return Ok(helper.clone());
         }
-        let module = self.operate_object(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
+        let module = self.operate_own(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
         let on = self.on_named(&module, name)?;
-        let helper = self.operate_object(Operation::GetAttr, on, &())?;
+        let helper = self.operate_own(Operation::GetAttr, on, &())?;
         self.state().session.helpers.insert(name, helper.clone());
         Ok(helper)
     }
@@ -29,6 +29,22 @@ impl Python<'_> {
         let helper = guest.helper(name)?;
         let on = guest.on(&helper)?;
         guest.operate_object(Operation::Help, on, &args)
+    }
+
+    /// As above; the result is the library's own, and no limit counts it.
+    pub(crate) fn help_own(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        let on = guest.on(&helper)?;
+        guest.operate_own(Operation::Help, on, &args)
+    }
+
+    /// As above, without a result.
+    pub(crate) fn help_unit(&mut self, name: &'static str, args: impl Args) -> Result<()> {
+        let mut guest = self.guest();
+        let helper = guest.helper(name)?;
+        let on = guest.on(&helper)?;
+        guest.operate_unit(Operation::Help, on, &args)
     }
 
     /// As above, with the result as a Rust type, to which none is applied either.

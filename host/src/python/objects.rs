@@ -57,6 +57,11 @@ impl Python<'_> {
         self.help("find", (name,))
     }
 
+    /// The same for the library itself.
+    pub(super) fn find_own(&mut self, name: &str) -> Result<Object> {
+        self.help_own("find", (name,))
+    }
+
     /// Sets a name of `__main__`, or of a dotted name's last part.
     ///
     /// # Errors
@@ -64,11 +69,10 @@ impl Python<'_> {
     /// As [`get`](Self::get).
     pub fn set(&mut self, name: &str, value: impl ToPython) -> Result<()> {
         self.operation(|py| match name.rsplit_once('.') {
-            Some((object, attribute)) => py.get(object)?.setattr(py, attribute, value),
+            Some((object, attribute)) => py.find_own(object)?.setattr(py, attribute, value),
             None => {
-                let globals = py.globals()?;
                 let mut guest = py.guest();
-                let on = guest.on_named(&globals, name)?;
+                let on = guest.on_global(name)?;
                 guest.operate_unit(Operation::SetItem, on, &(value,))
             }
         })
@@ -81,11 +85,10 @@ impl Python<'_> {
     /// As [`get`](Self::get); `KeyError` for a name that is not there.
     pub fn delete(&mut self, name: &str) -> Result<()> {
         self.operation(|py| match name.rsplit_once('.') {
-            Some((object, attribute)) => py.get(object)?.delattr(py, attribute),
+            Some((object, attribute)) => py.find_own(object)?.delattr(py, attribute),
             None => {
-                let globals = py.globals()?;
                 let mut guest = py.guest();
-                let on = guest.on_named(&globals, name)?;
+                let on = guest.on_global(name)?;
                 guest.operate_unit(Operation::DelItem, on, &())
             }
         })
@@ -100,13 +103,15 @@ impl Python<'_> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
 
-    /// How many objects of the guest the host holds, as the guest counts them, after letting go of
-    /// those that were dropped.
+    /// How many objects of the guest are held in Rust, as the guest counts them, after letting go of those
+    /// that were dropped. What the library holds for itself (names, functions) is not counted.
     ///
     /// # Errors
     ///
     /// As [`run`](Self::run).
     pub fn objects_held(&mut self) -> Result<u32> {
-        self.guest().operate_as(Operation::Handles, On::NOTHING, &())
+        let mut guest = self.guest();
+        let all: u32 = guest.operate_as(Operation::Handles, On::NOTHING, &())?;
+        Ok(all.saturating_sub(guest.bridge().domain.own()))
     }
 }

@@ -85,7 +85,7 @@ impl Python<'_> {
     pub fn run_code(&mut self, code: &Object) -> Result<()> {
         self.operation(|py| {
             let names = py.globals()?;
-            py.help("run_code", (code, names)).map(drop)
+            py.help_unit("run_code", (code, names))
         })
     }
 
@@ -123,8 +123,9 @@ impl Python<'_> {
     /// As [`run`](Self::run); a module that is not found is a `SystemExit` with a message.
     pub fn run_module(&mut self, name: &str) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.exports.run_module;
-        guest.call_with_text(&function, name, |address, len| (address, len)).map(drop)
+        guest
+            .call_with_text(|linked| &linked.run_module, name, |address, len| (address, len))
+            .map(drop)
     }
 
     /// Puts a folder, as the guest names it, at the front of `sys.path`.
@@ -147,8 +148,9 @@ impl Python<'_> {
 
     fn add_path(&mut self, path: &str, front: u32) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.exports.add_path;
-        guest.call_with_text(&function, path, |address, len| (address, len, front)).map(drop)
+        guest
+            .call_with_text(|linked| &linked.add_path, path, |address, len| (address, len, front))
+            .map(drop)
     }
 
     /// Tells whether source text is a whole statement or waits for more lines.
@@ -158,8 +160,11 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn completeness(&mut self, source: &str) -> Result<Completeness> {
         let mut guest = self.guest();
-        let function = guest.linked()?.exports.complete;
-        match guest.call_with_text(&function, source, |address, len| (address, len))? {
+        match guest.call_with_text(
+            |linked| &linked.complete,
+            source,
+            |address, len| (address, len),
+        )? {
             Status::Incomplete => Ok(Completeness::Incomplete),
             _ => Ok(Completeness::Complete),
         }
@@ -173,21 +178,19 @@ impl Python<'_> {
     /// As [`run`](Self::run), for what happens meanwhile.
     pub fn finish(&mut self) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.exports.finish;
         guest.release_dropped()?;
-        guest.enter(|guest| guest.status(&function, ())).map(drop)
+        guest.enter(|guest| guest.status(|linked| &linked.finish, ())).map(drop)
     }
 
     pub(super) fn run_mode(&mut self, mode: Mode, source: &[u8], filename: &str) -> Result<()> {
         let mut guest = self.guest();
-        let function = guest.linked()?.exports.run;
         guest.release_dropped()?;
         let entered = guest.enter(|guest| {
             let (address, source_len) = guest.write_input(&[source, b"\0", filename.as_bytes()])?;
             let filename_at = address.wrapping_add(source_len).wrapping_add(1);
             let filename_len = u32::try_from(filename.len()).unwrap_or(u32::MAX);
             let args = (mode as u32, address, source_len, filename_at, filename_len);
-            guest.status(&function, args)
+            guest.status(|linked| &linked.run, args)
         });
         entered.map(drop)
     }

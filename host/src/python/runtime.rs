@@ -23,7 +23,7 @@ pub struct Runtime {
 pub(crate) struct Shared {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
-    pub(crate) exports: Arc<Exports>,
+    pub(crate) exports: Exports,
     pub(crate) stdlib: PathBuf,
     pub(crate) idle: Arc<Idle>,
     max_interpreters: u32,
@@ -66,7 +66,7 @@ impl Runtime {
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Shared {
             pre: linker.instantiate_pre(module).map_err(failed)?,
-            exports: Arc::new(Exports::of(module)?),
+            exports: Exports::of(module)?,
             idle: Idle::new(&engine, slots.idle_memory),
             engine,
             stdlib,

@@ -4,22 +4,25 @@ use super::memory::GuestMemory;
 use super::state::HasSandbox;
 use crate::error::{Error, Result};
 use ophidia_abi::{MEMORY, export as name};
-use std::sync::Arc;
-use wasmtime::{Extern, Instance, Module, ModuleExport, Store, TypedFunc, WasmParams};
+use std::sync::{Arc, OnceLock};
+use wasmtime::{
+    AsContextMut, Extern, Instance, Module, ModuleExport, Store, StoreContextMut, TypedFunc,
+    WasmParams,
+};
 
 /// The guest's exports by index, so that a new interpreter looks up no names.
 pub(crate) struct Exports {
-    pub(crate) memory: ModuleExport,
-    pub(crate) frame: ModuleExport,
-    pub(crate) buffer: ModuleExport,
-    pub(crate) start: ModuleExport,
-    pub(crate) run: ModuleExport,
-    pub(crate) run_module: ModuleExport,
-    pub(crate) add_path: ModuleExport,
-    pub(crate) operate: ModuleExport,
-    pub(crate) operate_on: ModuleExport,
-    pub(crate) complete: ModuleExport,
-    pub(crate) finish: ModuleExport,
+    memory: ModuleExport,
+    frame: ModuleExport,
+    buffer: ModuleExport,
+    start: ModuleExport,
+    run: ModuleExport,
+    run_module: ModuleExport,
+    add_path: ModuleExport,
+    operate: ModuleExport,
+    operate_on: ModuleExport,
+    complete: ModuleExport,
+    finish: ModuleExport,
 }
 
 impl Exports {
@@ -49,18 +52,58 @@ impl Exports {
 type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
 type OperateOn = TypedFunc<(u32, u64, u64, u32), u32>;
 
-/// An instance and what of it is looked up once.
+/// An export of an instance that is looked up when it is first called.
+pub(crate) struct Export<P> {
+    of: ModuleExport,
+    found: OnceLock<TypedFunc<P, u32>>,
+}
+
+impl<P: WasmParams> Export<P> {
+    fn new(of: ModuleExport) -> Self {
+        Self { of, found: OnceLock::new() }
+    }
+
+    /// Calls it.
+    #[inline]
+    pub(super) fn call<T: HasSandbox>(
+        &self,
+        instance: &Instance,
+        store: &mut StoreContextMut<'_, T>,
+        params: P,
+    ) -> wasmtime::Result<u32> {
+        let function = match self.found.get() {
+            Some(function) => function,
+            None => {
+                let function = typed(&mut *store, instance, &self.of)?;
+                self.found.get_or_init(|| function)
+            }
+        };
+        function.call(store, params)
+    }
+}
+
+/// A text's address and length.
+type Text = (u32, u32);
+
+/// An instance's exports.
 pub(crate) struct Linked {
-    pub(crate) exports: Arc<Exports>,
-    pub(crate) instance: Instance,
+    pub(super) instance: Instance,
     pub(crate) operate: Operate,
     pub(crate) operate_on: OperateOn,
+    pub(super) frame: Export<()>,
+    pub(super) buffer: Export<u32>,
+    pub(crate) start: Export<Text>,
+    pub(crate) run: Export<(u32, u32, u32, u32, u32)>,
+    pub(crate) run_module: Export<Text>,
+    pub(crate) add_path: Export<(u32, u32, u32)>,
+    pub(crate) complete: Export<Text>,
+    pub(crate) finish: Export<()>,
 }
 
 impl Linked {
-    /// Looks the exports of an instance up, and notes them and its memory in the store.
+    /// Looks up what every interpreter uses, and notes it and the instance's memory in the store.
     pub(crate) fn link<T: HasSandbox>(
-        exports: &Arc<Exports>,
+        exports: &Exports,
         instance: Instance,
         store: &mut Store<T>,
     ) -> Result<()> {
@@ -70,10 +113,17 @@ impl Linked {
             .map(GuestMemory)
             .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
         let linked = Self {
-            exports: Arc::clone(exports),
             instance,
-            operate: operation(store, &instance, &exports.operate)?,
-            operate_on: operation(store, &instance, &exports.operate_on)?,
+            operate: operation(&mut *store, &instance, &exports.operate)?,
+            operate_on: operation(&mut *store, &instance, &exports.operate_on)?,
+            frame: Export::new(exports.frame),
+            buffer: Export::new(exports.buffer),
+            start: Export::new(exports.start),
+            run: Export::new(exports.run),
+            run_module: Export::new(exports.run_module),
+            add_path: Export::new(exports.add_path),
+            complete: Export::new(exports.complete),
+            finish: Export::new(exports.finish),
         };
         let state = store.data_mut().sandbox_mut();
         state.memory = Some(memory);
@@ -83,15 +133,23 @@ impl Linked {
 }
 
 /// An export that carries out operations.
-fn operation<T: HasSandbox, P: WasmParams>(
-    store: &mut Store<T>,
+fn operation<P: WasmParams>(
+    store: impl AsContextMut,
     instance: &Instance,
     export: &ModuleExport,
 ) -> Result<TypedFunc<P, u32>> {
-    instance
-        .get_module_export(&mut *store, export)
-        .and_then(Extern::into_func)
-        .ok_or_else(|| Error::GuestFault("its operate is not a function".into()))?
-        .typed(&*store)
+    typed(store, instance, export)
         .map_err(|error| Error::GuestFault(format!("its operate: {error:#}")))
+}
+
+fn typed<P: WasmParams>(
+    mut store: impl AsContextMut,
+    instance: &Instance,
+    export: &ModuleExport,
+) -> wasmtime::Result<TypedFunc<P, u32>> {
+    instance
+        .get_module_export(&mut store, export)
+        .and_then(Extern::into_func)
+        .ok_or_else(|| Error::GuestFault("an export is not a function".into()))?
+        .typed(&store)
 }

@@ -2,14 +2,14 @@
 //! it must not be entered again.
 
 use super::control::Stop;
-use super::exports::Linked;
+use super::exports::{Export, Linked};
 use super::memory::GuestMemory;
 use super::stack::Place;
 use super::state::{HasSandbox, SandboxState};
 use crate::error::{Error, LimitExceeded, Result};
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
 use std::sync::Arc;
-use wasmtime::{Extern, ModuleExport, StoreContextMut, Trap, WasmParams};
+use wasmtime::{StoreContextMut, Trap, WasmParams};
 
 /// The largest input that is written into a guest at once: 1 GiB.
 const MOST_INPUT: u32 = 1 << 30;
@@ -189,8 +189,7 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         if known != 0 && size <= SHORT_INPUT {
             return Ok(known);
         }
-        let buffer = self.linked()?.exports.buffer;
-        let address = self.call_export(&buffer, size)?;
+        let address = self.call_export(|linked| &linked.buffer, size)?;
         if address == 0 {
             return Err(match self.sandbox().ledger.refused() {
                 Some(limit) => Refused(limit.into()).into(),
@@ -205,37 +204,46 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
 
     /// Finds the frames.
     pub(crate) fn find_frames(&mut self) -> wasmtime::Result<()> {
-        let frame = self.linked()?.exports.frame;
-        let address = self.call_export(&frame, ())?;
+        let address = self.call_export(|linked| &linked.frame, ())?;
         self.memory()?.bytes(&self.store, address, Frame::SIZE * LEVELS)?;
         self.sandbox().frame = address;
         Ok(())
     }
 
+    /// Calls what the guest exports.
+    #[inline(always)]
+    pub(crate) fn call_linked(
+        &mut self,
+        call: impl FnOnce(&Linked, &mut StoreContextMut<'_, T>) -> wasmtime::Result<u32>,
+    ) -> wasmtime::Result<u32> {
+        let linked = match self.sandbox().spare.take() {
+            Some(linked) => linked,
+            None => Arc::clone(self.linked()?),
+        };
+        let outcome = call(&linked, &mut self.store);
+        self.sandbox().spare = Some(linked);
+        outcome
+    }
+
     fn call_export<P: WasmParams>(
         &mut self,
-        function: &ModuleExport,
+        export: impl FnOnce(&Linked) -> &Export<P>,
         params: P,
     ) -> wasmtime::Result<u32> {
-        let instance = self.linked()?.instance;
-        let function = instance
-            .get_module_export(&mut self.store, function)
-            .and_then(Extern::into_func)
-            .ok_or_else(|| Error::GuestFault("an export is not a function".into()))?;
-        function.typed::<P, u32>(&self.store)?.call(&mut self.store, params)
+        self.call_linked(|linked, store| export(linked).call(&linked.instance, store, params))
     }
 
     pub(crate) fn status<P: WasmParams>(
         &mut self,
-        function: &ModuleExport,
+        export: impl FnOnce(&Linked) -> &Export<P>,
         params: P,
     ) -> wasmtime::Result<Status> {
-        status_of(self.call_export(function, params)?)
+        status_of(self.call_export(export, params)?)
     }
 }
 
 #[inline]
 pub(crate) fn status_of(number: u32) -> wasmtime::Result<Status> {
-    Status::from_u32(number)
+    Status::from_number(number)
         .ok_or_else(|| Error::GuestFault(format!("unknown status {number}")).into())
 }

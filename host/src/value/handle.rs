@@ -1,8 +1,9 @@
 //! What names a Python object: a handle, the domain it belongs to, and the queue of those let go of.
 
-use parking_lot::Mutex;
+use ophidia_abi::RELEASES;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How many handles may wait to be let go of without ever having been held, over as many as may be.
 const REFUSED: usize = 64 << 10;
@@ -10,19 +11,29 @@ const REFUSED: usize = 64 << 10;
 /// What the objects of one interpreter have in common, and which of them have been let go of.
 #[derive(Debug)]
 pub(crate) struct Domain {
-    released: Mutex<Vec<(u32, u32)>>,
-    /// How many there are, so that nobody locks in vain.
+    /// The first few that were let go of, in any order; 0 where there is none. As many as ride in a frame.
+    few: [AtomicU64; RELEASES as usize],
+    /// Whether there may be any, here or below.
+    any: AtomicBool,
+    /// Those that the few places have no room for.
+    many: Mutex<Vec<Handle>>,
+    /// How many these are.
     waiting: AtomicUsize,
+    /// How many objects the caller holds, and how many the library itself.
     held: AtomicU32,
+    own: AtomicU32,
     limit: u32,
 }
 
 impl Domain {
     pub(crate) fn new(limit: u32) -> Arc<Self> {
         Arc::new(Self {
-            released: Mutex::default(),
+            few: Default::default(),
+            any: AtomicBool::new(false),
+            many: Mutex::default(),
             waiting: AtomicUsize::new(0),
             held: AtomicU32::new(0),
+            own: AtomicU32::new(0),
             limit,
         })
     }
@@ -32,48 +43,103 @@ impl Domain {
         self.limit
     }
 
-    /// Takes the handles that were let go of.
+    /// How many objects the library holds for itself: names, functions of the in-guest package.
+    pub(crate) fn own(&self) -> u32 {
+        self.own.load(Ordering::Relaxed)
+    }
+
+    /// The library holds one more for as long as the interpreter lives.
+    pub(crate) fn keep(&self) {
+        self.own.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn many(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.many.lock()
+    }
+
+    /// Whether any was let go of.
     #[inline]
-    pub(crate) fn take_released(&self) -> Vec<(u32, u32)> {
+    pub(crate) fn has_released(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Takes those that were let go of, when a frame has room for them all: gives each to `take`. Otherwise
+    /// leaves them as they are; whether it took them.
+    ///
+    /// One interpreter takes at a time, since it enters the guest; any number of threads may let go meanwhile.
+    #[inline]
+    pub(crate) fn take_few(&self, mut take: impl FnMut(Handle)) -> bool {
+        // What comes after this is looked for the next time.
+        self.any.swap(false, Ordering::AcqRel);
+        if self.waiting() > 0 {
+            self.any.store(true, Ordering::Relaxed);
+            return false;
+        }
+        for place in &self.few {
+            // Nobody else writes to a place that is taken.
+            let handle = Handle(place.load(Ordering::Acquire));
+            if handle != Handle::NONE {
+                place.store(0, Ordering::Release);
+                take(handle);
+            }
+        }
+        true
+    }
+
+    /// Takes all that were let go of.
+    pub(crate) fn take_released(&self) -> Vec<Handle> {
         if !self.has_released() {
             return Vec::new();
         }
-        let mut released = self.released.lock();
+        self.any.swap(false, Ordering::AcqRel);
+        let mut many = self.many();
         self.waiting.store(0, Ordering::Relaxed);
-        std::mem::take(&mut *released)
+        let mut all = std::mem::take(&mut *many);
+        drop(many);
+        for place in &self.few {
+            let handle = Handle(place.swap(0, Ordering::AcqRel));
+            if handle != Handle::NONE {
+                all.push(handle);
+            }
+        }
+        all
     }
 
-    #[inline]
-    pub(crate) fn has_released(&self) -> bool {
-        self.waiting() > 0
-    }
-
-    /// How many handles the guest has yet to be told of.
+    /// How many handles the few places have no room for, of those the guest has yet to be told of.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Acquire)
     }
 
     /// Takes them back: the guest has not been told.
-    pub(crate) fn return_released(&self, handles: Vec<(u32, u32)>) {
-        let mut released = self.released.lock();
-        released.extend(handles);
-        self.waiting.store(released.len(), Ordering::Release);
+    pub(crate) fn return_released(&self, handles: Vec<Handle>) {
+        let mut many = self.many();
+        many.extend(handles);
+        self.waiting.store(many.len(), Ordering::Release);
+        drop(many);
+        self.any.store(true, Ordering::Release);
     }
 
     /// Lets go of a handle that was never held. A guest that gives out more of them than it is told of
     /// keeps the rest: only its own memory is at stake.
-    pub(crate) fn refuse(&self, index: u32, generation: u32) {
+    pub(crate) fn refuse(&self, handle: Handle) {
         let most = (self.limit as usize).saturating_add(REFUSED);
         if self.waiting() < most {
-            self.release(index, generation);
+            self.release(handle);
         }
     }
 
-    fn release(&self, index: u32, generation: u32) {
-        let mut released = self.released.lock();
-        released.push((index, generation));
-        self.waiting.store(released.len(), Ordering::Release);
+    fn release(&self, handle: Handle) {
+        let put = |place: &AtomicU64| {
+            place.load(Ordering::Relaxed) == 0
+                && place.compare_exchange(0, handle.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        };
+        if self.waiting() > 0 || !self.few.iter().any(put) {
+            let mut many = self.many();
+            many.push(handle);
+            self.waiting.store(many.len(), Ordering::Release);
+        }
+        self.any.store(true, Ordering::Release);
     }
 }
 
@@ -90,6 +156,8 @@ pub struct Object(Arc<Held>);
 struct Held {
     domain: Arc<Domain>,
     handle: Handle,
+    /// Whether it is the library's own, which no limit counts.
+    own: bool,
 }
 
 /// What names an object that is held elsewhere: its generation, then its index, in one register.
@@ -126,8 +194,9 @@ impl From<Handle> for u64 {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.domain.release(self.handle.index(), self.handle.generation());
-        self.domain.held.fetch_sub(1, Ordering::Relaxed);
+        self.domain.release(self.handle);
+        let count = if self.own { &self.domain.own } else { &self.domain.held };
+        count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -142,12 +211,17 @@ impl Object {
     pub(crate) const SIZE: usize = size_of::<Held>() + 2 * size_of::<usize>();
 
     /// Takes over a handle that the guest has given out; `None` when no more may be held.
-    pub(crate) fn new(domain: &Arc<Domain>, index: u32, generation: u32) -> Option<Self> {
+    pub(crate) fn new(domain: &Arc<Domain>, handle: Handle) -> Option<Self> {
         let held = domain.held.fetch_add(1, Ordering::Relaxed);
         // From here on it is let go of when it is dropped.
-        let handle = Handle::new(index, generation);
-        let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle }));
+        let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: false }));
         (held < domain.limit).then_some(object)
+    }
+
+    /// The same for the library itself, which bounds how many there are: no limit counts them.
+    pub(crate) fn own(domain: &Arc<Domain>, handle: Handle) -> Self {
+        domain.keep();
+        Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: true }))
     }
 
     /// The index and the generation of its handle.

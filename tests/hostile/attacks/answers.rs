@@ -1,7 +1,7 @@
 //! What an entry leaves in the frame: each lie about it is found out.
 
 use crate::support::*;
-use ophidia_abi::{Encoded, SlotIndex, Tag};
+use ophidia_abi::{CUT, ERROR_TEXT, Encoded, LOST, MEMORY_ERROR, SlotIndex, Tag};
 
 const STR: u32 = Tag::Str as u32;
 const HANDLE: u32 = Tag::Handle as u32;
@@ -119,11 +119,46 @@ fn errors_without_end() {
         let error = raised(slots(STR, 3 << 20, 1 << 19)).expect_err("raised");
         let Error::Python(error) = error else { panic!("{error:?}") };
         let texts = [&error.type_name, &error.message, &error.traceback];
-        assert!(
-            texts.iter().all(|text| text.len() <= 1 << 18),
-            "all of them together fit the limit"
-        );
+        assert!(texts.iter().all(|text| text.len() <= ERROR_TEXT as usize), "each is bounded");
+        assert!(error.message.ends_with(CUT), "it says so");
     }
+}
+
+/// An exception with this name and message, of this kind by the guest's word, after so much memory was asked.
+fn raised(kind: &str, pages: u32) -> Result<(), Error> {
+    let body = format!(
+        "(drop (memory.grow (i32.const {pages})))
+         (call $slot (i32.const 0) (i32.const 1) (i32.const {STR}) (i32.const 11) (i64.const {ROOM}))
+         (call $slot (i32.const 0) (i32.const 2) (i32.const {STR}) (i32.const 11) (i64.const {ROOM}))
+         {kind} (i32.const 1)"
+    );
+    attack(&running(&body).with(&data(ROOM, b"MemoryError")), |py| py.run("!"))
+}
+
+#[test]
+fn a_refusal_is_the_hosts_to_say() {
+    let kind = |tag: u32, bits: u64| {
+        format!(
+            "(call $slot (i32.const 0) (i32.const {}) (i32.const {tag}) (i32.const 0) (i64.const {bits}))",
+            SlotIndex::Kind as u32
+        )
+    };
+    let (memory_error, lost) = (u64::from(MEMORY_ERROR), u64::from(LOST));
+    for bits in [0, memory_error, lost, memory_error | lost, u64::MAX] {
+        // Whatever it says, nothing was refused.
+        let result = raised(&kind(Tag::Int as u32, bits), 1);
+        assert!(matches!(result, Err(Error::Python(_))), "{bits}: {result:?}");
+        // Something was.
+        let result = raised(&kind(Tag::Int as u32, bits), 60_000);
+        let limit = matches!(result, Err(Error::Limit(LimitExceeded::Memory { .. })));
+        assert_eq!(limit, bits != 0, "{bits}: {result:?}");
+    }
+    // The name alone says nothing, nor does what is no number.
+    for said in [String::new(), kind(Tag::None as u32, 1), kind(STR, memory_error), kind(HANDLE, 1)]
+    {
+        assert!(matches!(raised(&said, 60_000), Err(Error::Python(_))), "{said}");
+    }
+    assert!(fault(raised(&kind(99, 1), 60_000)).contains("unknown tag 99"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use ophidia::{Function, Object, Python};
-use ophidia_abi::Encoded;
+use ophidia_abi::{Encoded, RELEASES};
 
 /// Calls the host with what is in the room so many times.
 fn calling(number: u32, len: u32, times: u32) -> String {
@@ -109,4 +109,33 @@ fn exceptions_that_are_never_let_go_of() {
         Ok(())
     })
     .expect("each is an error of Python's");
+}
+
+/// So many handles ride in the frame, and no more; what is more is encoded. None is lost either way.
+#[test]
+fn handles_let_go_of_fit_the_frame() {
+    let int = "(call $value (i32.const 2) (i32.const 0) (i64.extend_i32_u ";
+    let guest = Guest::new()
+        .does(
+            "ophidia_operate_on",
+            &format!("{int} (i32.shr_u (local.get $form) (i32.const 16)))) (i32.const 0)"),
+        )
+        .does(
+            "ophidia_operate",
+            &format!(
+                "{int} (i32.add (i32.const 1000) (i32.load (local.get $input))))) (i32.const 0)"
+            ),
+        );
+    attack(&guest, |py| {
+        let kept = Object::forged(py, 0, 1)?;
+        for many in [0, 1, 2, RELEASES, RELEASES + 1, 100] {
+            let dropped = (0..many).map(|i| Object::forged(py, i, 2));
+            drop(dropped.collect::<Result<Vec<_>, _>>()?);
+            let told = if many <= RELEASES { many } else { 1_000 + many };
+            assert_eq!(kept.len(py)?, told as usize);
+            assert_eq!(kept.len(py)?, 0, "told once");
+        }
+        Ok(())
+    })
+    .expect("nothing is at fault");
 }
