@@ -3,6 +3,7 @@
 use crate::library::RUNTIME;
 use crate::support::{interpreter, raised};
 use ophidia::{Error, Function, Interpreter, Python};
+use std::hint::black_box;
 use std::thread;
 
 fn on<T: Send>(stack: usize, body: impl FnOnce() -> T + Send) -> T {
@@ -46,13 +47,20 @@ fn the_smallest_stack_is_enough() {
     py.run("import json\nnested = []\nfor _ in range(100_000): nested = [nested]").expect("a list");
     let again = |py: &mut Python<'_>, f: ophidia::Object| f.call(py, (&f,));
     py.set("again", Function::new("again", again)).expect("set");
-    // Steps of a page: the first that is accepted has hardly more than it needs.
-    let accepted = |pages: &usize| match on(pages << 12, || py.run("1")) {
-        Ok(()) => true,
-        Err(Error::Host(_)) => false,
-        other => panic!("{other:?}"),
-    };
-    let least = (256..768).find(accepted).expect("a stack is accepted");
-    assert!(least > 256, "1 MiB is not enough");
-    on((least + 2) << 12, || recurse(&mut py));
+    /// Goes down page by page until no call is accepted any more; a little above that Python recurses. A
+    /// thread's stack may be larger than was asked for, so that its size would not do.
+    fn down(py: &mut Interpreter) -> u32 {
+        match py.run("1") {
+            Err(Error::Host(_)) => return 0,
+            other => other.expect("a call"),
+        }
+        let page = black_box([0_u8; 4 << 10]);
+        let above = down(py) + 1;
+        black_box(&page);
+        if above == 3 {
+            recurse(py);
+        }
+        above
+    }
+    assert!(on(4 << 20, || down(&mut py)) > 100);
 }
