@@ -105,7 +105,7 @@ impl Guest<'_> {
     }
 
     fn layout(&mut self, object: &Object) -> Result<Option<Layout>> {
-        bridge::layout(&self.store, object).map_err(|error| self.poison_fault(error))
+        bridge::layout(&self.store, object).map_err(|error| self.ours(error))
     }
 }
 
@@ -291,7 +291,7 @@ impl Buffer {
 
     fn memory_mut<'v>(&self, py: &'v mut Python<'_>) -> Result<&'v mut [u8]> {
         self.check(py)?;
-        all_mut(py)?.get_mut(self.layout.span.clone()).ok_or_else(gone)
+        py.memory_mut()?.get_mut(self.layout.span.clone()).ok_or_else(gone)
     }
 
     /// That a view of it is a view of this interpreter, and that it can be used.
@@ -312,13 +312,6 @@ impl Buffer {
     fn span(&self) -> &Range<usize> {
         &self.layout.span
     }
-}
-
-/// All of the interpreter's memory.
-fn all_mut<'v>(py: &'v mut Python<'_>) -> Result<&'v mut [u8]> {
-    let guest = py.guest();
-    let memory = guest.memory()?;
-    Ok(memory.all_mut(guest.store))
 }
 
 /// Memory never shrinks: this cannot happen.

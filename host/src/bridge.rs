@@ -45,7 +45,7 @@ pub(crate) use typed::direct;
 #[inline]
 pub(crate) fn value<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Value> {
     let state = store.data().sandbox();
-    value_at(store, state.memory()?, state.frame(), owner(store.data().bridge()))
+    value_at(store, state.memory()?, state.frame(), owner(store.data()))
 }
 
 /// Reads the arguments of a host function: `count` values that take up `len` bytes. Gives what they take
@@ -57,8 +57,8 @@ pub(crate) fn arguments<T: HasBridge>(
     count: u32,
 ) -> Result<(Vec<Value>, u64)> {
     let bytes = store.data().sandbox().memory()?.bytes(store, address, len)?;
-    let state = store.data().bridge();
-    decode::decode_all(Owner { held: state.held(), ..owner(state) }, bytes, count)
+    let held = store.data().bridge().held();
+    decode::decode_all(Owner { held, ..owner(store.data()) }, bytes, count)
 }
 
 /// Decodes values as they come out of a guest, for tests that make them up: one, or so many arguments of a
@@ -72,7 +72,7 @@ pub fn decode_any(
 ) -> (Result<Vec<Value>>, usize) {
     let (domain, mut table) = (Domain::new(objects), Table::new(objects));
     let _ = table.insert(Exported::Object(HostObject::new(())));
-    let owner = Owner { domain: &domain, table: &table, limit, held: 0 };
+    let owner = Owner { domain: &domain, table: &table, limit, held: 0, control: None };
     let values = match arguments {
         Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
         None => decode::decode(owner, bytes).map(|value| vec![value]),
@@ -81,8 +81,10 @@ pub fn decode_any(
 }
 
 #[inline]
-fn owner(state: &BridgeState) -> Owner<'_> {
-    Owner { domain: &state.domain, table: &state.table, limit: state.value_limit, held: 0 }
+fn owner(state: &impl HasBridge) -> Owner<'_> {
+    let control = Some(&*state.sandbox().control);
+    let BridgeState { domain, table, value_limit: limit, .. } = state.bridge();
+    Owner { domain, table, limit: *limit, held: 0, control }
 }
 
 #[inline]
@@ -269,8 +271,13 @@ mod tests {
     }
 
     fn value(store: &Store<()>, memory: GuestMemory, at: u32) -> Result<Value> {
-        let owner =
-            Owner { domain: &Domain::new(10), table: &Table::new(0), limit: 1 << 20, held: 0 };
+        let owner = Owner {
+            domain: &Domain::new(10),
+            table: &Table::new(0),
+            limit: 1 << 20,
+            held: 0,
+            control: None,
+        };
         value_at(store, memory, at, owner)
     }
 

@@ -25,8 +25,8 @@ pub enum Error {
     /// Python code raised an exception that nothing caught.
     #[error(transparent)]
     Python(Box<PythonError>),
-    /// A limit fired. After a timeout the interpreter is poisoned; after a refused memory request
-    /// or too much output it is not.
+    /// A limit fired. After a timeout the interpreter is poisoned, unless no guest code ran at that moment; after
+    /// a refused memory request or input it is not.
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     /// The call was cancelled by [`Interrupter::cancel`](crate::Interrupter::cancel); the

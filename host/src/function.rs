@@ -18,9 +18,10 @@ pub(crate) use task::Tasks;
 
 use crate::bridge;
 use crate::convert::ToPython;
-use crate::error::{ConversionError, Error, PythonError, Result, panicked};
+use crate::error::{ConversionError, Error, LimitExceeded, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
+use crate::sandbox::state::SandboxState;
 use crate::value::Value;
 use call::Failure;
 use closure::BoxError;
@@ -49,6 +50,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
                 return Err(Error::GuestFault(format!("a call at level {level}")).into());
             }
             let before = std::mem::replace(&mut state.level, level);
+            let limited = state.limited.take();
             state.calls += 1;
             let arguments = Incoming { address, len, count, keywords };
             let answer = guarded(&mut caller, |caller| match number {
@@ -58,6 +60,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let state = &mut caller.data_mut().sandbox;
             state.calls -= 1;
             state.level = before;
+            state.limited = limited;
             match &state.poisoned {
                 Some(reason) => Err(reason.clone().into()),
                 None => answer,
@@ -85,7 +88,7 @@ fn guarded<T>(
 ) -> wasmtime::Result<T> {
     catch_unwind(AssertUnwindSafe(|| body(caller))).unwrap_or_else(|panic| {
         let reason = panicked("code of the host", &*panic);
-        Err(Guest { store: caller.as_context_mut() }.poison(reason).into())
+        Err(Guest::new(caller.as_context_mut()).poison(reason).into())
     })
 }
 
@@ -132,26 +135,27 @@ fn attend(caller: &mut Caller<'_, State>, arguments: Incoming) -> wasmtime::Resu
 /// ends the guest's call of the host, and with it the host's of the guest.
 fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> wasmtime::Result<u32> {
     let function = Function::exported(caller.data().bridge.table.function(number)?)?;
-    let mut py = Python::new(caller.as_context_mut());
-    let py: &mut Python<'_> = &mut py;
+    let SandboxState { operations, control, .. } = &mut caller.data_mut().sandbox;
+    operations.call_host(control);
+    let mut guest = Guest::new(caller.as_context_mut());
+    let py: &mut Python<'_> = &mut guest.python();
     let taken = if arguments.are_plain() {
         bridge::operands_size(&py.guest().store, arguments.count).map(|taken| (None, taken))
     } else {
         arguments.read(py).map(|(call, taken)| (Some(call), taken))
     };
     let told = release_many(py);
-    let result = taken.and_then(|taken| told.map(|()| taken)).map_err(BoxError::from);
+    let result = taken.and_then(|taken| told.map(|()| taken));
+    let result = result.map_err(|error| BoxError::from(py.guest().ours(error)));
     let result = result.and_then(|(call, taken)| {
-        let mut guest = py.guest();
-        let State { bridge, session, .. } = guest.state();
+        let State { bridge, session, .. } = py.state_mut();
         bridge.arguments = bridge.arguments.saturating_add(taken);
         let outer = std::mem::replace(&mut session.own_arguments, taken);
         let called = catch_unwind(AssertUnwindSafe(|| match call {
             None => called_plainly(py, &function, arguments),
             Some(call) => called(py, &function, call),
         }));
-        let mut guest = py.guest();
-        let State { bridge, session, .. } = guest.state();
+        let State { bridge, session, .. } = py.state_mut();
         bridge.arguments = bridge.arguments.saturating_sub(taken);
         session.own_arguments = outer;
         called.unwrap_or_else(|panic| {
@@ -176,7 +180,8 @@ fn called_plainly(
         Ok(answer) => Ok(answer),
         Err(Failure::Raised(error)) => Err(error),
         Err(Failure::NotPlain) => {
-            let (call, _) = arguments.read(py)?;
+            let read = arguments.read(py);
+            let (call, _) = read.map_err(|error| py.guest().ours(error))?;
             called(py, function, call)
         }
     }
@@ -187,7 +192,8 @@ fn called(py: &mut Python<'_>, function: &Function, call: Call) -> Result<u32, B
     function.call(py, call).map_err(|failure| match failure {
         Failure::Raised(error) => error,
         Failure::NotPlain => {
-            Error::GuestFault("an argument that nothing can be read of".into()).into()
+            let fault = Error::GuestFault("an argument that nothing can be read of".into());
+            py.guest().ours(fault).into()
         }
     })
 }
@@ -203,16 +209,43 @@ fn release_many(py: &mut Python<'_>) -> Result<()> {
 }
 
 /// Writes the exception that an error becomes in Python.
+///
+/// It may be another interpreter's, whose call the function has passed on with `?`: then it is only told of
+/// here. What ends this interpreter has poisoned it already.
 fn raise(py: &mut Python<'_>, error: BoxError) -> Result<u32> {
-    if let Some(Error::GuestFault(fault)) = error.downcast_ref() {
-        return Err(Error::GuestFault(fault.clone()));
+    if let Some(reason) = &py.state().sandbox.poisoned {
+        return Err(reason.clone());
     }
-    write(py, |out| raise_parts(&*error, out)).map(|len| len | RAISED)
+    let own_limit = match error.downcast_ref() {
+        Some(Error::Limit(limit)) if py.state().sandbox.limited.as_ref() == Some(limit) => {
+            Some(limit)
+        }
+        _ => None,
+    };
+    match own_limit {
+        Some(limit @ LimitExceeded::Timeout { .. }) => return Err(limit.clone().into()),
+        Some(LimitExceeded::Memory { asked, .. }) => py.state_mut().sandbox.ledger.refuse(*asked),
+        _ => {}
+    }
+    let kind = if own_limit.is_some() { "MemoryError" } else { "RuntimeError" };
+    match write(py, |out| raise_parts(&*error, kind, out)) {
+        // It is larger than the guest has room for, or than anything may be.
+        Err(error @ (Error::Limit(_) | Error::Conversion(_)))
+            if !py.state().sandbox.is_poisoned() =>
+        {
+            let said = format!("the host's exception cannot be told: {error}");
+            write(py, |out| (kind, said).to_python(out))
+        }
+        other => other,
+    }
+    .map(|len| len | RAISED)
 }
 
-/// The exception itself, or its class and its message.
+/// The exception itself, or its class and its message. An error of the library that Python has no class for
+/// is of this `kind`.
 fn raise_parts(
     error: &(dyn std::error::Error + Send + Sync + 'static),
+    kind: &str,
     out: &mut bridge::Encoder<'_>,
 ) -> Result<(), ConversionError> {
     let raised = error.downcast_ref::<PythonError>().or_else(|| match error.downcast_ref() {
@@ -221,19 +254,21 @@ fn raise_parts(
     });
     let kind = match (raised, error.downcast_ref::<Error>()) {
         (Some(raised), _) => {
-            // Of another interpreter, an exception is no more than its name and its message.
             if let Some(exception) = raised.exception()
                 && out.has(exception)
             {
                 return out.object(exception);
             }
-            let parts = (&*raised.type_name, &*raised.message);
-            return parts.to_python(out);
+            // Of another interpreter, an exception is no more than its name and its message. Its end is not
+            // this one's.
+            return match raised.exit_status {
+                None => (&*raised.type_name, &*raised.message).to_python(out),
+                Some(_) => (kind, chain(error)).to_python(out),
+            };
         }
         (None, Some(Error::Conversion(_))) => "TypeError",
-        (None, Some(Error::Limit(_))) => "MemoryError",
         (None, _) if error.is::<ConversionError>() => "TypeError",
-        (None, _) => "RuntimeError",
+        (None, _) => kind,
     };
     (kind, chain(error)).to_python(out)
 }

@@ -13,8 +13,10 @@ pub(crate) mod runtime;
 mod settings;
 pub(crate) mod state;
 
+use crate::error::{Error, Result};
 use crate::python::state::{Guest, State};
 use std::marker::PhantomData;
+use std::time::Duration;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
 pub use builder::{InterpreterBuilder, Streams};
@@ -27,7 +29,7 @@ pub use settings::{Sandbox, SandboxBuilder};
 
 /// A way to an interpreter: the [`Interpreter`](crate::Interpreter) itself, or the call of a host
 /// function.
-pub trait Reach: Send + sealed::Sealed {}
+pub trait Reach: sealed::Sealed {}
 
 mod sealed {
     use super::{Guest, State, StoreContext};
@@ -36,6 +38,8 @@ mod sealed {
     pub trait Sealed {
         fn guest(&mut self) -> Guest<'_>;
         fn state(&self) -> &State;
+        fn state_mut(&mut self) -> &mut State;
+        fn memory_mut(&mut self) -> Option<&mut [u8]>;
         fn context(&self) -> StoreContext<'_, State>;
     }
 }
@@ -45,11 +49,19 @@ use sealed::Sealed;
 impl Reach for Store<State> {}
 impl Sealed for Store<State> {
     fn guest(&mut self) -> Guest<'_> {
-        Guest { store: self.as_context_mut() }
+        Guest::new(self.as_context_mut())
     }
 
     fn state(&self) -> &State {
         self.data()
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        self.data_mut()
+    }
+
+    fn memory_mut(&mut self) -> Option<&mut [u8]> {
+        Some(self.data().sandbox.memory?.all_mut(self.as_context_mut()))
     }
 
     fn context(&self) -> StoreContext<'_, State> {
@@ -60,11 +72,19 @@ impl Sealed for Store<State> {
 impl Reach for StoreContextMut<'_, State> {}
 impl Sealed for StoreContextMut<'_, State> {
     fn guest(&mut self) -> Guest<'_> {
-        Guest { store: self.as_context_mut() }
+        Guest::new(self.as_context_mut())
     }
 
     fn state(&self) -> &State {
         self.as_context().data()
+    }
+
+    fn state_mut(&mut self) -> &mut State {
+        self.data_mut()
+    }
+
+    fn memory_mut(&mut self) -> Option<&mut [u8]> {
+        Some(self.data().sandbox.memory?.all_mut(self.as_context_mut()))
     }
 
     fn context(&self) -> StoreContext<'_, State> {
@@ -88,8 +108,43 @@ impl<'a, R: Reach + 'a> Python<'a, R> {
 }
 
 impl<'a, R: Reach + ?Sized + 'a> Python<'a, R> {
+    /// A scope of an operation, which it is when none is under way: what makes several entries holds on to
+    /// one for all of them, as by [`operation`](Self::operation).
     pub(crate) fn guest(&mut self) -> Guest<'_> {
         self.reach.guest()
+    }
+
+    /// Makes one operation of whatever `body` does.
+    pub(crate) fn operation<T>(&mut self, body: impl FnOnce(&mut Python<'_>) -> T) -> T {
+        body(&mut self.guest().python())
+    }
+
+    /// The first part of an operation in whose middle code of the caller's runs; gives how long it took.
+    pub(crate) fn opening<T>(
+        &mut self,
+        body: impl FnOnce(&mut Python<'_>) -> Result<T>,
+    ) -> Result<(T, Duration)> {
+        let opened = self.operation(body)?;
+        Ok((opened, self.state().sandbox.operations.spent()))
+    }
+
+    /// The rest of it: with no more time than the first part has left.
+    pub(crate) fn closing<T>(
+        &mut self,
+        spent: Duration,
+        body: impl FnOnce(&mut Python<'_>) -> T,
+    ) -> T {
+        self.state_mut().sandbox.operations.resume(spent);
+        self.operation(body)
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut State {
+        self.reach.state_mut()
+    }
+
+    /// All of the guest's memory, to write to.
+    pub(crate) fn memory_mut(&mut self) -> Result<&mut [u8]> {
+        self.reach.memory_mut().ok_or_else(|| Error::GuestFault("it has no memory yet".into()))
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -98,6 +153,13 @@ impl<'a, R: Reach + ?Sized + 'a> Python<'a, R> {
 
     pub(crate) fn context(&self) -> StoreContext<'_, State> {
         self.reach.context()
+    }
+}
+
+impl Guest<'_> {
+    /// The same interpreter, within the scope that this is.
+    pub(crate) fn python(&mut self) -> Python<'_, StoreContextMut<'_, State>> {
+        Python::new(self.store.as_context_mut())
     }
 }
 

@@ -1,9 +1,12 @@
 //! The sandbox: one instance, how it is entered, stopped, accounted for, and what it reaches.
 
 pub(crate) mod control;
+pub(crate) mod current;
 pub(crate) mod exports;
 pub(crate) mod instance;
 pub(crate) mod ledger;
 pub(crate) mod memory;
+pub(crate) mod operation;
+pub(crate) mod stack;
 pub(crate) mod state;
 pub(crate) mod wasi;

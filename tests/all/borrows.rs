@@ -92,3 +92,19 @@ fn an_interpreter_outlives_its_views() {
     refused("let view: ArrayView1<'static, f64> = a.view(&py)?;", "E0597");
     refused("let bytes: &'static [u8] = a.bytes(&py)?;", "E0597");
 }
+
+/// A function of the host that is given an interpreter cannot carry it to another thread, whose stack is
+/// another. Between calls an interpreter itself can go anywhere.
+#[test]
+fn python_stays_on_its_thread() {
+    compiled("std::thread::spawn(move || { let mut py = py; py.run(\"\") });")
+        .unwrap_or_else(|said| panic!("{said}"));
+    refused(
+        "let f = |py: &mut Python<'_>| { std::thread::scope(|s| { s.spawn(|| py.run(\"\")); }); };",
+        "E0277",
+    );
+    refused(
+        "std::thread::scope(|s| { let py: &mut Python<'_> = &mut py; s.spawn(move || py.run(\"\")); });",
+        "E0277",
+    );
+}

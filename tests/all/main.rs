@@ -51,6 +51,8 @@ mod guide;
 mod image;
 /// Operators, inspection, generators, context managers, exceptions, output.
 mod interop;
+/// Inputs for which the guest has no memory: refused, and it goes on.
+mod large_inputs;
 /// The folders of `host/src` use what lies below them.
 mod layers;
 /// The library: running, streams, grants, limits, errors, interruption.
@@ -63,11 +65,17 @@ mod numpy_suite;
 mod numpy_sweep;
 /// Objects of the guest in the hands of Rust: handles, calls, conversions.
 mod objects;
+/// One operation, one deadline; what operations take.
+mod operations;
 /// Host code that panics: the call ends with an error, the process goes on.
 mod panics;
 /// The interactive session, on a pseudo-terminal.
 mod repl;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Several interpreters in one another's calls: an error ends only the one it is about.
+mod several;
+/// Native stacks: too small a one is refused, the smallest that is not is enough.
+mod stacks;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;

@@ -5,6 +5,7 @@ use crate::library::RUNTIME;
 use crate::support::interpreter;
 use ophidia::{Converters, Error, Function, Input, Interpreter, Object, Output, Python, Value};
 use std::io::{self, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What is said of the panic that ended a call; no other call is possible after it.
 fn panicked<T: std::fmt::Debug>(py: &mut Interpreter, result: ophidia::Result<T>) -> String {
@@ -125,4 +126,30 @@ fn a_converter() -> ophidia::Result<()> {
     let result = py.with_converters(converters(), |py| py.run(call));
     assert_eq!(panicked(&mut py, result), "a converter panicked: not convertible");
     Ok(())
+}
+
+/// Whatever unwinds through an entry leaves the guest in the middle of it.
+#[test]
+fn in_the_middle_of_an_entry() {
+    let mut py = interpreter();
+    let entered = catch_unwind(AssertUnwindSafe(|| py.entered(|| panic!("below"))));
+    assert!(entered.is_err());
+    assert!(py.is_poisoned());
+    let Err(Error::Poisoned(poisoned)) = py.run("1") else { panic!("it goes on") };
+    let cause = poisoned.cause.to_string();
+    assert!(cause.contains("panicked in the middle of a call"), "{cause}");
+}
+
+/// Inside an asynchronous runtime, calls of WASI either work or poison.
+#[test]
+fn in_a_runtime() {
+    let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    tokio.block_on(async {
+        let mut py = interpreter();
+        let source = "import time; time.sleep(0.01); open('/usr/lib/python3.13/os.py').read()";
+        match catch_unwind(AssertUnwindSafe(|| py.run(source))) {
+            Ok(ended) => ended.expect("it works"),
+            Err(_) => assert!(py.is_poisoned()),
+        }
+    });
 }

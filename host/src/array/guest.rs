@@ -4,8 +4,7 @@ use super::{Buffer, Element, Reading, Writing};
 use crate::bridge::Encoder;
 use crate::convert::ToPython;
 use crate::error::ConversionError;
-use crate::error::LimitExceeded;
-use crate::error::Result;
+use crate::error::{Error, LimitExceeded, Result};
 use crate::python::Python;
 use crate::value::Object;
 use ndarray::{ArrayView, ArrayViewMut, AsArray, Dimension, IntoDimension};
@@ -172,12 +171,15 @@ impl Python<'_> {
             shape.slice().iter().try_fold(size_of::<T>(), |all, axis| all.checked_mul(*axis));
         let asked = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(u64::MAX);
         if asked > limit {
-            return Err(LimitExceeded::Memory { asked, limit }.into());
+            return Err(self.guest().ours(LimitExceeded::Memory { asked, limit }.into()));
         }
         let (code, kind) = T::DTYPE.codes();
         let axes = Shape(shape.slice());
-        let object = self.help("new_array", (code, kind, axes, asked, zeroed))?;
-        let buffer = object.buffer(self)?;
+        let (object, buffer) = self.operation(|py| {
+            let object = py.help("new_array", (code, kind, axes, asked, zeroed))?;
+            let buffer = object.buffer(py)?;
+            Ok::<_, Error>((object, buffer))
+        })?;
         let array = GuestArray { object, buffer, element: PhantomData };
         // A program may have put something else in numpy's place.
         array.view_mut(self)?;

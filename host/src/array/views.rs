@@ -1,6 +1,6 @@
 //! Several views at once, some of them mutable: none of these may share memory with another.
 
-use super::{Buffer, Element, all_mut, gone, view};
+use super::{Buffer, Element, gone, view};
 use crate::convert::arity::each_arity;
 use crate::error::ConversionError;
 use crate::error::Result;
@@ -59,7 +59,7 @@ impl Python<'_> {
         for want in &wanted {
             want.buffer.check(self)?;
         }
-        let mut pieces = pieces(all_mut(self)?, &wanted)?.into_iter();
+        let mut pieces = pieces(self.memory_mut()?, &wanted)?.into_iter();
         asked.open(&mut pieces)
     }
 }

@@ -4,6 +4,7 @@
 use super::Table;
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
+use crate::sandbox::control::Control;
 use crate::value::Object;
 use crate::value::Value;
 use crate::value::handle::Domain;
@@ -19,7 +20,12 @@ pub(crate) struct Owner<'a> {
     pub(crate) limit: u64,
     /// What of it is taken already.
     pub(crate) held: u64,
+    /// What says when the operation has to end.
+    pub(crate) control: Option<&'a Control>,
 }
+
+/// Bytes that are decoded between two looks at the clock.
+pub(super) const STRIDE: usize = 64 << 10;
 
 /// Decodes one value, which has to take up all the bytes.
 pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
@@ -47,6 +53,8 @@ pub(super) struct Input<'a> {
     rest: &'a [u8],
     /// What the rest may take of the limit.
     left: u64,
+    /// With fewer bytes left than these, the clock is looked at.
+    look_at: usize,
 }
 
 impl<'a> Input<'a> {
@@ -56,7 +64,8 @@ impl<'a> Input<'a> {
         read: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<(T, u64)> {
         let allowed = owner.limit.saturating_sub(owner.held);
-        let mut input = Self { owner, rest: bytes, left: allowed };
+        let look_at = bytes.len().saturating_sub(STRIDE);
+        let mut input = Self { owner, rest: bytes, left: allowed, look_at };
         let values = match read(&mut input) {
             Ok(values) => values,
             Err(error) => {
@@ -196,10 +205,19 @@ impl<'a> Input<'a> {
         self.rest.first().copied().and_then(Encoded::from_u8)
     }
 
+    #[cold]
+    fn look(&mut self) -> Result<()> {
+        self.look_at = self.rest.len().saturating_sub(STRIDE);
+        self.owner.control.map_or(Ok(()), |control| Ok(control.check()?))
+    }
+
     /// The next value, whose own size is paid for.
     pub(super) fn value(&mut self, depth: u32) -> Result<Value> {
         if depth > MAX_DEPTH {
             return Err(Error::GuestFault(format!("a value nested more than {MAX_DEPTH} deep")));
+        }
+        if self.rest.len() < self.look_at {
+            self.look()?;
         }
         let [tag] = self.array()?;
         let tag = Encoded::from_u8(tag).ok_or_else(|| {
@@ -259,7 +277,7 @@ mod tests {
     use super::*;
 
     fn decode(domain: &Arc<Domain>, bytes: &[u8], limit: u64) -> Result<Value> {
-        super::decode(Owner { domain, table: &Table::new(0), limit, held: 0 }, bytes)
+        super::decode(Owner { domain, table: &Table::new(0), limit, held: 0, control: None }, bytes)
     }
 
     fn fault(bytes: &[u8]) -> String {
@@ -318,6 +336,20 @@ mod tests {
             values += usize::from(decode(&Domain::new(3), bytes, 1 << 16).is_ok());
         }
         assert!(values > 20, "{values} of the inputs are values");
+    }
+
+    #[test]
+    fn decoding_ends_at_the_deadline() {
+        let control = Control::new(Some(std::time::Duration::ZERO));
+        let mut operations = crate::sandbox::operation::Operations::default();
+        operations.open(&control);
+        let (domain, table) = (Domain::new(0), Table::new(0));
+        let control = Some(&control);
+        let owner = Owner { domain: &domain, table: &table, limit: 1 << 30, held: 0, control };
+        let list = |count: u32| [head(Encoded::List, count), vec![0; count as usize]].concat();
+        assert!(super::decode(owner, &list(1_000)).is_ok(), "too short to look at the clock");
+        let ended = super::decode(owner, &list(1_000_000));
+        assert!(matches!(ended, Err(Error::Limit(LimitExceeded::Timeout { .. }))), "{ended:?}");
     }
 
     #[test]

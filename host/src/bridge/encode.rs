@@ -1,5 +1,6 @@
 //! Values on their way into the guest.
 
+use super::decode::STRIDE;
 use super::{Exported, Table};
 #[cfg(feature = "serde")]
 use super::{
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::bridge::foreign;
 use crate::error::ConversionError;
+use crate::sandbox::control::{Control, Stop};
 use crate::value::HostObject;
 use crate::value::Object;
 use crate::value::handle::{Domain, Handle};
@@ -23,6 +25,11 @@ pub struct Encoder<'a> {
     exported: Vec<u32>,
     bytes: Vec<u8>,
     depth: u32,
+    /// What says when the operation has to end, and what it said; it is asked when there would be more bytes
+    /// than these.
+    control: Option<&'a Control>,
+    stopped: Option<Stop>,
+    look_at: usize,
 }
 
 /// What cannot be encoded.
@@ -33,7 +40,21 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub(crate) fn new(domain: &'a Arc<Domain>, table: &'a mut Table, mut bytes: Vec<u8>) -> Self {
         bytes.clear();
-        Self { domain, table, exported: Vec::new(), bytes, depth: 0 }
+        let (exported, depth, control, stopped, look_at) = (Vec::new(), 0, None, None, STRIDE);
+        Self { domain, table, exported, bytes, depth, control, stopped, look_at }
+    }
+
+    /// Looks at the clock of an operation from time to time.
+    #[inline]
+    pub(crate) fn watching(mut self, control: &'a Control) -> Self {
+        self.control = Some(control);
+        self
+    }
+
+    /// Why the operation has to end, if it has.
+    #[inline]
+    pub(crate) fn take_stopped(&mut self) -> Option<Stop> {
+        self.stopped.take()
     }
 
     /// The bytes, and the numbers of what went into the table of the host.
@@ -54,10 +75,28 @@ impl<'a> Encoder<'a> {
         })
     }
 
+    /// Before there are more bytes than were foreseen.
+    #[cold]
+    fn look(&mut self, more: usize) -> Encode {
+        let len = self.bytes.len().saturating_add(more);
+        if len > MAX_ENCODED as usize {
+            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        }
+        self.look_at = len.saturating_add(STRIDE).min(MAX_ENCODED as usize);
+        match self.control.map(Control::check) {
+            Some(Err(stop)) => {
+                let said = ConversionError::other(stop.to_string());
+                self.stopped = Some(stop);
+                Err(said)
+            }
+            _ => Ok(()),
+        }
+    }
+
     #[inline]
     pub(super) fn put(&mut self, tag: Encoded, data: &[u8]) -> Encode {
-        if self.bytes.len() + data.len() >= MAX_ENCODED as usize {
-            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        if self.bytes.len() + data.len() >= self.look_at {
+            self.look(1 + data.len())?;
         }
         self.bytes.reserve(1 + data.len());
         self.bytes.push(tag as u8);
@@ -79,8 +118,8 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     pub(super) fn put_raw(&mut self, data: &[u8]) -> Encode {
-        if self.bytes.len() + data.len() > MAX_ENCODED as usize {
-            return Err(ConversionError::new("at most 256 MiB at once", "more"));
+        if self.bytes.len() + data.len() > self.look_at {
+            self.look(data.len())?;
         }
         self.bytes.extend_from_slice(data);
         Ok(())
@@ -268,7 +307,8 @@ impl Encoder<'_> {
     /// The plain value that stands there.
     pub(crate) fn written(&self, range: std::ops::Range<usize>) -> Option<Value> {
         let (domain, table) = (Domain::new(0), Table::new(0));
-        let owner = Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 };
+        let owner =
+            Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0, control: None };
         decode(owner, self.bytes.get(range)?).ok()
     }
 }
@@ -279,4 +319,28 @@ fn too_deep() -> ConversionError {
 
 fn too_many() -> ConversionError {
     ConversionError::new("at most 2^32 - 1 items", "more")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    use super::*;
+    use crate::sandbox::operation::Operations;
+
+    fn numbers(count: usize, out: &mut Encoder<'_>) -> Encode {
+        out.list(count, |out| (0..count).try_for_each(|_| out.int(1)))
+    }
+
+    #[test]
+    fn encoding_ends_at_the_deadline() {
+        let control = Control::new(Some(std::time::Duration::ZERO));
+        let mut operations = Operations::default();
+        operations.open(&control);
+        let (domain, mut table) = (Domain::new(0), Table::new(0));
+        let mut out = Encoder::new(&domain, &mut table, Vec::new()).watching(&control);
+        numbers(1_000, &mut out).unwrap();
+        assert!(out.take_stopped().is_none(), "too short to look at the clock");
+        numbers(100_000, &mut out).unwrap_err();
+        assert!(matches!(out.take_stopped(), Some(Stop::Limit(_))));
+    }
 }

@@ -2,32 +2,34 @@
 
 use super::HasBridge;
 use crate::error::{Error, PythonError, Result};
-use crate::sandbox::instance::Guest;
+use crate::sandbox::instance::{Entry, Guest};
 use crate::value::{Object, Value};
 use ophidia_abi::Status;
 use wasmtime::{ModuleExport, WasmParams};
 
+impl<T: HasBridge> Entry<'_, '_, T> {
+    /// What it has come to, at its end.
+    #[inline(always)]
+    pub(super) fn concluded(self, outcome: wasmtime::Result<Status>) -> Result<Status> {
+        let result = match outcome {
+            Ok(status @ (Status::Ok | Status::Incomplete)) => Ok(status),
+            outcome => Err(self.guest.failed(outcome)),
+        };
+        self.end();
+        result
+    }
+}
+
 impl<T: HasBridge> Guest<'_, T> {
-    /// Enters the guest: runs `call`, and turns what stopped it into an error. The clock runs from the
-    /// outermost entry on.
+    /// Enters the guest: runs `call`, and turns what stopped it into an error.
     #[inline]
     pub(crate) fn enter(
         &mut self,
         call: impl FnOnce(&mut Self) -> wasmtime::Result<Status>,
     ) -> Result<Status> {
-        let outermost = self.begin()?;
-        let outcome = call(self);
-        self.end(outermost);
-        self.concluded(outcome)
-    }
-
-    /// What an entry has come to.
-    #[inline(always)]
-    pub(super) fn concluded(&mut self, outcome: wasmtime::Result<Status>) -> Result<Status> {
-        match outcome {
-            Ok(status @ (Status::Ok | Status::Incomplete)) => Ok(status),
-            outcome => Err(self.failed(outcome)),
-        }
+        let entry = self.begin()?;
+        let outcome = call(entry.guest);
+        entry.concluded(outcome)
     }
 
     /// Why an entry has no result.
@@ -45,7 +47,7 @@ impl<T: HasBridge> Guest<'_, T> {
 
     fn raised(&mut self) -> Error {
         let refused = self.sandbox().ledger.take_refused();
-        match (super::python_error(&self.store), refused) {
+        let error = match (super::python_error(&self.store), refused) {
             // numpy raises one of its own.
             (Ok(error), Some(limit)) if error.type_name.ends_with("MemoryError") => limit.into(),
             // Without any memory left, the exception itself cannot be made, or not be described.
@@ -53,21 +55,22 @@ impl<T: HasBridge> Guest<'_, T> {
                 limit.into()
             }
             (Ok(error), _) => error.into(),
-            (Err(fault), _) => self.poison(fault),
-        }
+            (Err(fault), _) => fault,
+        };
+        self.ours(error)
     }
 
     /// Reads the value that an entry has left in the frame.
     #[inline]
     pub(crate) fn value(&mut self) -> Result<Value> {
-        super::value(&self.store).map_err(|error| self.poison_fault(error))
+        super::value(&self.store).map_err(|error| self.ours(error))
     }
 
     /// Takes the object that an entry has left in the frame, where a handle was asked for.
     #[inline]
     pub(crate) fn object(&mut self) -> Result<Object> {
         match super::object_value(&self.store) {
-            Some(object) => object.map_err(|error| self.poison_fault(error)),
+            Some(object) => object.map_err(|error| self.ours(error)),
             None => Err(self.no_object()),
         }
     }

@@ -175,10 +175,10 @@ impl<T: HasBridge> Guest<'_, T> {
     /// On objects, and operands in slots: nothing is encoded.
     fn operate_on(&mut self, what: Operation, on: On, count: u32, want: Want) -> Result<Status> {
         let params = (what as u32, on.0.into(), on.1.into(), want as u32 + count * OPERAND);
-        let outermost = self.begin()?;
-        let outcome = self.call_linked(|linked, store| linked.operate_on.call(store, params));
-        self.end(outermost);
-        self.concluded(outcome)
+        let entry = self.begin()?;
+        let outcome =
+            entry.guest.call_linked(|linked, store| linked.operate_on.call(store, params));
+        entry.concluded(outcome)
     }
 
     /// On objects and values.
@@ -252,14 +252,17 @@ impl<T: HasBridge> Guest<'_, T> {
         write: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
         give: impl FnOnce(&mut Self, &[u8]) -> (bool, Result<R>),
     ) -> Result<R> {
-        let state = self.store.data_mut().bridge_mut();
+        let (sandbox, state) = self.store.data_mut().parts();
         let room = std::mem::take(&mut state.input);
-        let mut out = Encoder::new(&state.domain, &mut state.table, room);
+        let out = Encoder::new(&state.domain, &mut state.table, room);
+        let mut out = out.watching(&sandbox.control);
         let written = write(&mut out);
+        let stopped = out.take_stopped();
         let (bytes, exported) = out.finish();
-        let (told, answer) = match written {
-            Ok(()) => give(self, &bytes),
-            Err(error) => (false, Err(error.into())),
+        let (told, answer) = match (stopped, written) {
+            (None, Ok(())) => give(self, &bytes),
+            (None, Err(error)) => (false, Err(self.ours(error.into()))),
+            (Some(stop), _) => (false, Err(self.ours(stop.into()))),
         };
         if !told {
             for number in exported {

@@ -2,7 +2,7 @@
 
 use super::Table;
 use crate::policy::Limits;
-use crate::sandbox::state::HasSandbox;
+use crate::sandbox::state::{HasSandbox, SandboxState};
 use crate::value::Object;
 use crate::value::handle::Domain;
 use rustc_hash::FxBuildHasher;
@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) trait HasBridge: HasSandbox {
     fn bridge(&self) -> &BridgeState;
     fn bridge_mut(&mut self) -> &mut BridgeState;
+
+    /// Both parts at once.
+    fn parts(&mut self) -> (&SandboxState, &mut BridgeState);
 }
 
 pub(crate) struct BridgeState {

@@ -214,7 +214,10 @@ mod tests {
 
     fn read(parts: &[&[u8]]) -> Result<Value> {
         let (domain, table) = (Domain::new(1), Table::new(0));
-        decode(Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0 }, &parts.concat())
+        decode(
+            Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0, control: None },
+            &parts.concat(),
+        )
     }
 
     fn fault(parts: &[&[u8]]) -> String {

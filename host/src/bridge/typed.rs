@@ -3,7 +3,9 @@
 //! Whatever is not as a type wants it, wrong bytes too, gives `None`: the whole is decoded then as anything
 //! else is, and says what is wrong.
 
+use super::decode::STRIDE;
 use super::{HasBridge, Plain, bytes};
+use crate::sandbox::control::Control;
 use ophidia_abi::{Encoded, Frame, SlotIndex, Tag};
 use wasmtime::StoreContextMut;
 
@@ -13,6 +15,9 @@ pub struct Direct<'a> {
     rest: &'a [u8],
     /// How many bytes of the host the rest may take.
     left: u64,
+    /// What says when the operation has to end; it is asked when fewer bytes than these are left.
+    control: Option<&'a Control>,
+    look_at: usize,
 }
 
 /// What is in the value slot of the present level, when that is encoded.
@@ -24,13 +29,21 @@ pub(crate) fn direct<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Opt
     }
     let state = store.data();
     let rest = bytes(store, state.sandbox().memory?, slot).ok()?;
-    Some(Direct { rest, left: state.bridge().value_limit })
+    let look_at = rest.len().saturating_sub(STRIDE);
+    let control = Some(&*state.sandbox().control);
+    Some(Direct { rest, left: state.bridge().value_limit, control, look_at })
 }
 
 impl<'a> Direct<'a> {
     #[cfg(test)]
     pub(crate) fn new(rest: &'a [u8], left: u64) -> Self {
-        Self { rest, left }
+        Self { rest, left, control: None, look_at: 0 }
+    }
+
+    #[cold]
+    fn look(&mut self) -> Option<()> {
+        self.look_at = self.rest.len().saturating_sub(STRIDE);
+        self.control.is_none_or(|control| control.check().is_ok()).then_some(())
     }
 
     /// Reads all of it.
@@ -46,6 +59,9 @@ impl<'a> Direct<'a> {
     /// Takes the next value if it is plain.
     #[inline]
     pub(crate) fn plain(&mut self) -> Option<Plain<'a>> {
+        if self.rest.len() < self.look_at {
+            self.look()?;
+        }
         let (tag, rest) = self.rest.split_first()?;
         let (value, rest) = match Encoded::from_u8(*tag)? {
             Encoded::None => (Plain::None, rest),
@@ -96,5 +112,25 @@ impl<'a> Direct<'a> {
         self.spend(count.saturating_mul(size))?;
         self.rest = rest;
         Some(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taking_ends_at_the_deadline() {
+        let control = Control::new(Some(std::time::Duration::ZERO));
+        let mut operations = crate::sandbox::operation::Operations::default();
+        operations.open(&control);
+        let taken = |count: usize| {
+            let bytes = vec![Encoded::None as u8; count];
+            let look_at = count.saturating_sub(STRIDE);
+            let mut all = Direct { rest: &bytes, left: 0, control: Some(&control), look_at };
+            (0..count).all(|_| all.plain().is_some())
+        };
+        assert!(taken(1_000), "too short to look at the clock");
+        assert!(!taken(100_000));
     }
 }

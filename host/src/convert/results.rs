@@ -7,7 +7,6 @@ use crate::python::Python;
 use crate::python::state::Guest;
 use crate::value::{Object, Value};
 use ophidia_abi::{Operation, Status, Want};
-use wasmtime::AsContextMut;
 
 /// What came, as a Rust type.
 #[inline]
@@ -21,7 +20,8 @@ fn named(error: Error, py: &mut Python<'_>) -> Error {
         Error::Conversion(error) => {
             match error.object().cloned().and_then(|it| it.class_name(py)) {
                 Some(name) => error.with_class(&name).into(),
-                None => error.into(),
+                // To ask for it may have taken all the time there was.
+                None => py.state().sandbox.poisoned.clone().unwrap_or_else(|| error.into()),
             }
         }
         error => error,
@@ -78,7 +78,7 @@ impl Guest<'_> {
             }
         }
         let value = self.result(status, want)?;
-        read(value.unwrap_or_default(), &mut Python::new(self.store.as_context_mut()))
+        read(value.unwrap_or_default(), &mut self.python())
     }
 
     /// In what form a type wants its value; in a scope of objects, any value is an object.

@@ -30,12 +30,14 @@ impl Value {
             None => error,
         })?;
         let (bytes, _) = out.finish();
-        decode(Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0 }, &bytes).map_err(
-            |error| match error {
-                Error::GuestFault(said) => ConversionError::other(said),
-                error => ConversionError::other(error.to_string()),
-            },
+        decode(
+            Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0, control: None },
+            &bytes,
         )
+        .map_err(|error| match error {
+            Error::GuestFault(said) => ConversionError::other(said),
+            error => ConversionError::other(error.to_string()),
+        })
     }
 
     /// The value as a Rust type: the same as `T::from_python(value)`. The types that one uses most are `TryFrom<Value>`

@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// A call into the guest took longer than [`Limits::timeout`](crate::Limits::timeout).
+    /// An operation took longer than [`Limits::timeout`](crate::Limits::timeout).
     #[error("limit timeout: {limit:?} allowed, not finished by then")]
     Timeout {
         /// What was allowed.
@@ -19,6 +19,14 @@ pub enum LimitExceeded {
         /// Bytes of linear memory there would have been.
         asked: u64,
         /// Bytes allowed.
+        limit: u64,
+    },
+    /// A source text or an answer was larger than what is written into a guest at once, whatever its memory.
+    #[error("limit input: {asked} bytes given at once, {limit} possible (give it in parts)")]
+    Input {
+        /// Bytes given.
+        asked: u64,
+        /// Bytes possible: 1 GiB.
         limit: u64,
     },
     /// A value that came out of the guest was larger than [`Limits::value`](crate::Limits::value).
@@ -76,12 +84,13 @@ pub enum LimitExceeded {
 }
 
 impl LimitExceeded {
-    /// The limit's name: that of its field in [`Limits`](crate::Limits), or `interpreters`.
+    /// The limit's name: that of its field in [`Limits`](crate::Limits), or `interpreters`, or `input`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => "timeout",
             Self::Memory { .. } => "memory",
+            Self::Input { .. } => "input",
             Self::Value { .. } => "value",
             Self::Objects { .. } | Self::HostObjects { .. } | Self::Tasks { .. } => "objects",
             Self::Interpreters { .. } => "interpreters",
@@ -99,6 +108,7 @@ mod tests {
         for limit in [
             LimitExceeded::Timeout { limit: Duration::from_secs(1) },
             LimitExceeded::Memory { asked: 2, limit: 1 },
+            LimitExceeded::Input { asked: 2, limit: 1 },
             LimitExceeded::Value { limit: 1 },
             LimitExceeded::Objects { limit: 1 },
             LimitExceeded::HostObjects { asked: 2, limit: 1 },

@@ -8,7 +8,7 @@ use super::{raise_parts, write};
 use crate::bridge::Encoder;
 use crate::convert::arity::{arity, each_arity};
 use crate::convert::{FromPython, ToPython};
-use crate::error::{ConversionError, Error, LimitExceeded, Result, panicked};
+use crate::error::{ConversionError, Error, LimitExceeded, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::sandbox::control::{self, Control, Wake};
@@ -230,13 +230,13 @@ where
     R: Outcome,
     R::Value: Send + 'static,
 {
-    let mut guest = py.guest();
-    let State { sandbox, bridge, session } = guest.state();
+    let State { sandbox, bridge, session } = py.state_mut();
     let (control, limit) = (&sandbox.control, bridge.domain.limit());
     let number = session.tasks.spawn(function, control, limit, session.own_arguments, async {
         let value = future.await.outcome()?;
         Ok(Box::new(value) as Box<dyn ToPython + Send>)
-    })?;
+    });
+    let number = number.map_err(|error| py.guest().ours(error))?;
     Ok(write(py, |out| out.int(number))?)
 }
 
@@ -285,7 +285,7 @@ impl ToPython for Told {
             out.bool(self.ended.is_err())?;
             match &self.ended {
                 Ok(value) => value.to_python(out),
-                Err(error) => raise_parts(&**error, out),
+                Err(error) => raise_parts(&**error, "RuntimeError", out),
             }
         })
     }
@@ -321,28 +321,39 @@ pub(super) fn attend(
     for (number, ended) in wait(caller, seconds)? {
         let ended = match ended.map_err(|error| error.downcast::<Panicked>()) {
             Err(Ok(panicked)) => {
-                return Err(Guest { store: caller.as_context_mut() }.poison(panicked.0).into());
+                return Err(Guest::new(caller.as_context_mut()).poison(panicked.0).into());
             }
             Err(Err(error)) => Err(error),
             Ok(value) => Ok(value),
         };
         told.push(Told { number, ended });
     }
-    let mut py = Python::new(caller.as_context_mut());
-    match write(&mut py, |out| told.to_python(out)) {
-        Err(Error::Conversion(_)) => {
-            // One that cannot be converted fails alone.
-            let each: Vec<_> = told.into_iter().map(|told| checked(&mut py, told)).collect();
-            Ok(write(&mut py, |out| each.to_python(out))?)
-        }
-        other => Ok(other?),
-    }
+    let mut guest = Guest::new(caller.as_context_mut());
+    let py: &mut Python<'_> = &mut guest.python();
+    let most = match write(py, |out| told.to_python(out)) {
+        // One that cannot be converted fails alone.
+        Err(Error::Conversion(_)) => usize::MAX,
+        // So does each that is large, where the guest has no room for all of them.
+        Err(Error::Limit(_)) if !py.state().sandbox.is_poisoned() => LARGE,
+        other => return Ok(other?),
+    };
+    let each: Vec<_> = told.into_iter().map(|told| checked(py, told, most)).collect();
+    Ok(write(py, |out| each.to_python(out))?)
 }
 
-fn checked(py: &mut Python<'_>, told: Told) -> Told {
-    let tried = py.guest().encoded(|out| told.to_python(out), |_, _| (false, Ok(())));
-    match tried {
-        Ok(()) => told,
-        Err(error) => Told { number: told.number, ended: Err(error.into()) },
-    }
+/// Bytes from which on an answer is large.
+const LARGE: usize = 64 << 10;
+
+/// One that can be told, in at most so many bytes; else it has failed.
+fn checked(py: &mut Python<'_>, told: Told, most: usize) -> Told {
+    let tried = py.guest().encoded(|out| told.to_python(out), |_, bytes| (false, Ok(bytes.len())));
+    let failed: BoxError = match tried {
+        Ok(size) if size <= most => return told,
+        Ok(size) => {
+            let said = format!("an answer of {size} bytes, for which there is no memory");
+            PythonError::new("MemoryError", said).into()
+        }
+        Err(error) => error.into(),
+    };
+    Told { number: told.number, ended: Err(failed) }
 }

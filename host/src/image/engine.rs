@@ -8,7 +8,7 @@ use wasmtime::{
 /// Native stack a guest may use: 1.5 MiB. The thread that calls an interpreter needs this much and some
 /// 256 KiB for the host; Rust's threads have 2 MiB unless told otherwise. CPython counts its own
 /// recursion and raises `RecursionError` before this is used up.
-const STACK: usize = 3 << 19;
+pub(crate) const STACK: usize = 3 << 19;
 
 /// Larger than any snapshot: beyond it wasmtime copies the initial memory instead of mapping it.
 const DENSE_IMAGE: u64 = 1 << 30;

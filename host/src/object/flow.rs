@@ -22,8 +22,10 @@ impl Object {
     ///
     /// As [`extract`](Self::extract): the exception itself when the generator does not catch it.
     pub fn throw(&self, py: &mut Python<'_>, error: &PythonError) -> Result<Option<Self>> {
-        let exception = error.to_exception(py)?;
-        self.resume(py, "throw", exception)
+        py.operation(|py| {
+            let exception = error.to_exception(py)?;
+            self.resume(py, "throw", exception)
+        })
     }
 
     fn resume(
@@ -83,8 +85,9 @@ impl Object {
         py: &mut Python<'_>,
         body: impl FnOnce(&mut Python<'_>, Self) -> Result<T>,
     ) -> Result<Option<T>> {
-        let value = py.help("enter", (self,))?;
-        match body(py, value) {
+        let (value, spent) = py.opening(|py| py.help("enter", (self,)))?;
+        let result = body(py, value);
+        py.closing(spent, |py| match result {
             Ok(result) => {
                 py.help_as::<bool>("leave", (self, ()))?;
                 Ok(Some(result))
@@ -102,6 +105,6 @@ impl Object {
                 }
                 Err(error)
             }
-        }
+        })
     }
 }

@@ -53,12 +53,14 @@ impl Object {
     /// [`Error::Conversion`](crate::Error::Conversion), naming both classes, when it is not; otherwise
     /// as [`extract`](Self::extract).
     pub fn downcast(&self, py: &mut Python<'_>, class: &Self) -> Result<&Self> {
-        if self.is_instance(py, class)? {
-            return Ok(self);
-        }
-        let expected: String = class.getattr_as(py, "__qualname__")?;
-        let got: String = self.get_type(py)?.getattr_as(py, "__qualname__")?;
-        Err(ConversionError::new(expected, got).into())
+        py.operation(|py| {
+            if self.is_instance(py, class)? {
+                return Ok(self);
+            }
+            let expected: String = class.getattr_as(py, "__qualname__")?;
+            let got: String = self.get_type(py)?.getattr_as(py, "__qualname__")?;
+            Err(ConversionError::new(expected, got).into())
+        })
     }
 
     /// The name of its class, for an error. `None` when Python does not tell, or a converter would be

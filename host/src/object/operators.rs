@@ -199,8 +199,10 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn get_slice(&self, py: &mut Python<'_>, slice: impl Into<Slice>) -> Result<Self> {
-        let slice = slice.into().object(py)?;
-        self.get_item(py, slice)
+        py.operation(|py| {
+            let slice = slice.into().object(py)?;
+            self.get_item(py, slice)
+        })
     }
 
     /// `self[start:stop:step] = value`.
@@ -214,8 +216,10 @@ impl Object {
         slice: impl Into<Slice>,
         value: impl ToPython,
     ) -> Result<()> {
-        let slice = slice.into().object(py)?;
-        self.set_item(py, slice, value)
+        py.operation(|py| {
+            let slice = slice.into().object(py)?;
+            self.set_item(py, slice, value)
+        })
     }
 
     /// `del self[start:stop:step]`.
@@ -224,8 +228,10 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn del_slice(&self, py: &mut Python<'_>, slice: impl Into<Slice>) -> Result<()> {
-        let slice = slice.into().object(py)?;
-        self.del_item(py, slice)
+        py.operation(|py| {
+            let slice = slice.into().object(py)?;
+            self.del_item(py, slice)
+        })
     }
 }
 

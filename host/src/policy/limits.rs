@@ -12,7 +12,9 @@ use std::time::Duration;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Limits {
-    /// How long one call into the guest may take, sleeping and waiting for input included.
+    /// How long one operation may take: one call of a method of the library, however often it enters the guest,
+    /// with conversions, host functions, sleeping and waiting. The body of a scope, such as that of
+    /// `Python::with_converters`, is operations of its own.
     /// `None` is no limit. Default: 60 seconds. In serde's formats a number of seconds, such as `2.5`.
     #[cfg_attr(feature = "serde", serde(with = "seconds"))]
     pub timeout: Option<Duration>,

@@ -159,13 +159,11 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     };
     Linked::link(&shared.exports, instance, &mut store)?;
     let mut interpreter = Interpreter { python: Python::new(store) };
-    interpreter.start(&settings.current_dir)?;
-    for site in &settings.sites {
-        interpreter.append_path(site)?;
-    }
-    for module in &settings.modules {
-        interpreter.add_module(module)?;
-    }
+    interpreter.operation(|py| -> Result<()> {
+        py.start(&settings.current_dir)?;
+        settings.sites.iter().try_for_each(|site| py.append_path(site))?;
+        settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
+    })?;
     Ok(interpreter)
 }
 
@@ -185,7 +183,7 @@ fn not_instantiated(
     }
 }
 
-impl Interpreter {
+impl Python<'_> {
     /// Thaws the snapshot.
     fn start(&mut self, current_dir: &str) -> Result<()> {
         let mut guest = self.guest();

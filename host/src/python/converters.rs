@@ -5,11 +5,11 @@ use crate::bridge::Conversions;
 use crate::convert::ToPython;
 use crate::error::{Result, panicked};
 use crate::python::state::{Guest, State};
+use crate::sandbox::state::SandboxState;
 use crate::value::Object;
 use crate::value::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use wasmtime::AsContextMut;
 
 /// What becomes of an object that is on its way out.
 type FromObject = Box<dyn Fn(&mut Python<'_>, Object) -> Result<Value> + Send + Sync>;
@@ -106,23 +106,27 @@ impl Python<'_> {
         converters: Converters,
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut from_python = Vec::new();
-        for (class, convert) in converters.from_python {
-            from_python.push((self.get(&class)?, convert));
-        }
-        let mut pairs = Vec::new();
-        for (class, convert) in converters.to_python {
-            pairs.push((self.get(&class)?, convert));
-        }
-        let has_to_python = !pairs.is_empty();
-        let before = if has_to_python { Some(self.help("open_scope", (pairs,))?) } else { None };
+        let ((scope, before), spent) = self.opening(|py| {
+            let mut from_python = Vec::new();
+            for (class, convert) in converters.from_python {
+                from_python.push((py.get(&class)?, convert));
+            }
+            let mut pairs = Vec::new();
+            for (class, convert) in converters.to_python {
+                pairs.push((py.get(&class)?, convert));
+            }
+            let has_to_python = !pairs.is_empty();
+            let before = if has_to_python { Some(py.help("open_scope", (pairs,))?) } else { None };
+            Ok((Scope { from_python, has_to_python }, before))
+        })?;
         let mut scopes = self.state().session.scopes.clone();
         let outer = scopes.clone();
-        scopes.push(Arc::new(Scope { from_python, has_to_python }));
-        self.guest().state().set_scopes(scopes);
+        scopes.push(Arc::new(scope));
+        self.state_mut().set_scopes(scopes);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
-        self.guest().state().set_scopes(outer);
-        let closed = before.map(|before| self.help("close_scope", (before,))).transpose();
+        self.state_mut().set_scopes(outer);
+        let close = |before| self.closing(spent, |py| py.help("close_scope", (before,)));
+        let closed = before.map(close).transpose();
         let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed.map(|_| result)
     }
@@ -149,9 +153,10 @@ impl Python<'_> {
         &mut self,
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,
     ) -> Result<T> {
-        let before = std::mem::replace(&mut self.guest().bridge().conversions.keeps_objects, true);
+        let conversions = &mut self.state_mut().bridge.conversions;
+        let before = std::mem::replace(&mut conversions.keeps_objects, true);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
-        self.guest().bridge().conversions.keeps_objects = before;
+        self.state_mut().bridge.conversions.keeps_objects = before;
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
 }
@@ -184,7 +189,9 @@ impl Guest<'_> {
             return Ok(value);
         }
         let scopes = self.state().set_scopes(Vec::new());
-        let mut py = Python::new(self.store.as_context_mut());
+        let SandboxState { operations, control, .. } = self.sandbox();
+        operations.call_host(control);
+        let mut py = self.python();
         let result = catch_unwind(AssertUnwindSafe(|| convert(&mut py, &scopes, value)));
         self.state().set_scopes(scopes);
         result.unwrap_or_else(|panic| Err(self.poison(panicked("a converter", &*panic))))
@@ -207,6 +214,7 @@ fn convert(py: &mut Python<'_>, scopes: &[Arc<Scope>], value: Value) -> Result<V
                 .collect::<Result<_>>()?,
         ),
         Value::Object(object) => {
+            py.guest().check()?;
             for (class, converter) in scopes.iter().rev().flat_map(|scope| &scope.from_python) {
                 if object.is_instance(py, class)? {
                     return converter(py, object);

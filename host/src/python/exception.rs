@@ -25,8 +25,10 @@ impl PythonError {
     ///
     /// As [`Python::run`]: what the class itself raises, and a `TypeError` when it makes no exception.
     pub fn from_type(py: &mut Python<'_>, class: &Object, args: impl Args) -> Result<Self> {
-        let exception = class.call(py, args)?;
-        Self::from_exception(py, &exception)
+        py.operation(|py| {
+            let exception = class.call(py, args)?;
+            Self::from_exception(py, &exception)
+        })
     }
 
     /// An exception for a function of the host to raise: this object.
@@ -59,8 +61,10 @@ impl PythonError {
     ///
     /// As [`Python::get`].
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
-        let exception = self.to_exception(py)?;
-        py.help_as("is_raised", (exception, class))
+        py.operation(|py| {
+            let exception = self.to_exception(py)?;
+            py.help_as("is_raised", (exception, class))
+        })
     }
 
     /// What it was made with: `exception.args`, a tuple.
@@ -69,7 +73,7 @@ impl PythonError {
     ///
     /// As [`Python::run`].
     pub fn args(&self, py: &mut Python<'_>) -> Result<Object> {
-        self.to_exception(py)?.getattr(py, "args")
+        py.operation(|py| self.to_exception(py)?.getattr(py, "args"))
     }
 
     /// The frames it passed through, the innermost last.

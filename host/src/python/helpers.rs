@@ -42,7 +42,7 @@ impl Python<'_> {
         let on = guest.on(&helper)?;
         guest.perform(Operation::Help, on, &args, T::WANT)?;
         let value = guest.value()?;
-        read(value, self)
+        read(value, &mut guest.python())
     }
 
     /// Calls a function of `_ophidia.interop` with arguments that are all the caller's: what Python has

@@ -13,14 +13,20 @@ use wasmtime::Store;
 pub struct Usage {
     /// The most linear memory there has been, in bytes, untouched and shared pages included.
     pub peak_memory: u64,
-    /// Time spent in calls into the guest. Calls of a few microseconds are not counted.
+    /// How long its operations took: wall-clock time from the call of a method of [`Python`] to its return,
+    /// with conversions, functions of the host and waiting in it. Operations of a few microseconds are not all
+    /// timed, since that takes longer than they do: one in 32, at random, stands for the others.
     pub duration: Duration,
+    /// How many operations there were: calls of methods of [`Python`], but for those that functions of the host
+    /// and converters make in the course of one.
+    pub operations: u64,
 }
 
 /// One isolated CPython: its own memory, its own GIL, its own limits.
 ///
 /// What it can do are the methods of [`Python`]. It may be moved between threads and is used by one at
-/// a time. The calling thread needs about 1.8 MiB of stack. Dropping it frees its slot.
+/// a time. The calling thread needs 1.75 MiB of stack, which Rust's threads have; one with less is refused by
+/// [`Error::Host`](crate::Error::Host). Dropping it frees its slot.
 pub struct Interpreter {
     pub(super) python: Python<'static, Store<State>>,
 }
@@ -60,7 +66,27 @@ impl Interpreter {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
-        Usage { peak_memory: state.ledger.memory_peak(), duration: state.entered }
+        Usage {
+            peak_memory: state.ledger.memory_peak(),
+            duration: state.operations.duration(),
+            operations: state.operations.count(),
+        }
+    }
+
+    /// Runs this as if in the middle of an entry, for tests of what becomes of a panic there.
+    ///
+    /// # Errors
+    ///
+    /// As [`Python::run`].
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn entered(&mut self, body: impl FnOnce()) -> crate::Result<()> {
+        let mut guest = self.guest();
+        let entered = guest.enter(|_| {
+            body();
+            Ok(ophidia_abi::Status::Ok)
+        });
+        entered.map(drop)
     }
 
     /// Whether no further call is possible.

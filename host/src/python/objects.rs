@@ -14,8 +14,10 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval_object(&mut self, source: &str) -> Result<Object> {
-        self.run_mode(Mode::EvalHandle, source.as_bytes(), "<string>")?;
-        self.guest().object()
+        self.operation(|py| {
+            py.run_mode(Mode::EvalHandle, source.as_bytes(), "<string>")?;
+            py.guest().object()
+        })
     }
 
     /// Imports a module by its dotted name.
@@ -61,15 +63,15 @@ impl Python<'_> {
     ///
     /// As [`get`](Self::get).
     pub fn set(&mut self, name: &str, value: impl ToPython) -> Result<()> {
-        match name.rsplit_once('.') {
-            Some((object, attribute)) => self.get(object)?.setattr(self, attribute, value),
+        self.operation(|py| match name.rsplit_once('.') {
+            Some((object, attribute)) => py.get(object)?.setattr(py, attribute, value),
             None => {
-                let globals = self.globals()?;
-                let mut guest = self.guest();
+                let globals = py.globals()?;
+                let mut guest = py.guest();
                 let on = guest.on_named(&globals, name)?;
                 guest.operate_unit(Operation::SetItem, on, &(value,))
             }
-        }
+        })
     }
 
     /// Deletes a name of `__main__`, or of a dotted name's last part.
@@ -78,15 +80,15 @@ impl Python<'_> {
     ///
     /// As [`get`](Self::get); `KeyError` for a name that is not there.
     pub fn delete(&mut self, name: &str) -> Result<()> {
-        match name.rsplit_once('.') {
-            Some((object, attribute)) => self.get(object)?.delattr(self, attribute),
+        self.operation(|py| match name.rsplit_once('.') {
+            Some((object, attribute)) => py.get(object)?.delattr(py, attribute),
             None => {
-                let globals = self.globals()?;
-                let mut guest = self.guest();
+                let globals = py.globals()?;
+                let mut guest = py.guest();
                 let on = guest.on_named(&globals, name)?;
                 guest.operate_unit(Operation::DelItem, on, &())
             }
-        }
+        })
     }
 
     /// Makes an object of a Rust value.

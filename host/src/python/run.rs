@@ -56,10 +56,12 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn eval(&mut self, source: &str) -> Result<Value> {
         if self.state().bridge.conversions.keeps_objects {
-            return self.eval_object(source)?.extract(self);
+            return self.operation(|py| py.eval_object(source)?.extract(py));
         }
-        self.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
-        self.guest().converted_value()
+        self.operation(|py| {
+            py.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
+            py.guest().converted_value()
+        })
     }
 
     /// Compiles source text, to be run more than once; `filename` is what tracebacks call it.
@@ -81,8 +83,10 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn run_code(&mut self, code: &Object) -> Result<()> {
-        let names = self.globals()?;
-        self.help("run_code", (code, names)).map(drop)
+        self.operation(|py| {
+            let names = py.globals()?;
+            py.help("run_code", (code, names)).map(drop)
+        })
     }
 
     /// Evaluates a compiled expression in `__main__`.
@@ -91,8 +95,10 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval_code(&mut self, code: &Object) -> Result<Object> {
-        let names = self.globals()?;
-        self.help("eval_code", (code, names))
+        self.operation(|py| {
+            let names = py.globals()?;
+            py.help("eval_code", (code, names))
+        })
     }
 
     /// Runs the bytes of a source file, decoded as Python does (UTF-8 unless a coding line says

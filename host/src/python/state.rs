@@ -69,4 +69,9 @@ impl HasBridge for State {
     fn bridge_mut(&mut self) -> &mut BridgeState {
         &mut self.bridge
     }
+
+    #[inline(always)]
+    fn parts(&mut self) -> (&SandboxState, &mut BridgeState) {
+        (&self.sandbox, &mut self.bridge)
+    }
 }

@@ -6,7 +6,7 @@
 //! of standard input) looks at the same control itself.
 
 use super::state::HasSandbox;
-use crate::error::LimitExceeded;
+use crate::error::{Error, LimitExceeded, PythonError};
 use ophidia_abi::{Frame, HOST_MODULE, import};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,21 @@ pub(crate) enum Stop {
     Exit(i32),
 }
 
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Limit(limit) => limit.into(),
+            Stop::Cancelled => Self::Cancelled,
+            Stop::Exit(status) => PythonError {
+                type_name: "SystemExit".into(),
+                exit_status: Some(status.into()),
+                ..PythonError::default()
+            }
+            .into(),
+        }
+    }
+}
+
 /// What a waiting host call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
@@ -33,10 +48,10 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
-/// No call is running.
+/// No operation is running.
 const IDLE: u64 = u64::MAX;
 
-/// A call is running whose clock nobody has looked at yet.
+/// One is running whose clock nobody has looked at yet.
 const FRESH: u64 = u64::MAX - 1;
 
 /// One interpreter's controls, shared with whoever may interrupt it.
@@ -45,8 +60,8 @@ pub(crate) struct Control {
     timeout: Option<Duration>,
     /// What instants are counted from.
     origin: Instant,
-    /// When the running call began, in nanoseconds. To read a clock would take longer than many calls
-    /// do, so it is read when the call is first looked at: a few microseconds later.
+    /// When the running operation began, in nanoseconds. Reading a clock takes longer than many operations
+    /// do, so it is read when the operation is first looked at: a few microseconds later.
     began: AtomicU64,
     /// Guards nothing but the moment between looking at the controls and waiting.
     waiting: Mutex<()>,
@@ -68,38 +83,51 @@ impl Control {
         }
     }
 
-    /// Starts the clock of one call.
+    /// Starts the clock of an operation, which has run this long already.
     #[inline]
-    pub(crate) fn begin(&self) {
+    pub(super) fn begin(&self, spent: Duration) {
         self.interrupt.store(false, Ordering::Relaxed);
         self.began.store(FRESH, Ordering::Relaxed);
+        if !spent.is_zero() {
+            self.look_at_clock(spent);
+        }
     }
 
-    /// Stops it; gives how long the call took, nothing for one of a few microseconds.
+    /// Stops it; gives how long the operation took, `None` for one that nobody looked at the clock in.
     #[inline]
-    pub(crate) fn end(&self) -> Duration {
+    pub(super) fn end(&self) -> Option<Duration> {
         // Nobody else writes it: no exchange is needed.
         let began = self.began.load(Ordering::Relaxed);
         self.began.store(IDLE, Ordering::Relaxed);
         match began {
-            IDLE | FRESH => Duration::ZERO,
-            nanos => self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos)),
+            IDLE | FRESH => None,
+            nanos => Some(self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos))),
         }
     }
 
-    /// When the running call has to end.
+    /// Looks at the clock, so that what the operation does from here on counts.
+    #[inline]
+    pub(crate) fn look(&self) {
+        if self.began.load(Ordering::Relaxed) == FRESH {
+            self.look_at_clock(Duration::ZERO);
+        }
+    }
+
+    /// When the running operation has to end.
     fn deadline(&self) -> Option<(Instant, Duration)> {
         let nanos = match self.began.load(Ordering::Relaxed) {
             IDLE => return None,
-            FRESH => self.look_at_clock(),
+            FRESH => self.look_at_clock(Duration::ZERO),
             nanos => nanos,
         };
         let limit = self.timeout?;
         Some((self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?, limit))
     }
 
-    fn look_at_clock(&self) -> u64 {
-        let nanos = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(FRESH - 1);
+    #[cold]
+    fn look_at_clock(&self, spent: Duration) -> u64 {
+        let since = self.origin.elapsed().saturating_sub(spent);
+        let nanos = u64::try_from(since.as_nanos()).unwrap_or(FRESH - 1);
         self.began.store(nanos, Ordering::Relaxed);
         nanos
     }
@@ -133,7 +161,7 @@ impl Control {
         self.interrupt.load(Ordering::Acquire)
     }
 
-    /// Fails when the call has to end now.
+    /// Fails when the operation has to end now.
     pub(crate) fn check(&self) -> Result<(), Stop> {
         if self.cancel.load(Ordering::Acquire) {
             return Err(Stop::Cancelled);

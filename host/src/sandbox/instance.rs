@@ -4,18 +4,79 @@
 use super::control::Stop;
 use super::exports::Linked;
 use super::memory::GuestMemory;
+use super::stack::Place;
 use super::state::{HasSandbox, SandboxState};
-use crate::error::{Error, PythonError, Result};
+use crate::error::{Error, LimitExceeded, Result};
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
 use std::sync::Arc;
 use wasmtime::{Extern, ModuleExport, StoreContextMut, Trap, WasmParams};
 
-/// A guest that can be entered: between entries, or while it waits for a function of the host.
-pub(crate) struct Guest<'a, T: 'static> {
+/// The largest input that is written into a guest at once: 1 GiB.
+const MOST_INPUT: u32 = 1 << 30;
+
+/// A guest that can be entered: between entries, or while it waits for a function of the host. It is a scope
+/// of an [operation](super::operation): the outermost one is the operation.
+pub(crate) struct Guest<'a, T: HasSandbox> {
     pub(crate) store: StoreContextMut<'a, T>,
 }
 
-impl<T: HasSandbox> Guest<'_, T> {
+impl<'a, T: HasSandbox> Guest<'a, T> {
+    #[inline]
+    pub(crate) fn new(mut store: StoreContextMut<'a, T>) -> Self {
+        let SandboxState { operations, control, .. } = store.data_mut().sandbox_mut();
+        operations.open(control);
+        Self { store }
+    }
+}
+
+impl<T: HasSandbox> Drop for Guest<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        let SandboxState { operations, control, .. } = self.sandbox();
+        operations.close(control);
+    }
+}
+
+/// An entry under way. One that is dropped before its end has been unwound through, by a panic of code
+/// below: the guest stays in the middle of it, so it is poisoned.
+pub(crate) struct Entry<'g, 'a, T: HasSandbox> {
+    pub(crate) guest: &'g mut Guest<'a, T>,
+    /// What the entry around this one was refused.
+    refused: Option<u64>,
+    ended: bool,
+}
+
+impl<T: HasSandbox> Entry<'_, '_, T> {
+    /// Its end: what it was refused is told by now.
+    #[inline(always)]
+    pub(crate) fn end(mut self) {
+        self.ended = true;
+        let refused = self.refused;
+        self.guest.sandbox().ledger.end(refused);
+    }
+
+    #[cold]
+    fn unwound(&mut self) {
+        let said = "code of the host panicked in the middle of a call into the guest";
+        self.guest.poison(Error::Host(said.into()));
+    }
+}
+
+impl<T: HasSandbox> Drop for Entry<'_, '_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.ended {
+            self.unwound();
+        }
+    }
+}
+
+/// An error of an entry that was given up before the guest was entered: nothing has happened to it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Refused(Error);
+
+impl<'a, T: HasSandbox> Guest<'a, T> {
     /// All that the store holds.
     #[inline]
     pub(crate) fn state(&mut self) -> &mut T {
@@ -37,46 +98,42 @@ impl<T: HasSandbox> Guest<'_, T> {
         self.store.data().sandbox().linked()
     }
 
-    /// Begins an entry; whether it is the outermost.
+    /// Begins an entry.
     #[inline(always)]
-    pub(crate) fn begin(&mut self) -> Result<bool> {
+    pub(crate) fn begin(&mut self) -> Result<Entry<'_, 'a, T>> {
         let state = self.sandbox();
         if let Some(reason) = &state.poisoned {
             return Err(Error::poisoned(reason.clone()));
         }
-        state.ledger.take_refused();
-        let outermost = state.calls == 0;
-        if outermost {
-            state.control.begin();
+        if state.calls == 0 {
+            state.place = Place::outermost()?;
+        } else {
+            state.place.check_below()?;
         }
-        Ok(outermost)
+        let refused = state.ledger.begin();
+        Ok(Entry { guest: self, refused, ended: false })
     }
 
-    /// Ends it: the clock stops with the outermost.
-    #[inline(always)]
-    pub(crate) fn end(&mut self, outermost: bool) {
-        if outermost {
-            let state = self.sandbox();
-            state.entered += state.control.end();
-        }
+    /// Fails when the operation has to end now. For the host's own loops, whose length a guest chooses.
+    #[inline]
+    pub(crate) fn check(&mut self) -> Result<()> {
+        let checked = self.sandbox().control.check();
+        checked.map_err(|stop| self.ours(stop.into()))
     }
 
-    /// Why a call did not return. Whatever it was, the guest was left in the middle of something.
+    /// Why a call did not return. Unless it was refused before, the guest was left in the middle of something.
     pub(crate) fn stopped(&mut self, error: wasmtime::Error) -> Error {
+        let error = match error.downcast::<Refused>() {
+            Ok(Refused(error)) => return self.ours(error),
+            Err(error) => error,
+        };
         let refused = self.sandbox().ledger.take_refused();
         let error = match error.downcast::<Error>() {
             Ok(error) => return self.poison(error),
             Err(error) => error,
         };
         let reason = match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
-            (Some(Stop::Limit(limit)), _) => Error::Limit(limit.clone()),
-            (Some(Stop::Cancelled), _) => Error::Cancelled,
-            (Some(Stop::Exit(status)), _) => PythonError {
-                type_name: "SystemExit".into(),
-                exit_status: Some((*status).into()),
-                ..PythonError::default()
-            }
-            .into(),
+            (Some(stop), _) => stop.clone().into(),
             (None, Some(trap)) => match refused {
                 Some(limit) if *trap == Trap::UnreachableCodeReached => Error::Limit(limit),
                 _ => Error::GuestFault(trap.to_string()),
@@ -95,12 +152,16 @@ impl<T: HasSandbox> Guest<'_, T> {
         reason
     }
 
-    /// A fault poisons; any other error leaves the guest as it is.
-    pub(crate) fn poison_fault(&mut self, error: Error) -> Error {
-        match error {
-            Error::GuestFault(_) => self.poison(error),
-            other => other,
+    /// An error of this interpreter between entries. A limit is remembered: a function of the host that fails
+    /// with it is told from one that fails with another interpreter's. What is left in the middle of nothing
+    /// goes on, but for a guest at fault and one that was cancelled.
+    pub(crate) fn ours(&mut self, error: Error) -> Error {
+        match &error {
+            Error::GuestFault(_) | Error::Cancelled => return self.poison(error),
+            Error::Limit(limit) => self.sandbox().limited = Some(limit.clone()),
+            _ => {}
         }
+        error
     }
 
     /// Writes an input into the guest's buffer; gives its address and the first part's length.
@@ -108,10 +169,11 @@ impl<T: HasSandbox> Guest<'_, T> {
     pub(crate) fn write_input(&mut self, parts: &[&[u8]]) -> wasmtime::Result<(u32, u32)> {
         let total: usize = parts.iter().map(|part| part.len()).sum();
         let first = parts.first().map_or(0, |part| part.len());
-        let too_large =
-            || Error::Grant(format!("input of {total} bytes: at most 1 GiB is possible"));
-        let size =
-            u32::try_from(total).ok().filter(|size| *size <= 1 << 30).ok_or_else(too_large)?;
+        let size = u32::try_from(total).ok().filter(|size| *size <= MOST_INPUT);
+        let size = size.ok_or_else(|| {
+            let asked = u64::try_from(total).unwrap_or(u64::MAX);
+            Refused(LimitExceeded::Input { asked, limit: MOST_INPUT.into() }.into())
+        })?;
         let start = self.input_buffer(size)?;
         let memory = self.memory()?;
         let mut address = start;
@@ -133,8 +195,8 @@ impl<T: HasSandbox> Guest<'_, T> {
         let buffer = self.linked()?.exports.buffer;
         let address = self.call_export(&buffer, size)?;
         if address == 0 {
-            return Err(match self.sandbox().ledger.take_refused() {
-                Some(limit) => Stop::Limit(limit).into(),
+            return Err(match self.sandbox().ledger.refused() {
+                Some(limit) => Refused(limit.into()).into(),
                 None => Error::GuestFault(format!("no buffer for {size} bytes of input")).into(),
             });
         }

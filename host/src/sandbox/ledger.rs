@@ -30,9 +30,33 @@ impl Ledger {
         self.memory_peak
     }
 
-    /// The memory request that was refused since this was last asked, if one was.
+    /// Begins an entry: what it is refused is its own. Gives what the entry around it was refused.
+    #[inline]
+    pub(crate) fn begin(&mut self) -> Option<u64> {
+        self.refused.take()
+    }
+
+    /// Ends an entry: goes on with what the entry around it was refused.
+    #[inline]
+    pub(crate) fn end(&mut self, outer: Option<u64>) {
+        self.refused = outer;
+    }
+
+    /// A refusal that the entry under way has been told of.
+    pub(crate) fn refuse(&mut self, asked: u64) {
+        self.refused = Some(asked);
+    }
+
+    /// The memory request that the entry under way was refused, if one was.
+    pub(crate) fn refused(&self) -> Option<LimitExceeded> {
+        self.refused.map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
+    }
+
+    /// As above; the next time there is none.
     pub(crate) fn take_refused(&mut self) -> Option<LimitExceeded> {
-        self.refused.take().map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
+        let refused = self.refused();
+        self.refused = None;
+        refused
     }
 }
 

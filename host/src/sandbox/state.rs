@@ -5,13 +5,15 @@ use super::control::Control;
 use super::exports::Linked;
 use super::ledger::Ledger;
 use super::memory::GuestMemory;
+use super::operation::Operations;
+use super::stack::Place;
 use super::wasi::stdio::{Stdin, Stdout};
-use crate::error::{Error, Result};
+use crate::error::{Error, LimitExceeded, Result};
 use crate::policy::Limits;
 use ophidia_abi::{Frame, LEVELS, MEMORY, SHORT_INPUT};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wasmtime::{Instance, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
@@ -44,7 +46,11 @@ pub(crate) struct SandboxState {
     /// The guest's buffers for short inputs, which never move, once they are known and unless a longer
     /// input has been written since: then the guest gives that one's memory back when it is asked.
     pub(super) short_inputs: [u32; LEVELS as usize],
-    pub(crate) entered: Duration,
+    pub(crate) operations: Operations,
+    /// Where on its stack the outermost entry stands, while there is one.
+    pub(super) place: Place,
+    /// The last limit that fired without poisoning, in the innermost call of a function of the host.
+    pub(crate) limited: Option<LimitExceeded>,
     pub(crate) poisoned: Option<Error>,
 }
 
@@ -70,7 +76,9 @@ impl SandboxState {
             level: 0,
             calls: 0,
             short_inputs: [0; LEVELS as usize],
-            entered: Duration::ZERO,
+            operations: Operations::default(),
+            place: Place::default(),
+            limited: None,
             poisoned: None,
         }
     }

@@ -169,8 +169,11 @@ impl<'r, 'py> Reader<'r, 'py> {
     fn charge(&mut self, bytes: usize) -> Result<()> {
         let limit = self.py.state().bridge.value_limit;
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.left = self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit })?;
-        Ok(())
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => return Err(self.py.guest().ours(LimitExceeded::Value { limit }.into())),
+        }
+        self.py.guest().check()
     }
 }
 

@@ -50,6 +50,10 @@ impl Python<'_> {
     /// values, texts, byte strings, dates, times and nulls; [`Error::Limit`] when the memory does not suffice;
     /// otherwise as [`run`](Self::run).
     pub fn record_batch(&mut self, batch: &RecordBatch) -> Result<Object> {
+        self.operation(|py| py.table(batch))
+    }
+
+    fn table(&mut self, batch: &RecordBatch) -> Result<Object> {
         let (schema, rows) = (batch.schema(), batch.num_rows());
         if batch.num_columns() == 0 && rows > 0 {
             let said =
@@ -63,6 +67,7 @@ impl Python<'_> {
                 let said = "two columns have this name, which a `dict` cannot hold: rename one";
                 return Err(ConversionError::other(said).within(&step(field.name())).into());
             }
+            self.guest().check()?;
             let column = self.column(field, column);
             columns.push(column.map_err(|error| error.within(&step(field.name())))?);
         }
