@@ -79,3 +79,5 @@ mod several;
 mod stacks;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
+/// Locks of the host that guest code can wait for.
+mod waits;

@@ -9,13 +9,15 @@ use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
 use crate::error::PythonError;
 use crate::python::Python;
+use crate::sandbox::control::{Control, Wake};
+use crate::sandbox::current;
 use crate::value::HostObject;
 use crate::value::Value;
 use ophidia_abi::Want;
 use std::any::Any;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// A Rust value that Python holds an object for: an instance of a [`Class`](crate::Class).
 ///
@@ -27,6 +29,99 @@ struct Cell<T> {
     /// The thread that uses the value, 0 for none.
     user: AtomicUsize,
     value: Mutex<T>,
+    waiting: Waiting,
+}
+
+/// The interpreters that wait for a value.
+#[derive(Default)]
+struct Waiting {
+    /// How many there are, so that nobody locks in vain.
+    count: AtomicUsize,
+    controls: Mutex<Vec<Arc<Control>>>,
+}
+
+impl Waiting {
+    fn controls(&self) -> MutexGuard<'_, Vec<Arc<Control>>> {
+        self.controls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes all look again: the value is free.
+    #[inline]
+    fn wake(&self) {
+        // Whoever waits has counted itself before it looked; here it is the other way round.
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::Relaxed) > 0 {
+            for control in &*self.controls() {
+                control.wake();
+            }
+        }
+    }
+}
+
+/// Waits for a value by the control of an interpreter, until dropped.
+struct Waiter<'a> {
+    waiting: &'a Waiting,
+    control: Arc<Control>,
+}
+
+impl<'a> Waiter<'a> {
+    fn new(waiting: &'a Waiting, control: Arc<Control>) -> Self {
+        waiting.controls().push(Arc::clone(&control));
+        waiting.count.fetch_add(1, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        Self { waiting, control }
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        let mut controls = self.waiting.controls();
+        if let Some(at) = controls.iter().position(|one| Arc::ptr_eq(one, &self.control)) {
+            controls.swap_remove(at);
+        }
+        self.waiting.count.fetch_sub(1, Ordering::Relaxed);
+        // It may have been told that the value is free, and not take it.
+        for control in &*controls {
+            control.wake();
+        }
+    }
+}
+
+impl<T> Cell<T> {
+    fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.value.try_lock() {
+            Ok(value) => Some(value),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Waits until no other thread uses the value: inside a call of an interpreter no longer than that may
+    /// take.
+    #[cold]
+    fn wait(&self) -> Result<MutexGuard<'_, T>, PythonError> {
+        let Some(control) = current::control() else {
+            return Ok(self.value.lock().unwrap_or_else(PoisonError::into_inner));
+        };
+        let waiter = Waiter::new(&self.waiting, control);
+        loop {
+            if let Some(value) = self.try_lock() {
+                return Ok(value);
+            }
+            match waiter.control.wait_for(None, || self.try_lock().is_some()) {
+                Ok(Wake::Elapsed) => {}
+                Ok(Wake::Interrupted) => {
+                    waiter.control.take_interrupt();
+                    return Err(PythonError::new("KeyboardInterrupt", ""));
+                }
+                // Python is told this, and ended for the same reason as soon as it runs.
+                Err(stop) => {
+                    let said = format!("a {} in use elsewhere: {stop}", short_name::<T>());
+                    return Err(PythonError::new("TimeoutError", said));
+                }
+            }
+        }
+    }
 }
 
 /// A number that no other living thread has.
@@ -38,15 +133,18 @@ fn this_thread() -> usize {
 impl<T: Any + Send> Shared<T> {
     /// Shares a value.
     pub fn new(value: T) -> Self {
-        Self(Arc::new(Cell { user: AtomicUsize::new(0), value: Mutex::new(value) }))
+        let (user, value) = (AtomicUsize::new(0), Mutex::new(value));
+        Self(Arc::new(Cell { user, value, waiting: Waiting::default() }))
     }
 
-    /// Does something with the value, while no other thread or function can.
+    /// Does something with the value, while no other thread or function can. In a function that Python calls,
+    /// waiting for others ends when the operation has to end.
     ///
     /// # Errors
     ///
     /// A `RuntimeError` when this happens in the middle of another use: a method has called Python,
-    /// which has called a method of the same value.
+    /// which has called a method of the same value. A `TimeoutError` or `KeyboardInterrupt` when the
+    /// interpreter whose call this is is out of time, cancelled or interrupted while it waits.
     pub fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> Result<R, PythonError> {
         struct Using<'a>(&'a AtomicUsize);
         impl Drop for Using<'_> {
@@ -54,12 +152,24 @@ impl<T: Any + Send> Shared<T> {
                 self.0.store(0, Ordering::Relaxed);
             }
         }
-        let Cell { user, value } = &*self.0;
+        struct Waking<'a>(&'a Waiting);
+        impl Drop for Waking<'_> {
+            fn drop(&mut self) {
+                self.0.wake();
+            }
+        }
+        let cell = &*self.0;
+        let Cell { user, waiting, .. } = cell;
         if user.load(Ordering::Relaxed) == this_thread() {
             let message = format!("this {} is in use already, further out", short_name::<T>());
             return Err(PythonError::new("RuntimeError", message));
         }
-        let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
+        // Dropped after the lock.
+        let _waking = Waking(waiting);
+        let mut value = match cell.try_lock() {
+            Some(value) => value,
+            None => cell.wait()?,
+        };
         user.store(this_thread(), Ordering::Relaxed);
         let _using = Using(user);
         Ok(body(&mut value))
