@@ -157,7 +157,7 @@ fn letting_go_may_call_the_host() -> ophidia::Result<()> {
             let next = inner.call(py, ())?;
             next.setattr(py, "number", number - 1)?;
         }
-        ophidia::Result::Ok(())
+        Ok::<_, ophidia::Error>(())
     };
     py.set("gone", Function::new("gone", gone))?;
     let held = py.objects_held()?;
