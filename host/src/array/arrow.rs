@@ -30,7 +30,7 @@ impl FromPython for RecordBatch {
     fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {
         let Value::Object(table) = value else { return Ok(Self::from_python(value)?) };
         let (columns, notes): (Vec<Column>, HashMap<String, String>) =
-            py.help_as("columns", (table,))?;
+            py.call_helper_as("columns", (table,))?;
         let mut reader = Reader::new(py);
         let (mut fields, mut arrays) = (Vec::new(), Vec::new());
         for column in columns {

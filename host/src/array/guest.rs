@@ -176,7 +176,7 @@ impl Python<'_> {
         let (code, kind) = T::DTYPE.codes();
         let axes = Shape(shape.slice());
         let (object, buffer) = self.operation(|py| {
-            let object = py.help("new_array", (code, kind, axes, asked, zeroed))?;
+            let object = py.call_helper("new_array", (code, kind, axes, asked, zeroed))?;
             let buffer = object.buffer(py)?;
             Ok::<_, Error>((object, buffer))
         })?;

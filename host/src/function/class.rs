@@ -301,7 +301,7 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn class<T: Any + Send>(&mut self, class: &Class<T>) -> Result<Object> {
         let Parts { name, doc, module, init, methods, properties, iterate } = &class.parts;
-        self.help("make_class", (name, doc, module, init, methods, properties, iterate))
+        self.call_helper("make_class", (name, doc, module, init, methods, properties, iterate))
     }
 
     /// Makes an instance of a class of the host for a value.
@@ -310,7 +310,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn instance<T: Any + Send>(&mut self, class: &Object, value: &Shared<T>) -> Result<Object> {
-        self.help("make_instance", (class, value))
+        self.call_helper("make_instance", (class, value))
     }
 
     /// Makes a module of the host importable, in place of one that has its name.
@@ -320,6 +320,6 @@ impl Python<'_> {
     /// As [`run`](Self::run).
     pub fn add_module(&mut self, module: &Module) -> Result<Object> {
         let Module { name, doc, members, classes } = module;
-        self.help("add_module", (name, doc, members, classes))
+        self.call_helper("add_module", (name, doc, members, classes))
     }
 }

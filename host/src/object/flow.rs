@@ -60,7 +60,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn block_on(&self, py: &mut Python<'_>) -> Result<Self> {
-        py.help("drive", (self,))
+        py.call_helper("drive", (self,))
     }
 
     /// An iterator over the items of an asynchronous generator: each [`next`](Self::next) runs it up to
@@ -70,7 +70,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn async_iter(&self, py: &mut Python<'_>) -> Result<Self> {
-        py.help("Steps", (self,))
+        py.call_helper("Steps", (self,))
     }
 
     /// `with self as value: body(value)`.
@@ -87,23 +87,23 @@ impl Object {
         py: &mut Python<'_>,
         body: impl FnOnce(&mut Python<'_>, Self) -> Result<T>,
     ) -> Result<Option<T>> {
-        let (value, spent) = py.opening(|py| py.help("enter", (self,)))?;
+        let (value, spent) = py.opening(|py| py.call_helper("enter", (self,)))?;
         let result = body(py, value);
         py.closing(spent, |py| match result {
             Ok(result) => {
-                py.help_as::<bool>("leave", (self, ()))?;
+                py.call_helper_as::<bool>("leave", (self, ()))?;
                 Ok(Some(result))
             }
             Err(Error::Python(error)) => {
                 let exception = error.own_exception(py)?;
-                match py.help_as("leave", (self, exception))? {
+                match py.call_helper_as("leave", (self, exception))? {
                     true => Ok(None),
                     false => Err(Error::Python(error)),
                 }
             }
             Err(error) => {
                 if !py.state().sandbox.is_poisoned() {
-                    py.help_as::<bool>("leave", (self, ()))?;
+                    py.call_helper_as::<bool>("leave", (self, ()))?;
                 }
                 Err(error)
             }

@@ -25,7 +25,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
-        py.help_as("isinstance", (self, class))
+        py.call_helper_as("isinstance", (self, class))
     }
 
     /// `issubclass(self, class)`.
@@ -34,7 +34,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn is_subclass(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
-        py.help_as("issubclass", (self, class))
+        py.call_helper_as("issubclass", (self, class))
     }
 
     /// `callable(self)`.
@@ -43,7 +43,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn is_callable(&self, py: &mut Python<'_>) -> Result<bool> {
-        py.help_as("callable", (self,))
+        py.call_helper_as("callable", (self,))
     }
 
     /// The object itself, if it is an instance of a class.
@@ -91,7 +91,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn dir(&self, py: &mut Python<'_>) -> Result<Members> {
-        let (attributes, methods) = py.help_as("members", (self,))?;
+        let (attributes, methods) = py.call_helper_as("members", (self,))?;
         Ok(Members { attributes, methods })
     }
 
@@ -101,7 +101,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract).
     pub fn help(&self, py: &mut Python<'_>) -> Result<String> {
-        py.help_as("help_text", (self,))
+        py.call_helper_as("help_text", (self,))
     }
 
     /// The signature of a callable as it is written, such as `(a, b=2, *, c)`.
@@ -110,7 +110,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract); a `ValueError` for a built-in that does not tell.
     pub fn signature(&self, py: &mut Python<'_>) -> Result<String> {
-        py.help_as("signature_text", (self,))
+        py.call_helper_as("signature_text", (self,))
     }
 
     /// A reference that does not keep the object alive.
@@ -120,7 +120,7 @@ impl Object {
     /// As [`extract`](Self::extract); a `TypeError` for what cannot be referred to weakly, such as an
     /// `int`.
     pub fn downgrade(&self, py: &mut Python<'_>) -> Result<WeakObject> {
-        py.help("Weak", (self,)).map(WeakObject)
+        py.call_helper("Weak", (self,)).map(WeakObject)
     }
 }
 

@@ -190,7 +190,7 @@ impl Object {
     ///
     /// As [`extract`](Self::extract); a `TypeError` for what has no hash.
     pub fn hash(&self, py: &mut Python<'_>) -> Result<i64> {
-        py.help_as("hash", (self,))
+        py.call_helper_as("hash", (self,))
     }
 
     /// `self[start:stop:step]`; `None` leaves a part out.
@@ -246,7 +246,7 @@ pub struct Slice {
 
 impl Slice {
     fn object(self, py: &mut Python<'_>) -> Result<Object> {
-        py.help("slice", (self.start, self.stop, self.step))
+        py.call_helper("slice", (self.start, self.stop, self.step))
     }
 }
 

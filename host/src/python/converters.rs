@@ -116,8 +116,11 @@ impl Python<'_> {
                 pairs.push((py.find_own(&class)?, convert));
             }
             let has_to_python = !pairs.is_empty();
-            let before =
-                if has_to_python { Some(py.help_own("open_scope", (pairs,))?) } else { None };
+            let before = if has_to_python {
+                Some(py.call_helper_own("open_scope", (pairs,))?)
+            } else {
+                None
+            };
             Ok((Scope { from_python, has_to_python }, before))
         })?;
         let mut scopes = self.state().session.scopes.clone();
@@ -126,7 +129,8 @@ impl Python<'_> {
         self.state_mut().set_scopes(scopes);
         let result = catch_unwind(AssertUnwindSafe(|| body(self)));
         self.state_mut().set_scopes(outer);
-        let close = |before| self.closing(spent, |py| py.help_unit("close_scope", (before,)));
+        let close =
+            |before| self.closing(spent, |py| py.call_helper_unit("close_scope", (before,)));
         let closed = before.map(close).transpose();
         let result = result.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed.map(|_| result)

@@ -37,7 +37,8 @@ impl PythonError {
     ///
     /// As [`Python::run`].
     pub fn from_exception(py: &mut Python<'_>, exception: &Object) -> Result<Self> {
-        let (type_name, message, traceback) = py.help_as("describe_exception", (exception,))?;
+        let (type_name, message, traceback) =
+            py.call_helper_as("describe_exception", (exception,))?;
         let exception = Some(exception.clone());
         Ok(Self { type_name, message, traceback, exit_status: None, exception })
     }
@@ -50,7 +51,7 @@ impl PythonError {
     pub fn to_exception(&self, py: &mut Python<'_>) -> Result<Object> {
         match &self.exception {
             Some(exception) => Ok(exception.clone()),
-            None => py.help("exception", (&self.type_name, &self.message)),
+            None => py.call_helper("exception", (&self.type_name, &self.message)),
         }
     }
 
@@ -58,7 +59,7 @@ impl PythonError {
     pub(crate) fn own_exception(&self, py: &mut Python<'_>) -> Result<Object> {
         match self.exception() {
             Some(exception) => Ok(exception.clone()),
-            None => py.help_own("exception", (&self.type_name, &self.message)),
+            None => py.call_helper_own("exception", (&self.type_name, &self.message)),
         }
     }
 
@@ -71,7 +72,7 @@ impl PythonError {
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
         py.operation(|py| {
             let exception = self.own_exception(py)?;
-            py.help_as("is_raised", (exception, class))
+            py.call_helper_as("is_raised", (exception, class))
         })
     }
 
@@ -91,7 +92,8 @@ impl PythonError {
     /// As [`Python::run`].
     pub fn frames(&self, py: &mut Python<'_>) -> Result<Vec<TracebackFrame>> {
         let Some(exception) = &self.exception else { return Ok(Vec::new()) };
-        let frames: Vec<(String, u32, String, String)> = py.help_as("frames", (exception,))?;
+        let frames: Vec<(String, u32, String, String)> =
+            py.call_helper_as("frames", (exception,))?;
         let frame =
             |(file, line, function, source)| TracebackFrame { file, line, function, source };
         Ok(frames.into_iter().map(frame).collect())
@@ -104,7 +106,7 @@ impl PythonError {
     /// As [`Python::run`].
     pub fn notes(&self, py: &mut Python<'_>) -> Result<Vec<String>> {
         match &self.exception {
-            Some(exception) => py.help_as("notes", (exception,)),
+            Some(exception) => py.call_helper_as("notes", (exception,)),
             None => Ok(Vec::new()),
         }
     }
@@ -130,7 +132,7 @@ impl PythonError {
     fn linked(&self, py: &mut Python<'_>, name: &str) -> Result<Option<Self>> {
         let Some(exception) = &self.exception else { return Ok(None) };
         let found: Option<(String, String, String, Object)> =
-            py.help_as("linked", (exception, name))?;
+            py.call_helper_as("linked", (exception, name))?;
         Ok(found.map(|(type_name, message, traceback, exception)| Self {
             type_name,
             message,

@@ -24,7 +24,7 @@ impl Guest<'_> {
 impl Python<'_> {
     /// Calls a function of `_ophidia.interop`; the result stays in the guest. No converter of a scope is
     /// applied to the arguments, since some are the library's own.
-    pub(crate) fn help(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
+    pub(crate) fn call_helper(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
         let on = guest.on(&helper)?;
@@ -32,7 +32,11 @@ impl Python<'_> {
     }
 
     /// As above; the result is the library's own, and no limit counts it.
-    pub(crate) fn help_own(&mut self, name: &'static str, args: impl Args) -> Result<Object> {
+    pub(crate) fn call_helper_own(
+        &mut self,
+        name: &'static str,
+        args: impl Args,
+    ) -> Result<Object> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
         let on = guest.on(&helper)?;
@@ -40,7 +44,7 @@ impl Python<'_> {
     }
 
     /// As above, without a result.
-    pub(crate) fn help_unit(&mut self, name: &'static str, args: impl Args) -> Result<()> {
+    pub(crate) fn call_helper_unit(&mut self, name: &'static str, args: impl Args) -> Result<()> {
         let mut guest = self.guest();
         let helper = guest.helper(name)?;
         let on = guest.on(&helper)?;
@@ -48,7 +52,7 @@ impl Python<'_> {
     }
 
     /// As above, with the result as a Rust type, to which none is applied either.
-    pub(crate) fn help_as<T: FromPython>(
+    pub(crate) fn call_helper_as<T: FromPython>(
         &mut self,
         name: &'static str,
         args: impl Args,

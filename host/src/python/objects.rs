@@ -54,12 +54,12 @@ impl Python<'_> {
     /// As [`run`](Self::run): `ModuleNotFoundError` when the first part is unknown, `AttributeError`
     /// when a later one is.
     pub fn get(&mut self, name: &str) -> Result<Object> {
-        self.help("find", (name,))
+        self.call_helper("find", (name,))
     }
 
     /// The same for the library itself.
     pub(super) fn find_own(&mut self, name: &str) -> Result<Object> {
-        self.help_own("find", (name,))
+        self.call_helper_own("find", (name,))
     }
 
     /// Sets a name of `__main__`, or of a dotted name's last part.

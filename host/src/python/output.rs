@@ -66,7 +66,7 @@ impl Python<'_> {
     /// Between entries nothing is held back; inside of one something may be.
     fn flush(&mut self) -> Result<()> {
         if self.state().sandbox.calls > 0 {
-            self.help_unit("flush", ())?;
+            self.call_helper_unit("flush", ())?;
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Python<'_> {
             CodeKind::Statements => "exec",
             CodeKind::Expression => "eval",
         };
-        self.help("compile_source", (source, filename, mode))
+        self.call_helper("compile_source", (source, filename, mode))
     }
 
     /// Runs compiled statements in `__main__`.
@@ -85,7 +85,7 @@ impl Python<'_> {
     pub fn run_code(&mut self, code: &Object) -> Result<()> {
         self.operation(|py| {
             let names = py.globals()?;
-            py.help_unit("run_code", (code, names))
+            py.call_helper_unit("run_code", (code, names))
         })
     }
 
@@ -97,7 +97,7 @@ impl Python<'_> {
     pub fn eval_code(&mut self, code: &Object) -> Result<Object> {
         self.operation(|py| {
             let names = py.globals()?;
-            py.help("eval_code", (code, names))
+            py.call_helper("eval_code", (code, names))
         })
     }
 

@@ -17,10 +17,10 @@ use wasmtime::{Engine, InstancePre, Linker, Module};
 /// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
 #[derive(Clone)]
 pub struct Runtime {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Loaded>,
 }
 
-pub(crate) struct Shared {
+pub(crate) struct Loaded {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
@@ -64,7 +64,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         first_start::link(&mut linker).map_err(failed)?;
-        let shared = Shared {
+        let shared = Loaded {
             pre: linker.instantiate_pre(module).map_err(failed)?,
             exports: Exports::of(module)?,
             idle: Idle::new(&engine, slots.idle_memory),

@@ -71,7 +71,7 @@ impl Python<'_> {
             let column = self.column(field, column);
             columns.push(column.map_err(|error| error.within(&step(field.name())))?);
         }
-        self.help("table", (Value::List(columns), notes(schema.metadata())))
+        self.call_helper("table", (Value::List(columns), notes(schema.metadata())))
     }
 
     fn column(&mut self, field: &Field, column: &ArrayRef) -> Result<Value> {
