@@ -108,8 +108,6 @@ pub enum Mode {
     Eval = 1,
     /// One interactive statement; the value of an expression is printed.
     Single = 2,
-    /// One expression; a handle of its value goes to the value slot.
-    EvalHandle = 4,
     /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
     Main = 3,
 }
@@ -121,7 +119,6 @@ impl Mode {
         (Self::Eval, "EVAL"),
         (Self::Single, "SINGLE"),
         (Self::Main, "MAIN"),
-        (Self::EvalHandle, "EVAL_HANDLE"),
     ];
 }
 
