@@ -31,6 +31,7 @@ struct bridge_objects {
     PyObject *exception;        /* _ophidia.interop.exception */
     PyObject *pending;          /* _ophidia.interop.pending */
     PyObject *array_of;         /* _ophidia.interop.array_of */
+    PyObject *make;             /* _ophidia.interop.make */
     PyObject *converted;        /* _ophidia.interop.converted */
 };
 

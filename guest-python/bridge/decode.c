@@ -142,16 +142,17 @@ get_function(struct input *in, int depth)
     return function;
 }
 
+/* What a function of the in-guest package makes of the tuple that follows. */
 static PyObject *
-get_array(struct input *in, int depth)
+get_called(struct input *in, PyObject *function, int depth)
 {
     PyObject *description = value_get_value(in, depth);
     if (description == NULL) {
         return NULL;
     }
-    PyObject *array = PyObject_CallObject(bridge.array_of, description);
+    PyObject *made = PyObject_CallObject(function, description);
     Py_DECREF(description);
-    return array;
+    return made;
 }
 
 static PyObject *
@@ -203,7 +204,9 @@ get_value(struct input *in, int depth)
     case OPHIDIA_ENCODED_FUNCTION:
         return get_function(in, depth + 1);
     case OPHIDIA_ENCODED_ARRAY:
-        return get_array(in, depth + 1);
+        return get_called(in, bridge.array_of, depth + 1);
+    case OPHIDIA_ENCODED_MADE:
+        return get_called(in, bridge.make, depth + 1);
     case OPHIDIA_ENCODED_HOST_OBJECT:
         return value_get(in, &host, 4) < 0 ? NULL : host_object_new(host);
     default:

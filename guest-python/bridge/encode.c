@@ -7,12 +7,16 @@
 #include <string.h>
 
 /* What has been encoded so far, at each level; whether instances of subclasses are taken for what they
-   are besides, all of them or only an outermost container. */
+   are besides, all of them or only an outermost container; below how many containers objects are wanted, -1 for
+   none, and whether all that is there are. */
 static struct {
     unsigned char *data;
     size_t len, capacity;
-    int plain, containers;
+    int plain, containers, objects, all_objects;
 } outputs[OPHIDIA_LEVELS];
+
+/* Characters of a text that goes as a value where an object will do. */
+#define SHORT_TEXT 256
 
 #define out outputs[bridge_level]
 
@@ -280,9 +284,33 @@ put_base(PyObject *value, int depth)
     return failed < 0 ? -1 : 1;
 }
 
+/* Where an object is wanted: 1 when a value goes in its place, which no program can tell from it; 0 when not. */
+static int
+is_as_good(PyObject *value)
+{
+    if (out.all_objects) {
+        return 0;
+    }
+    if (PyLong_CheckExact(value)) {
+        int overflow;
+        (void)PyLong_AsLongLongAndOverflow(value, &overflow);
+        return overflow == 0;
+    }
+    return Py_IsNone(value) || PyBool_Check(value) || PyFloat_CheckExact(value)
+           || (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= SHORT_TEXT);
+}
+
 int
 value_put_value(PyObject *value, int depth)
 {
+    if (out.objects >= 0) {
+        if (depth >= out.objects && !is_as_good(value)) {
+            return value_put_handle(value);
+        }
+        if (depth < out.objects && is_container(value)) {
+            return put_container(value, depth);
+        }
+    }
     if (Py_IsNone(value)) {
         return value_put(OPHIDIA_ENCODED_NONE, "", 0);
     }
@@ -338,6 +366,8 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
     out.len = 0;
     out.plain = want == OPHIDIA_WANT_PLAIN;
     out.containers = want == OPHIDIA_WANT_CONTAINER;
+    out.objects = want >= OPHIDIA_WANT_OBJECTS_0 ? (int)(want - OPHIDIA_WANT_OBJECTS_0 + 1) / 2 : -1;
+    out.all_objects = want == OPHIDIA_WANT_HANDLES_1 || want == OPHIDIA_WANT_HANDLES_2;
     int handles = want == OPHIDIA_WANT_HANDLE;
     uint64_t mark = handle_mark();
     int failed = 0;
@@ -345,6 +375,7 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
         failed = handles && !Py_IsNone(values[i]) ? value_put_handle(values[i]) < 0
                                                   : value_put_value(values[i], 0) < 0;
     }
+    out.objects = -1;
     if (failed || (last != NULL && value_put_value(last, 0) < 0)) {
         PyObject *exception = PyErr_GetRaisedException();
         handle_release_since(mark);

@@ -121,6 +121,7 @@ bridge_objects_fetch(void)
         {&bridge.pending, "_ophidia.interop", "pending"},
         {&bridge.converted, "_ophidia.interop", "converted"},
         {&bridge.array_of, "_ophidia.interop", "array_of"},
+        {&bridge.make, "_ophidia.interop", "make"},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].field = bridge_attribute(wanted[i].module, wanted[i].name);

@@ -58,7 +58,6 @@ compile_source(uint32_t mode, const char *source, uint32_t len, PyObject *filena
         [OPHIDIA_MODE_EVAL] = Py_eval_input,
         [OPHIDIA_MODE_SINGLE] = Py_single_input,
         [OPHIDIA_MODE_MAIN] = Py_file_input,
-        [OPHIDIA_MODE_EVAL_HANDLE] = Py_eval_input,
     };
     if (memchr(source, 0, len) != NULL) {
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
@@ -70,13 +69,35 @@ compile_source(uint32_t mode, const char *source, uint32_t len, PyObject *filena
     return Py_CompileStringObject(source, filename, starts[mode], flags, -1);
 }
 
+/* Runs code in these namespaces: in `__main__` when there are no globals, and in the globals when there are no
+   locals. They are held: what runs may let go of them. */
+static PyObject *
+run_in(PyObject *code, uint64_t globals, uint64_t locals)
+{
+    PyObject *names = globals == 0 ? bridge.main_dict : handle_object(globals);
+    PyObject *own = locals == 0 ? names : handle_object(locals);
+    if (names == NULL || own == NULL) {
+        return NULL;
+    }
+    if (!PyDict_Check(names)) {
+        PyErr_Format(PyExc_TypeError, "globals must be a dict, not %.200s", Py_TYPE(names)->tp_name);
+        return NULL;
+    }
+    Py_INCREF(names);
+    Py_INCREF(own);
+    PyObject *value = PyEval_EvalCode(code, names, own);
+    Py_DECREF(own);
+    Py_DECREF(names);
+    return value;
+}
+
 uint32_t
 ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename,
-            uint32_t filename_len)
+            uint32_t filename_len, uint64_t globals, uint64_t locals, uint32_t want)
 {
     frame_clear();
     const char *text = (const char *)(uintptr_t)source;
-    if (mode > OPHIDIA_MODE_EVAL_HANDLE || source == 0 || text[source_len] != 0) {
+    if (mode > OPHIDIA_MODE_MAIN || source == 0 || text[source_len] != 0) {
         return OPHIDIA_STATUS_MISUSE;
     }
     PyObject *code = NULL, *value = NULL;
@@ -92,11 +113,8 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
         Py_XDECREF(prepared);
     }
     if (code != NULL) {
-        value = PyEval_EvalCode(code, bridge.main_dict, bridge.main_dict);
+        value = run_in(code, globals, locals);
     }
-    uint32_t want = mode == OPHIDIA_MODE_EVAL          ? OPHIDIA_WANT_VALUE
-                    : mode == OPHIDIA_MODE_EVAL_HANDLE ? OPHIDIA_WANT_HANDLE
-                                                       : OPHIDIA_WANT_NOTHING;
     uint32_t status = OPHIDIA_STATUS_OK;
     if (value == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, value, want) < 0) {
         status = bridge_raised(mode == OPHIDIA_MODE_MAIN, code, text, source_len);

@@ -1,9 +1,12 @@
 """What the bridge and the host ask for in Python's own words. The host calls these by name."""
 
+import ast
 import asyncio
 import builtins
+import functools
 import importlib
 import inspect
+import keyword
 import linecache
 import operator
 import pydoc
@@ -11,7 +14,7 @@ import sys
 import traceback
 import weakref
 from collections.abc import Callable
-from types import ModuleType
+from types import CodeType, FunctionType, ModuleType
 
 import __main__
 from _ophidia import _host, errors
@@ -102,6 +105,19 @@ def find(path: str) -> object:
     for name in rest:
         found = _member(found, name)
     return found
+
+
+def make(what: object, keywords: int | None = None, *values: object) -> object:
+    """What Rust asks for: what calling something gives, or, without arguments, itself. It may be named by a dotted
+    name; one that begins with a dot is of this module. Names of keyword arguments come last."""
+    if isinstance(what, str):
+        what = globals()[what[1:]] if what.startswith(".") else find(what)
+    if keywords is None:
+        return what
+    if keywords == 0:
+        return what(*values)
+    *values, names = values
+    return what(*values[:-keywords], **dict(zip(names, values[-keywords:])))
 
 
 def _member(owner: object, name: str) -> object:
@@ -267,6 +283,34 @@ def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:
     raise TypeError(f"an array of the shape {shape} needs numpy, which cannot be imported here")
 
 
+def listed(value: object) -> list | None:
+    """The rows of an array of numpy as lists in one another."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not isinstance(value, numpy.ndarray):
+        return None
+    rows = value.tolist()
+    return rows if isinstance(rows, list) else None
+
+
+def object_items(array: object) -> tuple[tuple[int, ...], list]:
+    """The shape of an array of numpy, and its items one after another."""
+    numpy = numpy_if_there()
+    if numpy is None or not isinstance(array, numpy.ndarray):
+        raise TypeError(f"an array of numpy is needed, not {type(array).__name__}")
+    return array.shape, list(array.astype(object, copy=False).flat)
+
+
+def object_array(shape: tuple[int, ...], items: list) -> object:
+    """An array of numpy that holds these objects."""
+    numpy = numpy_if_there()
+    if numpy is None:
+        raise TypeError("an array of objects needs numpy, which cannot be imported here")
+    array = numpy.empty(len(items), object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array.reshape(shape)
+
+
 def table(columns: list[tuple], metadata: dict[str, str]) -> dict:
     """A record batch of Arrow."""
     from _ophidia import arrow
@@ -321,6 +365,52 @@ def attend(timeout: float | None) -> None:
             future.set_result(value)
 
 
+class HostIterator:
+    """The items of an iterator of the host, one at a time; it gives each in a tuple, and `None` at the end."""
+
+    __slots__ = ("_step", "__weakref__")
+
+    def __init__(self, step: Callable[[], tuple | None]) -> None:
+        self._step = step
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        item = None if self._step is None else self._step()
+        if item is None:
+            self._step = None
+            raise StopIteration
+        return item[0]
+
+    def close(self) -> None:
+        """Lets go of the host's iterator."""
+        self._step = None
+
+
+class HostStream:
+    """As `HostIterator`, of a stream: its items are awaited."""
+
+    __slots__ = ("_step", "__weakref__")
+
+    def __init__(self, step: Callable) -> None:
+        self._step = step
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        item = None if self._step is None else await self._step()
+        if item is None:
+            self._step = None
+            raise StopAsyncIteration
+        return item[0]
+
+    async def aclose(self) -> None:
+        """Lets go of the host's stream."""
+        self._step = None
+
+
 # --- code --------------------------------------------------------------------------------------
 
 
@@ -332,12 +422,41 @@ def compile_source(source: str, filename: str, mode: str) -> object:
     return code
 
 
-def run_code(code: object, names: dict) -> None:
-    exec(code, names)
+def namespace() -> dict:
+    """Names for source text, of its own."""
+    return {"__name__": "__main__", "__builtins__": builtins}
 
 
-def eval_code(code: object, names: dict) -> object:
-    return eval(code, names)
+def run_code(code: object, names: dict | None = None, own: object = None) -> None:
+    """Runs compiled statements, in `__main__` when no globals are given."""
+    exec(code, _main if names is None else names, own)
+
+
+def eval_code(code: object, names: dict | None = None, own: object = None) -> object:
+    """Evaluates a compiled expression likewise."""
+    return eval(code, _main if names is None else names, own)
+
+
+def bind(source: str, parameters: list[str], mode: str, names: dict | None) -> FunctionType:
+    """Source text as the body of a function: what Rust's values are arguments of."""
+    code = _body(source, tuple(parameters), mode)
+    return FunctionType(code, _main if names is None else names)
+
+
+@functools.lru_cache(maxsize=64)
+def _body(source: str, parameters: tuple[str, ...], mode: str) -> CodeType:
+    for name in parameters:
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise ValueError(f"a value cannot be called {name!r}: it is no name in Python")
+    tree = ast.parse(source, "<string>", mode)
+    body = [ast.Return(tree.body)] if mode == "eval" else tree.body or [ast.Pass()]
+    function = ast.FunctionDef("_", ast.arguments(args=[ast.arg(name) for name in parameters]), body)
+    module = ast.fix_missing_locations(ast.Module([function], []))
+    compiled = compile(module, "<string>", "exec", dont_inherit=True)
+    code = next(const for const in compiled.co_consts if isinstance(const, CodeType))
+    code = code.replace(co_name="<module>", co_qualname="<module>")
+    linecache._register_code(code, source, "<string>")
+    return code
 
 
 # --- scopes ------------------------------------------------------------------------------------
@@ -408,9 +527,23 @@ def make_class(name, doc, module, new, methods, properties, iterate):
         namespace[key] = method(function)
     for key, (getter, setter) in properties.items():
         namespace[key] = property(getter, setter)
+    for key in ("__setattr__", "__delattr__"):
+        if key in methods and properties:
+            namespace[key] = _for_others(namespace[key], frozenset(properties))
     if iterate is not None:
         namespace["__iter__"] = lambda self: iter(iterate(self))
     return type(name, (_host.Object,), namespace)
+
+
+def _for_others(call, properties):
+    """`__setattr__` or `__delattr__` of a class, for attributes that are not its properties."""
+    usual = getattr(object, call.__name__)
+
+    @functools.wraps(call)
+    def change(self, name, /, *value):
+        return (usual if name in properties else call)(self, name, *value)
+
+    return change
 
 
 def _present(call, function, name: str) -> None:

@@ -37,6 +37,7 @@ mod arrow;
 mod convert;
 mod element;
 mod guest;
+mod objects;
 mod view;
 mod views;
 
@@ -44,6 +45,7 @@ mod views;
 pub use {half, ndarray, num_complex};
 
 pub use crate::bridge::Dtype;
+pub use convert::Item;
 pub use element::{Bool, Element};
 pub use guest::GuestArray;
 pub use view::AnyView;

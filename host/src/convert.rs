@@ -5,6 +5,7 @@ pub(crate) mod arity;
 #[cfg(feature = "chrono")]
 mod chrono;
 mod complex;
+mod containers;
 pub mod derived;
 mod from_python;
 mod invocation;
@@ -12,11 +13,13 @@ mod invocation;
 mod jiff;
 #[cfg(feature = "num-bigint")]
 mod num_bigint;
+pub(crate) mod reader;
 mod results;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 #[cfg(feature = "serde")]
 mod serde;
+mod source_values;
 mod stdlib;
 mod to_python;
 #[cfg(test)]
@@ -27,12 +30,13 @@ mod value;
 
 pub use crate::bridge::Args;
 pub use args::Arguments;
-pub use from_python::FromPython;
+pub use from_python::{FromObject, FromPython};
 pub use invocation::Invocation;
 pub use ophidia_derive::{FromPython, ToPython};
 pub(crate) use results::read;
 #[cfg(feature = "serde")]
 pub use serde::Serde;
+pub use source_values::Values;
 pub use to_python::ToPython;
 
 pub(crate) use crate::error::ConversionError;

@@ -54,12 +54,13 @@ pub use bridge::{Direct, Operands, Plain};
 pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
-pub use convert::{Args, Arguments, FromPython, Invocation, ToPython};
+pub use convert::{Args, Arguments, FromObject, FromPython, Invocation, ToPython, Values};
 pub use error::{
     ConversionError, Error, LimitExceeded, Poisoned, PythonError, Result, TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, Class, Function, HostFunction, HostMethod, Module, Outcome, Shared,
+    AsyncFunction, Call, Class, Function, HostFunction, HostIterator, HostMethod, HostStream,
+    Module, Outcome, Shared,
 };
 pub use image::ImageStage;
 pub use object::{AsName, CompareOp, Members, Name, Object, Slice, WeakObject};
@@ -67,8 +68,8 @@ pub use ophidia_guest as guest;
 pub use policy::{Access, DirGrant, Grants, InputKind, Limits, OutputKind};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
-    Interpreter, InterpreterBuilder, Runtime, RuntimeBuilder, Sandbox, SandboxBuilder, Streams,
-    Usage,
+    Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox, SandboxBuilder,
+    Streams, Usage,
 };
 pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::{Input, Output};

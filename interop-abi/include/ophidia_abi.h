@@ -50,7 +50,6 @@ enum ophidia_mode {
     OPHIDIA_MODE_EVAL = 1,
     OPHIDIA_MODE_SINGLE = 2,
     OPHIDIA_MODE_MAIN = 3,
-    OPHIDIA_MODE_EVAL_HANDLE = 4,
 };
 
 enum ophidia_slot_index {
@@ -94,6 +93,7 @@ enum ophidia_encoded {
     OPHIDIA_ENCODED_RANGE = 26,
     OPHIDIA_ENCODED_MEMBER = 27,
     OPHIDIA_ENCODED_ARRAY = 28,
+    OPHIDIA_ENCODED_MADE = 29,
 };
 
 enum ophidia_operation {
@@ -132,6 +132,11 @@ enum ophidia_want {
     OPHIDIA_WANT_BUFFER = 4,
     OPHIDIA_WANT_PLAIN = 5,
     OPHIDIA_WANT_CONTAINER = 6,
+    OPHIDIA_WANT_OBJECTS_0 = 7,
+    OPHIDIA_WANT_OBJECTS_1 = 8,
+    OPHIDIA_WANT_HANDLES_1 = 9,
+    OPHIDIA_WANT_OBJECTS_2 = 10,
+    OPHIDIA_WANT_HANDLES_2 = 11,
 };
 
 struct ophidia_slot {
@@ -190,7 +195,7 @@ uint32_t ophidia_start(uint32_t cwd, uint32_t cwd_len);
 
 /* Compiles and runs source text in `__main__`; an expression's value goes to the value slot. */
 __attribute__((export_name("ophidia_run")))
-uint32_t ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename, uint32_t filename_len);
+uint32_t ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename, uint32_t filename_len, uint64_t globals, uint64_t locals, uint32_t want);
 
 /* Runs a module as the main program, as `python3 -m` does. */
 __attribute__((export_name("ophidia_run_module")))

@@ -26,6 +26,7 @@
 //! | `Uuid` | 16 bytes, the most significant one first |
 //! | `Range` | three `i64`: start, stop and step |
 //! | `Member` | two values: its name, a `Str`, and itself, a `Handle` |
+//! | `Made` | a value: the tuple of a callable or its dotted name, how many keyword arguments there are, the arguments, and if there are keywords the tuple of their names; or of a dotted name alone, for what it stands for |
 //! | `Array` | a value: the tuple of its format, its type in numpy's words, its shape and its bytes |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
@@ -102,5 +103,7 @@ numbered! {
         Member = 27 "MEMBER",
         /// An array, on its way into the guest.
         Array = 28 "ARRAY",
+        /// An object that calling another gives, on its way into the guest.
+        Made = 29 "MADE",
     }
 }

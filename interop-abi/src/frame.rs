@@ -55,8 +55,6 @@ numbered! {
         Single = 2 "SINGLE",
         /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
         Main = 3 "MAIN",
-        /// One expression; a handle of its value goes to the value slot.
-        EvalHandle = 4 "EVAL_HANDLE",
     }
 }
 

@@ -72,7 +72,7 @@ functions! {
     /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory.
     fn START = "ophidia_start"(cwd, cwd_len) -> I32;
     /// Compiles and runs source text in `__main__`; an expression's value goes to the value slot.
-    fn RUN = "ophidia_run"(mode, source, source_len, filename, filename_len) -> I32;
+    fn RUN = "ophidia_run"(mode, source, source_len, filename, filename_len, globals: I64, locals: I64, want) -> I32;
     /// Runs a module as the main program, as `python3 -m` does.
     fn RUN_MODULE = "ophidia_run_module"(name, name_len) -> I32;
     /// Puts a folder into `sys.path`: at the front, or at the back.

@@ -82,6 +82,16 @@ numbered! {
         /// As a value; an instance of a subclass of a built-in container as one of that, with what is in it
         /// as it is.
         Container = 6 "CONTAINER",
+        /// Arguments: `None`, numbers that fit 64 bits and short texts as values, all else as handles.
+        Objects0 = 7 "OBJECTS_0",
+        /// A container, of a subclass too, as a value; what is in it as with `Objects0`.
+        Objects1 = 8 "OBJECTS_1",
+        /// The same, but whatever is in it as a handle.
+        Handles1 = 9 "HANDLES_1",
+        /// Containers in a container as values; what is in them as with `Objects0`.
+        Objects2 = 10 "OBJECTS_2",
+        /// The same, but whatever is in them as a handle.
+        Handles2 = 11 "HANDLES_2",
     }
 }
 
@@ -89,37 +99,79 @@ impl Want {
     /// Whether it is for what is made of a value, not of the object itself.
     #[must_use]
     pub const fn is_value(self) -> bool {
-        matches!(self, Self::Value | Self::Plain | Self::Container)
+        !matches!(self, Self::Nothing | Self::Handle | Self::HandleOrNone | Self::Buffer)
+    }
+
+    /// Whether what is in it are objects where a value would do.
+    #[must_use]
+    pub const fn holds_objects(self) -> bool {
+        self as u32 >= Self::Objects0 as u32 || matches!(self, Self::Handle)
+    }
+
+    /// In how many containers there are objects, and whether there is nothing else.
+    const fn objects(self) -> Option<(u32, bool)> {
+        match self {
+            Self::Handle | Self::Buffer => Some((0, true)),
+            Self::HandleOrNone | Self::Objects0 => Some((0, false)),
+            Self::Objects1 => Some((1, false)),
+            Self::Handles1 => Some((1, true)),
+            Self::Objects2 => Some((2, false)),
+            Self::Handles2 => Some((2, true)),
+            _ => None,
+        }
     }
 
     /// In what form a container is wanted whose items are wanted in these: nothing is made plain that an
-    /// item wants as itself.
+    /// item wants as itself. Where objects are at different depths, what is deeper than the first is asked for again.
     #[must_use]
     pub const fn of_items(items: &[Self]) -> Self {
+        let mut plain = true;
+        let mut objects: Option<(u32, bool)> = None;
         let mut i = 0;
         while i < items.len() {
-            if !matches!(items[i], Self::Plain | Self::Buffer) {
-                return Self::Container;
-            }
+            plain = plain && matches!(items[i], Self::Plain);
+            let (depth, all) = match items[i].objects() {
+                Some(found) => found,
+                None => (u32::MAX, false),
+            };
+            objects = match objects {
+                None => Some((depth, all)),
+                Some((least, others)) => Some((
+                    if depth < least { depth } else { least },
+                    all && others && depth == least,
+                )),
+            };
             i += 1;
         }
-        Self::Plain
+        match objects {
+            Some((0, true)) => Self::Handles1,
+            Some((0, false)) => Self::Objects1,
+            Some((1 | 2, true)) => Self::Handles2,
+            Some((1 | 2, false)) => Self::Objects2,
+            _ if plain => Self::Plain,
+            _ => Self::Container,
+        }
     }
 
     /// In what one form all arguments of a call are wanted.
     #[must_use]
     pub const fn of_arguments(arguments: &[Self]) -> Self {
-        let mut form = Self::Plain;
+        let (mut plain, mut any, mut all) = (true, false, true);
         let mut i = 0;
         while i < arguments.len() {
-            if !arguments[i].is_value() {
-                return Self::Handle;
-            }
-            if arguments[i] as u32 != Self::Plain as u32 {
-                form = Self::Value;
-            }
+            plain = plain && matches!(arguments[i], Self::Plain);
+            any = any || arguments[i].objects().is_some();
+            all = all && !arguments[i].is_value();
             i += 1;
         }
-        form
+        if any && all {
+            Self::Handle
+        } else if any {
+            Self::Objects0
+        } else if plain {
+            Self::Plain
+        } else {
+            Self::Value
+        }
     }
 }

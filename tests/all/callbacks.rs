@@ -6,6 +6,7 @@ use crate::support::{interpreter, raised};
 use ophidia::{
     Class, Error, Function, LimitExceeded, Module, Object, Python, PythonError, Shared, Value,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -612,4 +613,57 @@ assert Eight(*range(8)).plus(*range(8)) == 56",
     let eight: Eight = py.get("all")?.call_as(&mut py, (1, 2, 3, 4, 5, 6, 7, 8))?;
     assert_eq!(sum(eight), 36);
     Ok(())
+}
+
+#[test]
+fn a_class_answers_for_attributes_that_it_does_not_declare() -> ophidia::Result<()> {
+    struct Record {
+        fields: BTreeMap<String, i64>,
+        size: i64,
+    }
+    let missing = |name: &str| PythonError::new("AttributeError", format!("no field {name}"));
+    let class = Class::<Record>::new("Record")
+        .init(|| Record { fields: BTreeMap::new(), size: 7 })
+        .property_mut(
+            "size",
+            |record: &Record| record.size,
+            |record: &mut Record, size: i64| record.size = size,
+        )
+        .property("count", |record: &Record| record.fields.len())
+        .method("clear", |record: &mut Record| record.fields.clear())
+        .method("__getattr__", move |record: &Record, name: String| {
+            record.fields.get(&name).copied().ok_or_else(|| missing(&name))
+        })
+        .method("__setattr__", |record: &mut Record, name: String, value: i64| {
+            record.fields.insert(name, value);
+        })
+        .method("__delattr__", move |record: &mut Record, name: String| {
+            record.fields.remove(&name).map(drop).ok_or_else(|| missing(&name))
+        });
+    let mut py = interpreter();
+    let class = py.class(&class)?;
+    py.set("Record", class)?;
+    py.run(
+        "record = Record()
+record.price, record.tax = 5, 1
+assert (record.price, record.tax, record.count) == (5, 1, 2)
+assert getattr(record, 'other', None) is None and not hasattr(record, 'other')
+del record.tax
+assert not hasattr(record, 'tax') and record.count == 1
+record.size = 9  # a property is one, whatever else is set
+assert record.size == 9 and record.count == 1
+try: record.count = 5
+except AttributeError as error: assert 'has no setter' in str(error)
+try: del record.gone
+except AttributeError as error: assert str(error) == 'no field gone'
+try: record.price = 'x'
+except TypeError as error: assert 'expected int, got str' in str(error)
+record.clear()
+assert record.count == 0 and setattr(record, 'a b', 1) is None and record.__getattr__('a b') == 1
+class Special(Record):
+    own = 'class'
+special = Special()
+special.x = 1
+assert (special.own, special.x, special.count) == ('class', 1, 1)",
+    )
 }

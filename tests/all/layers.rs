@@ -145,10 +145,12 @@ fn from_root(tokens: TokenStream, modules: &mut Vec<String>, found: &mut Vec<Ide
     while let Some(token) = tokens.get(at) {
         let begins = at < 2 || !separator(&tokens, at - 2);
         match token {
-            TokenTree::Ident(name) if begins && (name == "crate" || name == "ophidia") => {
-                if separator(&tokens, at + 1) {
-                    found.extend(next_names(&tokens, at + 3));
-                }
+            TokenTree::Ident(name)
+                if begins
+                    && (name == "crate" || name == "ophidia")
+                    && separator(&tokens, at + 1) =>
+            {
+                found.extend(next_names(&tokens, at + 3));
             }
             TokenTree::Ident(name) if begins && name == "super" => {
                 let mut depth = modules.len();

@@ -21,6 +21,8 @@ mod audit;
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
 mod borrows;
+/// Conversions written by hand, with the interpreter at hand; parameters that take any object.
+mod by_hand;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
 /// Bad input: every refusal says what to change, nothing panics.
@@ -53,6 +55,8 @@ mod guide;
 mod image;
 /// Operators, inspection, generators, context managers, exceptions, output.
 mod interop;
+/// Rust iterators and streams that Python pulls item by item.
+mod iterators;
 /// Inputs for which the guest has no memory: refused, and it goes on.
 mod large_inputs;
 /// The folders of `host/src` use what lies below them.
@@ -61,6 +65,8 @@ mod layers;
 mod library;
 /// Names looked up once, what the library holds for itself, objects let go of.
 mod names;
+/// Source text with names of its own, and with values of Rust's.
+mod namespaces;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
 /// numpy's own test-suite: a few quick files, inside the guest.

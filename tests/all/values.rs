@@ -52,9 +52,15 @@ fn values_become_rusts_types() {
     let host = HostObject::new(7_i32);
     assert!(HostObject::try_from(Value::from(host.clone())) == Ok(host));
     for (error, said) in [
-        (i8::try_from(Value::Int(300)).unwrap_err(), "expected an int from -128 to 127, got 300"),
-        (bool::try_from(Value::None).unwrap_err(), "expected bool, got None"),
-        (Vec::<i64>::try_from(Value::from((1, "x"))).unwrap_err(), "[1]: expected int, got str"),
+        (
+            i8::try_from(Value::Int(300)).expect_err("it does not fit"),
+            "expected an int from -128 to 127, got 300",
+        ),
+        (bool::try_from(Value::None).expect_err("it does not fit"), "expected bool, got None"),
+        (
+            Vec::<i64>::try_from(Value::from((1, "x"))).expect_err("it does not fit"),
+            "[1]: expected int, got str",
+        ),
     ] {
         assert_eq!(error.to_string(), said);
     }

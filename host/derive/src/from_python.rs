@@ -18,38 +18,60 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         Kind::Enum(variants) => read_variant(variants),
     };
     // What is nothing but its field comes the way the field does.
-    let newtype = match kind {
+    let any = match kind {
         Kind::Struct(Shape { form: Form::Newtype, fields }) => fields.first(),
         _ => None,
     };
-    let constants = if let Some(Field { ty, .. }) = newtype {
-        quote! {
-            const WANT: ::ophidia::derived::Want = <#ty as ::ophidia::FromPython>::WANT;
-            const ANY: bool = <#ty as ::ophidia::FromPython>::ANY;
-        }
-    } else {
-        let shapes: Vec<&Shape> = match kind {
-            Kind::Struct(shape) => vec![shape],
-            Kind::Enum(variants) => variants.iter().map(|variant| &variant.shape).collect(),
-        };
-        let types = shapes.into_iter().flat_map(Shape::seen).map(|field| &field.ty);
-        quote! {
-            const WANT: ::ophidia::derived::Want = ::ophidia::derived::Want::of_items(
-                &[#(<#types as ::ophidia::FromPython>::WANT),*],
-            );
+    let any =
+        any.map(|Field { ty, .. }| quote!(const ANY: bool = <#ty as ::ophidia::FromPython>::ANY;));
+    let form = match kind {
+        Kind::Struct(shape) => form(shape),
+        Kind::Enum(variants) => {
+            let data = variants.iter().filter(|variant| variant.shape.form != Form::Unit);
+            let forms = data.map(|variant| form(&variant.shape));
+            quote!(::ophidia::derived::Want::of_items(&[#(#forms),*]))
         }
     };
     quote! {
         #[automatically_derived]
         impl #impl_generics ::ophidia::FromPython for #ident #type_generics #where_clause {
-            #constants
+            const WANT: ::ophidia::derived::Want = #form;
+            #any
 
             fn from_python(
                 __value: ::ophidia::Value,
             ) -> ::core::result::Result<Self, ::ophidia::ConversionError> {
+                <Self as ::ophidia::derived::Read>::read(__value, &mut ::ophidia::derived::Alone)
+            }
+
+            fn from_guest(
+                __value: ::ophidia::Value,
+                __py: &mut ::ophidia::Python<'_>,
+            ) -> ::core::result::Result<Self, ::ophidia::Error> {
+                <Self as ::ophidia::derived::Read>::read(__value, __py)
+            }
+        }
+
+        #[automatically_derived]
+        impl #impl_generics ::ophidia::derived::Read for #ident #type_generics #where_clause {
+            fn read<__R: ::ophidia::derived::Reader + ?::core::marker::Sized>(
+                __value: ::ophidia::Value,
+                __reader: &mut __R,
+            ) -> ::core::result::Result<Self, __R::Error> {
                 #body
             }
         }
+    }
+}
+
+/// In what form the data of a struct or a variant is wanted.
+fn form(shape: &Shape) -> TokenStream {
+    let types = shape.seen().map(|field| &field.ty);
+    match shape.form {
+        Form::Newtype => quote!(#(<#types as ::ophidia::FromPython>::WANT)*),
+        _ => quote! {
+            ::ophidia::derived::Want::of_items(&[#(<#types as ::ophidia::FromPython>::WANT),*])
+        },
     }
 }
 
@@ -63,11 +85,14 @@ fn read_variant(variants: &[Variant]) -> TokenStream {
     });
     let data = data.iter().map(|variant| {
         let (name, ident, step) = (&variant.name, &variant.ident, format!("[{:?}]", variant.name));
-        let read = read(&variant.shape, &quote!(Self::#ident));
+        let (read, form) = (read(&variant.shape, &quote!(Self::#ident)), form(&variant.shape));
         quote! {
             (#name, ::core::option::Option::Some(__value)) => {
-                let read = || -> ::core::result::Result<Self, ::ophidia::ConversionError> { #read };
-                read().map_err(|error| error.within(#step))
+                let read = || -> ::core::result::Result<Self, __R::Error> {
+                    let __value = __reader.opened(__value, #form)?;
+                    #read
+                };
+                read().map_err(|error| ::ophidia::derived::Within::inside(error, #step))
             }
         }
     });
@@ -77,7 +102,7 @@ fn read_variant(variants: &[Variant]) -> TokenStream {
             #(#unit)*
             #(#data)*
             (_, __value) => ::core::result::Result::Err(
-                ::ophidia::derived::no_variant(&__name, __value, &[#(#names),*]),
+                ::ophidia::derived::no_variant(&__name, __value, &[#(#names),*]).into(),
             ),
         }
     }
@@ -88,18 +113,20 @@ fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
     let members = shape.fields.iter().map(|field| &field.member);
     let values = shape.fields.iter().map(|field| value(field, shape.form));
     let made = quote!(::core::result::Result::Ok(#path { #(#members: #values),* }));
-    let count = shape.seen().count();
+    let (count, form) = (shape.seen().count(), form(shape));
     match shape.form {
         Form::Unit => {
             quote!(<() as ::ophidia::FromPython>::from_python(__value)?; #made)
         }
         Form::Newtype => made,
-        Form::Tuple => {
-            quote!(let mut __fields = ::ophidia::derived::Items::new(__value, #count)?; #made)
-        }
-        Form::Dict => {
-            quote!(let mut __fields = ::ophidia::derived::Fields::new(__value)?; #made)
-        }
+        Form::Tuple => quote! {
+            let mut __fields = ::ophidia::derived::Items::new(__value, #count, #form)?;
+            #made
+        },
+        Form::Dict => quote! {
+            let mut __fields = ::ophidia::derived::Fields::new(__value, #form)?;
+            #made
+        },
     }
 }
 
@@ -119,12 +146,14 @@ fn value(field: &Field, form: Form) -> TokenStream {
     });
     match (form, default) {
         (Form::Dict, Some(default)) => quote_spanned! {ty.span()=>
-            __fields.take_or::<#ty>(#name, #default)?
+            __fields.take_or::<#ty, __R>(#name, #default, __reader)?
         },
-        (Form::Dict, None) => quote_spanned!(ty.span()=> __fields.take::<#ty>(#name)?),
-        (Form::Tuple, _) => quote_spanned!(ty.span()=> __fields.take::<#ty>(#step)?),
+        (Form::Dict, None) => {
+            quote_spanned!(ty.span()=> __fields.take::<#ty, __R>(#name, __reader)?)
+        }
+        (Form::Tuple, _) => quote_spanned!(ty.span()=> __fields.take::<#ty, __R>(#step, __reader)?),
         (Form::Newtype | Form::Unit, _) => quote_spanned! {ty.span()=>
-            <#ty as ::ophidia::FromPython>::from_python(__value)?
+            __reader.read::<#ty>(__value, <#ty as ::ophidia::FromPython>::WANT)?
         },
     }
 }

@@ -9,14 +9,25 @@ use crate::error::LimitExceeded;
 use crate::error::Result;
 use crate::python::Python;
 use crate::value::Value;
-use ndarray::{Array, ArrayBase, Data, Dimension};
+use ndarray::{Array, ArrayBase, ArrayView, Data, Dimension};
 use ophidia_abi::Want;
 
-/// A writable array of numpy, or a `memoryview` where there is no numpy; a copy.
-/// [`Python::array_from`] copies once only, and keeps the array at hand.
-impl<T: Element, S: Data<Elem = T>, D: Dimension> ToPython for ArrayBase<S, D> {
-    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
-        let ordered = self.as_standard_layout();
+/// What arrays of Rust's that become Python's are made of: elements, or objects.
+pub trait Item: Sized {
+    /// Writes an array of them.
+    #[doc(hidden)]
+    fn write<D: Dimension>(
+        array: ArrayView<'_, Self, D>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), ConversionError>;
+}
+
+impl<T: Element> Item for T {
+    fn write<D: Dimension>(
+        array: ArrayView<'_, T, D>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), ConversionError> {
+        let ordered = array.as_standard_layout();
         let items =
             ordered.as_slice().ok_or_else(|| ConversionError::other("an array in pieces"))?;
         let (code, kind) = T::DTYPE.codes();
@@ -24,10 +35,19 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> ToPython for ArrayBase<S, D> {
             out.tuple(4, |out| {
                 out.str(code)?;
                 out.str(kind)?;
-                Shape(self.shape()).to_python(out)?;
+                Shape(array.shape()).to_python(out)?;
                 out.bytes(bytemuck::cast_slice(items))
             })
         })
+    }
+}
+
+/// A writable array of numpy, or a `memoryview` where there is no numpy; a copy.
+/// [`Python::array_from`] copies once only, and keeps the array at hand. Of objects, one with `dtype=object`, which
+/// needs numpy.
+impl<T: Item, S: Data<Elem = T>, D: Dimension> ToPython for ArrayBase<S, D> {
+    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+        T::write(self.view(), out)
     }
 }
 

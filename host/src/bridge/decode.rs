@@ -122,7 +122,7 @@ impl<'a> Input<'a> {
                 Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
                 Some(Encoded::Complex) => drop(self.take(16)?),
                 // The zone's name and the parts of the others follow as values.
-                Some(Encoded::Fraction | Encoded::Member | Encoded::Array) => {}
+                Some(Encoded::Fraction | Encoded::Member | Encoded::Array | Encoded::Made) => {}
                 Some(Encoded::Date) => drop(self.take(4)?),
                 Some(Encoded::TimeDelta) => drop(self.take(12)?),
                 Some(Encoded::Time | Encoded::Uuid) => drop(self.take(16)?),
@@ -263,6 +263,11 @@ impl<'a> Input<'a> {
             }
             Encoded::Array => {
                 return Err(Error::GuestFault("a host array on its way to the host".into()));
+            }
+            Encoded::Made => {
+                return Err(Error::GuestFault(
+                    "an object to be made on its way to the host".into(),
+                ));
             }
         })
     }

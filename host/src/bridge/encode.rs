@@ -1,7 +1,7 @@
 //! Values on their way into the guest.
 
 use super::decode::STRIDE;
-use super::{Exported, Table};
+use super::{Args, Exported, Table};
 #[cfg(feature = "serde")]
 use super::{
     Value,
@@ -218,6 +218,38 @@ impl<'a> Encoder<'a> {
     #[inline]
     pub(crate) fn handle(&mut self, handle: Handle) -> Encode {
         self.put(Encoded::Handle, &u64::from(handle).to_le_bytes())
+    }
+
+    /// What a dotted name stands for, as [`Python::get`](crate::Python::get) finds it: a member of an enum, say.
+    pub fn named(&mut self, name: &str) -> Encode {
+        self.put(Encoded::Made, &[])?;
+        self.tuple(1, |out| out.str(name))
+    }
+
+    /// What calling an object gives. Python calls it while it takes the value.
+    ///
+    /// # Errors
+    ///
+    /// The object is another interpreter's.
+    pub fn call(&mut self, callable: &Object, args: impl Args) -> Encode {
+        self.made(|out| out.object(callable), &args)
+    }
+
+    /// What calling a class or a function gives, which a dotted name [stands for](Self::named).
+    pub fn call_named(&mut self, name: &str, args: impl Args) -> Encode {
+        self.made(|out| out.str(name), &args)
+    }
+
+    fn made(&mut self, what: impl FnOnce(&mut Self) -> Encode, args: &impl Args) -> Encode {
+        let (positional, keywords) = args.counts();
+        let names = usize::from(keywords > 0);
+        let values = (positional as usize).saturating_add(keywords as usize);
+        self.put(Encoded::Made, &[])?;
+        self.tuple(values.saturating_add(2 + names), |out| {
+            what(out)?;
+            out.int(keywords.into())?;
+            args.write(out)
+        })
     }
 
     /// A function of the host, and its description.

@@ -71,7 +71,7 @@ impl<T: HasBridge> Guest<'_, T> {
     }
 
     #[inline]
-    fn handle(&self, object: &Object) -> Result<Handle> {
+    pub(crate) fn handle(&self, object: &Object) -> Result<Handle> {
         match object.handle_in(&self.store.data().bridge().domain) {
             Some(handle) => Ok(handle),
             None => Err(foreign().into()),

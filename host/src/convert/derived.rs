@@ -1,24 +1,38 @@
 //! What the code written by the derive macros needs. Not for use by hand.
 
+pub use super::reader::{Alone, Reader, Within};
 use super::{ConversionError, FromPython};
 use crate::error::beginning;
 use crate::value::Value;
 
 pub use ophidia_abi::Want;
 
+/// A derived type: read by itself, or with the interpreter at hand.
+pub trait Read: FromPython {
+    /// Reads it.
+    ///
+    /// # Errors
+    ///
+    /// When the value is something else.
+    fn read<R: Reader + ?Sized>(value: Value, reader: &mut R) -> Result<Self, R::Error>;
+}
+
 /// The fields of a struct that is a `dict`.
 #[derive(Debug)]
-pub struct Fields(Vec<(Value, Value)>);
+pub struct Fields {
+    pairs: Vec<(Value, Value)>,
+    form: Want,
+}
 
 impl Fields {
-    /// Takes the `dict`.
+    /// Takes the `dict`, which came in that form.
     ///
     /// # Errors
     ///
     /// When it is something else.
-    pub fn new(value: Value) -> Result<Self, ConversionError> {
+    pub fn new(value: Value, form: Want) -> Result<Self, ConversionError> {
         match value {
-            Value::Dict(pairs) => Ok(Self(pairs)),
+            Value::Dict(pairs) => Ok(Self { pairs, form }),
             other => Err(ConversionError::mismatch("dict", &other)),
         }
     }
@@ -28,10 +42,14 @@ impl Fields {
     /// # Errors
     ///
     /// When it is missing or something else.
-    pub fn take<T: FromPython>(&mut self, name: &str) -> Result<T, ConversionError> {
+    pub fn take<T: FromPython, R: Reader + ?Sized>(
+        &mut self,
+        name: &str,
+        reader: &mut R,
+    ) -> Result<T, R::Error> {
         match self.find(name) {
-            Some(value) => read(value, name),
-            None => Err(ConversionError::missing(name)),
+            Some(value) => self.read(value, name, reader),
+            None => Err(ConversionError::missing(name).into()),
         }
     }
 
@@ -40,38 +58,50 @@ impl Fields {
     /// # Errors
     ///
     /// When it is something else.
-    pub fn take_or<T: FromPython>(
+    pub fn take_or<T: FromPython, R: Reader + ?Sized>(
         &mut self,
         name: &str,
         default: impl FnOnce() -> T,
-    ) -> Result<T, ConversionError> {
-        self.find(name).map_or_else(|| Ok(default()), |value| read(value, name))
+        reader: &mut R,
+    ) -> Result<T, R::Error> {
+        match self.find(name) {
+            Some(value) => self.read(value, name, reader),
+            None => Ok(default()),
+        }
     }
 
     fn find(&mut self, name: &str) -> Option<Value> {
         let named = |(key, _): &&mut (Value, Value)| matches!(key, Value::Str(key) if key == name);
-        self.0.iter_mut().find(named).map(|(_, value)| std::mem::take(value))
+        self.pairs.iter_mut().find(named).map(|(_, value)| std::mem::take(value))
     }
-}
 
-fn read<T: FromPython>(value: Value, name: &str) -> Result<T, ConversionError> {
-    T::from_python(value).map_err(|error| error.within(&format!(".{name}")))
+    fn read<T: FromPython, R: Reader + ?Sized>(
+        &self,
+        value: Value,
+        name: &str,
+        reader: &mut R,
+    ) -> Result<T, R::Error> {
+        reader.read(value, self.form).map_err(|error| error.inside(&format!(".{name}")))
+    }
 }
 
 /// The fields of a struct that is a `tuple`.
 #[derive(Debug)]
-pub struct Items(std::vec::IntoIter<Value>);
+pub struct Items {
+    values: std::vec::IntoIter<Value>,
+    form: Want,
+}
 
 impl Items {
-    /// Takes the `tuple` or `list`, which has to have so many items.
+    /// Takes the `tuple` or `list`, which has to have so many items and came in that form.
     ///
     /// # Errors
     ///
     /// When it is something else, or has another length.
-    pub fn new(value: Value, count: usize) -> Result<Self, ConversionError> {
+    pub fn new(value: Value, count: usize, form: Want) -> Result<Self, ConversionError> {
         match value {
             Value::Tuple(items) | Value::List(items) if items.len() == count => {
-                Ok(Self(items.into_iter()))
+                Ok(Self { values: items.into_iter(), form })
             }
             Value::Tuple(items) | Value::List(items) => {
                 Err(ConversionError::new(format!("a tuple of {count}"), items.len().to_string()))
@@ -85,8 +115,13 @@ impl Items {
     /// # Errors
     ///
     /// When it is something else.
-    pub fn take<T: FromPython>(&mut self, step: &str) -> Result<T, ConversionError> {
-        T::from_python(self.0.next().unwrap_or_default()).map_err(|error| error.within(step))
+    pub fn take<T: FromPython, R: Reader + ?Sized>(
+        &mut self,
+        step: &str,
+        reader: &mut R,
+    ) -> Result<T, R::Error> {
+        let value = self.values.next().unwrap_or_default();
+        reader.read(value, self.form).map_err(|error| error.inside(step))
     }
 }
 

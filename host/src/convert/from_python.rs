@@ -1,21 +1,40 @@
 //! Python objects as Rust values.
 
-use super::arity::{arity, each_arity};
-use super::{ConversionError, step};
+use super::ConversionError;
 use crate::bridge::{Direct, Plain};
 use crate::error::Error;
 use crate::error::beginning;
 use crate::python::Python;
 use crate::value::Object;
 use crate::value::{HostObject, Value};
-use ophidia_abi::{Encoded, Want};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::hash::{BuildHasher, Hash};
+use ophidia_abi::Want;
 
 /// A Rust type that a Python value can become.
 ///
 /// The derive macro of the same name implements it for structs and enums;
-/// [`ToPython`](trait@crate::ToPython) shows how.
+/// [`ToPython`](trait@crate::ToPython) shows how. By hand, it is implemented for a type that is made of plain data:
+///
+/// ```
+/// use ophidia::{ConversionError, FromPython, Value};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Percent(u8);
+///
+/// impl FromPython for Percent {
+///     fn from_python(value: Value) -> Result<Self, ConversionError> {
+///         match value.extract() {
+///             Ok(number @ 0..=100) => Ok(Self(number)),
+///             Ok(number) => Err(ConversionError::new("at most 100 percent", number.to_string())),
+///             Err(error) => Err(error),
+///         }
+///     }
+/// }
+///
+/// assert_eq!(Value::from([5, 100]).extract::<Vec<Percent>>()?, [Percent(5), Percent(100)]);
+/// # Ok::<_, ConversionError>(())
+/// ```
+///
+/// A type that is read from a live object, by its attributes or methods, implements [`FromObject`] instead.
 pub trait FromPython: Sized {
     /// Whether it is made of a value, or of the object itself.
     #[doc(hidden)]
@@ -46,11 +65,69 @@ pub trait FromPython: Sized {
         Self::from_plain(from.plain()?)
     }
 
-    /// The same with the interpreter at hand, for what is read from its memory.
+    /// The same with the interpreter at hand, for what is read from its memory, or from objects.
     #[doc(hidden)]
     #[inline]
     fn from_guest(value: Value, _py: &mut Python<'_>) -> Result<Self, Error> {
         Ok(Self::from_python(value)?)
+    }
+}
+
+/// A Rust type that is read from a live Python object, with the interpreter at hand.
+///
+/// It is [`FromPython`] then: in `extract`, in containers and derived types, and as a parameter of a host function.
+/// The object may be of any class; an error or an exception is the caller's.
+///
+/// ```
+/// use ophidia::{ConversionError, Encoder, FromObject, Function, Object, Python, Result, ToPython};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Point { x: f64, y: f64 }
+///
+/// impl FromObject for Point {
+///     fn from_object(object: &Object, py: &mut Python<'_>) -> Result<Self> {
+///         Ok(Self { x: object.getattr_as(py, "x")?, y: object.getattr_as(py, "y")? })
+///     }
+/// }
+///
+/// // The way back: what calling the class gives.
+/// impl ToPython for Point {
+///     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
+///         out.call_named("Point", (self.x, self.y))
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+/// py.run("from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: float\n    y: float")?;
+/// let points: Vec<Point> = py.eval_as("[Point(1, 2), Point(3, 4)]")?;
+/// assert_eq!(points[1], Point { x: 3.0, y: 4.0 });
+///
+/// let mirror = Function::new("mirror", |point: Point| Point { x: point.y, y: point.x });
+/// py.set("mirror", mirror)?;
+/// py.run("assert mirror(Point(1, 2)) == Point(2, 1)")?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait FromObject: Sized {
+    /// Reads the object.
+    ///
+    /// # Errors
+    ///
+    /// What reading it fails with, or a [`ConversionError`] of one's own.
+    fn from_object(object: &Object, py: &mut Python<'_>) -> Result<Self, Error>;
+}
+
+impl<T: FromObject> FromPython for T {
+    const WANT: Want = Want::Handle;
+
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        wrong("an object, with its interpreter at hand", &value)
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        let object = Object::from_guest(value, py)?;
+        Self::from_object(&object, py)
     }
 }
 
@@ -230,7 +307,8 @@ impl FromPython for char {
     }
 }
 
-/// The object itself, whatever it is. Inside a container only what has no plain form is an object.
+/// The object itself, whatever it is. A `None`, a number or a short `str` inside a container or among the arguments
+/// of a host function may be an equal object instead.
 impl FromPython for Object {
     const WANT: Want = Want::Handle;
 
@@ -238,7 +316,15 @@ impl FromPython for Object {
         match value {
             Value::Object(object) => Ok(object),
             Value::Member(member) => Ok(member.object),
-            other => wrong("an object without a plain form", &other),
+            other => wrong("an object that has no plain form", &other),
+        }
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        match value {
+            Value::Object(object) => Ok(object),
+            Value::Member(member) => Ok(member.object),
+            plain => py.object(plain),
         }
     }
 }
@@ -251,223 +337,3 @@ impl FromPython for HostObject {
         }
     }
 }
-
-/// `None`, or the value.
-impl<T: FromPython> FromPython for Option<T> {
-    const WANT: Want = if T::WANT.is_value() { T::WANT } else { Want::HandleOrNone };
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        match value {
-            Value::None => Ok(None),
-            value => T::from_python(value).map(Some),
-        }
-    }
-
-    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
-        match value {
-            Value::None => Ok(None),
-            value => T::from_guest(value, py).map(Some),
-        }
-    }
-
-    #[inline]
-    fn from_plain(value: Plain<'_>) -> Option<Self> {
-        match value {
-            Plain::None => Some(None),
-            value => T::from_plain(value).map(Some),
-        }
-    }
-
-    #[inline]
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        if from.none() { Some(None) } else { T::from_direct(from).map(Some) }
-    }
-}
-
-fn items<T: FromPython, C: FromIterator<T>>(
-    values: impl IntoIterator<Item = Value>,
-) -> Result<C, ConversionError> {
-    let item = |(i, value)| T::from_python(value).map_err(|error| error.within(&format!("[{i}]")));
-    values.into_iter().enumerate().map(item).collect()
-}
-
-/// What a `Vec` or a tuple is made of.
-const LISTS: &[Encoded] = &[Encoded::List, Encoded::Tuple];
-
-/// What an item may take in a hash table, which is made a power of two larger than its items, with a byte more
-/// for each.
-const fn hashed<T>() -> usize {
-    2 * (size_of::<T>() + 1)
-}
-
-/// What a map is made of.
-const DICTS: &[Encoded] = &[Encoded::Dict];
-
-/// What a set is made of.
-const SETS: &[Encoded] = &[Encoded::Set, Encoded::FrozenSet];
-
-/// A `list` or `tuple`; of a `Vec<u8>` also a `bytes`.
-impl<T: FromPython> FromPython for Vec<T> {
-    const WANT: Want = Want::of_items(&[T::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        match value {
-            Value::List(values) | Value::Tuple(values) => items(values),
-            Value::Bytes(bytes) => items(bytes.into_iter().map(|byte| Value::Int(byte.into()))),
-            other => wrong("list", &other),
-        }
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let count = from.count(LISTS, size_of::<T>())?;
-        let mut items = Self::with_capacity(count);
-        for _ in 0..count {
-            items.push(T::from_direct(from)?);
-        }
-        Some(items)
-    }
-}
-
-impl<T: FromPython, const N: usize> FromPython for [T; N] {
-    const WANT: Want = Want::of_items(&[T::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        let items = Vec::from_python(value)?;
-        let count = items.len();
-        items.try_into().map_err(|_| ConversionError::new(format!("{N} items"), count.to_string()))
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        Vec::from_direct(from)?.try_into().ok()
-    }
-}
-
-impl<T: FromPython + Eq + Hash, S: BuildHasher + Default> FromPython for HashSet<T, S> {
-    const WANT: Want = Want::of_items(&[T::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        match value {
-            Value::Set(values) | Value::FrozenSet(values) => items(values),
-            other => wrong("set", &other),
-        }
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let count = from.count(SETS, hashed::<T>())?;
-        let mut items = Self::with_capacity_and_hasher(count, S::default());
-        for _ in 0..count {
-            items.insert(T::from_direct(from)?);
-        }
-        Some(items)
-    }
-}
-
-impl<T: FromPython + Ord> FromPython for BTreeSet<T> {
-    const WANT: Want = Want::of_items(&[T::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        match value {
-            Value::Set(values) | Value::FrozenSet(values) => items(values),
-            other => wrong("set", &other),
-        }
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        (0..from.count(SETS, size_of::<T>())?).map(|_| T::from_direct(from)).collect()
-    }
-}
-
-fn map<K: FromPython, V: FromPython, C: FromIterator<(K, V)>>(
-    value: Value,
-) -> Result<C, ConversionError> {
-    let Value::Dict(pairs) = value else { return wrong("dict", &value) };
-    let pair = |(key, value): (Value, Value)| {
-        let step = step(&key);
-        let key = K::from_python(key).map_err(|error| error.within(&format!("key {step}")))?;
-        let value = V::from_python(value).map_err(|error| error.within(&step))?;
-        Ok((key, value))
-    };
-    pairs.into_iter().map(pair).collect()
-}
-
-impl<K, V, S> FromPython for HashMap<K, V, S>
-where
-    K: FromPython + Eq + Hash,
-    V: FromPython,
-    S: BuildHasher + Default,
-{
-    const WANT: Want = Want::of_items(&[K::WANT, V::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        map(value)
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let count = from.count(DICTS, hashed::<(K, V)>())?;
-        let mut pairs = Self::with_capacity_and_hasher(count, S::default());
-        for _ in 0..count {
-            pairs.insert(K::from_direct(from)?, V::from_direct(from)?);
-        }
-        Some(pairs)
-    }
-}
-
-impl<K: FromPython + Ord, V: FromPython> FromPython for BTreeMap<K, V> {
-    const WANT: Want = Want::of_items(&[K::WANT, V::WANT]);
-
-    fn from_python(value: Value) -> Result<Self, ConversionError> {
-        map(value)
-    }
-
-    fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-        let pair = |from: &mut Direct<'_>| Some((K::from_direct(from)?, V::from_direct(from)?));
-        (0..from.count(DICTS, size_of::<(K, V)>())?).map(|_| pair(from)).collect()
-    }
-}
-
-/// What is in a `tuple` or `list` of that length.
-fn fields(value: Value, count: usize) -> Result<impl Iterator<Item = Value>, ConversionError> {
-    match value {
-        Value::Tuple(values) | Value::List(values) if values.len() == count => {
-            Ok(values.into_iter())
-        }
-        Value::Tuple(values) | Value::List(values) => {
-            Err(ConversionError::new(format!("a tuple of {count}"), values.len().to_string()))
-        }
-        other => wrong("tuple", &other),
-    }
-}
-
-macro_rules! tuple {
-    ($($name:ident $field:tt),+) => {
-        /// A `tuple` or `list` of that length.
-        impl<$($name: FromPython),+> FromPython for ($($name,)+) {
-            const WANT: Want = Want::of_items(&[$($name::WANT),+]);
-
-            fn from_python(value: Value) -> Result<Self, ConversionError> {
-                let mut values = fields(value, arity!($($field)+))?;
-                Ok(($(
-                    $name::from_python(values.next().unwrap_or_default())
-                        .map_err(|error| error.within(concat!("[", stringify!($field), "]")))?,
-                )+))
-            }
-
-            fn from_direct(from: &mut Direct<'_>) -> Option<Self> {
-                if from.count(LISTS, 0)? != arity!($($field)+) {
-                    return None;
-                }
-                Some(($($name::from_direct(from)?,)+))
-            }
-
-            fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
-                let mut values = fields(value, arity!($($field)+))?;
-                Ok(($(
-                    $name::from_guest(values.next().unwrap_or_default(), py)
-                        .map_err(|error| error.within(concat!("[", stringify!($field), "]")))?,
-                )+))
-            }
-        }
-    };
-}
-
-each_arity! { tuple }

@@ -70,6 +70,12 @@ impl Guest<'_> {
         want: Want,
     ) -> Result<T> {
         let status = self.perform(what, on, operands, want)?;
+        self.taken(status, want)
+    }
+
+    /// What an entry has left in the frame in the form wanted, as a Rust type.
+    #[inline]
+    pub(crate) fn taken<T: FromPython>(&mut self, status: Status, want: Want) -> Result<T> {
         if want.is_value() && status == Status::Ok && !self.store.data().bridge.conversions.any {
             let plain = bridge::plain(&self.store).and_then(T::from_plain);
             let direct = || bridge::direct(&self.store)?.whole(T::from_direct);
@@ -84,13 +90,17 @@ impl Guest<'_> {
     /// In what form a type wants its value; in a scope of objects, any value is an object.
     #[inline]
     pub(crate) fn want<T: FromPython>(&self) -> Want {
-        let conversions = self.store.data().bridge.conversions;
-        match T::WANT {
-            _ if T::ANY && conversions.keeps_objects => Want::HandleOrNone,
-            // A converter may be there for the subclass.
-            want if want.is_value() && conversions.any => Want::Value,
-            want => want,
+        if T::ANY && self.store.data().bridge.conversions.keeps_objects {
+            return Want::HandleOrNone;
         }
+        self.wanted(T::WANT)
+    }
+
+    /// As what is wanted has to be asked for while converters are there: one may be for the subclass.
+    #[inline]
+    pub(crate) fn wanted(&self, want: Want) -> Want {
+        let converting = self.store.data().bridge.conversions.any;
+        if want.is_value() && converting { Want::Value } else { want }
     }
 
     /// Carries out an operation on objects and further operands. `None`: an iterator is at its end.

@@ -2,11 +2,12 @@
 
 use super::closure::BoxError;
 use crate::bridge;
+use crate::convert::reader::Reader as _;
 use crate::convert::{FromPython, read};
 use crate::error::{Error, PythonError, Result};
 use crate::python::Python;
 use crate::value::Value;
-use ophidia_abi::{Operation, Want};
+use ophidia_abi::Want;
 
 /// The arguments of a call from Python, as they came.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -129,34 +130,27 @@ impl CallArguments for BoundArguments<'_> {
 
     fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T, Failure> {
         let (i, value) = self.values.next().unwrap_or_default();
-        let value = match T::WANT {
-            want if want.is_value() && want != self.want => asked::<T>(value, py)?,
-            _ => value,
-        };
+        let value = if self.want.holds_objects() { opened::<T>(value, py)? } else { value };
         let read = read(value, py);
         read.map_err(|error| error.within(&format!("argument {}", (self.name)(i))).into())
     }
 }
 
-/// Asks again for objects that came as such because another parameter wants its argument in another
-/// form.
-fn asked<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<Value> {
-    let mut again = |value: Value| {
-        let Value::Object(object) = &value else { return Ok(value) };
-        let mut guest = py.guest();
-        let on = guest.on(object)?;
-        let want = guest.want::<T>();
-        Ok(guest.operate(Operation::Identity, on, &(), want)?.unwrap_or_default())
-    };
+/// An argument that came as an object because another parameter wants one, in the form that its own wants.
+fn opened<T: FromPython>(value: Value, py: &mut Python<'_>) -> Result<Value> {
+    if !T::WANT.is_value() {
+        return Ok(value);
+    }
+    // Of a variadic parameter: what is in it are the arguments.
+    let form = if T::WANT == Want::Container { Want::Value } else { Want::Nothing };
+    let mut again = |value| py.opened(value, form);
     Ok(match value {
-        // Of a variadic parameter, whose items are the arguments.
-        value if T::WANT == Want::Container && !matches!(value, Value::Object(_)) => value,
         Value::List(values) => Value::List(values.into_iter().map(again).collect::<Result<_>>()?),
         Value::Dict(pairs) => {
             let pair = |(key, value)| Ok((key, again(value)?));
             Value::Dict(pairs.into_iter().map(pair).collect::<Result<_>>()?)
         }
-        value => again(value)?,
+        value => py.opened(value, T::WANT)?,
     })
 }
 

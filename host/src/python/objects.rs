@@ -5,7 +5,7 @@ use crate::bridge::On;
 use crate::convert::ToPython;
 use crate::error::Result;
 use crate::value::Object;
-use ophidia_abi::{Mode, Operation};
+use ophidia_abi::Operation;
 
 impl Python<'_> {
     /// Evaluates an expression in `__main__` and keeps its value in the guest, whatever it is.
@@ -14,10 +14,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval_object(&mut self, source: &str) -> Result<Object> {
-        self.operation(|py| {
-            py.run_mode(Mode::EvalHandle, source.as_bytes(), "<string>")?;
-            py.guest().object()
-        })
+        self.eval_in(source, None)
     }
 
     /// Imports a module by its dotted name.

@@ -1,10 +1,11 @@
 //! Running source text and modules.
 
-use super::Python;
+use super::{Namespace, Python};
+use crate::convert::{Arguments, FromPython, Values};
 use crate::error::Result;
-use crate::value::Object;
-use crate::value::Value;
-use ophidia_abi::{Mode, Status};
+use crate::value::handle::Handle;
+use crate::value::{Object, Value};
+use ophidia_abi::{Mode, Status, Want};
 
 /// Whether source text can be run as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub enum SourceKind {
     /// The main program: `__file__` is set to the filename unless that begins with `<`, and a
     /// `sys.excepthook` that the program has replaced is called for an uncaught exception.
     Main,
+}
+
+impl SourceKind {
+    pub(super) fn mode(self) -> Mode {
+        match self {
+            Self::Statements => Mode::Exec,
+            Self::Interactive => Mode::Single,
+            Self::Main => Mode::Main,
+        }
+    }
 }
 
 /// What source text is compiled to.
@@ -50,17 +61,84 @@ impl Python<'_> {
 
     /// Evaluates an expression in `__main__` and gives its value: a copy when it is plain data,
     /// else an object.
+    pub fn eval(&mut self, source: &str) -> Result<Value> {
+        self.eval_as(source)
+    }
+
+    /// Evaluates an expression in `__main__` and gives its value as a Rust type.
+    pub fn eval_as<T: FromPython>(&mut self, source: &str) -> Result<T> {
+        self.eval_in(source, None)
+    }
+
+    pub(super) fn eval_in<T: FromPython>(
+        &mut self,
+        source: &str,
+        names: Option<&Namespace>,
+    ) -> Result<T> {
+        self.operation(|py| {
+            let want = py.guest().want::<T>();
+            let status = py.run_mode(Mode::Eval, source.as_bytes(), "<string>", names, want)?;
+            py.guest().taken(status, want)
+        })
+    }
+
+    /// Runs statements with values of Rust's. The values are local variables: the text runs as the body of a
+    /// function of theirs, in `__main__`. What it assigns to is local too, unless it says `global name`.
+    ///
+    /// ```
+    /// use ophidia::values;
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let (item, price) = ("tea", 2.5);
+    /// py.run_with("global line\nline = f'{item}: {price:.2f}'", values! { item, price })?;
+    /// assert_eq!(py.eval("line")?, "tea: 2.50".into());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
-    pub fn eval(&mut self, source: &str) -> Result<Value> {
-        if self.state().bridge.conversions.keeps_objects {
-            return self.operation(|py| py.eval_object(source)?.extract(py));
-        }
+    /// A `ValueError` when a value's name is none that Python allows.
+    pub fn run_with<'v>(&mut self, source: &str, values: impl Into<Values<'v>>) -> Result<()> {
+        self.call_bound::<()>(source, "exec", values.into(), None)
+    }
+
+    /// Evaluates an expression with values of Rust's, which are local variables in it. Gives any Rust type, such as
+    /// a [`Value`] or an [`Object`].
+    ///
+    /// ```
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// let joined: String = py.eval_with("sep.join(words)", ophidia::values! { sep: ", ", words: ["a", "b"] })?;
+    /// assert_eq!(joined, "a, b");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`run_with`](Self::run_with).
+    pub fn eval_with<'v, T: FromPython>(
+        &mut self,
+        source: &str,
+        values: impl Into<Values<'v>>,
+    ) -> Result<T> {
+        self.call_bound(source, "eval", values.into(), None)
+    }
+
+    /// Calls source text as a function of the values.
+    pub(super) fn call_bound<T: FromPython>(
+        &mut self,
+        source: &str,
+        mode: &str,
+        values: Values<'_>,
+        names: Option<&Namespace>,
+    ) -> Result<T> {
+        let (parameters, values) = values.split();
+        let globals = names.map(Namespace::globals);
         self.operation(|py| {
-            py.run_mode(Mode::Eval, source.as_bytes(), "<string>")?;
-            py.guest().converted_value()
+            let function = py.call_helper("bind", (source, parameters, mode, globals))?;
+            function.call_as(py, Arguments::new().args(values))
         })
     }
 
@@ -83,10 +161,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn run_code(&mut self, code: &Object) -> Result<()> {
-        self.operation(|py| {
-            let names = py.globals()?;
-            py.call_helper_unit("run_code", (code, names))
-        })
+        self.call_helper_unit("run_code", (code,))
     }
 
     /// Evaluates a compiled expression in `__main__`.
@@ -95,10 +170,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run).
     pub fn eval_code(&mut self, code: &Object) -> Result<Object> {
-        self.operation(|py| {
-            let names = py.globals()?;
-            py.call_helper("eval_code", (code, names))
-        })
+        self.call_helper("eval_code", (code,))
     }
 
     /// Runs the bytes of a source file, decoded as Python does (UTF-8 unless a coding line says
@@ -108,12 +180,7 @@ impl Python<'_> {
     ///
     /// As [`run`](Self::run); text that cannot be decoded or compiled is Python's `SyntaxError`.
     pub fn run_source(&mut self, kind: SourceKind, source: &[u8], filename: &str) -> Result<()> {
-        let mode = match kind {
-            SourceKind::Statements => Mode::Exec,
-            SourceKind::Interactive => Mode::Single,
-            SourceKind::Main => Mode::Main,
-        };
-        self.run_mode(mode, source, filename)
+        self.run_mode(kind.mode(), source, filename, None, Want::Nothing).map(drop)
     }
 
     /// Runs a module as the main program, as `python3 -m` does.
@@ -182,16 +249,30 @@ impl Python<'_> {
         guest.enter(|guest| guest.status(|linked| &linked.finish, ())).map(drop)
     }
 
-    pub(super) fn run_mode(&mut self, mode: Mode, source: &[u8], filename: &str) -> Result<()> {
+    pub(super) fn run_mode(
+        &mut self,
+        mode: Mode,
+        source: &[u8],
+        filename: &str,
+        names: Option<&Namespace>,
+        want: Want,
+    ) -> Result<Status> {
         let mut guest = self.guest();
+        let (globals, locals) = match names {
+            Some(names) => names.handles(&guest)?,
+            None => (Handle::NONE, Handle::NONE),
+        };
         guest.release_dropped()?;
-        let entered = guest.enter(|guest| {
+        guest.enter(|guest| {
             let (address, source_len) = guest.write_input(&[source, b"\0", filename.as_bytes()])?;
             let filename_at = address.wrapping_add(source_len).wrapping_add(1);
             let filename_len = u32::try_from(filename.len()).unwrap_or(u32::MAX);
-            let args = (mode as u32, address, source_len, filename_at, filename_len);
+            let (globals, locals) = (u64::from(globals), u64::from(locals));
+            let mode = mode as u32;
+            let want = want as u32;
+            let args =
+                (mode, address, source_len, filename_at, filename_len, globals, locals, want);
             guest.status(|linked| &linked.run, args)
-        });
-        entered.map(drop)
+        })
     }
 }

@@ -212,7 +212,7 @@ impl RuntimeBuilder {
         }
         let engine = engine::run(self.slots.max_interpreters)?;
         let cache = self.cached.then(|| self.cache_dir.clone());
-        let (module, stdlib) = self.from_source(|source, progress| match &cache {
+        let (module, stdlib) = self.with_source(|source, progress| match &cache {
             Some(cache) => image::load_or_make(cache, source, &engine, progress),
             None => image::make(source, &engine, progress),
         })?;
@@ -230,11 +230,11 @@ impl RuntimeBuilder {
     ///
     /// As [`build`](Self::build).
     pub fn portable_image(mut self) -> Result<Vec<u8>> {
-        Ok(self.from_source(image::portable)?.0)
+        Ok(self.with_source(image::portable)?.0)
     }
 
     /// Hands on what the image is made from; gives the standard library beside the result.
-    fn from_source<T>(
+    fn with_source<T>(
         &mut self,
         make: impl FnOnce(Source<'_>, &mut dyn FnMut(ImageStage)) -> Result<T>,
     ) -> Result<(T, PathBuf)> {

@@ -252,7 +252,7 @@ impl Settings {
     pub(super) fn check(&self) -> Result<()> {
         self.grants.dirs.iter().try_for_each(check_dir)?;
         wasi::check(&self.grants, &self.args)?;
-        for site in self.sites.iter().filter(|site| site.contains('\0')) {
+        if let Some(site) = self.sites.iter().find(|site| site.contains('\0')) {
             return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
         }
         self.modules.iter().try_for_each(Module::check)

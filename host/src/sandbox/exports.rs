@@ -49,6 +49,7 @@ impl Exports {
 }
 
 /// The bridge's `ophidia_operate`, and its `ophidia_operate_on`.
+type Run = (u32, u32, u32, u32, u32, u64, u64, u32);
 type Operate = TypedFunc<(u32, u32, u32, u32, u32, u32), u32>;
 type OperateOn = TypedFunc<(u32, u64, u64, u32), u32>;
 
@@ -93,7 +94,7 @@ pub(crate) struct Linked {
     pub(super) frame: Export<()>,
     pub(super) buffer: Export<u32>,
     pub(crate) start: Export<Text>,
-    pub(crate) run: Export<(u32, u32, u32, u32, u32)>,
+    pub(crate) run: Export<Run>,
     pub(crate) run_module: Export<Text>,
     pub(crate) add_path: Export<(u32, u32, u32)>,
     pub(crate) complete: Export<Text>,

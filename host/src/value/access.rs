@@ -117,6 +117,12 @@ impl Value {
         }
     }
 
+    /// Whether it has a length and that is 0.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
     /// What Python's `len` gives; `None` for what has no length. Of a `str` it is the number of characters.
     #[must_use]
     pub fn len(&self) -> Option<usize> {
