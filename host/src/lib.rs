@@ -63,7 +63,7 @@ pub use function::{
     Module, Outcome, Shared,
 };
 pub use image::ImageStage;
-pub use object::{AsName, CompareOp, Members, Name, Object, Slice, WeakObject};
+pub use object::{CompareOp, Members, Slice, WeakObject};
 pub use ophidia_guest as guest;
 pub use policy::{Access, DirGrant, Grants, InputKind, Limits, OutputKind};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
@@ -73,5 +73,5 @@ pub use python::{
 };
 pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::{Input, Output};
-pub use value::{HostObject, Key, Value, stdlib as values};
+pub use value::{AsName, HostObject, Key, Name, Object, Value, stdlib as values};
 pub use version::{Version, version};

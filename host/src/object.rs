@@ -5,7 +5,7 @@ mod flow;
 mod inspect;
 mod operators;
 
-pub use crate::value::{AsName, Name, Object};
+use crate::value::{AsName, Object};
 pub use inspect::{Members, WeakObject};
 pub use operators::{CompareOp, Slice};
 

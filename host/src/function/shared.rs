@@ -14,10 +14,11 @@ use crate::sandbox::current;
 use crate::value::HostObject;
 use crate::value::Value;
 use ophidia_abi::Want;
+use parking_lot::{Mutex, MutexGuard};
 use std::any::Any;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// A Rust value that Python holds an object for: an instance of a [`Class`](crate::Class).
 ///
@@ -41,17 +42,13 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn controls(&self) -> MutexGuard<'_, Vec<Arc<Control>>> {
-        self.controls.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes all look again: the value is free.
     #[inline]
     fn wake(&self) {
         // Whoever waits has counted itself before it looked; here it is the other way round.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::Relaxed) > 0 {
-            for control in &*self.controls() {
+            for control in &*self.controls.lock() {
                 control.wake();
             }
         }
@@ -66,7 +63,7 @@ struct Waiter<'a> {
 
 impl<'a> Waiter<'a> {
     fn new(waiting: &'a Waiting, control: Arc<Control>) -> Self {
-        waiting.controls().push(Arc::clone(&control));
+        waiting.controls.lock().push(Arc::clone(&control));
         waiting.count.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         Self { waiting, control }
@@ -75,7 +72,7 @@ impl<'a> Waiter<'a> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        let mut controls = self.waiting.controls();
+        let mut controls = self.waiting.controls.lock();
         if let Some(at) = controls.iter().position(|one| Arc::ptr_eq(one, &self.control)) {
             controls.swap_remove(at);
         }
@@ -88,27 +85,19 @@ impl Drop for Waiter<'_> {
 }
 
 impl<T> Cell<T> {
-    fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.value.try_lock() {
-            Ok(value) => Some(value),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
     /// Waits until no other thread uses the value: inside a call of an interpreter no longer than that may
     /// take.
     #[cold]
     fn wait(&self) -> Result<MutexGuard<'_, T>, PythonError> {
         let Some(control) = current::control() else {
-            return Ok(self.value.lock().unwrap_or_else(PoisonError::into_inner));
+            return Ok(self.value.lock());
         };
         let waiter = Waiter::new(&self.waiting, control);
         loop {
-            if let Some(value) = self.try_lock() {
+            if let Some(value) = self.value.try_lock() {
                 return Ok(value);
             }
-            match waiter.control.wait_for(None, || self.try_lock().is_some()) {
+            match waiter.control.wait_for(None, || self.value.try_lock().is_some()) {
                 Ok(Wake::Elapsed) => {}
                 Ok(Wake::Interrupted) => {
                     waiter.control.take_interrupt();
@@ -166,7 +155,7 @@ impl<T: Any + Send> Shared<T> {
         }
         // Dropped after the lock.
         let _waking = Waking(waiting);
-        let mut value = match cell.try_lock() {
+        let mut value = match cell.value.try_lock() {
             Some(value) => value,
             None => cell.wait()?,
         };

@@ -8,8 +8,9 @@
 
 use super::engine;
 use crate::error::{Error, Result};
+use parking_lot::{RwLock, RwLockReadGuard};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use wasmtime::{AsContextMut, Engine, Extern, InstancePre, Linker, Memory, Module, Store};
 
 /// The idle slots of one runtime.
@@ -42,7 +43,7 @@ impl Idle {
 
     /// To be held while a slot is taken: it waits while [`trim`](Self::trim) has them all.
     pub(crate) fn taking(&self) -> RwLockReadGuard<'_, ()> {
-        self.taken.read().unwrap_or_else(PoisonError::into_inner)
+        self.taken.read()
     }
 
     /// An interpreter ends; to be kept until its store is gone.
@@ -65,7 +66,7 @@ impl Idle {
         let mut linker: Linker<()> = Linker::new(&self.engine);
         linker.define_unknown_imports_as_traps(module).map_err(failed)?;
         let pre = linker.instantiate_pre(module).map_err(failed)?;
-        let _all = self.taken.write().unwrap_or_else(PoisonError::into_inner);
+        let _all = self.taken.write();
         let before = self.kept();
         let mut used = Vec::new();
         while self.kept() > 0 {

@@ -13,8 +13,9 @@ use super::state::HasSandbox;
 use crate::error::{Error, LimitExceeded, PythonError};
 use descriptor::Bell;
 use ophidia_abi::{Frame, HOST_MODULE, import};
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut};
 
@@ -138,10 +139,6 @@ impl Control {
         nanos
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Bell>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn interrupt(&self) {
         self.interrupt.store(true, Ordering::Release);
         self.wake();
@@ -154,7 +151,7 @@ impl Control {
 
     /// Makes whoever waits look again.
     pub(crate) fn wake(&self) {
-        if let Some(bell) = &*self.lock() {
+        if let Some(bell) = &*self.waiting.lock() {
             bell.ring();
         }
         self.changed.notify_all();
@@ -194,7 +191,7 @@ impl Control {
         until: Option<Instant>,
         ready: impl Fn() -> bool,
     ) -> Result<Wake, Stop> {
-        let mut guard = self.lock();
+        let mut guard = self.waiting.lock();
         loop {
             self.check()?;
             if self.interrupt_pending() {
@@ -205,13 +202,10 @@ impl Control {
                 return Ok(Wake::Elapsed);
             }
             let next = [until, self.deadline().map(|(at, _)| at)].into_iter().flatten().min();
-            guard = match next {
-                Some(next) => {
-                    let left = next.saturating_duration_since(now);
-                    self.changed.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
-            };
+            match next {
+                Some(next) => drop(self.changed.wait_until(&mut guard, next)),
+                None => self.changed.wait(&mut guard),
+            }
         }
     }
 }

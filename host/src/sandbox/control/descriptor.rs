@@ -49,13 +49,13 @@ impl Control {
     ) -> Result<Wake, Stop> {
         let ear = match Bell::new() {
             Ok((bell, ear)) => {
-                *self.lock() = Some(bell);
+                *self.waiting.lock() = Some(bell);
                 Some(ear)
             }
             Err(_) => None,
         };
         let woken = self.wait_with(ear.as_ref(), fd, flags, until);
-        *self.lock() = None;
+        *self.waiting.lock() = None;
         woken
     }
 

@@ -4,12 +4,13 @@ use super::errno::{Answer, Errno, Failure};
 use crate::error::{Error, panicked};
 use crate::sandbox::control::{Control, Stop, Wake, is_ready};
 use crate::sandbox::ledger::Ledger;
+use parking_lot::{Mutex, MutexGuard};
 use rustix::event::PollFlags;
 use rustix::termios::isatty;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// What a pipe that is ready takes without waiting.
 const PIPE: usize = 4096;
@@ -105,7 +106,7 @@ impl Stdout {
     }
 
     fn lock(&self) -> MutexGuard<'_, Output> {
-        self.sink.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sink.lock()
     }
 
     /// What has been captured since this was last called; empty for other sinks.
