@@ -20,7 +20,7 @@ pub struct Param {
 
 /// One function that the guest exports, or imports from the host.
 #[derive(Clone, Copy, Debug)]
-pub struct Function {
+pub struct Signature {
     /// Its name.
     pub name: &'static str,
     /// The parameters.
@@ -35,8 +35,8 @@ macro_rules! functions {
     ($(#[doc = $all:literal])* $list:ident, $(#[doc = $names:literal])* $module:ident:
      $( $(#[doc = $doc:literal])* fn $id:ident = $name:literal ( $($param:ident $(: $ty:ident)?),* ) $(-> $result:ident)?; )*) => {
         $(#[doc = $all])*
-        pub const $list: &[Function] = &[$(
-            Function {
+        pub const $list: &[Signature] = &[$(
+            Signature {
                 name: $name,
                 params: &[$(Param { name: stringify!($param), ty: functions!(@type $($ty)?) }),*],
                 result: functions!(@result $($result)?),

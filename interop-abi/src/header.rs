@@ -1,10 +1,10 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame, Function,
-    HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS,
-    MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE,
-    RELEASES, SHORT_INPUT, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
+    ATTEND, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame, HOST_MODULE,
+    IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED,
+    MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE, RELEASES,
+    SHORT_INPUT, Signature, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -69,7 +69,7 @@ pub fn write(out: &mut impl Write) -> Result {
 
 fn function(
     out: &mut impl Write,
-    function: &Function,
+    function: &Signature,
     attribute: core::fmt::Arguments<'_>,
     prefix: &str,
 ) -> Result {

@@ -21,7 +21,7 @@ pub use frame::{
     Slot, SlotIndex, Status, Tag,
 };
 pub use functions::{
-    EXPORTS, Function, HOST_MODULE, IMPORTS, Param, ValueType, WASI_IMPORTS, WASI_MODULE, export,
+    EXPORTS, HOST_MODULE, IMPORTS, Param, Signature, ValueType, WASI_IMPORTS, WASI_MODULE, export,
     import,
 };
 pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};

@@ -29,7 +29,7 @@ pub(super) const STRIDE: usize = 64 << 10;
 
 /// Decodes one value, which has to take up all the bytes.
 pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
-    Input::whole(owner, bytes, |input| {
+    Decoder::whole(owner, bytes, |input| {
         input.spend(size_of::<Value>())?;
         input.value(0)
     })
@@ -38,7 +38,7 @@ pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
 
 /// Decodes `count` values that follow one another; gives how many bytes of the host they take, too.
 pub(crate) fn decode_all(owner: Owner<'_>, bytes: &[u8], count: u32) -> Result<(Vec<Value>, u64)> {
-    Input::whole(owner, bytes, |input| {
+    Decoder::whole(owner, bytes, |input| {
         // Each takes a byte at least.
         let count = count as usize;
         if count > bytes.len() {
@@ -48,7 +48,7 @@ pub(crate) fn decode_all(owner: Owner<'_>, bytes: &[u8], count: u32) -> Result<(
     })
 }
 
-pub(super) struct Input<'a> {
+pub(super) struct Decoder<'a> {
     owner: Owner<'a>,
     rest: &'a [u8],
     /// What the rest may take of the limit.
@@ -57,7 +57,7 @@ pub(super) struct Input<'a> {
     look_at: usize,
 }
 
-impl<'a> Input<'a> {
+impl<'a> Decoder<'a> {
     fn whole<T>(
         owner: Owner<'a>,
         bytes: &'a [u8],

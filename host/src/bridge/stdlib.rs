@@ -1,7 +1,7 @@
 //! Values of the standard library in the encoding, both ways. What the guest says is checked for
 //! being in range, so that nothing beyond has to.
 
-use super::decode::{Input, cut_off};
+use super::decode::{Decoder, cut_off};
 use super::encode::Encoder;
 use crate::error::ConversionError;
 use crate::error::{Error, Result};
@@ -93,7 +93,7 @@ fn time_bytes(time: &Time) -> [u8; 8] {
     [time.hour, time.minute, time.second, time.fold.into(), a, b, c, d]
 }
 
-impl Input<'_> {
+impl Decoder<'_> {
     pub(super) fn date(&mut self) -> Result<Date> {
         let [low, high, month, day] = self.array()?;
         let date = Date { year: u16::from_le_bytes([low, high]), month, day };
