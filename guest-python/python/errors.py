@@ -11,8 +11,8 @@ _CUT = "… [cut]"
 
 
 def cut(text: str, most: int = _LIMIT) -> str:
-    """The text, or its beginning and a mark, in characters. The host counts bytes, and cuts once more."""
-    return text if len(text) <= most else text[: most - len(_CUT)] + _CUT
+    """The text, or its beginning and a mark, in characters. The host counts bytes, and may cut once more."""
+    return text if len(text) <= most else text[: most - len(_CUT.encode())] + _CUT
 
 
 def type_name(kind: type) -> str:

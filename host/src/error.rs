@@ -10,7 +10,7 @@ pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
 pub(crate) use panic::panicked;
-pub(crate) use text::beginning;
+pub(crate) use text::{beginning, cut};
 #[cfg(feature = "serde")]
 pub(crate) use text::written;
 

@@ -64,13 +64,14 @@ fn a_cut_says_so_and_keeps_what_matters() {
     let beginning = error.message.strip_suffix(CUT).expect("a mark");
     assert!(beginning.chars().all(|letter| letter == 'é') && beginning.len() > MOST - 20);
     // The end of a traceback is what is read first.
-    let error = raised(py.run(
-        "def down(n):
+    let down = "down".repeat(50);
+    let error = raised(py.run(&format!(
+        "def {down}(n):
     if n: up(n - 1)
     else: raise ValueError('the end')
-def up(n): down(n)
-down(400)",
-    ));
+def up(n): {down}(n)
+{down}(400)",
+    )));
     let traceback = &error.traceback;
     assert!(traceback.starts_with("Traceback (most recent call last):\n"), "{traceback:.200}");
     assert!(

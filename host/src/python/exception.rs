@@ -1,7 +1,7 @@
 //! What more there is to know of an exception while it is held: questions that an interpreter answers.
 
 use crate::convert::{Args, ToPython};
-use crate::error::{PythonError, Result, TracebackFrame};
+use crate::error::{PythonError, Result, TracebackFrame, cut};
 use crate::python::Python;
 use crate::value::Object;
 
@@ -37,10 +37,8 @@ impl PythonError {
     ///
     /// As [`Python::run`].
     pub fn from_exception(py: &mut Python<'_>, exception: &Object) -> Result<Self> {
-        let (type_name, message, traceback) =
-            py.call_helper_as("describe_exception", (exception,))?;
-        let exception = Some(exception.clone());
-        Ok(Self { type_name, message, traceback, exit_status: None, exception })
+        let texts = py.call_helper_as("describe_exception", (exception,))?;
+        Ok(Self::described(texts, exception.clone()))
     }
 
     /// The exception itself, made now if need be.
@@ -94,8 +92,12 @@ impl PythonError {
         let Some(exception) = &self.exception else { return Ok(Vec::new()) };
         let frames: Vec<(String, u32, String, String)> =
             py.call_helper_as("frames", (exception,))?;
-        let frame =
-            |(file, line, function, source)| TracebackFrame { file, line, function, source };
+        let frame = |(file, line, function, source)| TracebackFrame {
+            file: cut(file),
+            line,
+            function: cut(function),
+            source: cut(source),
+        };
         Ok(frames.into_iter().map(frame).collect())
     }
 
@@ -106,7 +108,10 @@ impl PythonError {
     /// As [`Python::run`].
     pub fn notes(&self, py: &mut Python<'_>) -> Result<Vec<String>> {
         match &self.exception {
-            Some(exception) => py.call_helper_as("notes", (exception,)),
+            Some(exception) => {
+                let notes: Vec<String> = py.call_helper_as("notes", (exception,))?;
+                Ok(notes.into_iter().map(cut).collect())
+            }
             None => Ok(Vec::new()),
         }
     }
@@ -129,16 +134,26 @@ impl PythonError {
         self.linked(py, "__context__")
     }
 
+    /// Of the texts that the guest gives, which are bounded here whatever it has done.
+    fn described(
+        (type_name, message, traceback): (String, String, String),
+        exception: Object,
+    ) -> Self {
+        Self {
+            type_name: cut(type_name),
+            message: cut(message),
+            traceback: cut(traceback),
+            exit_status: None,
+            exception: Some(exception),
+        }
+    }
+
     fn linked(&self, py: &mut Python<'_>, name: &str) -> Result<Option<Self>> {
         let Some(exception) = &self.exception else { return Ok(None) };
         let found: Option<(String, String, String, Object)> =
             py.call_helper_as("linked", (exception, name))?;
-        Ok(found.map(|(type_name, message, traceback, exception)| Self {
-            type_name,
-            message,
-            traceback,
-            exit_status: None,
-            exception: Some(exception),
+        Ok(found.map(|(type_name, message, traceback, exception)| {
+            Self::described((type_name, message, traceback), exception)
         }))
     }
 }
