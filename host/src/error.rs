@@ -10,9 +10,9 @@ pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
 pub(crate) use panic::panicked;
-pub(crate) use text::{beginning, cut};
 #[cfg(feature = "serde")]
 pub(crate) use text::written;
+pub(crate) use text::{beginning, cut};
 
 use crate::value::Object;
 use std::path::PathBuf;
