@@ -203,3 +203,42 @@ fn a_poisoned_interpreter_keeps_its_cause() {
     let error = Error::from(PythonError::new("ValueError", "no"));
     assert!(error.source().is_none(), "it is the exception itself");
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_granted_folder_is_opened_once() -> ophidia::Result<()> {
+    let place = tempfile::tempdir().expect("a folder");
+    let folder = place.path().canonicalize().expect("a path").join("data");
+    std::fs::create_dir(&folder).expect("a folder");
+    for i in 0..500 {
+        std::fs::write(folder.join(format!("file-of-some-length-{i}")), "x").expect("a file");
+    }
+    let opened = |name: &std::path::Path| {
+        let all = std::fs::read_dir("/proc/self/fd").expect("descriptors").flatten();
+        all.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|path| path == name)).count()
+    };
+    let sandbox = Sandbox::builder().dir(DirGrant::read_only(&folder, "/data")).build()?;
+    let many = (0..4).map(|_| RUNTIME.start(&sandbox)).collect::<ophidia::Result<Vec<_>>>()?;
+    assert_eq!(opened(&folder), 1);
+
+    // Each lists it from its own place.
+    let list = "import os\nfor _ in range(20): assert len(set(os.listdir('/data'))) == 500";
+    let threads: Vec<_> =
+        many.into_iter().map(|mut py| thread::spawn(move || py.run(list))).collect();
+    for thread in threads {
+        thread.join().expect("no panic")?;
+    }
+
+    // What has the name later is another folder.
+    let moved = place.path().join("moved");
+    std::fs::rename(&folder, &moved).expect("moved");
+    std::fs::create_dir(&folder).expect("another");
+    assert_eq!(
+        RUNTIME.start(&sandbox)?.eval("len(__import__('os').listdir('/data'))")?,
+        500.into()
+    );
+    let moved = moved.canonicalize().expect("a path");
+    drop(sandbox);
+    assert_eq!(opened(&moved), 0);
+    Ok(())
+}

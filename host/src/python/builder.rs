@@ -57,8 +57,11 @@ impl InterpreterBuilder {
     ///
     /// As [`SandboxBuilder::build`](crate::SandboxBuilder::build) and [`Runtime::start`].
     pub fn build(self) -> Result<Interpreter> {
-        self.settings.check()?;
-        let prepared = Prepared { settings: self.settings, ..Prepared::default() };
+        let prepared = Prepared {
+            world: self.settings.world()?,
+            settings: self.settings,
+            ..Prepared::default()
+        };
         start(&self.runtime, &prepared, self.streams)
     }
 }
@@ -127,7 +130,7 @@ impl Runtime {
 }
 
 fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Interpreter> {
-    let Prepared { settings, stdin, stdout, stderr } = prepared;
+    let Prepared { settings, world, stdin, stdout, stderr } = prepared;
     let stdin = streams.stdin.unwrap_or_else(|| stdin.clone().into());
     let stdout = streams.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout));
     let stderr = streams.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr));
@@ -137,14 +140,8 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let streams =
         wasi::Streams { stdin: Stdin::new(stdin), stdout: stdout.clone(), stderr: stderr.clone() };
     let shared = &runtime.shared;
-    let context = Context::new(
-        &shared.stdlib,
-        &settings.grants,
-        &settings.args,
-        settings.limits.files,
-        streams,
-        Arc::clone(&control),
-    )?;
+    let files = settings.limits.files;
+    let context = Context::new(&shared.stdlib, world, files, streams, Arc::clone(&control));
     let sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
     let mut store = Store::new(&shared.engine, state);

@@ -8,6 +8,7 @@ use crate::image::{self, ImageStage, Source};
 use crate::python::state::State;
 use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
+use crate::sandbox::wasi::Stdlib;
 use ophidia_guest::Guest;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ pub(crate) struct Loaded {
     pub(crate) engine: Engine,
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
-    pub(crate) stdlib: PathBuf,
+    pub(crate) stdlib: Stdlib,
     pub(crate) idle: Arc<Idle>,
     max_interpreters: u32,
 }
@@ -69,7 +70,7 @@ impl Runtime {
             exports: Exports::of(module)?,
             idle: Idle::new(&engine, slots.idle_memory),
             engine,
-            stdlib,
+            stdlib: Stdlib::open(&stdlib)?,
             max_interpreters: slots.max_interpreters,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -131,8 +132,8 @@ pub struct RuntimeBuilder {
 
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit. Each also holds a file open, and one more for each
-    /// folder it was granted: thousands need the process' limit of open files (`ulimit -n`) raised.
+    /// space, which costs nothing; at most 16,000 fit. The standard library is open once for all, a granted folder
+    /// once for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.slots.max_interpreters = count;

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::function::Module;
-use crate::policy::{DirGrant, Grants, InputKind, Limits, OutputKind};
-use crate::sandbox::wasi;
+use crate::policy::{Grants, InputKind, Limits, OutputKind};
+use crate::sandbox::wasi::World;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -39,6 +39,8 @@ pub struct Sandbox {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Prepared {
     pub(super) settings: Settings,
+    /// What of them a guest reads, opened.
+    pub(super) world: World,
     pub(super) stdin: InputKind,
     pub(super) stdout: OutputKind,
     pub(super) stderr: OutputKind,
@@ -67,7 +69,7 @@ impl Sandbox {
     /// Starts to configure another sandbox with these settings.
     #[must_use]
     pub fn to_builder(&self) -> SandboxBuilder {
-        let Prepared { settings, stdin, stdout, stderr } = (*self.prepared).clone();
+        let Prepared { settings, stdin, stdout, stderr, .. } = (*self.prepared).clone();
         SandboxBuilder { settings, stdin, stdout, stderr }
     }
 
@@ -115,7 +117,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Checks the settings.
+    /// Checks the settings and opens the folders. An interpreter sees the folder that was opened here, also when
+    /// another one has its name by then.
     ///
     /// # Errors
     ///
@@ -123,8 +126,8 @@ impl SandboxBuilder {
     /// limit and the working directory are checked when an interpreter starts.
     pub fn build(self) -> Result<Sandbox> {
         let Self { settings, stdin, stdout, stderr } = self;
-        settings.check()?;
-        Ok(Sandbox { prepared: Arc::new(Prepared { settings, stdin, stdout, stderr }) })
+        let world = settings.world()?;
+        Ok(Sandbox { prepared: Arc::new(Prepared { settings, world, stdin, stdout, stderr }) })
     }
 }
 
@@ -248,23 +251,12 @@ pub(super) use setters;
 setters!(SandboxBuilder);
 
 impl Settings {
-    /// That an interpreter can be given all of them.
-    pub(super) fn check(&self) -> Result<()> {
-        self.grants.dirs.iter().try_for_each(check_dir)?;
-        wasi::check(&self.grants, &self.args)?;
+    /// What of them a guest reads, opened; all of them are checked.
+    pub(super) fn world(&self) -> Result<World> {
         if let Some(site) = self.sites.iter().find(|site| site.contains('\0')) {
             return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
         }
-        self.modules.iter().try_for_each(Module::check)
-    }
-}
-
-fn check_dir(dir: &DirGrant) -> Result<()> {
-    match std::fs::read_dir(&dir.host) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Error::Grant(format!(
-            "granted folder {}: {error} (name a folder that exists and can be opened)",
-            dir.host.display()
-        ))),
+        self.modules.iter().try_for_each(Module::check)?;
+        World::new(&self.grants, &self.args)
     }
 }

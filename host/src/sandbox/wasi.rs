@@ -23,7 +23,7 @@ pub use output::Output;
 pub(crate) use {input::Stdin, link::add_to_linker, output::Stdout};
 
 use crate::error::{Error, Result};
-use crate::policy::{Access, Grants};
+use crate::policy::{Access, DirGrant, Grants};
 use crate::sandbox::control::Control;
 use descriptors::{Descriptor, Descriptors, OpenFolder};
 use std::path::Path;
@@ -38,9 +38,9 @@ const STDLIB: &str = "/usr/lib/python3.13";
 #[derive(Debug)]
 pub(crate) struct Context {
     descriptors: Descriptors,
-    args: Vec<String>,
+    args: Arc<[String]>,
     /// Each as `NAME=VALUE`.
-    env: Vec<String>,
+    env: Arc<[String]>,
     control: Arc<Control>,
     /// When the monotonic clock read zero.
     started: Instant,
@@ -54,27 +54,30 @@ pub(crate) struct Streams {
     pub(crate) stderr: Stdout,
 }
 
-impl Context {
-    /// What one interpreter begins with; of more than that it may open `files`. The standard library comes
-    /// first: the snapshot remembers its descriptor.
-    pub(crate) fn new(
-        stdlib: &Path,
-        grants: &Grants,
-        args: &[String],
-        files: u32,
-        streams: Streams,
-        control: Arc<Control>,
-    ) -> Result<Self> {
-        let stdlib_folder = Folder::open_ambient(stdlib, false).map_err(|error| {
-            Error::Host(format!("standard library {}: {error}", stdlib.display()))
-        })?;
-        let mut first = vec![
-            Descriptor::Input(streams.stdin),
-            Descriptor::Output(streams.stdout),
-            Descriptor::Output(streams.stderr),
-            granted(stdlib_folder, STDLIB),
-        ];
-        for dir in &grants.dirs {
+/// The folder of the standard library, opened for all interpreters of a runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct Stdlib(Folder);
+
+impl Stdlib {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Folder::open_ambient(path, false)
+            .map(Self)
+            .map_err(|error| Error::Host(format!("standard library {}: {error}", path.display())))
+    }
+}
+
+/// What a guest is given, checked, opened and written as it reads it: once for all that begin with it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    folders: Vec<(Folder, Arc<str>)>,
+    args: Arc<[String]>,
+    env: Arc<[String]>,
+}
+
+impl World {
+    pub(crate) fn new(grants: &Grants, args: &[String]) -> Result<Self> {
+        check(grants, args)?;
+        let opened = |dir: &DirGrant| {
             let folder = Folder::open_ambient(&dir.host, dir.access == Access::ReadWrite);
             let folder = folder.map_err(|error| {
                 Error::Grant(format!(
@@ -82,20 +85,49 @@ impl Context {
                     dir.host.display()
                 ))
             })?;
-            first.push(granted(folder, &dir.guest));
-        }
-        let env = grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let descriptors = Descriptors::new(first, files);
-        Ok(Self { descriptors, args: args.to_vec(), env, control, started: Instant::now() })
+            Ok((folder, dir.guest.as_str().into()))
+        };
+        Ok(Self {
+            folders: grants.dirs.iter().map(opened).collect::<Result<_>>()?,
+            args: args.into(),
+            env: grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        })
     }
 }
 
-fn granted(folder: Folder, path: &str) -> Descriptor {
-    Descriptor::Folder(OpenFolder { folder, granted: Some(path.to_owned()) })
+impl Context {
+    /// What one interpreter begins with; of more than that it may open `files`. The standard library comes
+    /// first: the snapshot remembers its descriptor.
+    pub(crate) fn new(
+        stdlib: &Stdlib,
+        world: &World,
+        files: u32,
+        streams: Streams,
+        control: Arc<Control>,
+    ) -> Self {
+        let mut first = vec![
+            Descriptor::Input(streams.stdin),
+            Descriptor::Output(streams.stdout),
+            Descriptor::Output(streams.stderr),
+            granted(&stdlib.0, STDLIB.into()),
+        ];
+        first.extend(world.folders.iter().map(|(folder, path)| granted(folder, Arc::clone(path))));
+        Self {
+            descriptors: Descriptors::new(first, files),
+            args: Arc::clone(&world.args),
+            env: Arc::clone(&world.env),
+            control,
+            started: Instant::now(),
+        }
+    }
+}
+
+fn granted(folder: &Folder, path: Arc<str>) -> Descriptor {
+    Descriptor::Folder(OpenFolder { folder: folder.clone(), granted: Some(path) })
 }
 
 /// That a guest can be given these names and texts.
-pub(crate) fn check(grants: &Grants, args: &[String]) -> Result<()> {
+fn check(grants: &Grants, args: &[String]) -> Result<()> {
     grants.dirs.iter().try_for_each(|dir| check_guest_path(&dir.guest))?;
     for (name, value) in &grants.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {

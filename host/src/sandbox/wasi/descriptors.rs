@@ -4,6 +4,7 @@ use super::errno::{Answer, Errno};
 use super::input::Stdin;
 use super::output::Stdout;
 use super::tree::{File, Folder};
+use std::sync::Arc;
 
 /// What a descriptor is of.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) enum Descriptor {
 pub(super) struct OpenFolder {
     pub(super) folder: Folder,
     /// The path at which the guest sees it, when it was granted.
-    pub(super) granted: Option<String>,
+    pub(super) granted: Option<Arc<str>>,
 }
 
 /// An open file.

@@ -19,12 +19,13 @@ use std::io::{self, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A folder.
-#[derive(Debug)]
+/// A folder. Cloning gives the same one, which any number of interpreters may hold.
+#[derive(Clone, Debug)]
 pub(super) struct Folder {
-    dir: fs::File,
+    dir: Arc<fs::File>,
     /// Whether anything below it may be changed.
     pub(super) writable: bool,
     /// Whether it was opened for reading.
@@ -68,12 +69,14 @@ fn follow(yes: bool) -> FollowSymlinks {
     if yes { FollowSymlinks::Yes } else { FollowSymlinks::No }
 }
 
+/// How folders are opened.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 impl Folder {
     /// A folder of the host, wherever it is.
     pub(super) fn open_ambient(path: &Path, writable: bool) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { dir: dir.into(), writable, reads: true })
+        let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
+        Ok(Self { dir: Arc::new(dir.into()), writable, reads: true })
     }
 
     /// Refuses what would change something in a folder granted for reading.
@@ -114,7 +117,11 @@ impl Folder {
         can_be_opened(&there)?;
         let reads = how.read || !how.write;
         if there.is_dir() {
-            return Ok(Opened::Folder(Self { dir: file, writable: self.writable, reads }));
+            return Ok(Opened::Folder(Self {
+                dir: Arc::new(file),
+                writable: self.writable,
+                reads,
+            }));
         }
         if how.directory {
             return Err(Errno::NotFolder.into());
@@ -223,11 +230,22 @@ impl Folder {
         each: &mut dyn FnMut(Entry<'_>) -> Answer<bool>,
     ) -> Answer {
         let own = Metadata::from_file(&self.dir)?;
-        list::entries(&self.dir, from, chunk, &mut |next, inode, kind, name| {
-            // What lies above is not told of.
-            let inode = if name == b".." { own.ino() } else { inode };
-            each(Entry { next, inode: identity(own.dev(), inode), kind, name })
-        })
+        // A descriptor has one place in its folder: one that several hold is opened again for each listing.
+        let again = match Arc::strong_count(&self.dir) {
+            1 => None,
+            _ => Some(rustix::fs::openat(&self.dir, ".", FOLDER, Mode::empty())?),
+        };
+        let again = again.map(fs::File::from);
+        list::entries(
+            again.as_ref().unwrap_or(&self.dir),
+            from,
+            chunk,
+            &mut |next, inode, kind, name| {
+                // What lies above is not told of.
+                let inode = if name == b".." { own.ino() } else { inode };
+                each(Entry { next, inode: identity(own.dev(), inode), kind, name })
+            },
+        )
     }
 }
 
