@@ -84,8 +84,7 @@ impl Object {
     /// # Errors
     ///
     /// [`Error::Python`] with a `TypeError` when the object has no buffer; [`Error::Conversion`] when its
-    /// memory is scattered or its format longer than 255 bytes; otherwise as
-    /// [`extract`](Self::extract).
+    /// memory is scattered or its format longer than 255 bytes.
     pub fn buffer(&self, py: &mut Python<'_>) -> Result<Buffer> {
         self.extract(py)
     }
@@ -150,19 +149,19 @@ impl Buffer {
         self.layout.dtype.clone()
     }
 
-    /// The same as the object writes it: in the syntax of Python's module `struct`.
+    /// The format as the object gives it, in the syntax of Python's module `struct`.
     #[must_use]
     pub fn format(&self) -> &str {
         &self.layout.format
     }
 
-    /// Bytes of an element.
+    /// Size of an element in bytes.
     #[must_use]
     pub fn item_size(&self) -> usize {
         self.layout.item_size
     }
 
-    /// Whether there are no mutable views of it.
+    /// Whether the memory is read-only, so that there are no mutable views.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
         self.layout.read_only
@@ -180,7 +179,7 @@ impl Buffer {
         &self.layout.shape
     }
 
-    /// How many bytes lie between two elements along each dimension; may be negative or zero.
+    /// The distance in bytes between two elements along each dimension; may be negative or zero.
     #[must_use]
     pub fn strides(&self) -> &[isize] {
         &self.layout.strides
@@ -192,7 +191,7 @@ impl Buffer {
         self.layout.elements
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -210,8 +209,8 @@ impl Buffer {
             })
     }
 
-    /// A view of the elements, with a number of dimensions that is known, as [`Ix2`](type@ndarray::Ix2), or
-    /// any, as [`IxDyn`](type@ndarray::IxDyn). No Python runs while it lives.
+    /// A view of the elements, with a fixed number of dimensions, such as [`Ix2`](type@ndarray::Ix2), or
+    /// any number, [`IxDyn`](type@ndarray::IxDyn). No Python runs while it lives.
     ///
     /// Byte strings are seen as `u8` with one dimension more.
     ///
@@ -232,8 +231,7 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// As [`view`](Self::view), and [`Error::Conversion`] when the memory is read-only or some elements
-    /// lie in the same place.
+    /// [`Error::Conversion`] when the memory is read-only or some elements lie in the same place.
     pub fn view_mut<'v, T: Element, D: Dimension>(
         &self,
         py: &'v mut Python<'_>,
@@ -242,21 +240,17 @@ impl Buffer {
         Ok(view::exclusive(&self.layout, bytes)?)
     }
 
-    /// A view of whatever type and shape the object has.
-    ///
-    /// # Errors
-    ///
-    /// As [`view`](Self::view) and [`dtype`](Self::dtype).
+    /// A view whose element type and shape are the object's.
     pub fn view_dyn<'v>(&self, py: &'v Python<'_>) -> Result<AnyView<'v>> {
         let bytes = self.memory(py)?;
         Ok(view::any(&self.layout, bytes)?)
     }
 
-    /// The bytes of all elements, whatever their format.
+    /// The bytes of all elements, in any format.
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] when they do not lie one after another; otherwise as [`view`](Self::view).
+    /// [`Error::Conversion`] when they do not lie one after another.
     pub fn bytes<'v>(&self, py: &'v Python<'_>) -> Result<&'v [u8]> {
         self.check_contiguous()?;
         self.memory(py)
@@ -266,7 +260,7 @@ impl Buffer {
     ///
     /// # Errors
     ///
-    /// As [`bytes`](Self::bytes), and [`Error::Conversion`] when the memory is read-only.
+    /// [`Error::Conversion`] when the memory is read-only.
     pub fn bytes_mut<'v>(&self, py: &'v mut Python<'_>) -> Result<&'v mut [u8]> {
         self.check_contiguous()?;
         self.layout.check_writable()?;

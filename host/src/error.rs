@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// What this library's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something did not work. The first two are the program's doing, the others are not.
+/// Why something did not work. The first two are the Python program's doing, the others are not.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -36,7 +36,7 @@ pub enum Error {
     /// interpreter is poisoned.
     #[error("cancelled by the host")]
     Cancelled,
-    /// An earlier call ended in a way that leaves the interpreter unusable. Make a new one.
+    /// An earlier call left the interpreter unusable: start a new one.
     #[error(transparent)]
     Poisoned(Arc<Poisoned>),
     /// The guest trapped or handed over something that the interop ABI does not allow; the
@@ -52,13 +52,13 @@ pub enum Error {
         /// The cache folder that was searched.
         cache: PathBuf,
     },
-    /// The guest in the cache is not what was built there: its image was to be made.
+    /// The guest in the cache is not what was built there. Found when an image is made of it.
     #[error("{reason} (`ophidia guest build` builds it anew)")]
     GuestDamaged {
         /// What of it has changed.
         reason: String,
     },
-    /// Something asked of the interpreter cannot be granted: a folder, a variable, an argument.
+    /// A folder, variable, argument or module given to the builder is invalid or cannot be opened.
     #[error("{0}")]
     Grant(String),
     /// The image could not be made, stored or loaded.
@@ -69,12 +69,12 @@ pub enum Error {
     Host(String),
 }
 
-/// An interpreter cannot be used any more; its cause is the [`source`](std::error::Error::source) too.
+/// An interpreter can no longer be used. [`source`](std::error::Error::source) gives the cause as well.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("this interpreter can no longer be used")]
 #[non_exhaustive]
 pub struct Poisoned {
-    /// How the call ended that left it so. Never another [`Error::Poisoned`].
+    /// The error of the call that left it unusable. Never another [`Error::Poisoned`].
     #[source]
     pub cause: Error,
 }
@@ -88,7 +88,7 @@ impl Error {
         }
     }
 
-    /// The same, of a value found inside something.
+    /// Adds where the value was found.
     pub(crate) fn within(self, step: &str) -> Self {
         match self {
             Self::Conversion(error) => error.within(step).into(),

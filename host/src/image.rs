@@ -26,7 +26,7 @@ use std::fs;
 use std::path::Path;
 use wasmtime::{Engine, Module};
 
-/// What the making of an image has come to.
+/// A stage in making an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ImageStage {

@@ -24,6 +24,14 @@
 //!
 //! The image is made from a guest that `ophidia guest build` puts into the cache folder once a
 //! machine.
+//!
+//! # Errors
+//!
+//! Whatever runs Python or asks the interpreter for anything can fail in the same ways, which its own documentation does
+//! not repeat: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires, [`Error::Cancelled`],
+//! [`Error::Conversion`] for a value of another type than asked for and for an object of another interpreter,
+//! [`Error::GuestFault`] and [`Error::Host`] when the guest or the host breaks, and [`Error::Poisoned`] after a failure that
+//! left the interpreter unusable. A section *Errors* of a method says what is special about it.
 
 #[cfg(test)]
 extern crate self as ophidia;

@@ -28,13 +28,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] when it has another type or does not fit; otherwise, as for every method
-    /// here: [`Error::Python`] when Python raises, [`Error::Limit`] when a limit fires,
-    /// [`Error::Conversion`] for an object of another interpreter.
-    ///
-    /// [`Error::Conversion`]: crate::Error::Conversion
-    /// [`Error::Python`]: crate::Error::Python
-    /// [`Error::Limit`]: crate::Error::Limit
+    /// [`Error::Conversion`](crate::Error::Conversion) when it has another type or does not fit.
     #[inline]
     pub fn extract<T: FromPython>(&self, py: &mut Python<'_>) -> Result<T> {
         let mut guest = py.guest();
@@ -43,10 +37,6 @@ impl Object {
     }
 
     /// `self.name`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn getattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<Self> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
@@ -54,10 +44,6 @@ impl Object {
     }
 
     /// `self.name`, as a Rust type.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn getattr_as<T: FromPython>(&self, py: &mut Python<'_>, name: impl AsName) -> Result<T> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
@@ -65,10 +51,6 @@ impl Object {
     }
 
     /// `self.name = value`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn setattr(
         &self,
         py: &mut Python<'_>,
@@ -81,10 +63,6 @@ impl Object {
     }
 
     /// `del self.name`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn delattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<()> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
@@ -92,10 +70,6 @@ impl Object {
     }
 
     /// Whether the object has an attribute: whether reading it raises no `AttributeError`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn hasattr(&self, py: &mut Python<'_>, name: impl AsName) -> Result<bool> {
         let mut guest = py.guest();
         let on = guest.on_named(self, name)?;
@@ -104,10 +78,6 @@ impl Object {
     }
 
     /// `self[key]`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn get_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<Self> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -115,10 +85,6 @@ impl Object {
     }
 
     /// `self[key] = value`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn set_item(
         &self,
         py: &mut Python<'_>,
@@ -131,10 +97,6 @@ impl Object {
     }
 
     /// `del self[key]`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn del_item(&self, py: &mut Python<'_>, key: impl ToPython) -> Result<()> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -142,10 +104,6 @@ impl Object {
     }
 
     /// `self(*args)`; keyword arguments with [`Arguments`](crate::Arguments).
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     #[inline]
     pub fn call(&self, py: &mut Python<'_>, args: impl Args) -> Result<Self> {
         let mut guest = py.guest();
@@ -153,10 +111,6 @@ impl Object {
     }
 
     /// As [`call`](Self::call), with the result as a Rust type.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     #[inline]
     pub fn call_as<T: FromPython>(&self, py: &mut Python<'_>, args: impl Args) -> Result<T> {
         let mut guest = py.guest();
@@ -165,10 +119,6 @@ impl Object {
     }
 
     /// `self.name(*args)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn call_method(
         &self,
         py: &mut Python<'_>,
@@ -180,10 +130,6 @@ impl Object {
     }
 
     /// As [`call_method`](Self::call_method), with the result as a Rust type.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn call_method_as<T: FromPython>(
         &self,
         py: &mut Python<'_>,
@@ -195,10 +141,6 @@ impl Object {
     }
 
     /// `len(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn len(&self, py: &mut Python<'_>) -> Result<usize> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -206,19 +148,11 @@ impl Object {
     }
 
     /// `len(self) == 0`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is_empty(&self, py: &mut Python<'_>) -> Result<bool> {
         Ok(self.len(py)? == 0)
     }
 
     /// `value in self`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn contains(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<bool> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -226,10 +160,6 @@ impl Object {
     }
 
     /// `iter(self)`, whose items [`next`](Self::next) gives.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn iter(&self, py: &mut Python<'_>) -> Result<Self> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -237,10 +167,6 @@ impl Object {
     }
 
     /// The next item of an iterator; `None` at its end.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn next(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -251,10 +177,6 @@ impl Object {
     }
 
     /// `str(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn str(&self, py: &mut Python<'_>) -> Result<String> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -262,10 +184,6 @@ impl Object {
     }
 
     /// `repr(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn repr(&self, py: &mut Python<'_>) -> Result<String> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -273,10 +191,6 @@ impl Object {
     }
 
     /// `type(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn get_type(&self, py: &mut Python<'_>) -> Result<Self> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -284,10 +198,6 @@ impl Object {
     }
 
     /// `bool(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is_truthy(&self, py: &mut Python<'_>) -> Result<bool> {
         let mut guest = py.guest();
         let on = guest.on(self)?;
@@ -295,10 +205,6 @@ impl Object {
     }
 
     /// `self is other`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is(&self, py: &mut Python<'_>, other: &Self) -> Result<bool> {
         let mut guest = py.guest();
         let on = guest.on_both(self, other)?;

@@ -98,6 +98,8 @@ impl Sealed for StoreContextMut<'_, State> {
 ///
 /// An [`Interpreter`](crate::Interpreter) is one wherever `&mut Python` is asked for. A host function
 /// is given one, and may use it as any other while Python waits for the function's result.
+///
+/// Methods fail as [the crate](crate#errors) says.
 pub struct Python<'a, R: Reach + ?Sized + 'a = dyn Reach + 'a> {
     lifetime: PhantomData<&'a ()>,
     reach: R,

@@ -6,7 +6,7 @@
 pub struct Version {
     /// Ophidia's own.
     pub ophidia: &'static str,
-    /// That of the agreement between host and guest, which a portable image has to have too.
+    /// The interop ABI's, which a portable image must match.
     pub abi: u32,
     /// CPython's, such as `3.13.5`.
     pub python: &'static str,
@@ -14,7 +14,8 @@ pub struct Version {
     pub numpy: &'static str,
 }
 
-/// The versions of this library and of the guest that it looks for in the cache. No guest has to be there.
+/// The versions of this library and of the guest that it looks for in the cache, whether or not one is
+/// there.
 #[must_use]
 pub const fn version() -> Version {
     Version {

@@ -12,7 +12,7 @@ use crate::value::Value;
 use ndarray::{Array, ArrayBase, ArrayView, Data, Dimension};
 use ophidia_abi::Want;
 
-/// What arrays of Rust's that become Python's are made of: elements, or objects.
+/// An item of an array that is converted to a Python array: an element, or an object.
 pub trait Item: Sized {
     /// Writes an array of them.
     #[doc(hidden)]

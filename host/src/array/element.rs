@@ -6,13 +6,13 @@ use half::f16;
 use num_complex::Complex;
 use std::fmt;
 
-/// A truth value in an array: a byte, which a guest may set to anything.
+/// A truth value in an array: a byte, which may hold anything.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub struct Bool(pub u8);
 
 impl Bool {
-    /// Whether it is true: anything but zero is.
+    /// Whether it is true, as any byte but zero is.
     #[must_use]
     pub fn get(self) -> bool {
         self.0 != 0

@@ -55,16 +55,12 @@ impl<T: Element, D: Dimension> GuestArray<T, D> {
     ///
     /// # Errors
     ///
-    /// As [`Buffer::view`]; never for its type or shape.
+    /// [`Error::Conversion`](crate::Error::Conversion) when the array is another interpreter's.
     pub fn view<'v>(&self, py: &'v Python<'_>) -> Result<ArrayView<'v, T, D>> {
         self.buffer.view(py)
     }
 
     /// A view through which elements can be changed.
-    ///
-    /// # Errors
-    ///
-    /// As [`view`](Self::view).
     pub fn view_mut<'v>(&self, py: &'v mut Python<'_>) -> Result<ArrayViewMut<'v, T, D>> {
         self.buffer.view_mut(py)
     }
@@ -99,8 +95,7 @@ impl Python<'_> {
     ///
     /// [`Error::Limit`](crate::Error::Limit) when the memory does not suffice;
     /// [`Error::Python`](crate::Error::Python) with a `TypeError` for what only numpy can do, where it is
-    /// missing: complex numbers, and several dimensions of which one is empty. Otherwise as
-    /// [`run`](Self::run).
+    /// missing: complex numbers, and several dimensions of which one is empty.
     pub fn zeros<T: Element, S: IntoDimension>(
         &mut self,
         shape: S,
@@ -109,10 +104,6 @@ impl Python<'_> {
     }
 
     /// An array in the guest's memory with these elements: of a slice, a `Vec`, an array or a view.
-    ///
-    /// # Errors
-    ///
-    /// As [`zeros`](Self::zeros).
     pub fn array_from<'a, T: Element, D: Dimension>(
         &mut self,
         values: impl AsArray<'a, T, D>,
@@ -123,7 +114,7 @@ impl Python<'_> {
         Ok(array)
     }
 
-    /// An array in the guest's memory with what an iterator gives, in C order, written where it stays:
+    /// An array in the guest's memory, filled from an iterator in C order without a copy in between:
     /// `py.array_from_iter(values.len(), values)`, or with a shape of several dimensions.
     ///
     /// ```
@@ -138,7 +129,7 @@ impl Python<'_> {
     /// # Errors
     ///
     /// [`Error::Conversion`](crate::Error::Conversion) when it gives more or fewer elements than the shape
-    /// has; otherwise as [`zeros`](Self::zeros).
+    /// has.
     pub fn array_from_iter<T: Element, S: IntoDimension>(
         &mut self,
         shape: S,

@@ -132,7 +132,7 @@ fn dimensions(count: usize) -> String {
 
 macro_rules! any_view {
     ($($(#[doc = $doc:literal])* $kind:ident($ty:ty),)*) => {
-        /// A view of whatever elements there are, to match on.
+        /// A view of elements of any type, to match on.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         pub enum AnyView<'a> {
@@ -142,7 +142,7 @@ macro_rules! any_view {
         }
 
         impl AnyView<'_> {
-            /// The shape, of byte strings with the length of a string last.
+            /// The shape; for byte strings, the length of a string comes last.
             #[must_use]
             pub fn shape(&self) -> &[usize] {
                 match self {

@@ -9,11 +9,11 @@ use ndarray::{ArrayView, ArrayViewMut, Dimension};
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// A view that is asked for together with others; [`Buffer::reading`] makes one.
+/// A request for a view, for [`Python::views`]; [`Buffer::reading`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'b, T, D>(&'b Buffer, PhantomData<fn() -> (T, D)>);
 
-/// A mutable view that is asked for together with others; [`Buffer::writing`] makes one.
+/// A request for a mutable view, for [`Python::views`]; [`Buffer::writing`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing<'b, T, D>(&'b Buffer, PhantomData<fn() -> (T, D)>);
 
@@ -51,8 +51,7 @@ impl Python<'_> {
     /// # Errors
     ///
     /// [`Error::Conversion`](crate::Error::Conversion) when the memory of a mutable view, from its
-    /// first to its last byte, shares some with that of another view; otherwise as
-    /// [`Buffer::view`] and [`Buffer::view_mut`].
+    /// first to its last byte, shares some with that of another view.
     pub fn views<'v, S: Several<'v>>(&'v mut self, asked: S) -> Result<S::Views> {
         let mut wanted = Vec::new();
         asked.list(&mut wanted);
@@ -64,7 +63,7 @@ impl Python<'_> {
     }
 }
 
-/// Views that can be asked for together.
+/// Requests for several views: a tuple, an array or a `Vec`.
 pub trait Several<'v>: sealed::Sealed {
     /// What they are.
     type Views;

@@ -40,7 +40,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes that an element takes.
+    /// Size of an element in bytes.
     #[must_use]
     pub fn size(self) -> usize {
         match self {

@@ -220,13 +220,14 @@ impl<'a> Encoder<'a> {
         self.put(Encoded::Handle, &u64::from(handle).to_le_bytes())
     }
 
-    /// What a dotted name stands for, as [`Python::get`](crate::Python::get) finds it: a member of an enum, say.
+    /// The object that a dotted name stands for, as [`Python::get`](crate::Python::get) finds it; a member
+    /// of an enum, for example.
     pub fn named(&mut self, name: &str) -> Encode {
         self.put(Encoded::Made, &[])?;
         self.tuple(1, |out| out.str(name))
     }
 
-    /// What calling an object gives. Python calls it while it takes the value.
+    /// The result of calling an object. Python calls it when it takes the value.
     ///
     /// # Errors
     ///
@@ -235,7 +236,7 @@ impl<'a> Encoder<'a> {
         self.made(|out| out.object(callable), &args)
     }
 
-    /// What calling a class or a function gives, which a dotted name [stands for](Self::named).
+    /// The result of calling a class or a function, which is [named](Self::named).
     pub fn call_named(&mut self, name: &str, args: impl Args) -> Encode {
         self.made(|out| out.str(name), &args)
     }

@@ -53,21 +53,21 @@ impl<'a> Arguments<'a> {
         Self::default()
     }
 
-    /// One positional argument more.
+    /// Adds a positional argument.
     #[must_use]
     pub fn arg(mut self, value: impl ToPython + 'a) -> Self {
         self.positional.push(Box::new(value));
         self
     }
 
-    /// As many positional arguments as there are: Python's `*values`.
+    /// Adds positional arguments: Python's `*values`.
     #[must_use]
     pub fn args<T: ToPython + 'a>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.positional.extend(values.into_iter().map(|value| Box::new(value) as Box<_>));
         self
     }
 
-    /// One keyword argument more.
+    /// Adds a keyword argument.
     #[must_use]
     pub fn kwarg(mut self, name: impl Into<String>, value: impl ToPython + 'a) -> Self {
         self.names.push(name.into());
@@ -75,7 +75,7 @@ impl<'a> Arguments<'a> {
         self
     }
 
-    /// As many keyword arguments as there are: Python's `**values`.
+    /// Adds keyword arguments: Python's `**values`.
     #[must_use]
     pub fn kwargs<N: Into<String>, T: ToPython + 'a>(
         self,

@@ -9,7 +9,7 @@ use crate::value::Object;
 use crate::value::{HostObject, Value};
 use ophidia_abi::Want;
 
-/// A Rust type that a Python value can become.
+/// A Rust type that a Python value can be converted to.
 ///
 /// The derive macro of the same name implements it for structs and enums;
 /// [`ToPython`](trait@crate::ToPython) shows how. By hand, it is implemented for a type that is made of plain data:

@@ -6,8 +6,8 @@ use crate::python::Python;
 use crate::value::Object;
 use std::marker::PhantomData;
 
-/// A call of a method, or of a module's function, whose arguments are being given. Its result is an `R`
-/// unless another type is asked for.
+/// A call of a method or of a module's function that is being put together. Its result is an `R` unless
+/// another type is asked for.
 #[must_use = "nothing is called before `call`"]
 pub struct Invocation<'a, R = Object> {
     object: &'a Object,
@@ -22,29 +22,25 @@ impl<'a, R> Invocation<'a, R> {
         Self { object, name, arguments: Arguments::new(), result: PhantomData }
     }
 
-    /// One positional argument more.
+    /// Adds a positional argument.
     pub fn arg(mut self, value: impl ToPython + 'a) -> Self {
         self.arguments = self.arguments.arg(value);
         self
     }
 
-    /// As many positional arguments as there are: Python's `*values`.
+    /// Adds positional arguments: Python's `*values`.
     pub fn args<T: ToPython + 'a>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         self.arguments = self.arguments.args(values);
         self
     }
 
-    /// One keyword argument more.
+    /// Adds a keyword argument.
     pub fn kwarg(mut self, name: impl Into<String>, value: impl ToPython + 'a) -> Self {
         self.arguments = self.arguments.kwarg(name, value);
         self
     }
 
     /// Calls it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Object::call`].
     pub fn call(self, py: &mut Python<'_>) -> Result<R>
     where
         R: FromPython,
@@ -53,10 +49,6 @@ impl<'a, R> Invocation<'a, R> {
     }
 
     /// Calls it; the result as another Rust type.
-    ///
-    /// # Errors
-    ///
-    /// As [`Object::call`].
     pub fn call_as<T: FromPython>(self, py: &mut Python<'_>) -> Result<T> {
         self.object.call_method_as(py, self.name, self.arguments)
     }

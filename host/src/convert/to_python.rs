@@ -9,7 +9,7 @@ use crate::value::Object;
 use crate::value::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-/// A Rust value that can become a Python object.
+/// A Rust type whose values can be converted to Python objects.
 ///
 /// The derive macro of the same name implements it for structs and enums.
 ///

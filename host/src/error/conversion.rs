@@ -81,7 +81,7 @@ impl ConversionError {
         }
     }
 
-    /// What is wrong, where that is not a matter of one type or another.
+    /// Any other problem, in words.
     #[must_use]
     pub fn other(said: impl Into<String>) -> Self {
         Self::found(Problem::Other(cut(said.into())))
@@ -97,7 +97,7 @@ impl ConversionError {
         Self::new(format!("the key {key:?}"), "a dict without it")
     }
 
-    /// The same, found inside something: `step` is how to get there, such as `[3]` or `.price`.
+    /// Adds where the value was found: `step` leads there, such as `[3]` or `.price`.
     #[must_use]
     pub fn within(mut self, step: &str) -> Self {
         self.0.path.insert_str(0, step);

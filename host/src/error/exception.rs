@@ -3,7 +3,7 @@
 use super::PythonError;
 use crate::value::Object;
 
-/// Where an exception passed through.
+/// A frame of a traceback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TracebackFrame {
@@ -13,7 +13,7 @@ pub struct TracebackFrame {
     pub line: u32,
     /// The function, `<module>` outside of any.
     pub function: String,
-    /// The line's text, without what it is indented by; empty when it is not known.
+    /// The line's text without indentation; empty when it is not known.
     pub source: String,
 }
 

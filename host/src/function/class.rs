@@ -79,8 +79,8 @@ impl<T: Any + Send> Class<T> {
         self
     }
 
-    /// What makes a value when Python calls the class; without one it cannot. A closure that returns a
-    /// `T` or a `Result<T, E>`.
+    /// The constructor, a closure that returns a `T` or a `Result<T, E>`. Without one Python cannot make
+    /// instances.
     #[must_use]
     pub fn init<M: 'static, R>(self, init: impl Constructor<M, T, R>) -> Self {
         let name = self.parts.name.clone();
@@ -138,7 +138,8 @@ impl<T: Any + Send> Class<T> {
         self
     }
 
-    /// What iterating over an instance gives: the items, in a list.
+    /// Makes instances iterable: the closure gives the items, as a list or a
+    /// [`HostIterator`](crate::HostIterator).
     #[must_use]
     pub fn iter<M: 'static>(mut self, items: impl HostMethod<T, M>) -> Self {
         self.parts.iterate = Some(function("__iter__", items));
@@ -239,7 +240,7 @@ impl ToPython for Entry {
 }
 
 impl Module {
-    /// A module of this dotted name, without members.
+    /// An empty module with this dotted name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), doc: None, members: BTreeMap::new(), classes: Vec::new() }
     }
@@ -251,27 +252,27 @@ impl Module {
         self
     }
 
-    /// A function of it: a closure as [`Function::new`] takes it.
+    /// Adds a function: a closure as [`Function::new`] takes it.
     #[must_use]
     pub fn function<M: 'static, F: HostFunction<M>>(self, name: &str, function: F) -> Self {
         self.add_function(Function::new(name, function))
     }
 
-    /// A function of it, under its own name.
+    /// Adds a function under its own name.
     #[must_use]
     pub fn add_function(mut self, function: Function) -> Self {
         self.members.insert(function.name().to_owned(), Entry::Function(function));
         self
     }
 
-    /// A class in it, under its own name.
+    /// Adds a class under its own name.
     #[must_use]
     pub fn class<T: Any + Send>(mut self, class: Class<T>) -> Self {
         self.classes.push(Parts { module: self.name.clone(), ..class.parts });
         self
     }
 
-    /// A value in it. An [`Object`] is one too, but belongs to an interpreter: a module with one is no part of a
+    /// Adds a value. An [`Object`] belongs to one interpreter, so a module that has one cannot be part of a
     /// [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -295,29 +296,17 @@ impl Module {
 
 impl Python<'_> {
     /// Makes a class of the host.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn class<T: Any + Send>(&mut self, class: &Class<T>) -> Result<Object> {
         let Parts { name, doc, module, init, methods, properties, iterate } = &class.parts;
         self.call_helper("make_class", (name, doc, module, init, methods, properties, iterate))
     }
 
-    /// Makes an instance of a class of the host for a value.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
+    /// Makes an instance of a class of the host that holds this value.
     pub fn instance<T: Any + Send>(&mut self, class: &Object, value: &Shared<T>) -> Result<Object> {
         self.call_helper("make_instance", (class, value))
     }
 
-    /// Makes a module of the host importable, in place of one that has its name.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
+    /// Makes a module of the host importable. It replaces a module of the same name.
     pub fn add_module(&mut self, module: &Module) -> Result<Object> {
         let Module { name, doc, members, classes } = module;
         self.call_helper("add_module", (name, doc, members, classes))

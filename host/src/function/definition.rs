@@ -128,7 +128,7 @@ impl Function {
         }))
     }
 
-    /// A function that takes whatever it is given: `(*args, **kwargs)`.
+    /// A function that takes any arguments: `(*args, **kwargs)`.
     pub fn variadic<R: Outcome>(
         name: impl Into<String>,
         function: impl Fn(&mut Python<'_>, Call) -> R + Send + Sync + 'static,
@@ -162,14 +162,14 @@ impl Function {
         self
     }
 
-    /// Names the closure's next parameter, which is given by its place alone; it is required. Its name is
-    /// free for [`var_keywords`](Self::var_keywords).
+    /// Names the closure's next parameter, positional-only and required. Its name can still be a key of
+    /// [`var_keywords`](Self::var_keywords).
     #[must_use]
     pub fn positional(self, name: impl Into<String>) -> Self {
         self.declare(Parameter::new(name, Kind::PositionalOnly))
     }
 
-    /// Names the closure's next parameter; it is required.
+    /// Names the closure's next parameter, which is required.
     #[must_use]
     pub fn param(self, name: impl Into<String>) -> Self {
         self.declare(Parameter::new(name, Kind::Positional))
@@ -181,13 +181,13 @@ impl Function {
         self.declare(Parameter::new(name, Kind::Positional).default(default))
     }
 
-    /// The closure's next parameter takes the positional arguments that are left: Python's `*name`.
+    /// The closure's next parameter takes the remaining positional arguments: Python's `*name`.
     #[must_use]
     pub fn var_args(self, name: impl Into<String>) -> Self {
         self.declare(Parameter::new(name, Kind::VarPositional))
     }
 
-    /// The closure's next parameter is given by keyword only; it is required.
+    /// The closure's next parameter is keyword-only and required.
     #[must_use]
     pub fn keyword(self, name: impl Into<String>) -> Self {
         self.declare(Parameter::new(name, Kind::KeywordOnly))
@@ -199,8 +199,7 @@ impl Function {
         self.declare(Parameter::new(name, Kind::KeywordOnly).default(default))
     }
 
-    /// The closure's next parameter takes the keyword arguments that are left, as a `dict`: Python's
-    /// `**name`.
+    /// The closure's next parameter takes the remaining keyword arguments as a `dict`: Python's `**name`.
     #[must_use]
     pub fn var_keywords(self, name: impl Into<String>) -> Self {
         self.declare(Parameter::new(name, Kind::VarKeyword))

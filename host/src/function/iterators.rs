@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct HostIterator(Function);
 
 impl HostIterator {
-    /// Of anything that Rust's `for` takes.
+    /// From an iterator, or anything else that Rust's `for` takes.
     pub fn new<I>(items: I) -> Self
     where
         I: IntoIterator<Item: Outcome<Value: 'static>, IntoIter: Send + 'static>,
@@ -47,7 +47,7 @@ impl HostIterator {
         Self::from_fn(move |_| items.next())
     }
 
-    /// Of a closure that gives the next item, with the interpreter at hand; `None` is the end.
+    /// From a closure that gives the next item, with the interpreter at hand; `None` is the end.
     pub fn from_fn<R: Outcome<Value: 'static>>(
         next: impl FnMut(&mut Python<'_>) -> Option<R> + Send + 'static,
     ) -> Self {
@@ -157,7 +157,7 @@ where
 }
 
 impl HostStream {
-    /// Of a stream.
+    /// From a stream.
     pub fn new<S>(stream: S) -> Self
     where
         S: Stream<Item: Outcome<Value: Send + 'static>> + Send + 'static,
@@ -165,7 +165,7 @@ impl HostStream {
         Self::of(Streamed(Box::pin(stream)))
     }
 
-    /// Of a closure whose future gives the next item; `None` is the end.
+    /// From a closure whose future gives the next item; `None` is the end.
     pub fn from_fn<F, Fut, R>(next: F) -> Self
     where
         F: FnMut() -> Fut + Send + 'static,

@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
-/// A Rust value that Python holds an object for: an instance of a [`Class`](crate::Class).
+/// A Rust value that Python objects refer to: instances of a [`Class`](crate::Class).
 ///
 /// It is [`FromPython`], so any host function can take one, and [`ToPython`], so it can be handed on;
 /// Python code cannot look into it. Cloning gives the same value.

@@ -8,10 +8,6 @@ use ophidia_abi::{Operation, Status, Want};
 
 impl Object {
     /// Sends a value into a generator; gives what it yields next, `None` at its end.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn send(&self, py: &mut Python<'_>, value: impl ToPython) -> Result<Option<Self>> {
         self.resume(py, "send", value)
     }
@@ -20,7 +16,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// As [`extract`](Self::extract): the exception itself when the generator does not catch it.
+    /// The exception itself when the generator does not catch it.
     pub fn throw(&self, py: &mut Python<'_>, error: &PythonError) -> Result<Option<Self>> {
         py.operation(|py| {
             let exception = error.own_exception(py)?;
@@ -43,10 +39,6 @@ impl Object {
     }
 
     /// Ends a generator, or closes a file.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn close(&self, py: &mut Python<'_>) -> Result<()> {
         let mut guest = py.guest();
         let on = guest.on_method(self, "close")?;
@@ -55,20 +47,12 @@ impl Object {
 
     /// Runs a coroutine, or anything else that can be awaited, to its end, in an event loop made for
     /// it; gives its result.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn block_on(&self, py: &mut Python<'_>) -> Result<Self> {
         py.call_helper("drive", (self,))
     }
 
     /// An iterator over the items of an asynchronous generator: each [`next`](Self::next) runs it up to
     /// its next item. Its end, an error, [`close`](Self::close) and letting go of it end the generator, too.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn async_iter(&self, py: &mut Python<'_>) -> Result<Self> {
         py.call_helper("Steps", (self,))
     }
@@ -81,7 +65,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// What `body` fails with, and as [`extract`](Self::extract).
+    /// What `body` fails with.
     pub fn with<T>(
         &self,
         py: &mut Python<'_>,

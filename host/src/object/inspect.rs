@@ -12,36 +12,24 @@ use ophidia_abi::{Operation, Want};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Members {
-    /// Names of what cannot be called.
+    /// Names of attributes that are not callable.
     pub attributes: Vec<String>,
-    /// Names of what can be called.
+    /// Names of attributes that are callable.
     pub methods: Vec<String>,
 }
 
 impl Object {
     /// `isinstance(self, class)`; `class` may be a tuple of classes.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
         py.call_helper_as("isinstance", (self, class))
     }
 
     /// `issubclass(self, class)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is_subclass(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
         py.call_helper_as("issubclass", (self, class))
     }
 
     /// `callable(self)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn is_callable(&self, py: &mut Python<'_>) -> Result<bool> {
         py.call_helper_as("callable", (self,))
     }
@@ -50,8 +38,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`](crate::Error::Conversion), naming both classes, when it is not; otherwise
-    /// as [`extract`](Self::extract).
+    /// [`Error::Conversion`](crate::Error::Conversion), naming both classes, when it is not.
     pub fn downcast(&self, py: &mut Python<'_>, class: &Self) -> Result<&Self> {
         py.operation(|py| {
             if self.is_instance(py, class)? {
@@ -85,30 +72,22 @@ impl Object {
         }
     }
 
-    /// The names of its attributes and, apart, of its methods.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
+    /// The names of its attributes and of its methods.
     pub fn dir(&self, py: &mut Python<'_>) -> Result<Members> {
         let (attributes, methods) = py.call_helper_as("members", (self,))?;
         Ok(Members { attributes, methods })
     }
 
-    /// What Python's `help` prints of it.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
+    /// The text that Python's `help` prints for it.
     pub fn help(&self, py: &mut Python<'_>) -> Result<String> {
         py.call_helper_as("help_text", (self,))
     }
 
-    /// The signature of a callable as it is written, such as `(a, b=2, *, c)`.
+    /// The signature of a callable, such as `(a, b=2, *, c)`.
     ///
     /// # Errors
     ///
-    /// As [`extract`](Self::extract); a `ValueError` for a built-in that does not tell.
+    /// A `ValueError` for a built-in that does not tell.
     pub fn signature(&self, py: &mut Python<'_>) -> Result<String> {
         py.call_helper_as("signature_text", (self,))
     }
@@ -117,8 +96,7 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// As [`extract`](Self::extract); a `TypeError` for what cannot be referred to weakly, such as an
-    /// `int`.
+    /// A `TypeError` for what cannot be referred to weakly, such as an `int`.
     pub fn downgrade(&self, py: &mut Python<'_>) -> Result<WeakObject> {
         py.call_helper("Weak", (self,)).map(WeakObject)
     }
@@ -130,10 +108,6 @@ pub struct WeakObject(Object);
 
 impl WeakObject {
     /// The object, as long as something else keeps it alive.
-    ///
-    /// # Errors
-    ///
-    /// As [`Object::extract`].
     pub fn upgrade(&self, py: &mut Python<'_>) -> Result<Option<Object>> {
         self.0.next(py)
     }

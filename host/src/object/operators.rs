@@ -8,10 +8,6 @@ use crate::python::Python;
 macro_rules! binary {
     ($($(#[doc = $doc:literal])* $name:ident = $python:literal;)*) => {$(
         $(#[doc = $doc])*
-        ///
-        /// # Errors
-        ///
-        /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>, other: impl ToPython) -> Result<Self> {
             py.apply($python, (self, other))
         }
@@ -21,10 +17,6 @@ macro_rules! binary {
 macro_rules! unary {
     ($($(#[doc = $doc:literal])* $name:ident = $python:literal;)*) => {$(
         $(#[doc = $doc])*
-        ///
-        /// # Errors
-        ///
-        /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>) -> Result<Self> {
             py.apply($python, (self,))
         }
@@ -37,10 +29,6 @@ macro_rules! comparison {
         ///
         /// What compares to something other than a `bool`, as an array does, is an error here;
         /// [`rich_compare`](Self::rich_compare) gives it.
-        ///
-        /// # Errors
-        ///
-        /// As [`extract`](Self::extract).
         pub fn $name(&self, py: &mut Python<'_>, other: impl ToPython) -> Result<bool> {
             py.apply_as($python, (self, other))
         }
@@ -149,10 +137,6 @@ impl Object {
     }
 
     /// `pow(self, other, modulus)`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn pow_mod(
         &self,
         py: &mut Python<'_>,
@@ -162,11 +146,7 @@ impl Object {
         py.apply("power", (self, other, modulus))
     }
 
-    /// A comparison, whatever it gives.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
+    /// A comparison, with a result of any type.
     pub fn rich_compare(
         &self,
         py: &mut Python<'_>,
@@ -188,16 +168,12 @@ impl Object {
     ///
     /// # Errors
     ///
-    /// As [`extract`](Self::extract); a `TypeError` for what has no hash.
+    /// A `TypeError` for what has no hash.
     pub fn hash(&self, py: &mut Python<'_>) -> Result<i64> {
         py.call_helper_as("hash", (self,))
     }
 
     /// `self[start:stop:step]`; `None` leaves a part out.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn get_slice(&self, py: &mut Python<'_>, slice: impl Into<Slice>) -> Result<Self> {
         py.operation(|py| {
             let slice = slice.into().object(py)?;
@@ -206,10 +182,6 @@ impl Object {
     }
 
     /// `self[start:stop:step] = value`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn set_slice(
         &self,
         py: &mut Python<'_>,
@@ -223,10 +195,6 @@ impl Object {
     }
 
     /// `del self[start:stop:step]`.
-    ///
-    /// # Errors
-    ///
-    /// As [`extract`](Self::extract).
     pub fn del_slice(&self, py: &mut Python<'_>, slice: impl Into<Slice>) -> Result<()> {
         py.operation(|py| {
             let slice = slice.into().object(py)?;

@@ -29,10 +29,10 @@ impl InputKind {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum OutputKind {
-    /// Into memory, at most [`Limits::output`](crate::Limits::output) bytes.
+    /// Collects the output in memory, at most [`Limits::output`](crate::Limits::output) bytes.
     #[default]
     Capture,
-    /// Nowhere.
+    /// Discards the output.
     Discard,
     /// To the same stream of this process.
     Inherit,

@@ -52,10 +52,6 @@ impl InterpreterBuilder {
     }
 
     /// Starts the interpreter.
-    ///
-    /// # Errors
-    ///
-    /// As [`SandboxBuilder::build`](crate::SandboxBuilder::build) and [`Runtime::start`].
     pub fn build(self) -> Result<Interpreter> {
         let prepared = Prepared {
             world: self.settings.world()?,
@@ -120,10 +116,6 @@ impl Runtime {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`start`](Self::start).
     pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
         start(self, &sandbox.prepared, streams)
     }

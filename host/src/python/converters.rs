@@ -17,7 +17,7 @@ type FromObject = Box<dyn Fn(&mut Python<'_>, Object) -> Result<Value> + Send + 
 /// What becomes of an argument: something callable.
 type ToObject = Box<dyn ToPython + Send + Sync>;
 
-/// Conversions of one's own, for [`Python::with_converters`].
+/// Custom conversions, for [`Python::with_converters`].
 #[derive(Default)]
 pub struct Converters {
     from_python: Vec<(String, FromObject)>,
@@ -80,7 +80,7 @@ pub(crate) struct Scope {
 }
 
 impl Python<'_> {
-    /// Runs `body` with conversions of one's own. Scopes may be nested: an inner one is asked first.
+    /// Runs `body` with custom conversions. Scopes nest: the inner one is asked first.
     ///
     /// ```no_run
     /// use ophidia::{Converters, Value};
@@ -100,7 +100,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// What `body` fails with, and as [`get`](Self::get) for the classes.
+    /// What `body` fails with; an unknown class as with [`get`](Self::get).
     pub fn with_converters<T>(
         &mut self,
         converters: Converters,

@@ -23,7 +23,7 @@ impl PythonError {
     ///
     /// # Errors
     ///
-    /// As [`Python::run`]: what the class itself raises, and a `TypeError` when it makes no exception.
+    /// What the class itself raises, and a `TypeError` when it makes no exception.
     pub fn from_type(py: &mut Python<'_>, class: &Object, args: impl Args) -> Result<Self> {
         py.operation(|py| {
             let exception = class.call(py, args)?;
@@ -31,21 +31,13 @@ impl PythonError {
         })
     }
 
-    /// An exception for a function of the host to raise: this object.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
+    /// An exception for a function of the host to raise: an exception object.
     pub fn from_exception(py: &mut Python<'_>, exception: &Object) -> Result<Self> {
         let texts = py.call_helper_as("describe_exception", (exception,))?;
         Ok(Self::described(texts, exception.clone()))
     }
 
-    /// The exception itself, made now if need be.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
+    /// The exception object; it is made if there is none yet.
     pub fn to_exception(&self, py: &mut Python<'_>) -> Result<Object> {
         match &self.exception {
             Some(exception) => Ok(exception.clone()),
@@ -63,10 +55,6 @@ impl PythonError {
 
     /// Whether `except class` would catch it; `class` may be a class, a tuple of classes or a name such as
     /// `"LookupError"` or `"json.JSONDecodeError"`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::get`].
     pub fn is_instance(&self, py: &mut Python<'_>, class: impl ToPython) -> Result<bool> {
         py.operation(|py| {
             let exception = self.own_exception(py)?;
@@ -74,20 +62,12 @@ impl PythonError {
         })
     }
 
-    /// What it was made with: `exception.args`, a tuple.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
+    /// Its arguments: `exception.args`, a tuple.
     pub fn args(&self, py: &mut Python<'_>) -> Result<Object> {
         py.operation(|py| self.own_exception(py)?.getattr(py, "args"))
     }
 
     /// The frames it passed through, the innermost last.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
     pub fn frames(&self, py: &mut Python<'_>) -> Result<Vec<TracebackFrame>> {
         let Some(exception) = &self.exception else { return Ok(Vec::new()) };
         let frames: Vec<(String, u32, String, String)> =
@@ -101,11 +81,7 @@ impl PythonError {
         Ok(frames.into_iter().map(frame).collect())
     }
 
-    /// What `add_note` has added to it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
+    /// Its notes, which `add_note` adds.
     pub fn notes(&self, py: &mut Python<'_>) -> Result<Vec<String>> {
         match &self.exception {
             Some(exception) => {
@@ -117,19 +93,11 @@ impl PythonError {
     }
 
     /// The exception it was raised from: `raise … from cause`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
     pub fn cause(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
         self.linked(py, "__cause__")
     }
 
     /// The exception that was being handled when it was raised.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
     pub fn context(&self, py: &mut Python<'_>) -> Result<Option<Self>> {
         self.linked(py, "__context__")
     }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
 
-/// What an interpreter has used so far.
+/// Resources that an interpreter has used so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// The most linear memory there has been, in bytes, untouched and shared pages included.
+    /// Peak linear memory in bytes, untouched and shared pages included.
     pub peak_memory: u64,
     /// How long its operations took: wall-clock time from the call of a method of [`Python`] to its return,
     /// with conversions, functions of the host and waiting in it. Operations of a few microseconds are not all
@@ -60,23 +60,23 @@ impl DerefMut for Interpreter {
 }
 
 impl Interpreter {
-    /// Takes what has been written to a captured standard output since this was last called.
+    /// Takes the captured standard output: what was written since the last call.
     pub fn take_stdout(&mut self) -> Vec<u8> {
         self.state().sandbox.stdout.take()
     }
 
-    /// Takes what has been written to a captured standard error since this was last called.
+    /// Takes the captured standard error: what was written since the last call.
     pub fn take_stderr(&mut self) -> Vec<u8> {
         self.state().sandbox.stderr.take()
     }
 
-    /// A handle that interrupts or cancels what this interpreter does, from any thread.
+    /// A handle that interrupts or cancels the running operation, from any thread.
     #[must_use]
     pub fn interrupter(&self) -> Interrupter {
         Interrupter(Arc::clone(&self.state().sandbox.control))
     }
 
-    /// What has been used so far.
+    /// Resources used so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
@@ -88,10 +88,6 @@ impl Interpreter {
     }
 
     /// Runs this as if in the middle of an entry, for tests of what becomes of a panic there.
-    ///
-    /// # Errors
-    ///
-    /// As [`Python::run`].
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn entered(&mut self, body: impl FnOnce()) -> crate::Result<()> {
@@ -103,7 +99,7 @@ impl Interpreter {
         entered.map(drop)
     }
 
-    /// Whether no further call is possible.
+    /// Whether the interpreter can no longer be used.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {
         self.state().sandbox.is_poisoned()

@@ -9,7 +9,7 @@ use crate::value::handle::Handle;
 use crate::value::{Object, Value};
 use ophidia_abi::Want;
 
-/// The names that source text finds and leaves: Python's `globals`, and `locals` where they are others.
+/// The names that source text reads and writes: Python's `globals`, and separate `locals` if there are any.
 ///
 /// A new one for each request keeps the names of requests apart. Modules and the objects in them are the
 /// interpreter's, and shared: code that is not trusted gets an interpreter of its own.
@@ -40,7 +40,7 @@ impl Python<'_> {
 }
 
 impl Namespace {
-    /// Of a `dict`, such as a module's `__dict__`.
+    /// The namespace of a `dict`, such as a module's `__dict__`.
     ///
     /// # Errors
     ///
@@ -50,7 +50,8 @@ impl Namespace {
         Self { globals, locals: None }
     }
 
-    /// The same globals, with other locals: any mapping. Source text finds names there first, and leaves them there.
+    /// A namespace with the same globals and these locals, any mapping. Source text looks names up there
+    /// first and assigns them there.
     #[must_use]
     pub fn with_locals(&self, locals: Object) -> Self {
         Self { globals: self.globals.clone(), locals: Some(locals) }
@@ -73,7 +74,7 @@ impl Namespace {
         self.locals.as_ref().unwrap_or(&self.globals)
     }
 
-    /// What a name stands for.
+    /// The object that a name stands for.
     ///
     /// # Errors
     ///

@@ -9,28 +9,16 @@ use ophidia_abi::Operation;
 
 impl Python<'_> {
     /// Evaluates an expression in `__main__` and keeps its value in the guest, whatever it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn eval_object(&mut self, source: &str) -> Result<Object> {
         self.eval_in(source, None)
     }
 
     /// Imports a module by its dotted name.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn import(&mut self, name: &str) -> Result<Object> {
         self.guest().operate_object(Operation::Import, On::NOTHING, &(name,))
     }
 
     /// The namespace of `__main__`, a `dict`: the names that [`run`](Self::run) defines.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn globals(&mut self) -> Result<Object> {
         self.guest().operate_object(Operation::Globals, On::NOTHING, &())
     }
@@ -48,8 +36,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run): `ModuleNotFoundError` when the first part is unknown, `AttributeError`
-    /// when a later one is.
+    /// `ModuleNotFoundError` when the first part is unknown, `AttributeError` when a later one is.
     pub fn get(&mut self, name: &str) -> Result<Object> {
         self.call_helper("find", (name,))
     }
@@ -60,10 +47,6 @@ impl Python<'_> {
     }
 
     /// Sets a name of `__main__`, or of a dotted name's last part.
-    ///
-    /// # Errors
-    ///
-    /// As [`get`](Self::get).
     pub fn set(&mut self, name: &str, value: impl ToPython) -> Result<()> {
         self.operation(|py| match name.rsplit_once('.') {
             Some((object, attribute)) => py.find_own(object)?.setattr(py, attribute, value),
@@ -79,7 +62,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get); `KeyError` for a name that is not there.
+    /// `KeyError` for a name that is not there.
     pub fn delete(&mut self, name: &str) -> Result<()> {
         self.operation(|py| match name.rsplit_once('.') {
             Some((object, attribute)) => py.find_own(object)?.delattr(py, attribute),
@@ -91,21 +74,17 @@ impl Python<'_> {
         })
     }
 
-    /// Makes an object of a Rust value.
+    /// Makes a Python object of a Rust value.
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`](crate::Error::Conversion) for what cannot be converted; otherwise as [`run`](Self::run).
+    /// [`Error::Conversion`](crate::Error::Conversion) for what cannot be converted.
     pub fn object(&mut self, value: impl ToPython) -> Result<Object> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
 
     /// How many objects of the guest are held in Rust, as the guest counts them, after letting go of those
     /// that were dropped. What the library holds for itself (names, functions) is not counted.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn objects_held(&mut self) -> Result<u32> {
         let mut guest = self.guest();
         let all: u32 = guest.operate_as(Operation::Handles, On::NOTHING, &())?;

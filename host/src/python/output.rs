@@ -6,7 +6,7 @@ use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi::Output;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-/// What was written in a scope of [`Python::capture_output`].
+/// Output that [`Python::capture_output`] has collected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captured {
     /// Standard output.
@@ -16,11 +16,11 @@ pub struct Captured {
 }
 
 impl Python<'_> {
-    /// Sends what is written while `body` runs elsewhere; `None` leaves a stream as it is.
+    /// Redirects standard output and error while `body` runs; `None` leaves a stream as it is.
     ///
     /// # Errors
     ///
-    /// What `body` fails with, and as [`run`](Self::run) inside a host function.
+    /// What `body` fails with.
     pub fn with_output<T>(
         &mut self,
         stdout: impl Into<Option<Output>>,
@@ -44,12 +44,12 @@ impl Python<'_> {
         told_out.and(told_err).map(|()| value).map_err(|reason| self.guest().poison(reason))
     }
 
-    /// Collects what is written while `body` runs, at most [`Limits::output`](crate::Limits::output)
-    /// bytes a stream, and gives it with the body's result.
+    /// Collects standard output and error while `body` runs, at most
+    /// [`Limits::output`](crate::Limits::output) bytes a stream, and gives it with the body's result.
     ///
     /// # Errors
     ///
-    /// As [`with_output`](Self::with_output); what was written until then is lost.
+    /// What `body` fails with; what was written until then is lost.
     pub fn capture_output<T>(
         &mut self,
         body: impl FnOnce(&mut Python<'_>) -> Result<T>,

@@ -7,12 +7,12 @@ use crate::value::handle::Handle;
 use crate::value::{Object, Value};
 use ophidia_abi::{Mode, Status, Want};
 
-/// Whether source text can be run as it stands.
+/// Whether source text is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {
-    /// It is a whole statement, or has an error that running it will tell.
+    /// A whole statement, or one with an error that running it will report.
     Complete,
-    /// It is the beginning of a statement.
+    /// The beginning of a statement.
     Incomplete,
 }
 
@@ -38,7 +38,7 @@ impl SourceKind {
     }
 }
 
-/// What source text is compiled to.
+/// What kind of code source text is compiled to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeKind {
     /// Statements, for [`Python::run_code`].
@@ -114,10 +114,6 @@ impl Python<'_> {
     /// # Ok(())
     /// # }
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`run_with`](Self::run_with).
     pub fn eval_with<'v, T: FromPython>(
         &mut self,
         source: &str,
@@ -143,10 +139,6 @@ impl Python<'_> {
     }
 
     /// Compiles source text, to be run more than once; `filename` is what tracebacks call it.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn compile(&mut self, source: &str, filename: &str, kind: CodeKind) -> Result<Object> {
         let mode = match kind {
             CodeKind::Statements => "exec",
@@ -156,19 +148,11 @@ impl Python<'_> {
     }
 
     /// Runs compiled statements in `__main__`.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn run_code(&mut self, code: &Object) -> Result<()> {
         self.call_helper_unit("run_code", (code,))
     }
 
     /// Evaluates a compiled expression in `__main__`.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn eval_code(&mut self, code: &Object) -> Result<Object> {
         self.call_helper("eval_code", (code,))
     }
@@ -178,7 +162,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); text that cannot be decoded or compiled is Python's `SyntaxError`.
+    /// Text that cannot be decoded or compiled is Python's `SyntaxError`.
     pub fn run_source(&mut self, kind: SourceKind, source: &[u8], filename: &str) -> Result<()> {
         self.run_mode(kind.mode(), source, filename, None, Want::Nothing).map(drop)
     }
@@ -187,7 +171,7 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run); a module that is not found is a `SystemExit` with a message.
+    /// A module that is not found is a `SystemExit` with a message.
     pub fn run_module(&mut self, name: &str) -> Result<()> {
         let mut guest = self.guest();
         guest
@@ -196,19 +180,11 @@ impl Python<'_> {
     }
 
     /// Puts a folder, as the guest names it, at the front of `sys.path`.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn prepend_path(&mut self, path: &str) -> Result<()> {
         self.add_path(path, 1)
     }
 
     /// Puts a folder, as the guest names it, at the end of `sys.path`.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn append_path(&mut self, path: &str) -> Result<()> {
         self.add_path(path, 0)
     }
@@ -221,10 +197,6 @@ impl Python<'_> {
     }
 
     /// Tells whether source text is a whole statement or waits for more lines.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
     pub fn completeness(&mut self, source: &str) -> Result<Completeness> {
         let mut guest = self.guest();
         match guest.call_with_text(
@@ -239,10 +211,6 @@ impl Python<'_> {
 
     /// Ends the program as python3 does: runs `atexit` callbacks, drops the program's objects,
     /// flushes the standard streams.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), for what happens meanwhile.
     pub fn finish(&mut self) -> Result<()> {
         let mut guest = self.guest();
         guest.release_dropped()?;

@@ -36,7 +36,7 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// As [`RuntimeBuilder::build`], and when the environment names no cache folder.
+    /// When the environment names no cache folder.
     pub fn ambient() -> Result<Self> {
         let cache = ophidia_guest::ambient_cache_dir()
             .ok_or_else(|| Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into()))?;
@@ -159,7 +159,7 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Is told what happens while an image is made, which takes some ten seconds once a machine.
+    /// Called at each stage of making an image, which takes about ten seconds, once per machine.
     #[must_use]
     pub fn progress(mut self, progress: Box<dyn FnMut(ImageStage)>) -> Self {
         self.progress = progress;
@@ -226,10 +226,6 @@ impl RuntimeBuilder {
     ///
     /// To ship machine code instead, copy the cache folder: it is used as it is where nobody else can write it, even
     /// if it is read-only.
-    ///
-    /// # Errors
-    ///
-    /// As [`build`](Self::build).
     pub fn portable_image(mut self) -> Result<Vec<u8>> {
         Ok(self.with_source(image::portable)?.0)
     }
@@ -265,10 +261,6 @@ impl RuntimeBuilder {
     }
 
     /// A runtime of any guest at all, made without the cache; for tests in which it is a hostile one.
-    ///
-    /// # Errors
-    ///
-    /// As [`build`](Self::build).
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
@@ -282,7 +274,7 @@ impl RuntimeBuilder {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build), without making anything.
+    /// [`Error::GuestMissing`] when the cache holds no guest.
     pub fn image_path(&self) -> Result<PathBuf> {
         let (guest, preload) = (self.guest()?, self.preload);
         let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };

@@ -254,8 +254,8 @@ impl Interrupter {
         self.0.interrupt();
     }
 
-    /// Ends the running call, or the next one, with [`Error::Cancelled`](crate::Error::Cancelled).
-    /// The guest cannot prevent it; the interpreter is poisoned.
+    /// Ends the running operation, or the next one, with [`Error::Cancelled`](crate::Error::Cancelled). The
+    /// guest cannot prevent it; the interpreter is poisoned.
     pub fn cancel(&self) {
         self.0.cancel();
     }

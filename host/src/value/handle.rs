@@ -146,9 +146,10 @@ impl Domain {
 /// A Python object that lives in the guest.
 ///
 /// It belongs to one [`Interpreter`](crate::Interpreter), which every method takes as its first
-/// argument; another one refuses it. Cloning gives the same object and is cheap. It may be dropped on any thread: the guest
-/// lets go of the object when it is next entered. Two are equal when they are the same handle;
-/// [`is`](Self::is) tells whether they are the same object.
+/// argument; another one refuses it. Methods fail as [the crate](crate#errors) says.
+///
+/// Cloning gives the same object and is cheap. It may be dropped on any thread: the guest lets go of the object when it
+/// is next entered. Two are equal when they are the same handle; [`is`](Self::is) tells whether they are the same object.
 #[derive(Clone, Debug)]
 pub struct Object(Arc<Held>);
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub struct HostObject(pub(crate) Arc<dyn Any + Send + Sync>);
 
 impl HostObject {
-    /// Gives Python a hold on a value.
+    /// Wraps a value for Python.
     pub fn new(value: impl Any + Send + Sync) -> Self {
         Self(Arc::new(value))
     }

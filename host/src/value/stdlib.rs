@@ -94,7 +94,7 @@ impl TimeDelta {
         i128::from(self.days) * Self::DAY + seconds + i128::from(self.microseconds)
     }
 
-    /// So many microseconds, when Python can hold them.
+    /// A delta of that many microseconds; `None` when Python cannot hold it.
     #[must_use]
     pub fn from_microseconds(all: i128) -> Option<Self> {
         let days = i32::try_from(all.div_euclid(Self::DAY)).ok()?;
@@ -108,12 +108,12 @@ impl TimeDelta {
     }
 }
 
-/// A `fractions.Fraction`. Both parts are an `int`, of any size; the lower one is positive.
+/// A `fractions.Fraction`. Both parts are an `int` of any size; the denominator is positive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fraction {
-    /// The upper part.
+    /// The numerator.
     pub numerator: Value,
-    /// The lower part.
+    /// The denominator.
     pub denominator: Value,
 }
 

@@ -46,9 +46,9 @@ impl Python<'_> {
     ///
     /// # Errors
     ///
-    /// [`Error::Conversion`] for two columns of one name, for rows without any, and for columns of other types than numbers, truth
-    /// values, texts, byte strings, dates, times and nulls; [`Error::Limit`] when the memory does not suffice;
-    /// otherwise as [`run`](Self::run).
+    /// [`Error::Conversion`] for two columns of one name, for rows without any, and for columns of other
+    /// types than numbers, truth values, texts, byte strings, dates, times and nulls; [`Error::Limit`] when
+    /// the memory does not suffice.
     pub fn record_batch(&mut self, batch: &RecordBatch) -> Result<Object> {
         self.operation(|py| py.table(batch))
     }

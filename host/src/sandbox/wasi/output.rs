@@ -35,13 +35,13 @@ enum Sink {
 }
 
 impl Output {
-    /// Nowhere.
+    /// Discards the output.
     #[must_use]
     pub fn discard() -> Self {
         Self(Sink::Discard)
     }
 
-    /// Into memory, at most [`Limits::output`](crate::Limits::output) bytes; taken with
+    /// Collects the output in memory, at most [`Limits::output`](crate::Limits::output) bytes; taken with
     /// [`take_stdout`](crate::Interpreter::take_stdout) or
     /// [`take_stderr`](crate::Interpreter::take_stderr). The default.
     ///
@@ -53,16 +53,16 @@ impl Output {
         Self(Sink::Capture(Vec::new()))
     }
 
-    /// Into a writer, as it comes. The deadline is looked at between writes of 64 KiB; a writer that blocks
-    /// holds the guest up past it.
+    /// Writes the output to a writer as it comes. The deadline is looked at between writes of 64 KiB; a
+    /// writer that blocks holds the guest up past it.
     #[must_use]
     pub fn writer(writer: impl Write + Send + 'static) -> Self {
         Self(Sink::Writer(Box::new(writer)))
     }
 
-    /// To a closure, line by line, without the line breaks; a line of more than 64 KiB in pieces. What
-    /// has no line break at the end is told when the output is no longer used. The deadline is looked at
-    /// after each line.
+    /// Passes the output to a closure line by line, without line breaks; a line of more than 64 KiB in
+    /// pieces. What has no line break at the end is told when the output is no longer used. The deadline is
+    /// looked at after each line.
     #[must_use]
     pub fn lines(tell: impl FnMut(&str) + Send + 'static) -> Self {
         Self(Sink::Lines(Lines { tell: Box::new(tell), line: Vec::new() }))
