@@ -117,7 +117,7 @@ impl ToPython for HostIterator {
 /// py.set("countdown", countdown)?;
 /// py.run("import asyncio\nasync def main(): return [n async for n in countdown]")?;
 /// let main = py.get("main")?.call(&mut py, ())?;
-/// assert_eq!(main.run_async(&mut py)?.extract::<Vec<i32>>(&mut py)?, [2, 1, 0]);
+/// assert_eq!(main.block_on(&mut py)?.extract::<Vec<i32>>(&mut py)?, [2, 1, 0]);
 /// # Ok(())
 /// # }
 /// ```
