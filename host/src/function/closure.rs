@@ -39,7 +39,7 @@ impl<T: ToPython, E: Into<BoxError>> Outcome for Result<T, E> {
     }
 }
 
-/// A closure that [`Function::new`] takes. `M` only tells the kinds of closures apart.
+/// A closure that [`Function::new`](crate::Function::new) takes. `M` only tells the kinds of closures apart.
 pub trait HostFunction<M>: Send + Sync + 'static {
     /// How many parameters it has.
     #[doc(hidden)]

@@ -61,7 +61,7 @@ trait Run: Send + Sync {
 }
 
 impl Function {
-    /// A function of Rust values: a closure of up to eight parameters, each [`FromPython`], before them
+    /// A function of Rust values: a closure of up to eight parameters, each [`FromPython`](crate::FromPython), before them
     /// a `&mut Python<'_>` if it calls Python itself. It returns something [`ToPython`], or a `Result`.
     ///
     /// An `Err` is raised in Python: a [`PythonError`](crate::PythonError) as the exception it

@@ -65,7 +65,7 @@ fn wasi_imports() -> String {
 /// A guest in WebAssembly text.
 ///
 /// Functions for its bodies: `$value` sets the value slot of a level, `$slot` any slot, `$call` and
-/// `$forget` are the host's, those of [`WASI`] too.
+/// `$forget` are the host's, those of `WASI` too.
 #[derive(Clone, Debug, Default)]
 pub struct Guest {
     bodies: BTreeMap<&'static str, String>,
