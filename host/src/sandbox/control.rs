@@ -203,7 +203,9 @@ impl Control {
             }
             let next = [until, self.deadline().map(|(at, _)| at)].into_iter().flatten().min();
             match next {
-                Some(next) => drop(self.changed.wait_until(&mut guard, next)),
+                Some(next) => {
+                    self.changed.wait_until(&mut guard, next);
+                }
                 None => self.changed.wait(&mut guard),
             }
         }
