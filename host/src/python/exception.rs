@@ -1,9 +1,22 @@
 //! What more there is to know of an exception while it is held: questions that an interpreter answers.
 
-use crate::convert::{Args, ToPython};
-use crate::error::{PythonError, Result, TracebackFrame, cut};
+use crate::convert::{Args, FromPython, ToPython};
+use crate::error::{ConversionError, PythonError, Result, TracebackFrame, cut};
 use crate::python::Python;
-use crate::value::Object;
+use crate::value::{Object, Value};
+
+/// A text of the guest's, bounded here whatever the guest has done. Lone surrogates, which no `String` can hold,
+/// become replacement characters.
+struct Text(String);
+
+impl FromPython for Text {
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        Ok(Self(cut(match value {
+            Value::WideStr(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            other => String::from_python(other)?,
+        })))
+    }
+}
 
 impl PythonError {
     /// An exception for a function of the host to raise: `class(*args)`.
@@ -70,13 +83,12 @@ impl PythonError {
     /// The frames it passed through, the innermost last.
     pub fn frames(&self, py: &mut Python<'_>) -> Result<Vec<TracebackFrame>> {
         let Some(exception) = &self.exception else { return Ok(Vec::new()) };
-        let frames: Vec<(String, u32, String, String)> =
-            py.call_helper_as("frames", (exception,))?;
-        let frame = |(file, line, function, source)| TracebackFrame {
-            file: cut(file),
+        let frames: Vec<(Text, u32, Text, Text)> = py.call_helper_as("frames", (exception,))?;
+        let frame = |(file, line, function, source): (Text, u32, Text, Text)| TracebackFrame {
+            file: file.0,
             line,
-            function: cut(function),
-            source: cut(source),
+            function: function.0,
+            source: source.0,
         };
         Ok(frames.into_iter().map(frame).collect())
     }
@@ -85,8 +97,8 @@ impl PythonError {
     pub fn notes(&self, py: &mut Python<'_>) -> Result<Vec<String>> {
         match &self.exception {
             Some(exception) => {
-                let notes: Vec<String> = py.call_helper_as("notes", (exception,))?;
-                Ok(notes.into_iter().map(cut).collect())
+                let notes: Vec<Text> = py.call_helper_as("notes", (exception,))?;
+                Ok(notes.into_iter().map(|note| note.0).collect())
             }
             None => Ok(Vec::new()),
         }
@@ -102,15 +114,12 @@ impl PythonError {
         self.linked(py, "__context__")
     }
 
-    /// Of the texts that the guest gives, which are bounded here whatever it has done.
-    fn described(
-        (type_name, message, traceback): (String, String, String),
-        exception: Object,
-    ) -> Self {
+    /// Of the texts that the guest gives.
+    fn described((type_name, message, traceback): (Text, Text, Text), exception: Object) -> Self {
         Self {
-            type_name: cut(type_name),
-            message: cut(message),
-            traceback: cut(traceback),
+            type_name: type_name.0,
+            message: message.0,
+            traceback: traceback.0,
             exit_status: None,
             exception: Some(exception),
         }
@@ -118,7 +127,7 @@ impl PythonError {
 
     fn linked(&self, py: &mut Python<'_>, name: &str) -> Result<Option<Self>> {
         let Some(exception) = &self.exception else { return Ok(None) };
-        let found: Option<(String, String, String, Object)> =
+        let found: Option<(Text, Text, Text, Object)> =
             py.call_helper_as("linked", (exception, name))?;
         Ok(found.map(|(type_name, message, traceback, exception)| {
             Self::described((type_name, message, traceback), exception)
