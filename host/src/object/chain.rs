@@ -23,7 +23,7 @@
 /// chain!(py, page.title = third)?;
 /// chain!(py, page.tags["lang"] = "en")?;
 /// chain!(py, page.visits += 1)?;
-/// assert_eq!(page.repr(&mut py)?, "namespace(tags={'lang': 'en'}, visits=2, title='A')");
+/// assert_eq!(page.repr(&mut py)?, "namespace(tags={'lang': 'en'}, visits=2, title='C-D')");
 /// # Ok(())
 /// # }
 /// ```
