@@ -32,8 +32,9 @@ fn main() -> io::Result<()> {
         for path in names {
             let name = path.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy();
             files.push((name.clone().into_owned(), fs::read(&path)?));
-            writeln!(code, "    ({name:?}, include_bytes!({:?})),", path.to_string_lossy())
-                .map_err(io::Error::other)?;
+            // Found from the folder at hand: what is built may be used again beside another checkout.
+            let found = format!("concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?})", format!("/{name}"));
+            writeln!(code, "    ({name:?}, include_bytes!({found})),").map_err(io::Error::other)?;
         }
     }
     code.push_str("];\n");
