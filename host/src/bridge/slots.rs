@@ -1,15 +1,15 @@
 //! Plain values: what lies in a slot of the frame as it is, without an encoding.
 
-use super::{HasBridge, Value, bytes, text};
+use super::{HasBridge, Value, text};
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
-use crate::sandbox::memory::put_slot;
+use crate::sandbox::memory::{put_slot, slot_in};
 use crate::value::Object;
 use crate::value::handle::Domain;
 use ophidia_abi::{Frame, OPERANDS, Slot, SlotIndex, Tag};
 use std::ops::Range;
 use std::sync::Arc;
-use wasmtime::StoreContextMut;
+use wasmtime::{AsContext, StoreContextMut};
 
 /// A plain value on its way out of the guest.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,7 @@ impl From<Plain<'_>> for Value {
 /// with it, is [`value`](super::value)'s to tell.
 #[inline]
 pub(crate) fn plain<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Option<Plain<'a>> {
-    plain_in(store, slot_at(store, Frame::slot_offset(SlotIndex::Value))?)
+    plain_at(store, Frame::slot_offset(SlotIndex::Value))
 }
 
 /// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
@@ -51,7 +51,7 @@ pub(crate) fn operand<'a, T: HasBridge>(
     store: &'a StoreContextMut<'_, T>,
     index: u32,
 ) -> Option<Plain<'a>> {
-    plain_in(store, slot_at(store, Frame::OPERANDS + index * Slot::SIZE)?)
+    plain_at(store, Frame::OPERANDS + index * Slot::SIZE)
 }
 
 /// So many of them as values.
@@ -99,17 +99,22 @@ pub(super) fn slot_at<T: HasBridge>(store: &StoreContextMut<'_, T>, offset: u32)
     state.memory?.find_slot(store, state.frame().checked_add(offset)?)
 }
 
-/// What is in a slot. The length of a text is looked at before the text is.
+/// What is in a slot at an address. The length of a text is looked at before the text is.
 #[inline]
-fn plain_in<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, slot: Slot) -> Option<Plain<'a>> {
-    let memory = store.data().sandbox().memory?;
+fn plain_at<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, offset: u32) -> Option<Plain<'a>> {
+    let sandbox = store.data().sandbox();
+    let at = sandbox.frame().checked_add(offset)?;
+    let memory = sandbox.memory?.all(store.as_context());
+    let slot = slot_in(memory, at)?;
     Some(match Tag::from_number(slot.tag)? {
         Tag::None => Plain::None,
         Tag::Bool => Plain::Bool(slot.payload != 0),
         Tag::Int => Plain::Int(slot.payload.cast_signed()),
         Tag::Float => Plain::Float(f64::from_bits(slot.payload)),
         Tag::Str if u64::from(slot.len) <= store.data().bridge().value_limit => {
-            Plain::Str(text(bytes(store, memory, slot).ok()?).ok()?)
+            let start = usize::try_from(slot.payload).ok()?;
+            let end = start.checked_add(slot.len as usize)?;
+            Plain::Str(text(memory.get(start..end)?).ok()?)
         }
         _ => return None,
     })

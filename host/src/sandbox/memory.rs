@@ -65,15 +65,7 @@ impl GuestMemory {
     /// The slot at an address; `None` when it lies outside.
     #[inline]
     pub(crate) fn find_slot(self, store: &impl AsContext, at: u32) -> Option<Slot> {
-        // Each word is loaded as it was stored: all at once would wait until the stores are through.
-        let (tag, rest) = self.0.data(store).get(at as usize..)?.split_first_chunk()?;
-        let (len, rest) = rest.split_first_chunk()?;
-        let (payload, _) = rest.split_first_chunk()?;
-        Some(Slot {
-            tag: u32::from_le_bytes(*tag),
-            len: u32::from_le_bytes(*len),
-            payload: u64::from_le_bytes(*payload),
-        })
+        slot_in(self.0.data(store), at)
     }
 
     /// All of it, to write to, and what the store holds.
@@ -137,6 +129,20 @@ impl GuestBytes<'_> {
 fn range(address: u32, len: u32) -> Option<std::ops::Range<usize>> {
     let start = usize::try_from(address).ok()?;
     Some(start..start.checked_add(usize::try_from(len).ok()?)?)
+}
+
+/// The slot at an address of a guest's memory; `None` when it lies outside.
+#[inline]
+pub(crate) fn slot_in(memory: &[u8], at: u32) -> Option<Slot> {
+    // Each word is loaded as it was stored: all at once would wait until the stores are through.
+    let (tag, rest) = memory.get(at as usize..)?.split_first_chunk()?;
+    let (len, rest) = rest.split_first_chunk()?;
+    let (payload, _) = rest.split_first_chunk()?;
+    Some(Slot {
+        tag: u32::from_le_bytes(*tag),
+        len: u32::from_le_bytes(*len),
+        payload: u64::from_le_bytes(*payload),
+    })
 }
 
 /// Writes a slot into a guest's memory; whether it lies in it.

@@ -1,9 +1,9 @@
 //! What names a Python object: a handle, the domain it belongs to, and the queue of those let go of.
 
 use ophidia_abi::RELEASES;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How many handles may wait to be let go of without ever having been held, over as many as may be.
 const REFUSED: usize = 64 << 10;
@@ -13,26 +13,31 @@ const REFUSED: usize = 64 << 10;
 pub(crate) struct Domain {
     /// The first few that were let go of, in any order; 0 where there is none. As many as ride in a frame.
     few: [AtomicU64; RELEASES as usize],
-    /// Whether there may be any, here or below.
-    any: AtomicBool,
     /// Those that the few places have no room for.
     many: Mutex<Vec<Handle>>,
     /// How many these are.
     waiting: AtomicUsize,
-    /// How many objects the caller holds, and how many the library itself.
-    held: AtomicU32,
+    /// How many objects the caller holds, below; how often any were let go of so far, above.
+    counts: AtomicU64,
+    /// How often that was when they were last taken. Who takes is alone, since it enters the guest.
+    seen: AtomicU32,
+    /// How many objects the library itself holds.
     own: AtomicU32,
     limit: u32,
 }
+
+/// One that was let go of, and one that is held, in [`Domain::counts`].
+const RELEASED: u64 = 1 << 32;
+const HELD: u64 = 1;
 
 impl Domain {
     pub(crate) fn new(limit: u32) -> Arc<Self> {
         Arc::new(Self {
             few: Default::default(),
-            any: AtomicBool::new(false),
             many: Mutex::default(),
             waiting: AtomicUsize::new(0),
-            held: AtomicU32::new(0),
+            counts: AtomicU64::new(0),
+            seen: AtomicU32::new(0),
             own: AtomicU32::new(0),
             limit,
         })
@@ -53,34 +58,41 @@ impl Domain {
         self.own.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn many(&self) -> MutexGuard<'_, Vec<Handle>> {
-        self.many.lock()
+    /// How often any were let go of.
+    #[inline]
+    fn releases(&self, order: Ordering) -> u32 {
+        (self.counts.load(order) >> 32) as u32
     }
 
     /// Whether any was let go of.
     #[inline]
     pub(crate) fn has_released(&self) -> bool {
-        self.any.load(Ordering::Relaxed)
+        self.releases(Ordering::Relaxed) != self.seen.load(Ordering::Relaxed)
     }
 
     /// Takes those that were let go of, when a frame has room for them all: gives each to `take`. Otherwise
     /// leaves them as they are; whether it took them.
     ///
-    /// One interpreter takes at a time, since it enters the guest; any number of threads may let go meanwhile.
+    /// One interpreter takes at a time; any number of threads may let go meanwhile. What they count after this
+    /// has looked at the count is looked for the next time.
     #[inline]
     pub(crate) fn take_few(&self, mut take: impl FnMut(Handle)) -> bool {
-        // What comes after this is looked for the next time.
-        self.any.swap(false, Ordering::AcqRel);
+        let releases = self.releases(Ordering::Acquire);
         if self.waiting() > 0 {
-            self.any.store(true, Ordering::Relaxed);
             return false;
         }
+        let mut left = releases.wrapping_sub(self.seen.load(Ordering::Relaxed));
+        self.seen.store(releases, Ordering::Relaxed);
         for place in &self.few {
+            if left == 0 {
+                break;
+            }
             // Nobody else writes to a place that is taken.
             let handle = Handle(place.load(Ordering::Acquire));
             if handle != Handle::NONE {
                 place.store(0, Ordering::Release);
                 take(handle);
+                left -= 1;
             }
         }
         true
@@ -88,11 +100,12 @@ impl Domain {
 
     /// Takes all that were let go of.
     pub(crate) fn take_released(&self) -> Vec<Handle> {
-        if !self.has_released() {
+        let releases = self.releases(Ordering::Acquire);
+        if releases == self.seen.load(Ordering::Relaxed) {
             return Vec::new();
         }
-        self.any.swap(false, Ordering::AcqRel);
-        let mut many = self.many();
+        self.seen.store(releases, Ordering::Relaxed);
+        let mut many = self.many.lock();
         self.waiting.store(0, Ordering::Relaxed);
         let mut all = std::mem::take(&mut *many);
         drop(many);
@@ -113,11 +126,11 @@ impl Domain {
 
     /// Takes them back: the guest has not been told.
     pub(crate) fn return_released(&self, handles: Vec<Handle>) {
-        let mut many = self.many();
+        let mut many = self.many.lock();
         many.extend(handles);
         self.waiting.store(many.len(), Ordering::Release);
         drop(many);
-        self.any.store(true, Ordering::Release);
+        self.counts.fetch_add(RELEASED, Ordering::Release);
     }
 
     /// Lets go of a handle that was never held. A guest that gives out more of them than it is told of
@@ -125,21 +138,22 @@ impl Domain {
     pub(crate) fn refuse(&self, handle: Handle) {
         let most = (self.limit as usize).saturating_add(REFUSED);
         if self.waiting() < most {
-            self.release(handle);
+            self.put(handle);
+            self.counts.fetch_add(RELEASED, Ordering::Release);
         }
     }
 
-    fn release(&self, handle: Handle) {
+    /// Keeps a handle that was let go of until it is taken; it is yet to be counted.
+    fn put(&self, handle: Handle) {
         let put = |place: &AtomicU64| {
             place.load(Ordering::Relaxed) == 0
                 && place.compare_exchange(0, handle.0, Ordering::AcqRel, Ordering::Relaxed).is_ok()
         };
         if self.waiting() > 0 || !self.few.iter().any(put) {
-            let mut many = self.many();
+            let mut many = self.many.lock();
             many.push(handle);
             self.waiting.store(many.len(), Ordering::Release);
         }
-        self.any.store(true, Ordering::Release);
     }
 }
 
@@ -195,9 +209,13 @@ impl From<Handle> for u64 {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.domain.release(self.handle);
-        let count = if self.own { &self.domain.own } else { &self.domain.held };
-        count.fetch_sub(1, Ordering::Relaxed);
+        self.domain.put(self.handle);
+        // No longer held, unless it is the library's own.
+        let counted = if self.own { RELEASED } else { RELEASED - HELD };
+        self.domain.counts.fetch_add(counted, Ordering::Release);
+        if self.own {
+            self.domain.own.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -213,7 +231,7 @@ impl Object {
 
     /// Takes over a handle that the guest has given out; `None` when no more may be held.
     pub(crate) fn new(domain: &Arc<Domain>, handle: Handle) -> Option<Self> {
-        let held = domain.held.fetch_add(1, Ordering::Relaxed);
+        let held = domain.counts.fetch_add(HELD, Ordering::Relaxed) as u32;
         // From here on it is let go of when it is dropped.
         let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: false }));
         (held < domain.limit).then_some(object)
@@ -237,5 +255,51 @@ impl Object {
     #[inline]
     pub(crate) fn handle_in(&self, domain: &Arc<Domain>) -> Option<Handle> {
         Arc::ptr_eq(&self.0.domain, domain).then_some(self.0.handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    /// What threads let go of while another takes comes out once each, and is no longer held.
+    #[test]
+    fn none_is_lost_between_threads() {
+        const EACH: u32 = 20_000;
+        let domain = Domain::new(u32::MAX);
+        let done = AtomicBool::new(false);
+        let taken = thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let mut all = Vec::new();
+                loop {
+                    let last = done.load(Ordering::Acquire);
+                    if !domain.take_few(|handle| all.push(handle)) {
+                        all.extend(domain.take_released());
+                    }
+                    if last && !domain.has_released() {
+                        return all;
+                    }
+                }
+            });
+            let droppers = (1..=3).map(|generation| {
+                let domain = &domain;
+                scope.spawn(move || {
+                    for index in 0..EACH {
+                        drop(Object::new(domain, Handle::new(index, generation)));
+                    }
+                })
+            });
+            let droppers: Vec<_> = droppers.collect();
+            droppers.into_iter().for_each(|it| it.join().expect("no panic"));
+            done.store(true, Ordering::Release);
+            taker.join().expect("no panic")
+        });
+        assert_eq!(taken.len(), 3 * EACH as usize);
+        let different: HashSet<_> = taken.into_iter().map(u64::from).collect();
+        assert_eq!(different.len(), 3 * EACH as usize);
+        assert_eq!(domain.counts.load(Ordering::Relaxed) as u32, 0);
     }
 }
