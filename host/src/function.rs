@@ -226,8 +226,8 @@ fn raise(py: &mut Python<'_>, error: BoxError) -> Result<u32> {
     };
     match own_limit {
         Some(limit @ LimitExceeded::Timeout { .. }) => return Err(limit.clone().into()),
-        Some(LimitExceeded::Memory { asked, .. }) => py.state_mut().sandbox.ledger.refuse(*asked),
-        _ => {}
+        Some(limit) => py.state_mut().sandbox.ledger.refuse(limit.clone()),
+        None => {}
     }
     let kind = if own_limit.is_some() { "MemoryError" } else { "RuntimeError" };
     match write(py, |out| raise_parts(&*error, kind, out)) {

@@ -329,16 +329,20 @@ fn limits_hold_in_calls_that_call_back() -> ophidia::Result<()> {
     let mut py = RUNTIME.interpreter().objects(100).value(10_000).build()?;
     let make = |py: &mut Python<'_>| py.object(Function::new("g", || 1));
     py.set("make", Function::new("make", make))?;
-    let error = raised(py.run("many = []\nwhile True: many.append(make())"));
-    assert_eq!(error.type_name, "MemoryError");
-    assert!(
-        error.message.contains("101 functions and objects of the host, 100 allowed"),
-        "{error}"
-    );
+    // Python sees a MemoryError; the caller, if nothing catches it, the limit.
+    let error = py.run("many = []\nwhile True: many.append(make())").expect_err("a limit");
+    let hosts = LimitExceeded::HostObjects { asked: 101, limit: 100 };
+    assert!(matches!(&error, Error::Limit(limit) if *limit == hosts), "{error:?}");
+    py.run("try: make()\nexcept MemoryError as error: text = str(error)")?;
+    let text: String = py.get("text")?.extract(&mut py)?;
+    assert!(text.contains("101 functions and objects of the host, 100 allowed"), "{text}");
     py.run("many = None")?;
     py.set("len_of", Function::new("len_of", |text: String| text.len()))?;
-    let error = raised(py.eval("len_of('x' * 20_000)"));
-    assert_eq!(error.type_name, "MemoryError", "{error}");
+    let error = py.eval("len_of('x' * 20_000)").expect_err("a limit");
+    assert!(matches!(error, Error::Limit(LimitExceeded::Value { limit: 10_000 })), "{error:?}");
+    py.run("try: len_of('x' * 20_000)\nexcept MemoryError: pass")?;
+    let error = raised(py.run("try: len_of('x' * 20_000)\nexcept MemoryError: raise ValueError"));
+    assert_eq!(error.type_name, "ValueError");
     assert_eq!(py.eval("len_of('x' * 2_000)")?, Value::Int(2_000));
     Ok(())
 }

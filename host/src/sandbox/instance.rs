@@ -42,7 +42,7 @@ impl<T: HasSandbox> Drop for Guest<'_, T> {
 pub(crate) struct Entry<'g, 'a, T: HasSandbox> {
     pub(crate) guest: &'g mut Guest<'a, T>,
     /// What the entry around this one was refused.
-    refused: Option<u64>,
+    refused: Option<Box<LimitExceeded>>,
     ended: bool,
 }
 
@@ -51,7 +51,7 @@ impl<T: HasSandbox> Entry<'_, '_, T> {
     #[inline(always)]
     pub(crate) fn end(mut self) {
         self.ended = true;
-        let refused = self.refused;
+        let refused = self.refused.take();
         self.guest.sandbox().ledger.end(refused);
     }
 
@@ -135,7 +135,11 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         let reason = match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
             (Some(stop), _) => stop.clone().into(),
             (None, Some(trap)) => match refused {
-                Some(limit) if *trap == Trap::UnreachableCodeReached => Error::Limit(limit),
+                Some(limit @ LimitExceeded::Memory { .. })
+                    if *trap == Trap::UnreachableCodeReached =>
+                {
+                    limit.into()
+                }
                 _ => Error::GuestFault(trap.to_string()),
             },
             (None, None) => Error::Host(format!("{error:#}")),
@@ -192,7 +196,7 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         let address = self.call_export(|linked| &linked.buffer, size)?;
         if address == 0 {
             return Err(match self.sandbox().ledger.refused() {
-                Some(limit) => Refused(limit.into()).into(),
+                Some(limit) => Refused(limit.clone().into()).into(),
                 None => Error::GuestFault(format!("no buffer for {size} bytes of input")).into(),
             });
         }
@@ -221,7 +225,9 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
             None => Arc::clone(self.linked()?),
         };
         let outcome = call(&linked, &mut self.store);
-        self.sandbox().spare = Some(linked);
+        if let Some(other) = self.sandbox().spare.replace(linked) {
+            drop_spare(other);
+        }
         outcome
     }
 
@@ -240,6 +246,12 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
     ) -> wasmtime::Result<Status> {
         status_of(self.call_export(export, params)?)
     }
+}
+
+/// A call in the middle of another has left one too.
+#[cold]
+fn drop_spare(linked: Arc<Linked>) {
+    drop(linked);
 }
 
 #[inline]

@@ -12,7 +12,8 @@ const TABLE_ELEMENTS: usize = 65_536;
 pub(crate) struct Ledger {
     memory_limit: u64,
     memory_peak: u64,
-    refused: Option<u64>,
+    /// What the entry under way was refused.
+    refused: Option<Box<LimitExceeded>>,
     /// What could not be captured, and whether the guest knows.
     output: Option<(LimitExceeded, bool)>,
 }
@@ -34,31 +35,29 @@ impl Ledger {
 
     /// Begins an entry: what it is refused is its own. Gives what the entry around it was refused.
     #[inline]
-    pub(crate) fn begin(&mut self) -> Option<u64> {
+    pub(crate) fn begin(&mut self) -> Option<Box<LimitExceeded>> {
         self.refused.take()
     }
 
     /// Ends an entry: goes on with what the entry around it was refused.
     #[inline]
-    pub(crate) fn end(&mut self, outer: Option<u64>) {
+    pub(crate) fn end(&mut self, outer: Option<Box<LimitExceeded>>) {
         self.refused = outer;
     }
 
-    /// A refusal that the entry under way has been told of.
-    pub(crate) fn refuse(&mut self, asked: u64) {
-        self.refused = Some(asked);
+    /// A refusal that the entry under way has been told of by a `MemoryError`.
+    pub(crate) fn refuse(&mut self, limit: LimitExceeded) {
+        self.refused = Some(Box::new(limit));
     }
 
-    /// The memory request that the entry under way was refused, if one was.
-    pub(crate) fn refused(&self) -> Option<LimitExceeded> {
-        self.refused.map(|asked| LimitExceeded::Memory { asked, limit: self.memory_limit })
+    /// What the entry under way was refused last, if anything was.
+    pub(crate) fn refused(&self) -> Option<&LimitExceeded> {
+        self.refused.as_deref()
     }
 
     /// As above; the next time there is none.
     pub(crate) fn take_refused(&mut self) -> Option<LimitExceeded> {
-        let refused = self.refused();
-        self.refused = None;
-        refused
+        self.refused.take().map(|limit| *limit)
     }
 
     /// Notes that more was written in the running operation than a captured stream may hold, and whether the
@@ -90,7 +89,7 @@ impl ResourceLimiter for Ledger {
     ) -> wasmtime::Result<bool> {
         let desired = u64::try_from(desired).unwrap_or(u64::MAX);
         if desired > self.memory_limit {
-            self.refused = Some(desired);
+            self.refuse(LimitExceeded::Memory { asked: desired, limit: self.memory_limit });
             return Ok(false);
         }
         self.memory_peak = self.memory_peak.max(desired);
