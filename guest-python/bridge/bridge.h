@@ -27,6 +27,9 @@ struct bridge_objects {
     PyObject *prepare_main;     /* _ophidia.launch.prepare_main */
     PyObject *is_complete;      /* _ophidia.launch.is_complete */
     PyObject *finish;           /* _ophidia.launch.finish */
+    PyObject *show;             /* _ophidia.launch.show */
+    PyObject *show_exit;        /* _ophidia.launch.show_exit */
+    PyObject *register_source;  /* _ophidia.sources.register */
     PyObject *signature;        /* _ophidia.interop.signature */
     PyObject *exception;        /* _ophidia.interop.exception */
     PyObject *pending;          /* _ophidia.interop.pending */
@@ -58,6 +61,16 @@ int stdlib_types_fetch(void);
 /* Lets every interpreter seed numpy's global generator anew; -1 with an exception set. */
 int numpy_forget_seed(void);
 
+/* Gives sqlite the host's entropy; -1 with an exception set. */
+int sqlite_take_entropy(void);
+
+/* Adds what _ophidia.kdf needs, _ophidia.launch, _ophidia.sources, _ophidia.options, _ophidia.depth; -1 with an exception set. */
+int kdf_ready(PyObject *module);
+int ending_ready(PyObject *module);
+int sources_ready(PyObject *module);
+int options_ready(PyObject *module);
+int depth_ready(PyObject *module);
+
 /* Makes everything that exists immortal. */
 void immortalize(void);
 
@@ -66,6 +79,9 @@ void bridge_interrupt_locate(struct ophidia_frame *frame);
 
 /* Writes them into the frame; once, before the snapshot. */
 void frame_publish_interrupt(void);
+
+/* How deep C code may recurse, as the host says; 0 when it does not. */
+uint32_t frame_recursion(void);
 
 /* Empties the frame and lets go of what the last entry left in it. */
 void frame_clear(void);
@@ -92,11 +108,10 @@ int frame_leave(PyObject *const *values, size_t count);
 /* The input buffer of this level for so many bytes, as it was last given out. */
 const unsigned char *bridge_input(uint32_t size);
 
-/* Moves the exception that is set into the frame and gives the status to return. With `hook`, a
-   sys.excepthook that the program has replaced is called instead of formatting a traceback.
-   `code` is the code object whose source text is `source`, or NULL: lines of it are shown in
-   tracebacks although no file has them. */
-uint32_t bridge_raised(int hook, PyObject *code, const char *source, uint32_t len);
+/* Moves the exception that is set into the frame and gives the status to return. With `program`, it has ended
+   the main program: what the program has put into sys.excepthook and sys.stderr shows it. `code` is the code
+   object whose source text is `source`, or NULL: lines of it are shown in tracebacks although no file has them. */
+uint32_t bridge_raised(int program, PyObject *code, const char *source, uint32_t len);
 
 /* Gives an object out: the host holds it until it releases the handle that goes into the slot. */
 int handle_new(PyObject *object, struct ophidia_slot *slot);
@@ -150,16 +165,18 @@ int64_t host_object_number(PyObject *object);
 /* Set where a stream is written to, by patches/0007-output-written-text.patch. */
 extern int _PyIO_written;
 
-/* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. */
-void bridge_flush_written(void);
+/* Flushes sys.stdout and sys.stderr; what fails there is left for the program's own end. -1 with a
+   KeyboardInterrupt set, when that came meanwhile. */
+int bridge_flush_written(void);
 
 /* The same, if anything was written since. */
-static inline void
+static inline int
 bridge_flush(void)
 {
-    if (_PyIO_written) {
-        bridge_flush_written();
-    }
+    return _PyIO_written ? bridge_flush_written() : 0;
 }
+
+/* Forgets the exception that is set, unless it is an interruption: that goes into `interruption`. */
+void bridge_forget(PyObject **interruption);
 
 #endif

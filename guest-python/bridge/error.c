@@ -81,10 +81,22 @@ set_exception(PyObject *exception)
     }
 }
 
+/* What `sys.exit` was given, where it is neither a number nor None: unless the program shows it itself, a message
+   for the host to show. */
+static void
+set_exit_message(PyObject *code, int program)
+{
+    PyObject *shown = program ? PyObject_CallOneArg(bridge.show_exit, code) : Py_NewRef(Py_False);
+    if (shown == NULL || (!Py_IsTrue(shown) && set_message(code) < 0)) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(shown);
+}
+
 /* The status of SystemExit as python3 takes it: None is 0, an integer itself, anything else is
    printed and counts as 1. */
 static uint32_t
-exited(PyObject *exception)
+exited(PyObject *exception, int program)
 {
     PyObject *code = PyObject_GetAttrString(exception, "code");
     if (code == NULL) {
@@ -101,9 +113,7 @@ exited(PyObject *exception)
     }
     else if (!Py_IsNone(code)) {
         status = 1;
-        if (set_message(code) < 0) {
-            PyErr_Clear();
-        }
+        set_exit_message(code, program);
     }
     frame_set_int(OPHIDIA_SLOT_EXIT, status);
     set_exception(exception);
@@ -111,30 +121,11 @@ exited(PyObject *exception)
     return OPHIDIA_STATUS_EXIT;
 }
 
-/* 1: the program's own hook has shown the exception; 0: there is none; -1: it raised. */
+/* Empty when the program has shown the exception. */
 static int
-call_hook(PyObject *exception)
+set_traceback(PyObject *exception, int program, PyObject *code, const char *source, uint32_t len)
 {
-    PyObject *hook = PySys_GetObject("excepthook");      /* borrowed */
-    PyObject *plain = PySys_GetObject("__excepthook__"); /* borrowed */
-    if (hook == NULL || hook == plain) {
-        return 0;
-    }
-    Py_INCREF(hook);
-    PyObject *traceback = PyException_GetTraceback(exception);
-    PyObject *result = PyObject_CallFunctionObjArgs(
-        hook, (PyObject *)Py_TYPE(exception), exception,
-        traceback == NULL ? Py_None : traceback, NULL);
-    Py_XDECREF(traceback);
-    Py_DECREF(hook);
-    Py_XDECREF(result);
-    return result == NULL ? -1 : 1;
-}
-
-static int
-set_traceback(PyObject *exception, PyObject *code, const char *source, uint32_t len)
-{
-    PyObject *text = PyObject_CallFunction(bridge.format_exception, "OOy#", exception,
+    PyObject *text = PyObject_CallFunction(program ? bridge.show : bridge.format_exception, "OOy#", exception,
                                            code == NULL ? Py_None : code,
                                            source == NULL ? "" : source, (Py_ssize_t)len);
     if (text == NULL) {
@@ -146,15 +137,15 @@ set_traceback(PyObject *exception, PyObject *code, const char *source, uint32_t 
 }
 
 uint32_t
-bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
+bridge_raised(int program, PyObject *code, const char *source, uint32_t len)
 {
     if (!PyErr_Occurred()) {
         PyErr_SetString(PyExc_SystemError, "error return without exception set");
     }
-    PyObject *exception = PyErr_GetRaisedException();
+    PyObject *exception = PyErr_GetRaisedException(), *interruption = NULL;
     uint32_t status = OPHIDIA_STATUS_RAISED;
     if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit)) {
-        status = exited(exception);
+        status = exited(exception, program);
         Py_DECREF(exception);
         return status;
     }
@@ -162,27 +153,29 @@ bridge_raised(int hook, PyObject *code, const char *source, uint32_t len)
     uint32_t kind = kind_of(exception);
     if (set_type_name(exception) < 0) {
         kind |= OPHIDIA_LOST;
-        PyErr_Clear();
+        bridge_forget(&interruption);
     }
     if (set_message(exception) < 0) {
-        PyErr_Clear();
+        bridge_forget(&interruption);
     }
-    int shown = hook ? call_hook(exception) : 0;
-    if (shown < 0 && PyErr_ExceptionMatches(PyExc_SystemExit)) {
-        Py_SETREF(exception, PyErr_GetRaisedException());
-        status = exited(exception);
-        Py_DECREF(exception);
-        return status;
-    }
-    if (shown < 0) {
-        PyErr_Clear();
-    }
-    if (shown <= 0 && set_traceback(exception, code, source, len) < 0) {
+    if (set_traceback(exception, program, code, source, len) < 0) {
+        if (program && PyErr_ExceptionMatches(PyExc_SystemExit)) {
+            Py_SETREF(exception, PyErr_GetRaisedException());
+            status = exited(exception, program);
+            Py_DECREF(exception);
+            Py_XDECREF(interruption);
+            return status;
+        }
         if (Py_IS_TYPE(exception, (PyTypeObject *)PyExc_SystemError)
             && PyErr_ExceptionMatches(PyExc_MemoryError)) {
             kind |= OPHIDIA_LOST;
         }
-        PyErr_Clear();
+        bridge_forget(&interruption);
+    }
+    if (interruption != NULL) { /* it came while the exception was described, and must not be lost with it */
+        Py_DECREF(exception);
+        PyErr_SetRaisedException(interruption);
+        return bridge_raised(program, code, source, len);
     }
     frame_set_int(OPHIDIA_SLOT_KIND, kind);
     set_exception(exception);

@@ -17,6 +17,12 @@ ophidia_frame(void)
 }
 
 uint32_t
+frame_recursion(void)
+{
+    return frames[0].recursion;
+}
+
+uint32_t
 ophidia_abi_version(void)
 {
     return OPHIDIA_ABI_VERSION;

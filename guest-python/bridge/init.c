@@ -101,7 +101,7 @@ bridge_objects_fetch(void)
     }
     _PyRandom_ForgetSeed(random);
     Py_DECREF(random);
-    if (numpy_forget_seed() < 0) {
+    if (numpy_forget_seed() < 0 || sqlite_take_entropy() < 0) {
         return -1;
     }
 
@@ -116,6 +116,9 @@ bridge_objects_fetch(void)
         {&bridge.prepare_main, "_ophidia.launch", "prepare_main"},
         {&bridge.is_complete, "_ophidia.launch", "is_complete"},
         {&bridge.finish, "_ophidia.launch", "finish"},
+        {&bridge.show, "_ophidia.launch", "show"},
+        {&bridge.show_exit, "_ophidia.launch", "show_exit"},
+        {&bridge.register_source, "_ophidia.sources", "register"},
         {&bridge.signature, "_ophidia.interop", "signature"},
         {&bridge.exception, "_ophidia.interop", "exception"},
         {&bridge.pending, "_ophidia.interop", "pending"},

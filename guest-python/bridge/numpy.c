@@ -8,9 +8,15 @@ extern PyTypeObject PyGenericArrType_Type, PyDatetimeArrType_Type, PyTimedeltaAr
 /* Defined in mt19937.c by numpy/0008-forgotten-state.patch. */
 extern void *mt19937_forgotten;
 
+/* As numpy/random/src/mt19937/mt19937.h has it: all words used up stands for a position of so many. */
+struct mt19937_state {
+    uint32_t key[624];
+    int position;
+};
+
 /* The first member of what the capsule of a bit generator holds. */
 struct bit_generator {
-    void *state;
+    struct mt19937_state *state;
 };
 
 int
@@ -26,6 +32,7 @@ numpy_forget_seed(void)
     struct bit_generator *bits = capsule == NULL ? NULL : PyCapsule_GetPointer(capsule, "BitGenerator");
     if (bits != NULL) {
         mt19937_forgotten = bits->state;
+        bits->state->position = sizeof bits->state->key / sizeof *bits->state->key; /* no word is left of it */
     }
     /* The module holds the generator as long as nobody replaces it; then its state is of no account. */
     Py_XDECREF(capsule);

@@ -221,8 +221,7 @@ finish(uint32_t operation, PyObject *result, uint32_t want)
         status = bridge_raised(0, NULL, NULL, 0);
     }
     Py_XDECREF(result);
-    bridge_flush();
-    return status;
+    return bridge_flush() < 0 ? bridge_raised(0, NULL, NULL, 0) : status;
 }
 
 uint32_t

@@ -1,8 +1,9 @@
-/* Paths with `..`: resolved before the granted folder is looked up.
+/* Paths with `..`: resolved before the granted folder is looked up. And empty ones, which name nothing.
 
    wasi-libc takes the granted folder whose name is a path's longest prefix, as text, so that
    /here/../there would be looked for in /here and refused. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,4 +50,21 @@ __wrap___wasilibc_find_abspath(const char *path, const char **prefix, const char
     resolved = larger;
     resolve(path, resolved);
     return __real___wasilibc_find_abspath(resolved, prefix, relative);
+}
+
+int __real___wasilibc_find_relpath_alloc(const char *path, const char **prefix, char **relative, size_t *len,
+                                         int can_grow);
+int __wrap___wasilibc_find_relpath_alloc(const char *path, const char **prefix, char **relative, size_t *len,
+                                         int can_grow);
+
+/* wasi-libc takes the empty path for the current folder. */
+int
+__wrap___wasilibc_find_relpath_alloc(const char *path, const char **prefix, char **relative, size_t *len,
+                                     int can_grow)
+{
+    if (*path == 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    return __real___wasilibc_find_relpath_alloc(path, prefix, relative, len, can_grow);
 }

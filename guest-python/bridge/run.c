@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define KEPT_INPUT (1 << 20)
+#define MOST_SOURCE (1 << 20)
 
 /* Short inputs take no allocation; a long one's buffer is kept while it is not extravagant. */
 static char short_inputs[OPHIDIA_LEVELS][OPHIDIA_SHORT_INPUT];
@@ -91,6 +92,71 @@ run_in(PyObject *code, uint64_t globals, uint64_t locals)
     return value;
 }
 
+/* Source text that no file has, for tracebacks that the program prints itself: of code that defines functions, for as
+   long as there is room; of the other, while it runs and until some other does. */
+static PyObject *recent[OPHIDIA_LEVELS];
+
+static int
+defines(PyObject *code)
+{
+    PyObject *constants = ((PyCodeObject *)code)->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++) {
+        if (PyCode_Check(PyTuple_GET_ITEM(constants, i))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+keep_source(PyObject *code, const char *source, uint32_t len)
+{
+    PyObject *filename = ((PyCodeObject *)code)->co_filename;
+    if (PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) != '<') {
+        return 0;
+    }
+    if (defines(code)) {
+        PyObject *done = PyObject_CallFunction(bridge.register_source, "Oy#", code, source, (Py_ssize_t)len);
+        Py_XDECREF(done);
+        return done == NULL ? -1 : 0;
+    }
+    if (len > MOST_SOURCE) {
+        return 0;
+    }
+    PyObject *pair = Py_BuildValue("(Oy#)", code, source, (Py_ssize_t)len);
+    if (pair == NULL) {
+        return -1;
+    }
+    Py_XSETREF(recent[bridge_level], pair);
+    return 0;
+}
+
+/* Those that are not registered, a list of (code, source). */
+static PyObject *
+take_sources(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list != NULL && i < OPHIDIA_LEVELS; i++) {
+        if (recent[i] != NULL && PyList_Append(list, recent[i]) < 0) {
+            Py_CLEAR(list);
+        }
+        Py_CLEAR(recent[i]);
+    }
+    return list;
+}
+
+static PyMethodDef methods[] = {
+    {"take_sources", take_sources, METH_NOARGS, "() -> [(code, source)]"},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+sources_ready(PyObject *module)
+{
+    return PyModule_AddFunctions(module, methods);
+}
+
 uint32_t
 ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename,
             uint32_t filename_len, uint64_t globals, uint64_t locals, uint32_t want)
@@ -105,6 +171,9 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
     if (name != NULL) {
         code = compile_source(mode, text, source_len, name);
     }
+    if (code != NULL && keep_source(code, text, source_len) < 0) {
+        Py_CLEAR(code);
+    }
     if (code != NULL && mode == OPHIDIA_MODE_MAIN) {
         PyObject *prepared = PyObject_CallOneArg(bridge.prepare_main, name);
         if (prepared == NULL) {
@@ -117,12 +186,14 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
     }
     uint32_t status = OPHIDIA_STATUS_OK;
     if (value == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, value, want) < 0) {
-        status = bridge_raised(mode == OPHIDIA_MODE_MAIN, code, text, source_len);
+        status = bridge_raised(mode >= OPHIDIA_MODE_SINGLE, code, text, source_len);
     }
     Py_XDECREF(value);
-    Py_XDECREF(code);
     Py_XDECREF(name);
-    bridge_flush();
+    if (bridge_flush() < 0) {
+        status = bridge_raised(mode >= OPHIDIA_MODE_SINGLE, code, text, source_len);
+    }
+    Py_XDECREF(code);
     return status;
 }
 
@@ -142,8 +213,7 @@ call_with_text(PyObject *function, uint32_t text, uint32_t len, int hook)
         status = OPHIDIA_STATUS_INCOMPLETE;
     }
     Py_XDECREF(value);
-    bridge_flush();
-    return status;
+    return bridge_flush() < 0 ? bridge_raised(hook, NULL, NULL, 0) : status;
 }
 
 uint32_t
@@ -188,9 +258,19 @@ ophidia_finish(void)
 }
 
 void
+bridge_forget(PyObject **interruption)
+{
+    if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+        Py_XSETREF(*interruption, PyErr_GetRaisedException());
+    }
+    PyErr_Clear();
+}
+
+int
 bridge_flush_written(void)
 {
     _PyIO_written = 0;
+    PyObject *interruption = NULL;
     static const char *const names[] = {"stdout", "stderr"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         PyObject *stream = PySys_GetObject(names[i]); /* borrowed */
@@ -200,9 +280,14 @@ bridge_flush_written(void)
         Py_INCREF(stream);
         PyObject *done = PyObject_CallMethodNoArgs(stream, bridge.flush);
         if (done == NULL) {
-            PyErr_Clear();
+            bridge_forget(&interruption);
         }
         Py_XDECREF(done);
         Py_DECREF(stream);
     }
+    if (interruption == NULL) {
+        return 0;
+    }
+    PyErr_SetRaisedException(interruption);
+    return -1;
 }

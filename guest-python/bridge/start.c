@@ -117,9 +117,14 @@ set_arguments(void)
     return failed ? -1 : 0;
 }
 
+/* Where wasi-libc has the working directory's name. */
+extern char *__wasilibc_cwd;
+
 static int
 enter_folder(uint32_t cwd, uint32_t cwd_len)
 {
+    int named = (cwd_len & OPHIDIA_BY_NAME) != 0;
+    cwd_len &= ~OPHIDIA_BY_NAME;
     if (cwd_len == 0) {
         return 0;
     }
@@ -127,6 +132,10 @@ enter_folder(uint32_t cwd, uint32_t cwd_len)
     if (path == NULL) {
         PyErr_NoMemory();
         return -1;
+    }
+    if (named) {
+        __wasilibc_cwd = path;
+        return 0;
     }
     int failed = chdir(path);
     if (failed) {
@@ -136,10 +145,28 @@ enter_folder(uint32_t cwd, uint32_t cwd_len)
     return failed;
 }
 
+/* Defined by patches/0015-recursion-words.patch and patches/0016-parser-stack.patch. */
+extern int ophidia_c_recursion_limit, ophidia_parser_stack;
+
+/* As deep as the host's stack allows; of the parser's levels, each takes some of three twentieths of one, and
+   there are never more than everywhere else. */
+static void
+set_recursion(void)
+{
+    int limit = (int)frame_recursion(), parser = 6000;
+    if (limit == 0 || limit == ophidia_c_recursion_limit) {
+        return;
+    }
+    PyThreadState_Get()->c_recursion_remaining += limit - ophidia_c_recursion_limit;
+    ophidia_c_recursion_limit = limit;
+    ophidia_parser_stack = limit < parser * 3 / 20 ? limit * 20 / 3 : parser;
+}
+
 uint32_t
 ophidia_start(uint32_t cwd, uint32_t cwd_len)
 {
     frame_clear();
+    set_recursion();
     if (register_folders() < 0 || set_environment() < 0 || set_arguments() < 0
         || enter_folder(cwd, cwd_len) < 0) {
         return bridge_raised(0, NULL, NULL, 0);

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import time
 from asyncio import base_events, events
+from collections.abc import Callable
 
 from _ophidia import interop
 
@@ -42,6 +43,22 @@ class EventLoop(base_events.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nothing to wake: callbacks are only ever added from this loop's own thread."""
+
+    def run_in_executor(self, executor: object, func: Callable, *args: object) -> asyncio.Future:
+        """Without an executor of the program's own, run the function at once: there are no threads."""
+        if executor is not None:
+            return super().run_in_executor(executor, func, *args)
+        self._check_closed()
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except StopIteration as error:
+            future.set_exception(RuntimeError(f"{error!r} cannot be raised into a Future"))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
 
     async def getaddrinfo(self, *args: object, **kwargs: object) -> list[tuple]:
         """Fail as a program expects of a name look-up, where a thread would be asked to do it."""

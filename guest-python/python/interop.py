@@ -7,7 +7,6 @@ import functools
 import importlib
 import inspect
 import keyword
-import linecache
 import operator
 import pydoc
 import sys
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
 import __main__
-from _ophidia import _host, errors
+from _ophidia import _host, errors, sources
 
 _KINDS = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -418,7 +417,7 @@ def compile_source(source: str, filename: str, mode: str) -> object:
     """Compiles source text whose lines tracebacks can show."""
     code = compile(source, filename, mode, dont_inherit=True)
     if filename.startswith("<"):
-        linecache._register_code(code, source, filename)
+        sources.register(code, source)
     return code
 
 
@@ -455,7 +454,7 @@ def _body(source: str, parameters: tuple[str, ...], mode: str) -> CodeType:
     compiled = compile(module, "<string>", "exec", dont_inherit=True)
     code = next(const for const in compiled.co_consts if isinstance(const, CodeType))
     code = code.replace(co_name="<module>", co_qualname="<module>")
-    linecache._register_code(code, source, "<string>")
+    sources.register(code, source)
     return code
 
 

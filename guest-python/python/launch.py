@@ -1,20 +1,22 @@
 """What surrounds a program: becoming `__main__`, running a module, tracebacks, and the end."""
 
+import _io
 import atexit
 import codeop
 import gc
 import importlib.machinery
-import linecache
 import runpy
 import sys
 from types import CodeType, ModuleType
 
-from _ophidia import errors
+from _ophidia import _host, errors, sources
 
 _folder = __file__.removesuffix("launch.py")
 _modules = sys.modules
 _known: frozenset[str] = frozenset()
 _last: tuple[str, object] | None = None
+_stdout, _stderr = sys.stdout, sys.stderr
+_buffers = (_stdout.buffer, _stderr.buffer)
 
 
 def remember_modules() -> None:
@@ -52,41 +54,151 @@ def is_complete(source: str) -> bool:
         return True
 
 
+# --- exceptions --------------------------------------------------------------------------------
+
+
 def format_exception(exc: BaseException, code: CodeType | None, source: bytes) -> str:
     """Format an exception as python3 prints it. `source` is the text `code` was compiled from."""
-    sys.last_exc = exc
-    sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
     if code is not None and code.co_filename.startswith("<"):
-        linecache._register_code(code, source.decode("utf-8", "replace"), code.co_filename)
+        sources.register(code, source)
+    return errors.formatted(exc, _own(exc))
+
+
+def _own(exc: BaseException):
+    """The traceback from the program's own first frame on."""
     skipped = exc.__traceback__
     while skipped is not None and skipped.tb_frame.f_code.co_filename.startswith(_folder):
         skipped = skipped.tb_next
-    return errors.formatted(exc, skipped)
+    return skipped
+
+
+def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
+    """Show the exception that has ended the main program, as python3 does: by its hook, and where it has put
+    `sys.stderr`. Gives what is left for the host to show: nothing, when the program has seen to it."""
+    text = format_exception(exc, code, source)
+    sys.last_exc = exc
+    sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
+    hook = getattr(sys, "excepthook", None)
+    if hook is None:
+        text = f"sys.excepthook is missing, printing the traceback\n{text}"
+    elif hook is not sys.__excepthook__:
+        try:
+            hook(type(exc), exc, exc.__traceback__)
+            return ""
+        except SystemExit:
+            raise
+        except BaseException as second:
+            told = errors.formatted(second, _own(second.with_traceback(second.__traceback__.tb_next)))
+            text = f"Error in sys.excepthook:\n{told}\nOriginal exception was:\n{text}"
+    return "" if _written(text) else text
+
+
+def show_exit(code: object) -> bool:
+    """Print what `sys.exit` was given where the program has put `sys.stderr`; whether it has."""
+    return _written(f"{code}\n")
+
+
+def _written(text: str) -> bool:
+    """Whether the text has gone where the program wants errors; the host's is where they go of themselves."""
+    stream = getattr(sys, "stderr", None)
+    if stream is _stderr:
+        return False
+    if stream is not None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except Exception:
+            pass  # as python3, which has nowhere to say so
+    return True
+
+
+# --- the end -----------------------------------------------------------------------------------
 
 
 def finish() -> None:
-    """End the program as python3 does: exit callbacks, then its objects, then the streams."""
+    """End the program as python3 does: what waits for the end, then its objects, then the streams."""
     atexit._run_exitfuncs()
+    failed = _flush_standard()
     sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None
+    gc.collect()
+    sys.stdin, sys.stdout, sys.stderr = sys.__stdin__, sys.__stdout__, sys.__stderr__
+    _finalize()
+    for module in _own_modules():
+        _clear(module.__dict__)
+    gc.collect()
+    failed = _flush_standard() or failed
+    for stream in (_stdout, _stderr, *_buffers):  # also when they were detached
+        try:
+            stream.flush()
+        except ValueError:
+            pass
+        except OSError as error:
+            failed = failed or error
+    if failed:
+        raise failed
+
+
+def _flush_standard() -> BaseException | None:
+    """Flush `sys.stdout` and `sys.stderr`. What fails is told, for the first of them by text."""
+    failed = None
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except BaseException as error:
+            failed = failed or error
+            if name == "stdout":
+                _tell(f"Exception ignored in: {_text_of(stream)}\n{errors.formatted(error, _own(error))}")
+    return failed
+
+
+def _tell(text: str) -> None:
+    try:
+        stream = sys.stderr
+        stream.write(text)
+        stream.flush()
+    except Exception:
+        pass
+
+
+def _text_of(value: object) -> str:
+    try:
+        return errors.cut(repr(value), 1024)
+    except Exception:
+        return f"<object repr() failed: {errors.type_name(type(value))}>"
+
+
+def _finalize() -> None:
+    """Call what the program's objects have for their end, while all of them are whole. Files are written out first,
+    the outer streams before those inside them. What the snapshot holds is not among them."""
+    objects = gc.get_objects()
+    streams = [value for value in objects if issubclass(type(value), _io._IOBase)]
+    for kind in (_io._TextIOBase, _io._BufferedIOBase):
+        for stream in streams:
+            if issubclass(type(stream), kind):
+                try:
+                    stream.flush()
+                except Exception:
+                    pass  # closed, or to be told nobody
+    _host.finalize([value for value in objects if not issubclass(type(value), _io._IOBase)])
+
+
+def _own_modules() -> list[ModuleType]:
+    """The modules of the program; those before `_last` are known: to look at them all would touch many pages."""
     modules = []
     for item in reversed(_modules.items()):
-        if item == _last:  # those before it are known: to look at them all would touch many pages
+        if item == _last:
             break
         if item[0] not in _known:
             modules.append(item[1])
-    for module in [_modules.get("__main__"), *reversed(modules)]:
-        if type(module) is ModuleType:
-            _clear(module.__dict__)
-    gc.collect()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not getattr(stream, "closed", True):
-            stream.flush()
+    modules = [_modules.get("__main__"), *reversed(modules)]
+    return [module for module in modules if type(module) is ModuleType]
 
 
-def _clear(names: dict[str, object]) -> None:
-    for name in list(names):
-        if name.startswith("_") and not name.startswith("__"):
-            names[name] = None
-    for name in list(names):
-        if not name.startswith("__"):
-            names[name] = None
+def _clear(names: dict[object, object]) -> None:
+    texts = [name for name in names if isinstance(name, str) and not name.startswith("__")]
+    for name in sorted(texts, key=lambda name: not name.startswith("_")):
+        names[name] = None
+    for name in [name for name in names if not isinstance(name, str)]:
+        names[name] = None

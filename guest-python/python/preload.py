@@ -78,11 +78,15 @@ _modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUM
 for _name in _modules:
     importlib.import_module(_name)
 
-from _ophidia import clock, eventloop, interop, launch, network  # noqa: E402, F401
+from _ophidia import absent, clock, depth, eventloop, interop, kdf, launch, network, options, sources  # noqa: E402, F401
 
+absent.install()
+depth.install()
 clock.install()
 eventloop.install()
+kdf.install()
 network.install()
+sources.install()
 _warm()
 _settle()
 dtypes = _dtypes()

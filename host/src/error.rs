@@ -105,8 +105,8 @@ pub struct PythonError {
     pub type_name: String,
     /// `str(exception)`.
     pub message: String,
-    /// The traceback as python3 prints it, ending in a line break. Empty when the program's own
-    /// `sys.excepthook` has shown the exception, and for `SystemExit`.
+    /// The traceback as python3 prints it, ending in a line break. Empty when a main program has shown the exception
+    /// itself, with its own `sys.excepthook` or `sys.stderr`, and for `SystemExit`.
     pub traceback: String,
     /// For `SystemExit` and `os._exit`: the status, before it is cut to what a process can return.
     pub exit_status: Option<i64>,

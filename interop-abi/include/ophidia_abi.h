@@ -6,6 +6,7 @@
 
 #define OPHIDIA_ABI_VERSION 12
 #define OPHIDIA_SHORT_INPUT 4096
+#define OPHIDIA_BY_NAME 2147483648u
 #define OPHIDIA_LEVELS 32
 #define OPHIDIA_RAISED 0x80000000u
 #define OPHIDIA_IN_SLOT 0x7fffffffu
@@ -149,7 +150,7 @@ struct ophidia_frame {
     uint32_t interrupt_flag;
     uint32_t eval_breaker;
     uint32_t eval_breaker_bits;
-    uint32_t reserved;
+    uint32_t recursion;
     struct ophidia_slot slots[8];
     struct ophidia_slot operands[OPHIDIA_OPERANDS];
     uint64_t releases[OPHIDIA_RELEASES];
@@ -189,7 +190,7 @@ uint32_t ophidia_frame(void);
 __attribute__((export_name("ophidia_buffer")))
 uint32_t ophidia_buffer(uint32_t size);
 
-/* Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory. */
+/* Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory, with `BY_NAME` in its length one that need not be there. */
 __attribute__((export_name("ophidia_start")))
 uint32_t ophidia_start(uint32_t cwd, uint32_t cwd_len);
 

@@ -51,7 +51,7 @@ numbered! {
         Exec = 0 "EXEC",
         /// One expression; its value goes to the value slot.
         Eval = 1 "EVAL",
-        /// One interactive statement; the value of an expression is printed.
+        /// One interactive statement; the value of an expression is printed, and `sys.excepthook` honoured.
         Single = 2 "SINGLE",
         /// A main program: as `Exec`, with `__file__` set and `sys.excepthook` honoured.
         Main = 3 "MAIN",
@@ -126,8 +126,9 @@ pub struct Frame {
     pub eval_breaker: u32,
     /// The bits to set in it so that the loop sees the interrupt flag.
     pub eval_breaker_bits: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// How many levels deep C code may recurse, as CPython counts them: what the native stack has room for. The host
+    /// leaves it at level 0 before the start; 0 stands for what 1.5 MiB have room for.
+    pub recursion: u32,
     /// What the guest leaves, indexed by [`SlotIndex`].
     pub slots: [Slot; SlotIndex::ALL.len()],
     /// What the host leaves: the operands of an operation that are plain, or the plain answer of one of its
@@ -174,5 +175,5 @@ pub const FRAME_FIELDS: &[FrameField] = &[
         name: "eval_breaker_bits",
         offset: core::mem::offset_of!(Frame, eval_breaker_bits) as u32,
     },
-    FrameField { name: "reserved", offset: core::mem::offset_of!(Frame, reserved) as u32 },
+    FrameField { name: "recursion", offset: core::mem::offset_of!(Frame, recursion) as u32 },
 ];

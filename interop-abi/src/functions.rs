@@ -69,7 +69,8 @@ functions! {
     /// It is valid until the next call of this function at the same level, one for a short input for
     /// ever.
     fn BUFFER = "ophidia_buffer"(size) -> I32;
-    /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory.
+    /// Thaws the snapshot: environment, arguments, folders, entropy; `cwd` is the working directory, with
+    /// `BY_NAME` in its length one that need not be there.
     fn START = "ophidia_start"(cwd, cwd_len) -> I32;
     /// Compiles and runs source text in `__main__`; an expression's value goes to the value slot.
     fn RUN = "ophidia_run"(mode, source, source_len, filename, filename_len, globals: I64, locals: I64, want) -> I32;

@@ -1,10 +1,10 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame, HOST_MODULE,
-    IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS, MAX_ENCODED,
-    MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE, RELEASES,
-    SHORT_INPUT, Signature, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
+    ATTEND, BY_NAME, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame,
+    HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS,
+    MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE,
+    RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -20,6 +20,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#include <stdint.h>\n")?;
     writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}")?;
     writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
+    writeln!(out, "#define OPHIDIA_BY_NAME {BY_NAME}u")?;
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_IN_SLOT {IN_SLOT:#x}u")?;

@@ -33,6 +33,9 @@ pub const VERSION: u32 = 12;
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
 
+/// In the length of the working directory: it is a name, whether or not a folder is there.
+pub const BY_NAME: u32 = 1 << 31;
+
 /// How many levels there are. An entry of the host is at level 0; one that a function of the host
 /// makes while the guest waits for it is at the next. Each has its own frame and input buffer.
 pub const LEVELS: u32 = 32;

@@ -45,6 +45,8 @@ mod converters;
 mod cpython_suite;
 /// What a service compiles that depends on the library alone.
 mod dependencies;
+/// How programs end, beside a native Python.
+mod ends;
 /// Exceptions on their way out: texts of bounded size, limits told by class.
 mod errors;
 /// Every example prints in the guest what it prints under a native Python.
@@ -63,6 +65,8 @@ mod large_inputs;
 mod layers;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
+/// Interruption, whatever a program has set; long lives.
+mod long_lives;
 /// Names looked up once, what the library holds for itself, objects let go of.
 mod names;
 /// Source text with names of its own, and with values of Rust's.
@@ -77,10 +81,16 @@ mod numpy_sweep;
 mod objects;
 /// One operation, one deadline; what operations take.
 mod operations;
+/// Packages from the registry, and bytecode that is kept for them.
+mod packages;
 /// Host code that panics: the call ends with an error, the process goes on.
 mod panics;
+/// Every source of random values, over a hundred interpreters.
+mod randomness;
 /// The interactive session, on a pseudo-terminal.
 mod repl;
+/// What people reported of such tools.
+mod reports;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
 /// Several interpreters in one another's calls: an error ends only the one it is about.

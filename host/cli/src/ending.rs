@@ -123,6 +123,17 @@ impl Ending {
         ending
     }
 
+    /// With what Python said where a limit fired.
+    pub(crate) fn told(mut self, exception: Option<PythonError>) -> Self {
+        if let (Ended::Limit, Some(exception)) = (self.ended, exception) {
+            self.said.clone_from(&exception.traceback);
+            if let Some(failure) = &mut self.error {
+                failure.traceback = Some(exception.traceback);
+            }
+        }
+        self
+    }
+
     /// The guest or the host failed.
     pub(crate) fn failed(error: &Error) -> Self {
         let (status, kind) = match error {
@@ -173,12 +184,8 @@ impl Ending {
         match result {
             Ok(()) | Err(Error::Poisoned { .. }) => self,
             Err(Error::Python(error)) if error.exit_status.is_none() => {
-                let stream = "<_io.TextIOWrapper name='<stdout>' mode='w' encoding='utf-8'>";
-                Self {
-                    status: Status::UNFLUSHED,
-                    said: format!("Exception ignored in: {stream}\n{error}\n"),
-                    ..self
-                }
+                // The guest has told, as python3 does.
+                Self { status: Status::UNFLUSHED, said: String::new(), complaint: None, ..self }
             }
             error => Self::of(error, interrupted),
         }

@@ -1,6 +1,8 @@
 //! The runtime: loaded when guest and image are in the cache, else built first, in sight.
 
+use crate::bytecode;
 use crate::progress::{BuildProgress, ImageProgress};
+use crate::sandbox::Sandbox;
 use ophidia::{Error, Result, Runtime};
 use ophidia_guest::{self as guest, BuildOptions, Progress as _};
 use std::path::{Path, PathBuf};
@@ -36,6 +38,15 @@ pub(crate) fn runtime_and_stdlib() -> Result<(Runtime, PathBuf)> {
     Ok((runtime, guest.stdlib()))
 }
 
+/// Keeps bytecode for the sandbox's sites, where the cache can be written.
+pub(crate) fn with_bytecode(runtime: &Runtime, sandbox: &mut Sandbox) {
+    let Ok(cache) = cache_dir() else { return };
+    let key = guest::locate(&cache).map(|guest| guest.key().to_owned());
+    if let (Some(key), false) = (key, sandbox.site_grants().is_empty()) {
+        bytecode::prepare(runtime, sandbox, &cache, &key);
+    }
+}
+
 /// The guest, built now if the cache has none.
 fn guest(cache: &Path) -> Result<()> {
     if guest::locate(cache).is_none() {
@@ -59,10 +70,17 @@ pub(crate) fn whole_guest(cache: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Native stack of the program, in bytes: as deep a recursion as with python3.
+const STACK: usize = 25 << 20;
+
+/// What the thread that runs it needs, with room for the host.
+pub(crate) const THREAD_STACK: usize = STACK + (2 << 20);
+
 fn from_cache(cache: &Path) -> Result<Runtime> {
     let mut progress = ImageProgress::default();
     Runtime::builder(cache)
         .max_interpreters(1)
+        .stack(STACK)
         .progress(Box::new(move |stage| progress.show(&stage)))
         .build()
 }

@@ -1,6 +1,7 @@
 //! The `ophidia` command: parses its arguments, runs, ends with a status.
 
 mod bindgen;
+mod bytecode;
 mod doctor;
 mod ending;
 mod guest;
@@ -8,6 +9,7 @@ mod hints;
 mod interrupt;
 mod load;
 mod module;
+mod options;
 mod program;
 mod progress;
 mod repl;
@@ -24,6 +26,7 @@ use progress::say;
 use status::Status;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::thread::JoinHandle;
 
 /// Run Python programs in a sandbox
 ///
@@ -67,7 +70,15 @@ fn help(examples: &str) -> String {
 pub(crate) struct Usage(String);
 
 fn main() {
-    let status = run(std::env::args_os());
+    let thread = std::thread::Builder::new().stack_size(load::THREAD_STACK);
+    let status = match thread.spawn(|| run(std::env::args_os())).map(JoinHandle::join) {
+        Ok(Ok(status)) => status,
+        Ok(Err(_)) => Status::FAILURE, // a panic, which has been told
+        Err(error) => {
+            say(&format!("no thread for the program: {error}"));
+            Status::FAILURE
+        }
+    };
     // Everything is flushed by now; tearing down the engine would only cost time.
     std::process::exit(status.code());
 }

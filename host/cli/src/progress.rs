@@ -10,6 +10,36 @@ use std::time::{Duration, Instant};
 /// Between two redraws of the clock.
 const TICK: Duration = Duration::from_millis(120);
 
+/// Shows how far something is, on a terminal alone.
+#[derive(Debug)]
+pub(crate) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    pub(crate) fn new(title: &str, steps: usize) -> Self {
+        Self(std::io::stderr().is_terminal().then(|| {
+            let bar =
+                ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
+            bar.set_style(style("{prefix} [{bar:24}] {pos}/{len} {elapsed}"));
+            bar.set_prefix(title.to_owned());
+            bar
+        }))
+    }
+
+    pub(crate) fn advance(&self, steps: usize) {
+        if let Some(bar) = &self.0 {
+            bar.inc(steps as u64);
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Shows a build of the guest.
 #[derive(Debug)]
 pub(crate) struct BuildProgress {

@@ -2,11 +2,12 @@
 
 use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
+use crate::options::PythonOptions;
 use crate::program::Program;
 use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
-use crate::{Usage, load};
+use crate::{Usage, bytecode, load};
 use anyhow::Context as _;
 use ophidia::{Input, Interpreter, Output};
 use std::ffi::OsString;
@@ -23,6 +24,9 @@ use std::time::{Duration, Instant};
 pub(crate) struct Run {
     #[command(flatten)]
     sandbox: Sandbox,
+
+    #[command(flatten)]
+    python: PythonOptions,
 
     /// Capture the output and print one line of JSON at the end
     ///
@@ -89,7 +93,9 @@ impl Run {
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         let started = Instant::now();
         match self.sandbox.settle().and_then(|()| self.prepare()) {
-            Ok((program, argv)) => execute(&mut self.sandbox, program, argv, self.json),
+            Ok((program, argv)) => {
+                execute(&mut self.sandbox, &mut self.python, program, argv, self.json)
+            }
             Err(refused) => Ok(not_begun(&Ending::refused(&refused), self.json, started)),
         }
     }
@@ -134,25 +140,30 @@ fn utf8(word: OsString) -> Result<String, Usage> {
 pub(crate) fn run_stdin() -> anyhow::Result<Status> {
     let mut sandbox = Sandbox::default();
     let program = Program::stdin(&sandbox)?;
-    execute(&mut sandbox, program, vec![String::new()], false)
+    execute(&mut sandbox, &mut PythonOptions::default(), program, vec![String::new()], false)
 }
 
 fn execute(
     sandbox: &mut Sandbox,
+    options: &mut PythonOptions,
     mut program: Program,
     argv: Vec<String>,
     json: bool,
 ) -> anyhow::Result<Status> {
     let started = Instant::now();
+    let paths = options.with_environment(sandbox.variables());
     let mut py = match start(sandbox, &mut program, argv, json) {
         Ok(py) => py,
         Err(ending) => return Ok(not_begun(&ending, json, started)),
     };
+    if let Err(ending) = prepare(&mut py, sandbox, options, &paths) {
+        return Ok(not_begun(&ending, json, started));
+    }
     let interrupts =
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
-    let mut ending = Ending::of(result, interrupted);
+    let mut ending = Ending::of(result, interrupted).told(py.take_exception_at_limit());
     show(&ending, &mut said, json);
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
@@ -170,6 +181,25 @@ fn execute(
     Ok(status)
 }
 
+/// What is set before the program begins.
+fn prepare(
+    py: &mut Interpreter,
+    sandbox: &Sandbox,
+    options: &PythonOptions,
+    paths: &[String],
+) -> Result<(), Box<Ending>> {
+    let set = |py: &mut Interpreter| {
+        paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
+        bytecode::apply(py, sandbox)?;
+        options.apply(py)
+    };
+    match set(py) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(refused)) => Err(Box::new(Ending::refused(&refused))),
+        Err(error) => Err(Box::new(Ending::failed(&error))),
+    }
+}
+
 /// An interpreter that has what the program needs.
 fn start(
     sandbox: &mut Sandbox,
@@ -180,6 +210,7 @@ fn start(
     let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
     let (runtime, stdlib) = load::runtime_and_stdlib().map_err(failed)?;
     program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Ending::refused(&refused)))?;
+    load::with_bytecode(&runtime, sandbox);
     let (stdout, stderr) = if json {
         (Output::capture(), Output::capture())
     } else {

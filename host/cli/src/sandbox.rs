@@ -70,6 +70,10 @@ pub(crate) struct Sandbox {
         help_heading = HEADING
     )]
     files: Files,
+
+    /// Bytecode of the sites.
+    #[arg(skip)]
+    bytecode: Vec<DirGrant>,
 }
 
 const HEADING: &str = "What the program may touch and use";
@@ -125,6 +129,28 @@ impl Sandbox {
         self.dirs.iter().any(has)
     }
 
+    /// The folders of `--site`, as they are granted.
+    pub(crate) fn site_grants(&self) -> &[DirGrant] {
+        &self.sites
+    }
+
+    /// Grants what the cache holds of a site.
+    pub(crate) fn grant_bytecode(&mut self, grant: DirGrant) {
+        self.bytecode.push(grant);
+    }
+
+    /// The sites whose bytecode is granted, as the guest names them.
+    pub(crate) fn with_bytecode(&self) -> impl Iterator<Item = &str> {
+        let granted =
+            |site: &&DirGrant| self.bytecode.iter().any(|kept| kept.guest.ends_with(&site.guest));
+        self.sites.iter().filter(granted).map(|site| &*site.guest)
+    }
+
+    /// The variables of `--env`.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables.iter().map(|variable| (&*variable.name, &*variable.value))
+    }
+
     /// The folders of `--site`.
     pub(crate) fn sites(&self) -> impl Iterator<Item = &Path> {
         self.sites.iter().map(|site| &*site.host)
@@ -156,9 +182,11 @@ impl Sandbox {
         self.memory.0
     }
 
-    /// The guest's working directory: the host's where a grant covers it, else `/`.
+    /// The guest's working directory: the host's, under the name that a grant which covers it gives it, else under
+    /// its own, so that relative paths lead to what of it is granted.
     pub(crate) fn current_dir(&self) -> String {
         let Ok(here) = std::env::current_dir() else { return "/".into() };
+        let own = values::own_path(&here).unwrap_or_else(|_| "/".into());
         let inside = |dir: &DirGrant| -> Option<(usize, PathBuf)> {
             let host = fs::canonicalize(&dir.host).ok()?;
             let rest = here.strip_prefix(&host).ok()?;
@@ -167,15 +195,14 @@ impl Sandbox {
             Some((host.as_os_str().len(), path))
         };
         let best = self.dirs.iter().filter_map(inside).max_by_key(|(len, _)| *len);
-        best.and_then(|(_, path)| path.into_os_string().into_string().ok())
-            .unwrap_or_else(|| "/".into())
+        best.and_then(|(_, path)| path.into_os_string().into_string().ok()).unwrap_or(own)
     }
 
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
         let mut builder =
             runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0).files(self.files.0);
-        for dir in &self.dirs {
+        for dir in self.dirs.iter().chain(&self.bytecode) {
             builder = builder.dir(dir.clone());
         }
         for variable in &self.variables {
@@ -184,9 +211,6 @@ impl Sandbox {
         for site in &self.sites {
             builder = builder.site(&site.guest);
         }
-        match self.current_dir().as_str() {
-            "/" => builder,
-            path => builder.current_dir(path),
-        }
+        builder.current_dir_name(self.current_dir())
     }
 }

@@ -67,7 +67,10 @@ impl<T: HasBridge> Guest<'_, T> {
     fn raised(&mut self) -> Error {
         let refused = self.sandbox().ledger.take_refused();
         let error = match (super::raised(&self.store), refused) {
-            (Ok(raised), Some(limit)) if raised.no_memory => limit.into(),
+            (Ok(raised), Some(limit)) if raised.no_memory => {
+                self.bridge().at_limit = Some(Box::new(raised.error));
+                limit.into()
+            }
             (Ok(raised), _) => raised.error.into(),
             (Err(fault), _) => fault,
         };

@@ -1,6 +1,7 @@
 //! The bridge's part of what a store holds: what values on their way in and out need.
 
 use super::Table;
+use crate::error::PythonError;
 use crate::policy::Limits;
 use crate::sandbox::state::{HasSandbox, SandboxState};
 use crate::value::Object;
@@ -37,6 +38,8 @@ pub(crate) struct BridgeState {
     /// Bytes that the arguments of asynchronous calls take, which are under way on other threads.
     pub(crate) awaited: Arc<AtomicU64>,
     pub(crate) value_limit: u64,
+    /// What Python had raised where the last limit fired that it was told of.
+    pub(crate) at_limit: Option<Box<PythonError>>,
 }
 
 /// What the conversions of the open scopes come to. Who opens and closes scopes keeps this true.
@@ -65,6 +68,7 @@ impl BridgeState {
             arguments: 0,
             awaited: Arc::default(),
             value_limit: limits.value,
+            at_limit: None,
         }
     }
 

@@ -5,10 +5,25 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
 };
 
-/// Native stack a guest may use: 1.5 MiB. The thread that calls an interpreter needs this much and some
-/// 256 KiB for the host; Rust's threads have 2 MiB unless told otherwise. CPython counts its own
-/// recursion and raises `RecursionError` before this is used up.
+/// Native stack a guest may use, unless a runtime gives more: 1.5 MiB. The thread that calls an interpreter needs
+/// this much and some 256 KiB for the host; Rust's threads have 2 MiB unless told otherwise. CPython counts its
+/// own recursion and raises `RecursionError` before this is used up.
 pub(crate) const STACK: usize = 3 << 19;
+
+/// What a level of CPython's own recursion may take of it.
+const LEVEL: usize = STACK / 600;
+
+/// How many levels there are at most, as in a native CPython: what the guest's own stack, which is part of its
+/// memory, has room for.
+const MOST_LEVELS: usize = 10_000;
+
+/// The most native stack that is of any use.
+pub(crate) const MOST_STACK: usize = STACK * MOST_LEVELS / 600;
+
+/// How many levels deep CPython's C code may recurse on a stack of so many bytes.
+pub(crate) fn levels(stack: usize) -> u32 {
+    u32::try_from((stack / LEVEL).min(MOST_LEVELS)).unwrap_or(u32::MAX)
+}
 
 /// Larger than any snapshot: beyond it wasmtime copies the initial memory instead of mapping it.
 const DENSE_IMAGE: u64 = 1 << 30;
@@ -30,7 +45,7 @@ const MEMORY_SIZE: usize = 1 << 32;
 pub(crate) const MOST_INTERPRETERS: u32 = 16_000;
 
 /// The engine that compiles the image and runs interpreters.
-pub(crate) fn run(interpreters: u32) -> Result<Engine> {
+pub(crate) fn run(interpreters: u32, stack: usize) -> Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     // Where the system does not tell which pages were written to (Linux before 6.7), keeping would mean to write to
     // all of them.
@@ -53,7 +68,8 @@ pub(crate) fn run(interpreters: u32) -> Result<Engine> {
         .wasm_branch_hinting(true) // those of `metering`
         .generate_address_map(false) // traps name no places in the guest
         .native_unwind_info(false) // nothing unwinds through the guest, and 20,000 functions are registered for it
-        .max_wasm_stack(STACK)
+        .max_wasm_stack(stack)
+        .async_stack_size(stack + STACK) // of which there is none; it has to be larger
         .memory_guaranteed_dense_image_size(DENSE_IMAGE)
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     engine(&config)

@@ -11,6 +11,7 @@ use crate::sandbox::control::Control;
 use crate::sandbox::exports::Linked;
 use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdout};
+use ophidia_abi::BY_NAME;
 use std::sync::Arc;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
@@ -134,7 +135,8 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let shared = &runtime.shared;
     let files = settings.limits.files;
     let context = Context::new(&shared.stdlib, world, files, streams, Arc::clone(&control));
-    let sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
+    let mut sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
+    sandbox.stack = shared.stack;
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
@@ -151,7 +153,7 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let idle = Arc::clone(&shared.idle);
     let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle };
     interpreter.operation(|py| -> Result<()> {
-        py.start(&settings.current_dir)?;
+        py.start(settings)?;
         settings.sites.iter().try_for_each(|site| py.append_path(site))?;
         settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
     })?;
@@ -176,13 +178,15 @@ fn not_instantiated(
 
 impl Python<'_> {
     /// Thaws the snapshot.
-    fn start(&mut self, current_dir: &str) -> Result<()> {
+    fn start(&mut self, settings: &Settings) -> Result<()> {
+        let named = if settings.current_dir_named { BY_NAME } else { 0 };
         let mut guest = self.guest();
         guest
             .enter(|guest| {
                 guest.find_frames()?;
-                let (cwd, len) = guest.write_input(&[current_dir.as_bytes()])?;
-                guest.status(|linked| &linked.start, (cwd, len))
+                guest.leave_recursion()?;
+                let (cwd, len) = guest.write_input(&[settings.current_dir.as_bytes()])?;
+                guest.status(|linked| &linked.start, (cwd, len | named))
             })
             .map(drop)
             .map_err(|error| match error {

@@ -1,5 +1,6 @@
 //! `Interpreter`: one instance of the image.
 
+use crate::error::PythonError;
 use crate::image::idle::{Idle, Leaving};
 use crate::python::Python;
 use crate::python::state::State;
@@ -97,6 +98,13 @@ impl Interpreter {
             Ok(ophidia_abi::Status::Ok)
         });
         entered.map(drop)
+    }
+
+    /// The exception, with its traceback, that Python code ended with when a limit fired inside it of which it was
+    /// told: the `MemoryError` where [`Limits::memory`](crate::Limits::memory) was at its end. `None` when there
+    /// was none since this was last asked.
+    pub fn take_exception_at_limit(&mut self) -> Option<PythonError> {
+        self.state_mut().bridge.at_limit.take().map(|error| *error)
     }
 
     /// Whether the interpreter can no longer be used.

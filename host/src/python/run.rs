@@ -21,10 +21,12 @@ pub enum Completeness {
 pub enum SourceKind {
     /// Statements.
     Statements,
-    /// One statement of an interactive session: the value of an expression is printed.
+    /// One statement of an interactive session: the value of an expression is printed. An uncaught exception is
+    /// shown as that of a main program.
     Interactive,
-    /// The main program: `__file__` is set to the filename unless that begins with `<`, and a
-    /// `sys.excepthook` that the program has replaced is called for an uncaught exception.
+    /// The main program: `__file__` is set to the filename unless that begins with `<`. An uncaught exception is
+    /// shown by a `sys.excepthook` that the program has replaced, or in a `sys.stderr` that it has replaced; then
+    /// the error has no traceback for the caller to show.
     Main,
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Loaded {
     pub(crate) stdlib: Stdlib,
     pub(crate) idle: Arc<Idle>,
     max_interpreters: u32,
+    /// Native stack a guest may use, in bytes.
+    pub(crate) stack: usize,
 }
 
 impl Runtime {
@@ -47,7 +49,7 @@ impl Runtime {
     pub fn builder(cache_dir: impl Into<PathBuf>) -> RuntimeBuilder {
         RuntimeBuilder {
             cache_dir: cache_dir.into(),
-            slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20 },
+            slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20, stack: engine::STACK },
             cached: true,
             preload: Preload { numpy: true },
             image: None,
@@ -72,6 +74,7 @@ impl Runtime {
             engine,
             stdlib: Stdlib::open(&stdlib)?,
             max_interpreters: slots.max_interpreters,
+            stack: slots.stack,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -107,6 +110,7 @@ impl std::fmt::Debug for Runtime {
 struct Slots {
     max_interpreters: u32,
     idle_memory: usize,
+    stack: usize,
 }
 
 /// An image that was made elsewhere, and the standard library that belongs to it.
@@ -147,6 +151,33 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn idle_memory(mut self, bytes: usize) -> Self {
         self.slots.idle_memory = bytes;
+        self
+    }
+
+    /// Native stack that the guest may use, in bytes, and with it how deep C code may recurse: each 2.6 KB are one of
+    /// CPython's levels, of which a call from C takes three. Default: 1.5 MiB, 600 levels, which the 2 MiB of Rust's threads have
+    /// room for: the functions that Python code calls by way of C (a decorated one, a key of a sort, `__add__`) may
+    /// then call one another 200 deep. With 25 MiB, the most that is of use, there are the 10,000 of a native
+    /// CPython, and nested expressions are as deep too.
+    ///
+    /// Each thread that calls an interpreter needs this much and 256 KiB more; one that has less is refused.
+    /// [`std::thread::Builder::stack_size`] sets what a thread has, which costs only what of it is used.
+    ///
+    /// ```
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let cache = ophidia_guest::ambient_cache_dir().expect("a cache folder");
+    /// let runtime = ophidia::Runtime::builder(cache).max_interpreters(1).stack(25 << 20).build()?;
+    /// let deep = std::thread::Builder::new().stack_size(27 << 20).spawn(move || -> ophidia::Result<()> {
+    ///     let mut py = runtime.interpreter().build()?;
+    ///     py.run("import functools\n@functools.cache\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)")?;
+    ///     py.run("assert fib(400) % 10 == 5")
+    /// });
+    /// deep.expect("a thread").join().expect("no panic")
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stack(mut self, bytes: usize) -> Self {
+        self.slots.stack = bytes;
         self
     }
 
@@ -211,7 +242,15 @@ impl RuntimeBuilder {
                 engine::MOST_INTERPRETERS
             )));
         }
-        let engine = engine::run(self.slots.max_interpreters)?;
+        if !(engine::STACK..=engine::MOST_STACK).contains(&self.slots.stack) {
+            return Err(Error::Host(format!(
+                "stack: {} bytes asked, {} to {} possible",
+                self.slots.stack,
+                engine::STACK,
+                engine::MOST_STACK
+            )));
+        }
+        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
         let cache = self.cached.then(|| self.cache_dir.clone());
         let (module, stdlib) = self.with_source(|source, progress| match &cache {
             Some(cache) => image::load_or_make(cache, source, &engine, progress),
@@ -264,7 +303,7 @@ impl RuntimeBuilder {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
-        let engine = engine::run(self.slots.max_interpreters)?;
+        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
         let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
         let module = image::compile(&snapshot, &engine)?;
         Runtime::of(engine, &module, stdlib.to_owned(), self.slots)
@@ -278,7 +317,7 @@ impl RuntimeBuilder {
     pub fn image_path(&self) -> Result<PathBuf> {
         let (guest, preload) = (self.guest()?, self.preload);
         let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
-        Ok(image::path(&self.cache_dir, source, &engine::run(1)?))
+        Ok(image::path(&self.cache_dir, source, &engine::run(1, self.slots.stack)?))
     }
 
     /// The cache folder.

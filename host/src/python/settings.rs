@@ -53,6 +53,8 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) args: Vec<String>,
     pub(super) current_dir: String,
+    /// Whether that is a name alone, of a folder which need not be granted.
+    pub(super) current_dir_named: bool,
     pub(super) sites: Vec<String>,
     pub(super) modules: Vec<Module>,
     pub(super) tokio: Option<Handle>,
@@ -175,6 +177,16 @@ macro_rules! setters {
             #[must_use]
             pub fn current_dir(mut self, path: impl Into<String>) -> Self {
                 self.settings.current_dir = path.into();
+                self.settings.current_dir_named = false;
+                self
+            }
+
+            /// The same, by name: a folder that need not be granted, nor be there. Relative paths begin with it, so
+            /// that they lead to whatever below it is granted; what is not, is not found.
+            #[must_use]
+            pub fn current_dir_name(mut self, path: impl Into<String>) -> Self {
+                self.settings.current_dir = path.into();
+                self.settings.current_dir_named = true;
                 self
             }
 

@@ -7,6 +7,7 @@ use super::memory::GuestMemory;
 use super::stack::Place;
 use super::state::{HasSandbox, SandboxState};
 use crate::error::{Error, LimitExceeded, Result};
+use crate::image::engine;
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
 use std::sync::Arc;
 use wasmtime::{StoreContextMut, Trap, WasmParams};
@@ -106,9 +107,9 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
             return Err(Error::poisoned(reason.clone()));
         }
         if state.calls == 0 {
-            state.place = Place::outermost()?;
+            state.place = Place::outermost(state.stack)?;
         } else {
-            state.place.check_below()?;
+            state.place.check_below(state.stack)?;
         }
         let refused = state.ledger.begin();
         Ok(Entry { guest: self, refused, ended: false })
@@ -211,6 +212,16 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         let address = self.call_export(|linked| &linked.frame, ())?;
         self.memory()?.bytes(&self.store, address, Frame::SIZE * LEVELS)?;
         self.sandbox().frame = address;
+        Ok(())
+    }
+
+    /// Leaves in the frame how deep C code may recurse on the stack there is, where it may be deeper than usual.
+    pub(crate) fn leave_recursion(&mut self) -> wasmtime::Result<()> {
+        let SandboxState { stack, frame, .. } = *self.sandbox();
+        if stack != engine::STACK {
+            let at = frame.wrapping_add(std::mem::offset_of!(Frame, recursion) as u32);
+            self.memory()?.write(&mut self.store, at, &engine::levels(stack).to_le_bytes())?;
+        }
         Ok(())
     }
 

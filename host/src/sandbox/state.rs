@@ -9,6 +9,7 @@ use super::operation::Operations;
 use super::stack::Place;
 use super::wasi::{Context, Stdout};
 use crate::error::{Error, LimitExceeded, Result};
+use crate::image::engine;
 use crate::policy::Limits;
 use ophidia_abi::{Frame, LEVELS, MEMORY, SHORT_INPUT};
 use std::ops::Range;
@@ -42,6 +43,8 @@ pub(crate) struct SandboxState {
     /// input has been written since: then the guest gives that one's memory back when it is asked.
     pub(super) short_inputs: [u32; LEVELS as usize],
     pub(crate) operations: Operations,
+    /// Native stack the guest may use, in bytes.
+    pub(crate) stack: usize,
     /// Where on its stack the outermost entry stands, while there is one.
     pub(super) place: Place,
     /// The last limit that fired without poisoning, in the innermost call of a function of the host.
@@ -70,6 +73,7 @@ impl SandboxState {
             calls: 0,
             short_inputs: [0; LEVELS as usize],
             operations: Operations::default(),
+            stack: engine::STACK,
             place: Place::default(),
             limited: None,
             poisoned: None,

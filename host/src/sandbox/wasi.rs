@@ -26,7 +26,8 @@ use crate::error::{Error, Result};
 use crate::policy::{Access, DirGrant, Grants};
 use crate::sandbox::control::Control;
 use descriptors::{Descriptor, Descriptors, OpenFolder};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tree::Folder;
@@ -87,12 +88,32 @@ impl World {
             })?;
             Ok((folder, dir.guest.as_str().into()))
         };
+        let mut folders: Vec<(Folder, Arc<str>)> =
+            grants.dirs.iter().map(opened).collect::<Result<_>>()?;
+        for (number, (folder, _)) in folders.iter_mut().enumerate() {
+            *folder = folder.clone().keeping(kept_below(&grants.dirs, number));
+        }
         Ok(Self {
-            folders: grants.dirs.iter().map(opened).collect::<Result<_>>()?,
+            folders,
             args: args.into(),
             env: grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
         })
     }
+}
+
+/// The folders below one granted for writing that are granted for reading alone, relative to it.
+fn kept_below(dirs: &[DirGrant], number: usize) -> Vec<PathBuf> {
+    let place = |dir: &DirGrant| fs::canonicalize(&dir.host).ok();
+    let Some(outer) =
+        dirs.get(number).filter(|dir| dir.access == Access::ReadWrite).and_then(place)
+    else {
+        return Vec::new();
+    };
+    let inner = dirs.iter().filter(|dir| dir.access == Access::ReadOnly).filter_map(place);
+    inner
+        .filter(|inner| *inner != outer)
+        .filter_map(|inner| Some(inner.strip_prefix(&outer).ok()?.to_owned()))
+        .collect()
 }
 
 impl Context {

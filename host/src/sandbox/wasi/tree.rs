@@ -4,6 +4,7 @@
 //! The calls of preview 1 see nothing of the host but what is here; trees of other kinds have the same
 //! operations.
 
+mod kept;
 mod list;
 
 use super::abi::{Entry, FileStat, FileType, SetTime};
@@ -13,6 +14,7 @@ use cap_primitives::fs::{
     DirOptions, FileTypeExt, FollowSymlinks, Metadata, MetadataExt, OpenOptions, OpenOptionsExt,
     SystemTimeSpec,
 };
+use kept::Kept;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs;
 use std::io::{self, Seek, Write};
@@ -30,6 +32,8 @@ pub(super) struct Folder {
     pub(super) writable: bool,
     /// Whether it was opened for reading.
     pub(super) reads: bool,
+    /// What below it may not be changed although it may.
+    kept: Kept,
 }
 
 /// A regular file.
@@ -76,7 +80,12 @@ impl Folder {
     /// A folder of the host, wherever it is.
     pub(super) fn open_ambient(path: &Path, writable: bool) -> io::Result<Self> {
         let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
-        Ok(Self { dir: Arc::new(dir.into()), writable, reads: true })
+        Ok(Self { dir: Arc::new(dir.into()), writable, reads: true, kept: Kept::default() })
+    }
+
+    /// The same folder, in which these are granted for reading alone: their paths relative to it, without links.
+    pub(super) fn keeping(self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self { kept: Kept::new(folders), ..self }
     }
 
     /// Refuses what would change something in a folder granted for reading.
@@ -84,15 +93,40 @@ impl Folder {
         if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
     }
 
+    /// Refuses what would change something at a path. With `moves`, what is there gets another name or goes.
+    fn changes_at(&self, path: &Path, moves: bool) -> Answer {
+        self.changes()?;
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let place = kept::place_of(&self.dir, path, !moves)?;
+        if self.kept.has(&place) || (moves && self.kept.is_below(&place)) {
+            return Err(Errno::NotPermitted.into());
+        }
+        Ok(())
+    }
+
     /// Opens a regular file or a folder. A FIFO, a device or a socket could wait for ever, or do something
     /// by being opened: it is looked at before, and again when it is open, which does not wait.
     pub(super) fn open(&self, path: &Path, how: Opening) -> Answer<Opened> {
-        if how.write || how.create || how.truncate {
+        let changes = how.write || how.create || how.truncate;
+        if changes {
             self.changes()?;
         }
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(Errno::Invalid.into());
         }
+        let (kept, inside) = match self.kept.is_empty() {
+            true => (Kept::default(), false),
+            false => {
+                let place = kept::place_of(&self.dir, path, how.follow)?;
+                (self.kept.below(&place), self.kept.has(&place))
+            }
+        };
+        if inside && changes {
+            return Err(Errno::NotPermitted.into());
+        }
+        let writable = self.writable && !inside;
         if !(how.create && how.exclusive)
             && let Ok(there) = cap::stat(&self.dir, path, follow(how.follow))
         {
@@ -117,17 +151,13 @@ impl Folder {
         can_be_opened(&there)?;
         let reads = how.read || !how.write;
         if there.is_dir() {
-            return Ok(Opened::Folder(Self {
-                dir: Arc::new(file),
-                writable: self.writable,
-                reads,
-            }));
+            return Ok(Opened::Folder(Self { dir: Arc::new(file), writable, reads, kept }));
         }
         if how.directory {
             return Err(Errno::NotFolder.into());
         }
         let writes = how.write;
-        Ok(Opened::File(File { file, writable: self.writable, reads, writes }))
+        Ok(Opened::File(File { file, writable, reads, writes }))
     }
 
     pub(super) fn stat(&self, path: &Path, follows: bool) -> Answer<FileStat> {
@@ -145,7 +175,7 @@ impl Folder {
         follows: bool,
         times: (SetTime, SetTime),
     ) -> Answer {
-        self.changes()?;
+        self.changes_at(path, !follows)?;
         if !follows {
             let (accessed, modified) = times;
             let (accessed, modified) = (time_spec(accessed), time_spec(modified));
@@ -175,25 +205,25 @@ impl Folder {
     }
 
     pub(super) fn create_folder(&self, path: &Path) -> Answer {
-        self.changes()?;
+        self.changes_at(path, false)?;
         Ok(cap::create_dir(&self.dir, path, &DirOptions::new())?)
     }
 
     pub(super) fn remove_folder(&self, path: &Path) -> Answer {
-        self.changes()?;
+        self.changes_at(path, true)?;
         // What is there has to be a folder anyway; a link is none.
         Ok(cap::remove_dir(&self.dir, without_slashes(path).0)?)
     }
 
     pub(super) fn remove_file(&self, path: &Path) -> Answer {
-        self.changes()?;
+        self.changes_at(path, true)?;
         Ok(cap::remove_file(&self.dir, path)?)
     }
 
     /// Both folders have to be granted for writing, since a link or a new name is another way to the file.
     pub(super) fn rename(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
-        self.changes()?;
-        to.changes()?;
+        self.changes_at(path, true)?;
+        to.changes_at(to_path, true)?;
         // Slashes at the end ask for a folder. Whether it is one is looked at here, and never by the
         // call itself, which some systems let follow a link then.
         let (path, must) = without_slashes(path);
@@ -206,14 +236,14 @@ impl Folder {
 
     /// As [`rename`](Self::rename).
     pub(super) fn link(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
-        self.changes()?;
-        to.changes()?;
+        self.changes_at(path, true)?;
+        to.changes_at(to_path, true)?;
         Ok(cap::hard_link(&self.dir, path, &to.dir, to_path)?)
     }
 
     /// Absolute texts are refused: they would mean something else to the host.
     pub(super) fn symlink(&self, text: &Path, path: &Path) -> Answer {
-        self.changes()?;
+        self.changes_at(path, true)?;
         Ok(cap::symlink(text, &self.dir, path)?)
     }
 

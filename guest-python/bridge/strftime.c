@@ -1,0 +1,178 @@
+/* strftime as glibc has it, which programs are written against.
+
+   musl's gives up on the whole text at a directive that it does not know, and CPython takes that for an empty
+   one. Here each directive is written by itself: what musl does not know, by us; what nobody knows, as it
+   stands. Flags (`_ - 0 ^ #`) and widths are ours too. */
+
+#include "bridge.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <time.h>
+
+size_t __real_strftime(char *out, size_t size, const char *format, const struct tm *time);
+size_t __wrap_strftime(char *out, size_t size, const char *format, const struct tm *time);
+
+struct directive {
+    char flag;     /* of _ - 0, or none */
+    int upper;     /* ^ */
+    int swapped;   /* # */
+    size_t width;  /* 0: as usual */
+    char modifier; /* E or O, or none */
+    char what;     /* 0: the format ends before */
+};
+
+/* Reads what follows a `%`; gives where it ends. */
+static const char *
+parse(const char *at, struct directive *it)
+{
+    *it = (struct directive){0};
+    for (; *at != 0 && strchr("_-0^#", *at) != NULL; at++) {
+        if (*at == '^') {
+            it->upper = 1;
+        }
+        else if (*at == '#') {
+            it->swapped = 1;
+        }
+        else {
+            it->flag = *at;
+        }
+    }
+    for (; isdigit((unsigned char)*at); at++) {
+        it->width = it->width < 100000 ? it->width * 10 + (size_t)(*at - '0') : it->width;
+    }
+    if (*at == 'E' || *at == 'O') {
+        it->modifier = *at++;
+    }
+    it->what = *at;
+    return *at == 0 ? at : at + 1;
+}
+
+/* A number, padded to so many places. */
+static size_t
+number(char *out, size_t size, int value, int places, char padding)
+{
+    const char *form = padding == '0' ? "%0*d" : "%*d";
+    int len = snprintf(out, size, form, places, value);
+    return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
+}
+
+/* What a directive stands for, without flags and width; 0 when nobody knows it. */
+static size_t
+expand(char *out, size_t size, const struct directive *it, const struct tm *time)
+{
+    int hour = time->tm_hour % 12 == 0 ? 12 : time->tm_hour % 12;
+    char format[] = {'%', it->what, 0};
+    switch (it->what) {
+    case 'l':
+        return number(out, size, hour, 2, ' ');
+    case 'k':
+        return number(out, size, time->tm_hour, 2, ' ');
+    case 'P': {
+        size_t len = __real_strftime(out, size, "%p", time);
+        for (size_t i = 0; i < len; i++) {
+            out[i] = (char)tolower((unsigned char)out[i]);
+        }
+        return len;
+    }
+    case 0: case 'E': case 'O': case 'L': case 'N': case 'Q': case 'J': case 'K': case 'f': case 'i': case 'o':
+    case 'q': case 'v': case '+':
+        return 0;
+    default:
+        return isalpha((unsigned char)it->what) || it->what == '%'
+                   ? __real_strftime(out, size, format, time)
+                   : 0;
+    }
+}
+
+/* The character that a directive's number is padded with; 0 for a text. */
+static char
+usual_padding(char what)
+{
+    if (strchr("elk", what) != NULL) {
+        return ' ';
+    }
+    return strchr("CdgGHIjmMSsUuVwWyY", what) != NULL ? '0' : 0;
+}
+
+/* Applies flags and width to the text of a directive, in place; gives its length, 0 when it does not fit. */
+static size_t
+adorn(char *text, size_t len, size_t size, const struct directive *it)
+{
+    for (size_t i = 0; it->upper && i < len; i++) {
+        text[i] = (char)toupper((unsigned char)text[i]);
+    }
+    for (size_t i = 0; it->swapped && i < len; i++) {
+        if (strchr("aAbBh", it->what) != NULL) {
+            text[i] = (char)toupper((unsigned char)text[i]);
+        }
+        else if (strchr("pZ", it->what) != NULL) {
+            text[i] = (char)tolower((unsigned char)text[i]);
+        }
+    }
+    char usual = usual_padding(it->what);
+    char padding = it->flag == '_' ? ' ' : it->flag == '0' ? '0' : usual != 0 ? usual : ' ';
+    if (usual != 0 && it->flag != 0) { /* the padding that is there goes, or becomes another */
+        size_t padded = 0;
+        while (padded + 1 < len && (text[padded] == '0' || text[padded] == ' ')) {
+            text[padded++] = it->flag == '_' ? ' ' : '0';
+        }
+        if (it->flag == '-') {
+            memmove(text, text + padded, len - padded);
+            len -= padded;
+        }
+    }
+    if (it->flag == '-' || it->width <= len) {
+        return len;
+    }
+    size_t missing = it->width - len;
+    if (missing >= size - len) {
+        return 0;
+    }
+    memmove(text + missing, text, len);
+    memset(text, padding, missing);
+    return it->width;
+}
+
+/* As the C library's: 0 when it does not fit, with the end mark. */
+size_t
+__wrap_strftime(char *out, size_t size, const char *format, const struct tm *time)
+{
+    size_t used = 0;
+    while (*format != 0) {
+        const char *start = format;
+        if (*format != '%') {
+            format += strcspn(format, "%");
+        }
+        else {
+            struct directive it;
+            format = parse(format + 1, &it);
+            char text[256];
+            size_t len = expand(text, sizeof text, &it, time);
+            int empty = len == 0 && it.what != 0 && strchr("pPZcxXr", it.what) != NULL;
+            if (len > 0 || empty) {
+                if (used + len >= size) {
+                    return 0;
+                }
+                memcpy(out + used, text, len);
+                size_t adorned = adorn(out + used, len, size - used, &it);
+                if (adorned == 0 && it.width > 0) {
+                    return 0;
+                }
+                used += adorned;
+                continue;
+            }
+        }
+        size_t len = (size_t)(format - start); /* text, or a directive as it stands */
+        if (used + len >= size) {
+            return 0;
+        }
+        memcpy(out + used, start, len);
+        used += len;
+    }
+    if (size == 0) {
+        return 0;
+    }
+    out[used] = 0;
+    return used;
+}

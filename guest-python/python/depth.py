@@ -1,0 +1,33 @@
+"""Classes whose objects may lie in one another as deep as a program likes, where CPython does not count it."""
+
+import functools
+import itertools
+import types
+import weakref
+
+from _ophidia import _host
+
+
+def _iterators() -> list[type]:
+    own = [filter, map, zip, enumerate, reversed]
+    names = (
+        "accumulate batched chain combinations compress cycle dropwhile filterfalse groupby islice pairwise permutations "
+        "product repeat starmap takewhile zip_longest _grouper _tee"
+    )
+    own += [getattr(itertools, name) for name in names.split()]
+    own += [type(iter(value)) for value in ([], (), {}, set(), {}.values(), {}.items())]
+    own += [type(iter(int, 1)), type(reversed([])), type(reversed({}))]
+    return own
+
+
+def _holders() -> list[type]:
+    own = [types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.MethodType, types.CellType]
+    own += [types.FunctionType, types.GenericAlias, types.MappingProxyType, types.MemberDescriptorType]
+    own += [property, slice, super, classmethod, staticmethod, memoryview, weakref.ReferenceType, functools.partial]
+    own += [type({}.keys()), type({}.values()), type({}.items())]
+    return own
+
+
+def install() -> None:
+    """Let them count as recursion."""
+    _host.count_depth(list(dict.fromkeys(_iterators() + _holders())))
