@@ -15,6 +15,8 @@ mod arrays_dtypes;
 mod arrays_hostile;
 /// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
 mod arrays_numpy;
+/// Owned arrays, whatever the layout of what they are copied from.
+mod arrays_owned;
 /// No pointer to a function of another signature, no name defined twice.
 mod audit;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
