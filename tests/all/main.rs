@@ -69,6 +69,8 @@ mod library;
 mod names;
 /// Source text with names of its own, and with values of Rust's.
 mod namespaces;
+/// Integers of any size as floats.
+mod numbers;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
 /// numpy's own test-suite: a few quick files, inside the guest.

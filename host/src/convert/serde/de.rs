@@ -1,7 +1,6 @@
 //! A `Deserializer` that reads a [`Value`].
 
 use super::ser::{Integer, integer, parts, uuid_text};
-use crate::convert::from_python::narrowed;
 use crate::convert::{FromPython, derived, step};
 use crate::error::ConversionError;
 use crate::value::Value;
@@ -60,20 +59,19 @@ impl<'de> Deserializer<'de> for Reader {
         }
     }
 
+    /// As of this crate, integers too.
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
         match self.0 {
-            Value::Float(number) => visitor.visit_f32(narrowed(number)?),
-            _ => self.deserialize_f64(visitor),
+            Value::Float(_) | Value::Int(_) | Value::BigInt(_) => {
+                visitor.visit_f32(f32::from_python(self.0)?)
+            }
+            _ => self.deserialize_any(visitor),
         }
     }
 
-    /// As of this crate: integers that a float can hold exactly.
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
         match self.0 {
-            Value::Int(number) => match f64::from_python(self.0) {
-                Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(ConversionError::invalid_value(Unexpected::Signed(number), &visitor)),
-            },
+            Value::Int(_) | Value::BigInt(_) => visitor.visit_f64(f64::from_python(self.0)?),
             _ => self.deserialize_any(visitor),
         }
     }
