@@ -93,6 +93,8 @@ mod several;
 mod slots;
 /// Native stacks: too small a one is refused, the smallest that is not is enough.
 mod stacks;
+/// Instances of subclasses of built-in classes where a Rust type is asked for.
+mod subclasses;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
 /// Locks of the host that guest code can wait for.

@@ -1,6 +1,6 @@
 //! Python objects as Rust values.
 
-use super::ConversionError;
+use super::{ConversionError, built_in};
 use crate::bridge::{Direct, Plain};
 use crate::error::Error;
 use crate::error::beginning;
@@ -69,8 +69,11 @@ pub trait FromPython: Sized {
     /// The same with the interpreter at hand, for what is read from its memory, or from objects.
     #[doc(hidden)]
     #[inline]
-    fn from_guest(value: Value, _py: &mut Python<'_>) -> Result<Self, Error> {
-        Ok(Self::from_python(value)?)
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        match value {
+            Value::Object(_) | Value::Member(_) => built_in::read(value, py),
+            value => Ok(Self::from_python(value)?),
+        }
     }
 }
 
@@ -147,6 +150,11 @@ impl FromPython for Value {
     #[inline]
     fn from_plain(value: Plain<'_>) -> Option<Self> {
         Some(value.into())
+    }
+
+    #[inline]
+    fn from_guest(value: Value, _: &mut Python<'_>) -> Result<Self, Error> {
+        Ok(value)
     }
 }
 
