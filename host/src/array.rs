@@ -35,6 +35,7 @@
 #[cfg(feature = "arrow")]
 mod arrow;
 mod convert;
+mod copy;
 mod element;
 mod guest;
 mod objects;
@@ -59,7 +60,7 @@ use crate::python::Python;
 use crate::python::state::Guest;
 use crate::value::Object;
 use crate::value::Value;
-use ndarray::{ArrayView, ArrayViewMut, Dimension};
+use ndarray::{Array, ArrayView, ArrayViewMut, Dimension};
 use ophidia_abi::{Operation, Want};
 use std::ops::Range;
 use std::sync::Arc;
@@ -146,7 +147,7 @@ impl Buffer {
     ///
     /// What cannot be seen as numbers: structures, Python objects, text, big-endian numbers.
     pub fn dtype(&self) -> Result<Dtype, ConversionError> {
-        self.layout.dtype.clone()
+        self.layout.dtype()
     }
 
     /// The format as the object gives it, in the syntax of Python's module `struct`.
@@ -276,6 +277,23 @@ impl Buffer {
              view, or copy it, as with `bytes`",
             self.strides()
         )))
+    }
+
+    /// A copy of the elements in any layout and byte order.
+    fn to_array<T: Element, D: Dimension>(&self, py: &mut Python<'_>) -> Result<Array<T, D>> {
+        if let Ok(view) = self.view(py) {
+            return Ok(view.to_owned());
+        }
+        let (shape, items) = self.copied::<T, D>(py)?;
+        Array::from_shape_vec(shape, items)
+            .map_err(|error| ConversionError::other(error.to_string()).into())
+    }
+
+    /// The shape and the elements in C order, for what cannot be viewed.
+    fn copied<T: Element, D: Dimension>(&self, py: &mut Python<'_>) -> Result<(D, Vec<T>)> {
+        let bytes = self.memory(py)?;
+        let copied = copy::copied(&self.layout, bytes, &py.state().sandbox.control);
+        copied.map_err(|error| py.guest().ours(error))
     }
 
     /// The bytes that the elements lie in, as the memory is at this moment.

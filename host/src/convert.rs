@@ -2,6 +2,7 @@
 
 mod args;
 pub(crate) mod arity;
+mod built_in;
 #[cfg(feature = "chrono")]
 mod chrono;
 mod complex;

@@ -2,6 +2,7 @@
 
 mod access;
 mod display;
+pub(crate) mod float;
 mod from;
 pub(crate) mod handle;
 pub(crate) mod host;

@@ -347,6 +347,12 @@ fn columns_of_python_are_what_they_hold() {
     assert_eq!(types(arrays.expect("a batch")), ["Int16", "Float32", "Boolean"]);
     let slice = made("a=memoryview(array('q', range(6)))[::-2]").expect("a batch");
     assert_eq!(slice["a"].as_primitive::<Int64Type>().values().to_vec(), [5, 3, 1]);
+    // What no view could show is copied too.
+    let records = "__import__('numpy').array([(1, 2, True), (3, 4, False)], 'u1,>i8,?')";
+    let fields = made(&format!("**{{name: {records}[name] for name in ('f0', 'f1', 'f2')}}"));
+    let fields = fields.expect("a batch");
+    assert_eq!(fields["f1"].as_primitive::<Int64Type>().values().to_vec(), [2, 4]);
+    assert_eq!(types(fields), ["UInt8", "Int64", "Boolean"]);
 
     assert!(refused(made("a=[1], b=[1, 2]")).contains("a record batch:"));
     let said = refused(made("a=[1, 'x']"));

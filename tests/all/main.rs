@@ -15,6 +15,8 @@ mod arrays_dtypes;
 mod arrays_hostile;
 /// Arrays of numpy seen from Rust, Rust's as numpy's, and what one does with both.
 mod arrays_numpy;
+/// Owned arrays, whatever the layout of what they are copied from.
+mod arrays_owned;
 /// No pointer to a function of another signature, no name defined twice.
 mod audit;
 /// Wrappers that `ophidia bindgen` writes: they compile, document and work.
@@ -71,6 +73,8 @@ mod long_lives;
 mod names;
 /// Source text with names of its own, and with values of Rust's.
 mod namespaces;
+/// Integers of any size as floats.
+mod numbers;
 /// numpy in the guest: results, files, randomness, refusals.
 mod numpy;
 /// numpy's own test-suite: a few quick files, inside the guest.
@@ -99,6 +103,8 @@ mod several;
 mod slots;
 /// Native stacks: too small a one is refused, the smallest that is not is enough.
 mod stacks;
+/// Instances of subclasses of built-in classes where a Rust type is asked for.
+mod subclasses;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
 /// Locks of the host that guest code can wait for.

@@ -97,7 +97,11 @@ fn read_variant(variants: &[Variant]) -> TokenStream {
         }
     });
     quote! {
-        let (__name, __value) = ::ophidia::derived::variant(__value)?;
+        let (__name, __value) = ::ophidia::derived::variant(
+            __value,
+            <Self as ::ophidia::FromPython>::WANT,
+            __reader,
+        )?;
         match (__name.as_str(), __value) {
             #(#unit)*
             #(#data)*
@@ -120,11 +124,11 @@ fn read(shape: &Shape, path: &TokenStream) -> TokenStream {
         }
         Form::Newtype => made,
         Form::Tuple => quote! {
-            let mut __fields = ::ophidia::derived::Items::new(__value, #count, #form)?;
+            let mut __fields = ::ophidia::derived::Items::new(__value, #count, #form, __reader)?;
             #made
         },
         Form::Dict => quote! {
-            let mut __fields = ::ophidia::derived::Fields::new(__value, #form)?;
+            let mut __fields = ::ophidia::derived::Fields::new(__value, #form, __reader)?;
             #made
         },
     }

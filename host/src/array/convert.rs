@@ -1,7 +1,7 @@
 //! Arrays of Rust's own memory as values: a copy each way.
 
 use super::guest::Shape;
-use super::{Buffer, Element};
+use super::{Bool, Buffer, Element};
 use crate::bridge::Encoder;
 use crate::convert::{FromPython, ToPython};
 use crate::error::ConversionError;
@@ -42,6 +42,16 @@ impl<T: Element> Item for T {
     }
 }
 
+/// Truth values, as [`Bool`].
+impl Item for bool {
+    fn write<D: Dimension>(
+        array: ArrayView<'_, Self, D>,
+        out: &mut Encoder<'_>,
+    ) -> Result<(), ConversionError> {
+        Bool::write(array.map(|value| Bool::from(*value)).view(), out)
+    }
+}
+
 /// A writable array of numpy, or a `memoryview` where there is no numpy; a copy.
 /// [`Python::array_from`] copies once only, and keeps the array at hand. Of objects, one with `dtype=object`, which
 /// needs numpy.
@@ -51,8 +61,8 @@ impl<T: Item, S: Data<Elem = T>, D: Dimension> ToPython for ArrayBase<S, D> {
     }
 }
 
-/// A copy of any object of the buffer protocol whose elements and dimensions fit; at most the limit
-/// `value`.
+/// A copy of any object of the buffer protocol whose elements and dimensions fit, whatever its layout and its byte
+/// order; at most the limit `value`.
 impl<T: Element, D: Dimension> FromPython for Array<T, D> {
     const WANT: Want = Want::Buffer;
 
@@ -67,6 +77,19 @@ impl<T: Element, D: Dimension> FromPython for Array<T, D> {
         if u64::try_from(size).unwrap_or(u64::MAX) > limit {
             return Err(LimitExceeded::Value { limit }.into());
         }
-        Ok(buffer.view(py)?.to_owned())
+        buffer.to_array(py)
+    }
+}
+
+/// As of [`Bool`]: any byte but zero is true.
+impl<D: Dimension> FromPython for Array<bool, D> {
+    const WANT: Want = Want::Buffer;
+
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        Err(ConversionError::mismatch("an array", &value))
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self> {
+        Ok(Array::<Bool, D>::from_guest(value, py)?.map(|value| value.get()))
     }
 }

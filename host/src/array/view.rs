@@ -39,25 +39,36 @@ pub(super) fn exclusive<'a, T: Element, D: Dimension>(
 impl Layout {
     /// Shape and strides of a view, the strides in elements and without their signs.
     fn shape_of<T: Element, D: Dimension>(&self) -> Result<StrideShape<D>> {
-        let dtype = self.dtype.clone().map_err(|held| asked::<T, D>(&held.to_string()))?;
-        let is_text = T::DTYPE == Dtype::U8 && matches!(dtype, Dtype::Bytes(_));
-        let ndim = self.shape.len() + usize::from(is_text);
-        if (dtype != T::DTYPE && !is_text) || D::NDIM.is_some_and(|asked| asked != ndim) {
-            return Err(self.mismatch::<T, D>(dtype));
-        }
+        let axes = self.axes::<T, D>(self.dtype())?;
+        let ndim = axes.clone().count();
         let (mut shape, mut strides) = (D::zeros(ndim), D::zeros(ndim));
-        let characters = is_text.then_some((&self.item_size, &1));
-        let axes = self.shape.iter().zip(&self.strides).chain(characters);
         let places = shape.slice_mut().iter_mut().zip(strides.slice_mut());
         for ((len, stride), (axis, step)) in axes.zip(places) {
-            *axis = *len;
+            *axis = len;
             // The stride along an axis of one element means nothing.
-            *step = if *len > 1 { self.elements_of::<T, D>(*stride)? } else { 1 };
+            *step = if len > 1 { self.elements_of::<T, D>(stride)? } else { 1 };
         }
         if shape.slice().contains(&0) {
             return Ok(shape.into());
         }
         Ok(shape.strides(strides))
+    }
+
+    /// How long each axis is and how many bytes apart its elements are, for elements that are known to be of this
+    /// type.
+    pub(super) fn axes<T: Element, D: Dimension>(
+        &self,
+        dtype: Result<Dtype>,
+    ) -> Result<impl Iterator<Item = (usize, isize)> + Clone> {
+        let dtype = dtype.map_err(|held| asked::<T, D>(&held.to_string()))?;
+        let is_text = T::DTYPE == Dtype::U8 && matches!(dtype, Dtype::Bytes(_));
+        let ndim = self.shape.len() + usize::from(is_text);
+        if (dtype != T::DTYPE && !is_text) || D::NDIM.is_some_and(|asked| asked != ndim) {
+            return Err(self.mismatch::<T, D>(dtype));
+        }
+        let characters = is_text.then_some((self.item_size, 1));
+        let axes = self.shape.iter().copied().zip(self.strides.iter().copied());
+        Ok(axes.chain(characters))
     }
 
     fn elements_of<T: Element, D: Dimension>(&self, stride: isize) -> Result<usize> {
@@ -153,7 +164,7 @@ macro_rules! any_view {
         }
 
         pub(super) fn any<'a>(layout: &Layout, bytes: &'a [u8]) -> Result<AnyView<'a>> {
-            Ok(match layout.dtype.clone()? {
+            Ok(match layout.dtype()? {
                 $(Dtype::$kind => AnyView::$kind(shared::<_, IxDyn>(layout, bytes)?),)*
                 Dtype::Bytes(_) => AnyView::Bytes(shared::<_, IxDyn>(layout, bytes)?),
             })

@@ -18,7 +18,9 @@ const FORMAT: u32 = 255;
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) format: String,
-    pub(crate) dtype: Result<Dtype, ConversionError>,
+    /// The type of the elements, in either byte order.
+    pub(crate) element: Result<Dtype, ConversionError>,
+    pub(crate) is_big_endian: bool,
     pub(crate) item_size: usize,
     pub(crate) read_only: bool,
     pub(crate) shape: Vec<usize>,
@@ -120,8 +122,13 @@ impl Layout {
                  its memory"
             ))
         })?;
+        let (element, is_big_endian) = match dtype_of(&format, item_size) {
+            Ok((dtype, is_big_endian)) => (Ok(dtype), is_big_endian),
+            Err(unknown) => (Err(unknown), false),
+        };
         Ok(Self {
-            dtype: dtype_of(&format, item_size),
+            element,
+            is_big_endian,
             format,
             item_size: item_size as usize,
             read_only: flags & READ_ONLY != 0,
@@ -130,6 +137,18 @@ impl Layout {
             elements: elements as usize,
             span,
         })
+    }
+
+    /// The type of elements that can be seen where they lie.
+    pub(crate) fn dtype(&self) -> Result<Dtype, ConversionError> {
+        match &self.element {
+            Ok(dtype) if self.is_big_endian => Err(ConversionError::other(format!(
+                "the object holds big-endian {dtype} (format {:?}), views are of little-endian \
+                 numbers: copy it, as with `array.astype(array.dtype.newbyteorder('<'))`",
+                self.format
+            ))),
+            element => element.clone(),
+        }
     }
 }
 
@@ -160,10 +179,10 @@ fn span(address: u32, item_size: u32, shape: &[usize], strides: &[isize]) -> Opt
     Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
-fn dtype_of(format: &str, item_size: u32) -> Result<Dtype, ConversionError> {
-    let dtype = Dtype::of_format(format)?;
+fn dtype_of(format: &str, item_size: u32) -> Result<(Dtype, bool), ConversionError> {
+    let (dtype, is_big_endian) = Dtype::of_format(format)?;
     if dtype.size() == item_size as usize {
-        return Ok(dtype);
+        return Ok((dtype, is_big_endian));
     }
     Err(ConversionError::other(format!(
         "the format {format:?} is one of {} bytes; the object says {item_size} bytes an element",

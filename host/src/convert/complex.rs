@@ -18,7 +18,9 @@ impl FromPython for Complex<f64> {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Complex { real, imaginary } => Ok(Self::new(real, imaginary)),
-            Value::Float(_) | Value::Int(_) => f64::from_python(value).map(Self::from),
+            Value::Float(_) | Value::Int(_) | Value::BigInt(_) => {
+                f64::from_python(value).map(Self::from)
+            }
             other => Err(ConversionError::mismatch("complex", &other)),
         }
     }
@@ -27,7 +29,14 @@ impl FromPython for Complex<f64> {
 /// As of `f64`, rounded; what is finite stays so.
 impl FromPython for Complex<f32> {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
-        let Complex { re, im } = Complex::<f64>::from_python(value)?;
-        Ok(Self::new(narrowed(re)?, narrowed(im)?))
+        match value {
+            Value::Complex { real, imaginary } => {
+                Ok(Self::new(narrowed(real)?, narrowed(imaginary)?))
+            }
+            Value::Float(_) | Value::Int(_) | Value::BigInt(_) => {
+                f32::from_python(value).map(Self::from)
+            }
+            other => Err(ConversionError::mismatch("complex", &other)),
+        }
     }
 }

@@ -92,12 +92,12 @@ fn list<T: FromPython, R: Reader + ?Sized>(
     form: Want,
     reader: &mut R,
 ) -> Result<Vec<T>, R::Error> {
-    match value {
-        Value::List(values) | Value::Tuple(values) => items(values, form, reader),
-        Value::Bytes(bytes) => {
+    match reader.as_built_in(value, form)? {
+        (Value::List(values) | Value::Tuple(values), form) => items(values, form, reader),
+        (Value::Bytes(bytes), form) => {
             items(bytes.into_iter().map(|byte| Value::Int(byte.into())), form, reader)
         }
-        other => wrong("list", &other),
+        (other, _) => wrong("list", &other),
     }
 }
 
@@ -158,9 +158,9 @@ fn set<T: FromPython, C: FromIterator<T>, R: Reader + ?Sized>(
     form: Want,
     reader: &mut R,
 ) -> Result<C, R::Error> {
-    match value {
-        Value::Set(values) | Value::FrozenSet(values) => items(values, form, reader),
-        other => wrong("set", &other),
+    match reader.as_built_in(value, form)? {
+        (Value::Set(values) | Value::FrozenSet(values), form) => items(values, form, reader),
+        (other, _) => wrong("set", &other),
     }
 }
 
@@ -194,6 +194,7 @@ fn map<K: FromPython, V: FromPython, C: FromIterator<(K, V)>, R: Reader + ?Sized
     form: Want,
     reader: &mut R,
 ) -> Result<C, R::Error> {
+    let (value, form) = reader.as_built_in(value, form)?;
     let Value::Dict(pairs) = value else { return wrong("dict", &value) };
     let pair = |(key, value): (Value, Value)| {
         let step = step(&key);
@@ -271,9 +272,10 @@ macro_rules! tuple {
             }
 
             fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+                let (value, form) = py.as_built_in(value, Self::WANT)?;
                 let mut values = fields(value, arity!($($field)+))?;
                 Ok(($(
-                    py.read::<$name>(values.next().unwrap_or_default(), Self::WANT)
+                    py.read::<$name>(values.next().unwrap_or_default(), form)
                         .map_err(|error| error.within(concat!("[", stringify!($field), "]")))?,
                 )+))
             }

@@ -30,11 +30,21 @@ impl Fields {
     /// # Errors
     ///
     /// When it is something else.
-    pub fn new(value: Value, form: Want) -> Result<Self, ConversionError> {
-        match value {
-            Value::Dict(pairs) => Ok(Self { pairs, form }),
-            other => Err(ConversionError::mismatch("dict", &other)),
+    pub fn new<R: Reader + ?Sized>(
+        value: Value,
+        form: Want,
+        reader: &mut R,
+    ) -> Result<Self, R::Error> {
+        let (value, form) = reader.as_built_in(value, form)?;
+        let Value::Dict(mut pairs) = value else {
+            return Err(ConversionError::mismatch("dict", &value).into());
+        };
+        for (key, _) in &mut pairs {
+            if let Value::Object(_) | Value::Member(_) = key {
+                *key = reader.as_built_in(std::mem::take(key), Want::Plain)?.0;
+            }
         }
+        Ok(Self { pairs, form })
     }
 
     /// Takes a field.
@@ -98,16 +108,23 @@ impl Items {
     /// # Errors
     ///
     /// When it is something else, or has another length.
-    pub fn new(value: Value, count: usize, form: Want) -> Result<Self, ConversionError> {
-        match value {
+    pub fn new<R: Reader + ?Sized>(
+        value: Value,
+        count: usize,
+        form: Want,
+        reader: &mut R,
+    ) -> Result<Self, R::Error> {
+        let (value, form) = reader.as_built_in(value, form)?;
+        let wrong = match value {
             Value::Tuple(items) | Value::List(items) if items.len() == count => {
-                Ok(Self { values: items.into_iter(), form })
+                return Ok(Self { values: items.into_iter(), form });
             }
             Value::Tuple(items) | Value::List(items) => {
-                Err(ConversionError::new(format!("a tuple of {count}"), items.len().to_string()))
+                ConversionError::new(format!("a tuple of {count}"), items.len().to_string())
             }
-            other => Err(ConversionError::mismatch("tuple", &other)),
-        }
+            other => ConversionError::mismatch("tuple", &other),
+        };
+        Err(wrong.into())
     }
 
     /// Takes the next field; `step` is how an error names it.
@@ -125,12 +142,30 @@ impl Items {
     }
 }
 
-/// The name of a variant, and its data if it has any.
+/// The name of a variant, and its data if it has any; of a value that came in that form.
 ///
 /// # Errors
 ///
 /// When the value is neither a `str` nor a `dict` of one entry.
-pub fn variant(value: Value) -> Result<(String, Option<Value>), ConversionError> {
+pub fn variant<R: Reader + ?Sized>(
+    value: Value,
+    form: Want,
+    reader: &mut R,
+) -> Result<(String, Option<Value>), R::Error> {
+    let mut value = match value {
+        Value::Object(_) => reader.as_built_in(value, form)?.0,
+        value => value,
+    };
+    if let Value::Dict(pairs) = &mut value
+        && let [(key @ (Value::Object(_) | Value::Member(_)), _)] = pairs.as_mut_slice()
+    {
+        *key = reader.as_built_in(std::mem::take(key), Want::Plain)?.0;
+    }
+    Ok(named(value)?)
+}
+
+/// The same of what is plain.
+pub(super) fn named(value: Value) -> Result<(String, Option<Value>), ConversionError> {
     match value {
         Value::Str(name) => Ok((name, None)),
         Value::Member(member) => Ok((member.name, None)),

@@ -1,13 +1,14 @@
 //! Python objects as Rust values.
 
-use super::ConversionError;
+use super::{ConversionError, built_in};
 use crate::bridge::{Direct, Plain};
 use crate::error::Error;
 use crate::error::beginning;
 use crate::python::Python;
 use crate::value::Object;
-use crate::value::{HostObject, Value};
+use crate::value::{HostObject, Value, float};
 use ophidia_abi::Want;
+use std::fmt::LowerExp;
 
 /// A Rust type that a Python value can be converted to.
 ///
@@ -68,8 +69,11 @@ pub trait FromPython: Sized {
     /// The same with the interpreter at hand, for what is read from its memory, or from objects.
     #[doc(hidden)]
     #[inline]
-    fn from_guest(value: Value, _py: &mut Python<'_>) -> Result<Self, Error> {
-        Ok(Self::from_python(value)?)
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        match value {
+            Value::Object(_) | Value::Member(_) => built_in::read(value, py),
+            value => Ok(Self::from_python(value)?),
+        }
     }
 }
 
@@ -146,6 +150,11 @@ impl FromPython for Value {
     #[inline]
     fn from_plain(value: Plain<'_>) -> Option<Self> {
         Some(value.into())
+    }
+
+    #[inline]
+    fn from_guest(value: Value, _: &mut Python<'_>) -> Result<Self, Error> {
+        Ok(value)
     }
 }
 
@@ -235,12 +244,15 @@ macro_rules! integers {
 
 integers! { i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize }
 
-/// A `float`, or an `int` that a float can hold exactly.
+/// A `float`, or the one nearest to an `int` of any size.
 impl FromPython for f64 {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
         match value {
             Value::Float(value) => Ok(value),
-            Value::Int(value) if value.unsigned_abs() <= 1 << 53 => Ok(value as Self),
+            Value::Int(value) => Ok(value as Self),
+            Value::BigInt(bytes) => {
+                float::nearest(&bytes).ok_or_else(|| too_large(Self::MIN, Self::MAX))
+            }
             other => wrong("float", &other),
         }
     }
@@ -249,7 +261,7 @@ impl FromPython for f64 {
     fn from_plain(value: Plain<'_>) -> Option<Self> {
         match value {
             Plain::Float(value) => Some(value),
-            Plain::Int(value) if value.unsigned_abs() <= 1 << 53 => Some(value as Self),
+            Plain::Int(value) => Some(value as Self),
             _ => None,
         }
     }
@@ -258,13 +270,29 @@ impl FromPython for f64 {
 /// As `f64`, rounded; what is finite stays so.
 impl FromPython for f32 {
     fn from_python(value: Value) -> Result<Self, ConversionError> {
-        narrowed(f64::from_python(value)?)
+        match value {
+            Value::Float(value) => narrowed(value),
+            Value::Int(value) => Ok(value as Self),
+            Value::BigInt(bytes) => {
+                float::nearest_short(&bytes).ok_or_else(|| too_large(Self::MIN, Self::MAX))
+            }
+            other => wrong("float", &other),
+        }
     }
 
     #[inline]
     fn from_plain(value: Plain<'_>) -> Option<Self> {
-        narrowed(f64::from_plain(value)?).ok()
+        match value {
+            Plain::Float(value) => narrowed(value).ok(),
+            Plain::Int(value) => Some(value as Self),
+            _ => None,
+        }
     }
+}
+
+#[cold]
+fn too_large(least: impl LowerExp, most: impl LowerExp) -> ConversionError {
+    ConversionError::new(format!("an int from {least:e} to {most:e}"), "one that does not fit")
 }
 
 pub(super) fn narrowed(value: f64) -> Result<f32, ConversionError> {

@@ -24,6 +24,14 @@ pub trait Reader {
     ///
     /// The interpreter has to be asked, and that fails.
     fn opened(&mut self, value: Value, want: Want) -> Result<Value, Self::Error>;
+
+    /// The value, which came in the form `form`, as an instance of a built-in class also where it is one of a
+    /// subclass; and in what form what is in it came.
+    ///
+    /// # Errors
+    ///
+    /// As of [`opened`](Self::opened).
+    fn as_built_in(&mut self, value: Value, form: Want) -> Result<(Value, Want), Self::Error>;
 }
 
 /// An error that can tell where it was found.
@@ -59,6 +67,11 @@ impl Reader for Alone {
     fn opened(&mut self, value: Value, _: Want) -> Result<Value, ConversionError> {
         Ok(value)
     }
+
+    #[inline]
+    fn as_built_in(&mut self, value: Value, form: Want) -> Result<(Value, Want), ConversionError> {
+        Ok((value, form))
+    }
 }
 
 impl Reader for Python<'_> {
@@ -81,6 +94,14 @@ impl Reader for Python<'_> {
                 Ok(guest.operate(Operation::Identity, on, &(), want)?.unwrap_or_default())
             }
             value => Ok(value),
+        }
+    }
+
+    #[inline]
+    fn as_built_in(&mut self, value: Value, form: Want) -> Result<(Value, Want), Error> {
+        match value {
+            Value::Object(_) | Value::Member(_) => self.asked_again(value, form),
+            value => Ok((value, form)),
         }
     }
 }

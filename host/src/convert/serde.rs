@@ -5,16 +5,21 @@ mod ser;
 
 use super::{ConversionError, FromPython, ToPython};
 use crate::bridge::Encoder;
-use crate::error::written;
+use crate::error::{Error, written};
+use crate::python::Python;
+use crate::value::Value;
 use ::serde::de::{DeserializeOwned, Expected, Unexpected};
 use ::serde::{Serialize, de as serde_de, ser as serde_ser};
+use std::cell::RefCell;
 use std::fmt::Display;
 
 /// Anything that serde knows, as a Python value and back. Needs the feature `serde`.
 ///
 /// Structs and maps are `dict`s, sequences `list`s, tuples `tuple`s, options `None` or what is in
 /// them. Variants are as in JSON: a `str`, or a `dict` of one entry. Bytes, `int`s of 128 bits and
-/// keys of any kind need no detour. Sequences are read from sets and tuples too.
+/// keys of any kind need no detour. Sequences are read from sets and tuples too. A member of an
+/// `Enum` is the variant of its name; elsewhere a member of an `IntEnum` or a `StrEnum` is its number or text, and any
+/// other its name.
 ///
 /// ```
 /// use ophidia::{FromPython, Serde, Value};
@@ -43,8 +48,31 @@ impl<T: Serialize> ToPython for Serde<T> {
 }
 
 impl<T: DeserializeOwned> FromPython for Serde<T> {
-    fn from_python(value: crate::value::Value) -> Result<Self, ConversionError> {
-        T::deserialize(de::Reader(value)).map(Self)
+    fn from_python(value: Value) -> Result<Self, ConversionError> {
+        T::deserialize(de::Reader(value, &|_| None)).map(Self)
+    }
+
+    fn from_guest(value: Value, py: &mut Python<'_>) -> Result<Self, Error> {
+        let asked = RefCell::new((py, None));
+        let ask = |value: &Value| {
+            let (py, failed) = &mut *asked.borrow_mut();
+            if failed.is_some() {
+                return None;
+            }
+            match py.asked_again(value.clone(), Self::WANT) {
+                Ok((Value::Object(_) | Value::Member(_), _)) => None,
+                Ok((plain, _)) => Some(plain),
+                Err(error) => {
+                    *failed = Some(error);
+                    None
+                }
+            }
+        };
+        let read = T::deserialize(de::Reader(value, &ask));
+        match asked.into_inner().1 {
+            Some(error) => Err(error),
+            None => Ok(Self(read?)),
+        }
     }
 }
 
@@ -95,7 +123,6 @@ impl serde_de::Error for ConversionError {
 #[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 mod tests {
     use super::*;
-    use crate::value::Value;
     use ::serde::Deserialize;
     use std::collections::{BTreeMap, BTreeSet};
     use std::fmt::Debug;
@@ -247,7 +274,7 @@ mod tests {
         assert_eq!(error::<Flat>(1), "expected struct Flat, got int");
         assert_eq!(error::<(u8, u8)>((1, 2, 3)), "expected fewer items, got 3 items");
         assert_eq!(error::<(u8, u8)>((1,)), "expected a tuple of size 2, got 1 items");
-        assert_eq!(error::<f64>(i64::MAX), "expected f64, got integer `9223372036854775807`");
+        assert_eq!(error::<f64>("1"), "expected f64, got str");
         let said = error::<BTreeMap<u8, u8>>(BTreeMap::from([("k", 1)]));
         assert_eq!(said, "key [\"k\"]: expected u8, got str");
         let said = error::<Vec<Tagged>>([BTreeMap::from([("kind", "A")])]);

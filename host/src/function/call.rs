@@ -130,7 +130,10 @@ impl CallArguments for BoundArguments<'_> {
 
     fn next<T: FromPython>(&mut self, py: &mut Python<'_>) -> Result<T, Failure> {
         let (i, value) = self.values.next().unwrap_or_default();
-        let value = if self.want.holds_objects() { opened::<T>(value, py)? } else { value };
+        // An instance of a subclass, where another parameter takes any value as it is.
+        let again = self.want == Want::Value && matches!(value, Value::Object(_)) && !T::ANY;
+        let open = again || self.want.holds_objects();
+        let value = if open { opened::<T>(value, py)? } else { value };
         let read = read(value, py);
         read.map_err(|error| error.within(&format!("argument {}", (self.name)(i))).into())
     }

@@ -10,14 +10,26 @@ use ophidia_abi::Operation;
 
 impl Guest<'_> {
     fn helper(&mut self, name: &'static str) -> Result<Object> {
-        if let Some(helper) = self.store.data().session.helpers.get(name) {
-            return Ok(helper.clone());
+        self.kept(name, |guest| {
+            let module =
+                guest.operate_own(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
+            let on = guest.on_named(&module, name)?;
+            guest.operate_own(Operation::GetAttr, on, &())
+        })
+    }
+
+    /// What the library keeps under a name for as long as the interpreter lives; found the first time.
+    pub(crate) fn kept(
+        &mut self,
+        name: &'static str,
+        find: impl FnOnce(&mut Self) -> Result<Object>,
+    ) -> Result<Object> {
+        if let Some(kept) = self.store.data().session.helpers.get(name) {
+            return Ok(kept.clone());
         }
-        let module = self.operate_own(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
-        let on = self.on_named(&module, name)?;
-        let helper = self.operate_own(Operation::GetAttr, on, &())?;
-        self.state().session.helpers.insert(name, helper.clone());
-        Ok(helper)
+        let found = find(self)?;
+        self.state().session.helpers.insert(name, found.clone());
+        Ok(found)
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct State {
 
 /// What the methods of [`Python`](super::Python) and functions of the host keep between them.
 pub(crate) struct Session {
-    /// Functions of the in-guest package that have been used.
+    /// Functions of the in-guest package, and others that the library calls, that have been used.
     pub(crate) helpers: HashMap<&'static str, Object, FxBuildHasher>,
     /// The scopes of custom conversions that are open, the innermost last.
     pub(super) scopes: Vec<Arc<Scope>>,

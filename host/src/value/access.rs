@@ -1,6 +1,6 @@
 //! Looking into a `Value`.
 
-use super::{Object, Value};
+use super::{Object, Value, float};
 
 impl Value {
     /// Whether it is `None`.
@@ -27,12 +27,13 @@ impl Value {
         }
     }
 
-    /// The `float`, or an `int` that a float can hold exactly.
+    /// The `float`, or the one nearest to an `int`. `None` for an `int` that is larger than any, too.
     #[must_use]
     pub fn as_float(&self) -> Option<f64> {
         match self {
             Self::Float(value) => Some(*value),
-            Self::Int(value) if value.unsigned_abs() <= 1 << 53 => Some(*value as f64),
+            Self::Int(value) => Some(*value as f64),
+            Self::BigInt(bytes) => float::nearest(bytes),
             _ => None,
         }
     }

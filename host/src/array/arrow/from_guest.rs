@@ -116,7 +116,7 @@ impl<'r, 'py> Reader<'r, 'py> {
             }
             None => None,
         };
-        match values.dtype()? {
+        match values.layout.element.clone()? {
             Dtype::I8 => self.numbers::<Int8Type>(&values, nulls),
             Dtype::I16 => self.numbers::<Int16Type>(&values, nulls),
             Dtype::I32 => self.numbers::<Int32Type>(&values, nulls),
@@ -152,11 +152,14 @@ impl<'r, 'py> Reader<'r, 'py> {
 
     fn copied<T: Element>(&mut self, values: &Buffer) -> Result<Vec<T>> {
         self.charge(values.len().saturating_mul(size_of::<T>()))?;
-        let view = values.view::<T, Ix1>(self.py)?;
-        Ok(match view.as_slice() {
-            Some(slice) => slice.to_vec(),
-            None => view.iter().copied().collect(),
-        })
+        if let Ok(view) = values.view::<T, Ix1>(self.py) {
+            return Ok(match view.as_slice() {
+                Some(slice) => slice.to_vec(),
+                None => view.iter().copied().collect(),
+            });
+        }
+        let (_, items) = values.copied::<T, Ix1>(self.py)?;
+        Ok(items)
     }
 
     fn bytes(&mut self, object: &Object) -> Result<arrow_buffer::Buffer> {

@@ -1,7 +1,6 @@
 //! A `Deserializer` that reads a [`Value`].
 
 use super::ser::{Integer, integer, parts, uuid_text};
-use crate::convert::from_python::narrowed;
 use crate::convert::{FromPython, derived, step};
 use crate::error::ConversionError;
 use crate::value::Value;
@@ -12,18 +11,35 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use std::vec::IntoIter;
 
-/// Reads one value.
-pub(super) struct Reader(pub(super) Value);
+/// What an object or a member of an `Enum` is besides, as an instance of a built-in class, if it can be told.
+pub(super) type Ask<'r> = &'r dyn Fn(&Value) -> Option<Value>;
 
-impl<'de> Deserializer<'de> for Reader {
+/// Reads one value.
+pub(super) struct Reader<'r>(pub(super) Value, pub(super) Ask<'r>);
+
+impl Reader<'_> {
+    /// As an instance of a built-in class, where it is one.
+    #[inline]
+    fn plain(mut self) -> Self {
+        if let Value::Object(_) | Value::Member(_) = self.0
+            && let Some(plain) = self.1(&self.0)
+        {
+            self.0 = plain;
+        }
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = ConversionError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.0 {
+        let Self(value, ask) = self.plain();
+        match value {
             Value::None => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(value),
             Value::Int(value) => visitor.visit_i64(value),
-            Value::BigInt(_) => match integer(&self.0) {
+            Value::BigInt(_) => match integer(&value) {
                 Some(Integer::U64(value)) => visitor.visit_u64(value),
                 Some(Integer::I128(value)) => visitor.visit_i128(value),
                 Some(Integer::U128(value)) => visitor.visit_u128(value),
@@ -31,7 +47,7 @@ impl<'de> Deserializer<'de> for Reader {
             },
             Value::Float(value) => visitor.visit_f64(value),
             Value::Complex { real, imaginary } => {
-                items(vec![Value::Float(real), Value::Float(imaginary)], visitor)
+                items(vec![Value::Float(real), Value::Float(imaginary)], ask, visitor)
             }
             Value::Str(text) => visitor.visit_string(text),
             Value::WideStr(_) => wrong("a str with lone surrogates", &visitor),
@@ -39,42 +55,43 @@ impl<'de> Deserializer<'de> for Reader {
             Value::List(values)
             | Value::Tuple(values)
             | Value::Set(values)
-            | Value::FrozenSet(values) => items(values, visitor),
-            Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, false)),
+            | Value::FrozenSet(values) => items(values, ask, visitor),
+            Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, ask, false)),
             Value::Date(date) => visitor.visit_string(date.to_string()),
             Value::Time(time) => visitor.visit_string(time.to_string()),
             Value::DateTime(moment) => visitor.visit_string(moment.to_string()),
             Value::TimeDelta(delta) => visitor.visit_string(delta.to_string()),
             Value::Decimal(text) | Value::Path(text) => visitor.visit_string(text),
             Value::Fraction(fraction) => {
-                items(vec![fraction.numerator, fraction.denominator], visitor)
+                items(vec![fraction.numerator, fraction.denominator], ask, visitor)
             }
             Value::Uuid(bytes) => visitor.visit_string(uuid_text(&bytes)),
             Value::Range(range) => {
                 let pair =
                     |(name, number): (&str, i64)| (Value::Str(name.to_owned()), Value::Int(number));
-                visitor.visit_map(Pairs::new(parts(&range).map(pair).collect(), true))
+                visitor.visit_map(Pairs::new(parts(&range).map(pair).collect(), ask, true))
             }
             Value::Member(member) => visitor.visit_string(member.name),
-            Value::Host(_) | Value::Object(_) => wrong(self.0.kind(), &visitor),
+            Value::Host(_) | Value::Object(_) => wrong(value.kind(), &visitor),
         }
     }
 
+    /// As of this crate, integers too.
     fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.0 {
-            Value::Float(number) => visitor.visit_f32(narrowed(number)?),
-            _ => self.deserialize_f64(visitor),
+        match self.plain() {
+            Self(value @ (Value::Float(_) | Value::Int(_) | Value::BigInt(_)), _) => {
+                visitor.visit_f32(f32::from_python(value)?)
+            }
+            other => other.deserialize_any(visitor),
         }
     }
 
-    /// As of this crate: integers that a float can hold exactly.
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ConversionError> {
-        match self.0 {
-            Value::Int(number) => match f64::from_python(self.0) {
-                Ok(number) => visitor.visit_f64(number),
-                Err(_) => Err(ConversionError::invalid_value(Unexpected::Signed(number), &visitor)),
-            },
-            _ => self.deserialize_any(visitor),
+        match self.plain() {
+            Self(value @ (Value::Int(_) | Value::BigInt(_)), _) => {
+                visitor.visit_f64(f64::from_python(value)?)
+            }
+            other => other.deserialize_any(visitor),
         }
     }
 
@@ -99,9 +116,9 @@ impl<'de> Deserializer<'de> for Reader {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        match self.0 {
-            Value::Dict(pairs) => visitor.visit_map(Pairs::new(pairs, true)),
-            _ => self.deserialize_any(visitor),
+        match self.plain() {
+            Self(Value::Dict(pairs), ask) => visitor.visit_map(Pairs::new(pairs, ask, true)),
+            other => other.deserialize_any(visitor),
         }
     }
 
@@ -111,8 +128,19 @@ impl<'de> Deserializer<'de> for Reader {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        let (name, data) = derived::variant(self.0)?;
-        visitor.visit_enum(Variant { name, data })
+        // Of a member the name is what counts.
+        let Self(mut value, ask) = match self.0 {
+            Value::Object(_) => self.plain(),
+            _ => self,
+        };
+        if let Value::Dict(pairs) = &mut value
+            && let [(key @ (Value::Object(_) | Value::Member(_)), _)] = pairs.as_mut_slice()
+            && let Some(plain) = ask(key)
+        {
+            *key = plain;
+        }
+        let (name, data) = derived::named(value)?;
+        visitor.visit_enum(Variant { name, data, ask })
     }
 
     /// Of a field or variant: a number is none, though serde could make it one.
@@ -120,7 +148,7 @@ impl<'de> Deserializer<'de> for Reader {
         self,
         visitor: V,
     ) -> Result<V::Value, ConversionError> {
-        match self.0 {
+        match self.plain().0 {
             Value::Str(name) => visitor.visit_string(name),
             other => Err(ConversionError::mismatch("str", &other)),
         }
@@ -145,10 +173,11 @@ fn wrong<'de, T>(got: &str, visitor: &impl Visitor<'de>) -> Result<T, Conversion
 
 fn items<'de, V: Visitor<'de>>(
     values: Vec<Value>,
+    ask: Ask<'_>,
     visitor: V,
 ) -> Result<V::Value, ConversionError> {
     let count = values.len();
-    let mut items = Items { values: values.into_iter(), index: 0 };
+    let mut items = Items { values: values.into_iter(), index: 0, ask };
     let taken = visitor.visit_seq(&mut items)?;
     match items.values.len() {
         0 => Ok(taken),
@@ -156,12 +185,13 @@ fn items<'de, V: Visitor<'de>>(
     }
 }
 
-struct Items {
+struct Items<'r> {
     values: IntoIter<Value>,
     index: usize,
+    ask: Ask<'r>,
 }
 
-impl<'de> SeqAccess<'de> for Items {
+impl<'de> SeqAccess<'de> for Items<'_> {
     type Error = ConversionError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -171,7 +201,7 @@ impl<'de> SeqAccess<'de> for Items {
         let Some(value) = self.values.next() else { return Ok(None) };
         let index = self.index;
         self.index += 1;
-        let read = seed.deserialize(Reader(value));
+        let read = seed.deserialize(Reader(value, self.ask));
         read.map(Some).map_err(|error| error.within(&format!("[{index}]")))
     }
 
@@ -180,21 +210,22 @@ impl<'de> SeqAccess<'de> for Items {
     }
 }
 
-struct Pairs {
+struct Pairs<'r> {
     pairs: IntoIter<(Value, Value)>,
+    ask: Ask<'r>,
     /// Whether these are the fields of a struct.
     fields: bool,
     /// The value of the key that was taken last, and how an error names it.
     value: Option<(Value, String)>,
 }
 
-impl Pairs {
-    fn new(pairs: Vec<(Value, Value)>, fields: bool) -> Self {
-        Self { pairs: pairs.into_iter(), fields, value: None }
+impl<'r> Pairs<'r> {
+    fn new(pairs: Vec<(Value, Value)>, ask: Ask<'r>, fields: bool) -> Self {
+        Self { pairs: pairs.into_iter(), ask, fields, value: None }
     }
 }
 
-impl<'de> MapAccess<'de> for Pairs {
+impl<'de> MapAccess<'de> for Pairs<'_> {
     type Error = ConversionError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -206,7 +237,7 @@ impl<'de> MapAccess<'de> for Pairs {
             Value::Str(name) if self.fields => format!(".{name}"),
             key => step(key),
         };
-        let read = seed.deserialize(Reader(key));
+        let read = seed.deserialize(Reader(key, self.ask));
         let read = read.map_err(|error| error.within(&format!("key {step}")))?;
         self.value = Some((value, step));
         Ok(Some(read))
@@ -217,7 +248,7 @@ impl<'de> MapAccess<'de> for Pairs {
         seed: V,
     ) -> Result<V::Value, ConversionError> {
         let (value, step) = self.value.take().unwrap_or_default();
-        seed.deserialize(Reader(value)).map_err(|error| error.within(&step))
+        seed.deserialize(Reader(value, self.ask)).map_err(|error| error.within(&step))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -225,12 +256,13 @@ impl<'de> MapAccess<'de> for Pairs {
     }
 }
 
-struct Variant {
+struct Variant<'r> {
     name: String,
     data: Option<Value>,
+    ask: Ask<'r>,
 }
 
-impl<'de> EnumAccess<'de> for Variant {
+impl<'de> EnumAccess<'de> for Variant<'_> {
     type Error = ConversionError;
     type Variant = Self;
 
@@ -243,23 +275,23 @@ impl<'de> EnumAccess<'de> for Variant {
     }
 }
 
-impl Variant {
+impl<'r> Variant<'r> {
     /// Reads the data; there has to be some.
     fn data<T>(
         self,
-        read: impl FnOnce(Reader) -> Result<T, ConversionError>,
+        read: impl FnOnce(Reader<'r>) -> Result<T, ConversionError>,
     ) -> Result<T, ConversionError> {
-        let Self { name, data } = self;
+        let Self { name, data, ask } = self;
         match data {
             Some(data) => {
-                read(Reader(data)).map_err(|error| error.within(&step(&Value::Str(name))))
+                read(Reader(data, ask)).map_err(|error| error.within(&step(&Value::Str(name))))
             }
             None => Err(derived::no_variant(&name, None, &[&name])),
         }
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant {
+impl<'de> VariantAccess<'de> for Variant<'_> {
     type Error = ConversionError;
 
     fn unit_variant(self) -> Result<(), ConversionError> {
