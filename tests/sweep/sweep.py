@@ -101,7 +101,9 @@ def samples() -> dict[str, Make]:
         "errors": lambda: np.errstate(all="ignore"),
         "dispatcher": lambda: np.sum,
         "converter": lambda: np._core._multiarray_umath._array_converter(1.0, np.arange(2)),
-        "casting": lambda: np._core._multiarray_umath._get_castingimpl(np.dtypes.Int8DType, np.dtypes.Float64DType),
+        "casting": lambda: np._core._multiarray_umath._get_castingimpl(
+            np.dtypes.Int8DType, np.dtypes.Float64DType
+        ),
         "scaled float": lambda: np._core._multiarray_umath._get_sfloat_dtype()(1.0),
         "state": lambda: np.random.SeedSequence(1),
         "Generator": lambda: np.random.default_rng(1),
@@ -324,7 +326,9 @@ class Sweep:
     def operators(self, label: str, make: Make) -> None:
         """Every operator with an object of every other kind, both ways."""
         others = {name: make for name, make in samples().items() if name.startswith(("array", "scalar"))}
-        others |= {repr(value): constant(value) for value in (True, 1, 2**70, 0.5, 1j, "a", b"a", None, [1], int)}
+        others |= {
+            repr(value): constant(value) for value in (True, 1, 2**70, 0.5, 1j, "a", b"a", None, [1], int)
+        }
         for other, make_other in others.items():
             for name, function in BINARY.items():
                 self.attempt(f"{name}({label}, {other})", lambda: function(make(), make_other()))
@@ -369,7 +373,11 @@ class Sweep:
             self.attempt(f"{named} reduceat", ufunc.reduceat, first, [0, 2])
             self.attempt(f"{named} outer", ufunc.outer, *inputs[:2])
             self.attempt(f"{named} at", ufunc.at, first.copy(), [0, 1, 1], *inputs[1:2])
-            self.attempt(f"{named} resolve", ufunc.resolve_dtypes, tuple(one.dtype for one in inputs) + (None,) * ufunc.nout)
+            self.attempt(
+                f"{named} resolve",
+                ufunc.resolve_dtypes,
+                tuple(one.dtype for one in inputs) + (None,) * ufunc.nout,
+            )
 
     def casts(self, code: str) -> None:
         """From one type to every other, and what is done with elements of it."""
@@ -378,7 +386,9 @@ class Sweep:
                 for kind in (dtype(other), np.dtype("i4,f8")):
                     named = f"{code} {layout} to {kind}"
                     self.attempt(named, original.astype, kind)
-                    self.attempt(f"{named} unsafe", np.copyto, np.zeros(original.shape, kind), original, "unsafe")
+                    self.attempt(
+                        f"{named} unsafe", np.copyto, np.zeros(original.shape, kind), original, "unsafe"
+                    )
                     self.attempt(f"{named} swapped", lambda: original.astype(kind.newbyteorder()))
                     self.attempt(f"{named} same value", original.astype, kind, casting="same_value")
             for kind in ("quicksort", "heapsort", "stable"):
@@ -386,18 +396,50 @@ class Sweep:
                 self.attempt(f"{code} {layout} arg {kind}", np.argsort, original, kind=kind)
             self.attempt(f"{code} {layout} descending", lambda: np.sort(original, descending=True))
             for function in (
-                np.unique, np.dot, np.vdot, np.inner, np.correlate, np.searchsorted, np.lexsort, np.nonzero,
-                np.count_nonzero, np.argmax, np.argmin, np.cumsum, np.mean, np.median, np.var, np.diff,
-                np.clip, np.where, np.isin, np.histogram, np.bincount, np.interp, np.choose, np.putmask,
-                np.place, np.take, np.repeat, np.partition, np.argpartition, np.array2string, np.tile,
+                np.unique,
+                np.dot,
+                np.vdot,
+                np.inner,
+                np.correlate,
+                np.searchsorted,
+                np.lexsort,
+                np.nonzero,
+                np.count_nonzero,
+                np.argmax,
+                np.argmin,
+                np.cumsum,
+                np.mean,
+                np.median,
+                np.var,
+                np.diff,
+                np.clip,
+                np.where,
+                np.isin,
+                np.histogram,
+                np.bincount,
+                np.interp,
+                np.choose,
+                np.putmask,
+                np.place,
+                np.take,
+                np.repeat,
+                np.partition,
+                np.argpartition,
+                np.array2string,
+                np.tile,
             ):
                 for given in ((original,), (original, original), (original, 1), (original, original, original)):
                     self.attempt(f"{code} {layout} {function.__name__} {len(given)}", function, *given)
             for subscripts in ("i->", "i,i->", "i,i->i", "i,i,i->", "i,i,i,i->i", "i->i", "i,j->ij"):
                 given = [original] * (1 + subscripts.count(","))
                 self.attempt(f"{code} {layout} einsum {subscripts}", np.einsum, subscripts, *given)
-            self.attempt(f"{code} {layout} text", lambda: np.fromstring(" ".join(map(str, original)), original.dtype, sep=" "))
-            self.attempt(f"{code} {layout} loadtxt", lambda: np.loadtxt(list(map(str, original)), original.dtype))
+            self.attempt(
+                f"{code} {layout} text",
+                lambda: np.fromstring(" ".join(map(str, original)), original.dtype, sep=" "),
+            )
+            self.attempt(
+                f"{code} {layout} loadtxt", lambda: np.loadtxt(list(map(str, original)), original.dtype)
+            )
             self.attempt(f"{code} {layout} buffer", lambda: np.frombuffer(original.tobytes(), original.dtype))
             self.attempt(f"{code} {layout} fill", lambda: original.copy().fill(original[0]))
             self.attempt(f"{code} {layout} arange", lambda: np.arange(0, 5, dtype=original.dtype))
