@@ -262,18 +262,24 @@ class Sweep:
         self.skip = skip
         self.mark = mark
         self.calls = 0
+        self.returned = 0
+        self.skipped: set[str] = set()
         self.types = set(sample_types())
 
     def attempt(self, label: str, function: Callable, *given: Any, **named: Any) -> Any:
         """Makes a call, after it was told."""
-        if any(part in label for part in self.skip):
+        skipped = [part for part in self.skip if part in label]
+        if skipped:
+            self.skipped.update(skipped)
             return None
         self.calls += 1
         self.mark(label)
         try:
-            return function(*given, **named)
+            result = function(*given, **named)
         except (Exception, SystemExit, GeneratorExit):
             return None
+        self.returned += 1
+        return result
 
     def explore(self, label: str, make: Make, depth: int = 1) -> None:
         """Everything that can be done with an object, and with objects of new types that come of it."""
@@ -489,8 +495,9 @@ def subjects() -> list[str]:
     return found + [f"casts {code}" for code in TYPE_CODES]
 
 
-def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> int:
-    """Sweeps one subject, but for some calls; gives how many calls were made."""
+def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> tuple[int, int, list[str]]:
+    """Sweeps one subject, but for some calls; gives how many calls were made, how many of them returned, and
+    what of `skip` there was."""
     warnings.simplefilter("ignore")
     kind, _, name = subject.partition(" ")
     sweep = Sweep(skip, mark, brief=kind == "object" and name.startswith(("scalar", "type", "class")))
@@ -507,8 +514,10 @@ def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> int:
             sweep.operators(name, samples()[name])
         case "casts":
             sweep.casts(name)
+    if sweep.calls == 0:
+        raise LookupError("nothing of it is called")
     sweep.attempt("the collector", gc.collect)
-    return sweep.calls
+    return sweep.calls, sweep.returned, sorted(sweep.skipped)
 
 
 def constant(value: object) -> Make:
