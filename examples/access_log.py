@@ -122,10 +122,7 @@ def main() -> None:
     for route, group in sorted(routes.items(), key=lambda item: (-len(item[1]), item[0])):
         times = [hit.seconds for hit in group]
         errors = sum(hit.status >= 400 for hit in group)
-        print(
-            f"{route:20} {len(group):5} {errors:7}"
-            f" {percentile(times, 50):6.3f} {percentile(times, 95):6.3f}"
-        )
+        print(f"{route:20} {len(group):5} {errors:7} {percentile(times, 50):6.3f} {percentile(times, 95):6.3f}")
 
     print("\nhosts")
     hosts = Counter(hit.host for hit in hits)
@@ -135,9 +132,7 @@ def main() -> None:
 
     hours = Counter(hit.when.astimezone().utctimetuple().tm_hour for hit in hits)
     print("\nhours (UTC):", " ".join(f"{hour:02}h={count}" for hour, count in sorted(hours.items())))
-    searches = Counter(
-        term for hit in hits for term in parse_qs(urlsplit(hit.target).query).get("q", [])
-    )
+    searches = Counter(term for hit in hits for term in parse_qs(urlsplit(hit.target).query).get("q", []))
     print("searches:", dict(sorted(searches.items())))
     for host, reason in suspects(hits, tries=5, within=timedelta(minutes=1)):
         print(f"suspect: {host}: {reason}")

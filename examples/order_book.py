@@ -97,9 +97,7 @@ def orders(count: int, seed: int) -> Iterator[Order]:
         side = chance.choice(list(Side))
         away = chance.expovariate(0.2) * (-1 if side is Side.BUY else 1)
         trader = chance.choice(["ann", "bob", "cleo", "dirk"])
-        yield Order(
-            number, trader, side, round(middle + away + 2 * chance.random()), chance.randint(1, 40)
-        )
+        yield Order(number, trader, side, round(middle + away + 2 * chance.random()), chance.randint(1, 40))
 
 
 def main() -> None:

@@ -79,9 +79,7 @@ async def work(
     return done
 
 
-async def stream(
-    results: asyncio.Queue[tuple[str, bytes]], count: int
-) -> AsyncIterator[tuple[str, bytes]]:
+async def stream(results: asyncio.Queue[tuple[str, bytes]], count: int) -> AsyncIterator[tuple[str, bytes]]:
     for _ in range(count):
         yield await results.get()
         results.task_done()
@@ -156,9 +154,7 @@ async def signals() -> None:
     condition = asyncio.Condition()
     async with condition:
         print("  condition held:", condition.locked())
-    finished = [
-        await task for task in asyncio.as_completed([asyncio.sleep(0.004, 2), asyncio.sleep(0, 1)])
-    ]
+    finished = [await task for task in asyncio.as_completed([asyncio.sleep(0.004, 2), asyncio.sleep(0, 1)])]
     print("  as completed:", finished)
     started = loop.time()
     await asyncio.sleep(0.02)

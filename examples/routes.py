@@ -50,10 +50,7 @@ class Grid:
     def __init__(self, text: str) -> None:
         self.rows = text.splitlines()
         self.places: dict[str, Spot] = {
-            char: (x, y)
-            for y, row in enumerate(self.rows)
-            for x, char in enumerate(row)
-            if char.isalpha()
+            char: (x, y) for y, row in enumerate(self.rows) for x, char in enumerate(row) if char.isalpha()
         }
 
     @cached_property
@@ -135,9 +132,7 @@ def alignments(a: str, b: str) -> int:
     """The edit distance of two words, by plain recursion with a cache."""
     if not a or not b:
         return len(a) + len(b)
-    return min(
-        alignments(a[1:], b) + 1, alignments(a, b[1:]) + 1, alignments(a[1:], b[1:]) + (a[0] != b[0])
-    )
+    return min(alignments(a[1:], b) + 1, alignments(a, b[1:]) + 1, alignments(a[1:], b[1:]) + (a[0] != b[0]))
 
 
 def main() -> None:

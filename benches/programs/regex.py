@@ -15,9 +15,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 def text(size):
     pieces = []
     for n in range(size):
-        pieces.append(
-            f"On {2000 + n % 40}-{n % 13:02}-{n % 32:02} user{n}@mail{n % 7}.example.org wrote,"
-        )
+        pieces.append(f"On {2000 + n % 40}-{n % 13:02}-{n % 32:02} user{n}@mail{n % 7}.example.org wrote,")
         pieces.append(f"compute(x{n}, f({n}.5e-{n % 9}, y), z); then   nothing happened for -{n} days.")
     return "\n".join(pieces)
 

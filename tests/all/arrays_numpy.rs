@@ -236,6 +236,7 @@ def k_means(points, centres, rounds=20):
     let centres = py.array_from(&array![[1.0, 1.0], [8.0, 1.0], [1.0, 8.0]]).expect("an array");
     let k_means = py.get("k_means").expect("there");
     let nearest: Array1<i32> = k_means.call_as(&mut py, (&points, &centres)).expect("clustered");
+    assert_eq!(nearest.len(), points.nrows());
     assert!(nearest.iter().enumerate().all(|(i, &cluster)| cluster as usize == i % 3));
     for (i, centre) in centres.view(&py).expect("a view").outer_iter().enumerate() {
         let ours = Array1::from_shape_fn(2, |j| {

@@ -99,7 +99,8 @@ except KeyError as k:
     assert!(cause.message.ends_with(CUT) && cause.type_name == "KeyError");
     let notes = error.notes(&mut py)?;
     assert!(notes.len() == 1 && notes[0].len() <= MOST + CUT.len() && notes[0].ends_with(CUT));
-    assert!(error.frames(&mut py)?.iter().all(|frame| frame.source.len() <= MOST));
+    let frames = error.frames(&mut py)?;
+    assert!(!frames.is_empty() && frames.iter().all(|frame| frame.source.len() <= MOST));
     Ok(())
 }
 

@@ -64,6 +64,7 @@ fn every_chapter_is_in_the_table_of_contents_and_among_the_tests() {
 fn links_lead_somewhere() {
     let chapters = chapters();
     let pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "docs/src/SUMMARY.md"];
+    let (mut followed, mut anchored) = (0, 0);
     for page in pages.into_iter().chain(chapters.iter().map(String::as_str)) {
         let folder = repository().join(page);
         let folder = folder.parent().expect("a folder");
@@ -76,8 +77,11 @@ fn links_lead_somewhere() {
             assert!(target.exists(), "{page}: {link} leads nowhere");
             let found = anchor.is_empty() || anchors(&target).iter().any(|have| have == anchor);
             assert!(found, "{page}: {link}: no such heading");
+            followed += 1;
+            anchored += usize::from(!anchor.is_empty());
         }
     }
+    assert!(followed > 50 && anchored > 5, "only {followed} links, {anchored} to headings");
 }
 
 /// Where the links of a text lead, those in code left out.

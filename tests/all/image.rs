@@ -204,6 +204,7 @@ fn a_cache_that_can_only_be_read_is_used() {
     let opened = Command::new("chmod").args(["-R", "a+rX,a-w"]).arg(folder.path()).status();
     assert!(opened.expect("chmod").success());
     let before = listing(&cache);
+    assert!(!before.is_empty(), "there is an image");
     let mut run = Command::new(command);
     run.args(["run", "-c", "print(1)"]).env("OPHIDIA_CACHE", &cache).current_dir("/");
     if fs::metadata(folder.path()).expect("it").uid() == 0 {

@@ -23,6 +23,8 @@ mod audit;
 mod bindgen;
 /// What must not compile: Python that runs while a view lives.
 mod borrows;
+/// The figures of the benches against their budgets.
+mod budgets;
 /// Conversions written by hand, with the interpreter at hand; parameters that take any object.
 mod by_hand;
 /// Functions of the host: what Python sees of them, errors, calls that call back.

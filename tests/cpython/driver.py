@@ -70,7 +70,7 @@ class Recorder(unittest.TestResult):
         if isinstance(error, tuple):
             seen = (outcome, last_line(error[1]), suite_lines.whole_traceback(error[1]))
         else:
-            seen = (outcome, str(error or "")[:suite_lines.MOST_OF_A_NOTE], "")
+            seen = (outcome, str(error or "")[: suite_lines.MOST_OF_A_NOTE], "")
         if self._running is None:
             # A class or module whose set-up failed or skipped: no test is running.
             self._lines.write("end", id=test.id(), outcome=seen[0], note=seen[1], detail=seen[2])

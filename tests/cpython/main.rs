@@ -48,5 +48,6 @@ fn main() -> Result<ExitCode> {
     if options.native {
         return Ok(ExitCode::SUCCESS);
     }
-    SUITE.judge(&reports, &options.common)
+    let whole = !options.quick && options.modules.is_empty();
+    SUITE.judge(&reports, &options.common, whole)
 }

@@ -3,8 +3,9 @@
     driver.py TREE RESULTS FILE
 
 TREE holds the folder `numpy` with its tests; RESULTS is the file to write, whose lines are described in
-`suite_lines`; FILE is such as `_core/test_umath` or `test_matlib`; the current folder is scratch space. pytest runs the file
-with numpy's own settings, the slow tests too. What hypothesis tries is the same in every run.
+`suite_lines`; FILE is such as `_core/test_umath` or `test_matlib`; the current folder is scratch space.
+pytest runs the file with numpy's own settings, the slow tests too. What hypothesis tries is the same in
+every run.
 
 Modules that the guest does not have are stood in for, so that a file which imports one can be run: a test
 that uses something of it is skipped, and so is one whose parameters were made with it. The tests of the

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::repository;
@@ -60,13 +60,14 @@ impl Suite {
     /// Runs every piece and prints a line for each as it ends, and the totals.
     ///
     /// # Errors
-    /// When it is not known how many cores there are.
+    /// When there is no piece, or it is not known how many cores there are.
     pub fn run<P: Send>(
         &self,
         pieces: Vec<P>,
         options: &Options,
         run: impl Fn(&P) -> Report + Sync,
     ) -> Result<Vec<Report>> {
+        ensure!(!pieces.is_empty(), "there are no {} to run", self.pieces);
         let jobs = match options.jobs {
             Some(jobs) => jobs.max(1),
             None => std::thread::available_parallelism()?.get(),
@@ -114,11 +115,12 @@ impl Suite {
         Expected::load(self.file("expected.toml"))
     }
 
-    /// Compares with the differences written down, or takes what came out as the new ones.
+    /// Compares with the differences written down, or takes what came out as the new ones. `whole` says that
+    /// nothing was left out.
     ///
     /// # Errors
     /// When `expected.toml` cannot be read or written.
-    pub fn judge(&self, reports: &[Report], options: &Options) -> Result<ExitCode> {
+    pub fn judge(&self, reports: &[Report], options: &Options, whole: bool) -> Result<ExitCode> {
         let mut expected = self.expected()?;
         if options.update {
             expected.update(reports);
@@ -130,7 +132,10 @@ impl Suite {
             );
             return Ok(ExitCode::SUCCESS);
         }
-        let complaints = expected.compare(reports);
+        let mut complaints = expected.compare(reports);
+        if whole {
+            complaints.extend(expected.not_run(reports));
+        }
         for complaint in &complaints {
             println!("{complaint}");
         }

@@ -101,7 +101,9 @@ def samples() -> dict[str, Make]:
         "errors": lambda: np.errstate(all="ignore"),
         "dispatcher": lambda: np.sum,
         "converter": lambda: np._core._multiarray_umath._array_converter(1.0, np.arange(2)),
-        "casting": lambda: np._core._multiarray_umath._get_castingimpl(np.dtypes.Int8DType, np.dtypes.Float64DType),
+        "casting": lambda: np._core._multiarray_umath._get_castingimpl(
+            np.dtypes.Int8DType, np.dtypes.Float64DType
+        ),
         "scaled float": lambda: np._core._multiarray_umath._get_sfloat_dtype()(1.0),
         "state": lambda: np.random.SeedSequence(1),
         "Generator": lambda: np.random.default_rng(1),
@@ -260,18 +262,24 @@ class Sweep:
         self.skip = skip
         self.mark = mark
         self.calls = 0
+        self.returned = 0
+        self.skipped: set[str] = set()
         self.types = set(sample_types())
 
     def attempt(self, label: str, function: Callable, *given: Any, **named: Any) -> Any:
         """Makes a call, after it was told."""
-        if any(part in label for part in self.skip):
+        skipped = [part for part in self.skip if part in label]
+        if skipped:
+            self.skipped.update(skipped)
             return None
         self.calls += 1
         self.mark(label)
         try:
-            return function(*given, **named)
+            result = function(*given, **named)
         except (Exception, SystemExit, GeneratorExit):
             return None
+        self.returned += 1
+        return result
 
     def explore(self, label: str, make: Make, depth: int = 1) -> None:
         """Everything that can be done with an object, and with objects of new types that come of it."""
@@ -324,7 +332,9 @@ class Sweep:
     def operators(self, label: str, make: Make) -> None:
         """Every operator with an object of every other kind, both ways."""
         others = {name: make for name, make in samples().items() if name.startswith(("array", "scalar"))}
-        others |= {repr(value): constant(value) for value in (True, 1, 2**70, 0.5, 1j, "a", b"a", None, [1], int)}
+        others |= {
+            repr(value): constant(value) for value in (True, 1, 2**70, 0.5, 1j, "a", b"a", None, [1], int)
+        }
         for other, make_other in others.items():
             for name, function in BINARY.items():
                 self.attempt(f"{name}({label}, {other})", lambda: function(make(), make_other()))
@@ -369,7 +379,11 @@ class Sweep:
             self.attempt(f"{named} reduceat", ufunc.reduceat, first, [0, 2])
             self.attempt(f"{named} outer", ufunc.outer, *inputs[:2])
             self.attempt(f"{named} at", ufunc.at, first.copy(), [0, 1, 1], *inputs[1:2])
-            self.attempt(f"{named} resolve", ufunc.resolve_dtypes, tuple(one.dtype for one in inputs) + (None,) * ufunc.nout)
+            self.attempt(
+                f"{named} resolve",
+                ufunc.resolve_dtypes,
+                tuple(one.dtype for one in inputs) + (None,) * ufunc.nout,
+            )
 
     def casts(self, code: str) -> None:
         """From one type to every other, and what is done with elements of it."""
@@ -378,7 +392,9 @@ class Sweep:
                 for kind in (dtype(other), np.dtype("i4,f8")):
                     named = f"{code} {layout} to {kind}"
                     self.attempt(named, original.astype, kind)
-                    self.attempt(f"{named} unsafe", np.copyto, np.zeros(original.shape, kind), original, "unsafe")
+                    self.attempt(
+                        f"{named} unsafe", np.copyto, np.zeros(original.shape, kind), original, "unsafe"
+                    )
                     self.attempt(f"{named} swapped", lambda: original.astype(kind.newbyteorder()))
                     self.attempt(f"{named} same value", original.astype, kind, casting="same_value")
             for kind in ("quicksort", "heapsort", "stable"):
@@ -386,18 +402,50 @@ class Sweep:
                 self.attempt(f"{code} {layout} arg {kind}", np.argsort, original, kind=kind)
             self.attempt(f"{code} {layout} descending", lambda: np.sort(original, descending=True))
             for function in (
-                np.unique, np.dot, np.vdot, np.inner, np.correlate, np.searchsorted, np.lexsort, np.nonzero,
-                np.count_nonzero, np.argmax, np.argmin, np.cumsum, np.mean, np.median, np.var, np.diff,
-                np.clip, np.where, np.isin, np.histogram, np.bincount, np.interp, np.choose, np.putmask,
-                np.place, np.take, np.repeat, np.partition, np.argpartition, np.array2string, np.tile,
+                np.unique,
+                np.dot,
+                np.vdot,
+                np.inner,
+                np.correlate,
+                np.searchsorted,
+                np.lexsort,
+                np.nonzero,
+                np.count_nonzero,
+                np.argmax,
+                np.argmin,
+                np.cumsum,
+                np.mean,
+                np.median,
+                np.var,
+                np.diff,
+                np.clip,
+                np.where,
+                np.isin,
+                np.histogram,
+                np.bincount,
+                np.interp,
+                np.choose,
+                np.putmask,
+                np.place,
+                np.take,
+                np.repeat,
+                np.partition,
+                np.argpartition,
+                np.array2string,
+                np.tile,
             ):
                 for given in ((original,), (original, original), (original, 1), (original, original, original)):
                     self.attempt(f"{code} {layout} {function.__name__} {len(given)}", function, *given)
             for subscripts in ("i->", "i,i->", "i,i->i", "i,i,i->", "i,i,i,i->i", "i->i", "i,j->ij"):
                 given = [original] * (1 + subscripts.count(","))
                 self.attempt(f"{code} {layout} einsum {subscripts}", np.einsum, subscripts, *given)
-            self.attempt(f"{code} {layout} text", lambda: np.fromstring(" ".join(map(str, original)), original.dtype, sep=" "))
-            self.attempt(f"{code} {layout} loadtxt", lambda: np.loadtxt(list(map(str, original)), original.dtype))
+            self.attempt(
+                f"{code} {layout} text",
+                lambda: np.fromstring(" ".join(map(str, original)), original.dtype, sep=" "),
+            )
+            self.attempt(
+                f"{code} {layout} loadtxt", lambda: np.loadtxt(list(map(str, original)), original.dtype)
+            )
             self.attempt(f"{code} {layout} buffer", lambda: np.frombuffer(original.tobytes(), original.dtype))
             self.attempt(f"{code} {layout} fill", lambda: original.copy().fill(original[0]))
             self.attempt(f"{code} {layout} arange", lambda: np.arange(0, 5, dtype=original.dtype))
@@ -447,8 +495,9 @@ def subjects() -> list[str]:
     return found + [f"casts {code}" for code in TYPE_CODES]
 
 
-def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> int:
-    """Sweeps one subject, but for some calls; gives how many calls were made."""
+def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> tuple[int, int, list[str]]:
+    """Sweeps one subject, but for some calls; gives how many calls were made, how many of them returned, and
+    what of `skip` there was."""
     warnings.simplefilter("ignore")
     kind, _, name = subject.partition(" ")
     sweep = Sweep(skip, mark, brief=kind == "object" and name.startswith(("scalar", "type", "class")))
@@ -465,8 +514,10 @@ def run(subject: str, skip: list[str], mark: Callable[[str], None]) -> int:
             sweep.operators(name, samples()[name])
         case "casts":
             sweep.casts(name)
+    if sweep.calls == 0:
+        raise LookupError("nothing of it is called")
     sweep.attempt("the collector", gc.collect)
-    return sweep.calls
+    return sweep.calls, sweep.returned, sorted(sweep.skipped)
 
 
 def constant(value: object) -> Make:

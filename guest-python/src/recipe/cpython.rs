@@ -311,6 +311,7 @@ mod tests {
     #[test]
     fn patches_touch_nothing_but_the_guest() {
         let inputs = Inputs::embedded().expect("valid");
+        assert!(inputs.folder("patches").count() > 0);
         for (name, bytes) in inputs.folder("patches") {
             let text = std::str::from_utf8(bytes).expect("text");
             assert!(diffy::Patch::from_str(text).is_ok(), "{name}");

@@ -224,6 +224,7 @@ mod tests {
         let options =
             BuildOptions { sources: Some(folder.path().to_owned()), ..BuildOptions::default() };
         let found = check(&Nothing, &Cache::new(folder.path()), &inputs, &options);
+        assert!(!found.is_empty(), "programs are still missing");
         assert!(found.iter().all(|item| !item.purpose.starts_with("fetches")), "{found:?}");
     }
 

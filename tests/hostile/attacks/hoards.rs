@@ -103,6 +103,7 @@ fn exceptions_that_are_never_let_go_of() {
         (i32.const 1)";
     attack(&running(raise), |py| {
         let errors: Vec<Error> = (0..5_000).filter_map(|_| py.run("!").err()).collect();
+        assert_eq!(errors.len(), 5_000);
         assert!(errors.iter().all(|error| matches!(error, Error::Python(_))));
         let with = |error: &&Error| matches!(error, Error::Python(e) if e.exception().is_some());
         assert!(errors.iter().filter(with).count() <= OBJECTS as usize);

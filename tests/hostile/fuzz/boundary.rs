@@ -149,6 +149,9 @@ static TOKIO: LazyLock<tokio::runtime::Runtime> =
 /// Calls of a function of the host.
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
+/// What the host has done in interpreters that had started.
+static ACTS: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     /// An interpreter that is never attacked.
     static OTHER: RefCell<Option<Interpreter>> = const { RefCell::new(None) };
@@ -274,6 +277,7 @@ fn attempt(input: &[u8]) -> Vec<(u8, Result<()>)> {
         let mut outcomes = Vec::with_capacity(actions.len());
         for action in actions {
             let outcome = act(&mut py, &mut kept, *action);
+            ACTS.fetch_add(1, Ordering::Relaxed);
             if let Err(error) = &outcome {
                 told(error);
                 let fault = matches!(error, Error::GuestFault(_));
@@ -304,7 +308,13 @@ fn told(error: &Error) {
 #[test]
 fn inputs_reach_what_they_are_named_for() {
     let _turn = turn();
-    for (name, input) in super::support::corpus("boundary") {
+    let inputs = super::support::corpus("boundary");
+    assert!(
+        inputs.keys().eq(["arrays", "calls", "handles", "quiet", "raises"]),
+        "{:?}",
+        inputs.keys()
+    );
+    for (name, input) in inputs {
         let calls = CALLS.load(Ordering::Relaxed);
         let outcomes = attempt(&input);
         // An array of another type or one seen twice has been understood, too.
@@ -330,5 +340,7 @@ fn inputs_reach_what_they_are_named_for() {
 fn boundary() {
     let _turn = turn();
     replay("boundary", target);
+    let kept = ACTS.load(Ordering::Relaxed);
     bolero::check!().with_max_len(LONGEST).with_test_time(TIME).for_each(target);
+    assert!(ACTS.load(Ordering::Relaxed) > kept, "no random input led to an act of the host");
 }

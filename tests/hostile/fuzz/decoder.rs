@@ -4,8 +4,12 @@
 use crate::support::{LONGEST, TIME, VALUE, bounded, replay, turn};
 use ophidia::{Error, Value, decode_any};
 use ophidia_abi::Encoded;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const OBJECTS: u32 = 100;
+
+/// Inputs that were values.
+static VALUES: AtomicUsize = AtomicUsize::new(0);
 
 /// The first byte says whether the others are one value or the arguments of a call.
 fn target(input: &[u8]) {
@@ -17,6 +21,7 @@ fn target(input: &[u8]) {
     match result {
         Ok(values) => {
             assert_eq!(waiting, 0, "what is held is not let go of");
+            VALUES.fetch_add(1, Ordering::Relaxed);
             values.into_iter().for_each(again);
         }
         Err(Error::GuestFault(said)) => assert!(said.len() < 300, "{said}"),
@@ -57,5 +62,7 @@ fn every_tag_has_an_input() {
 fn decoder() {
     let _turn = turn();
     replay("decoder", target);
+    let kept = VALUES.load(Ordering::Relaxed);
     bolero::check!().with_max_len(LONGEST).with_test_time(TIME).for_each(target);
+    assert!(VALUES.load(Ordering::Relaxed) > kept, "no random input was a value");
 }

@@ -40,7 +40,9 @@ pub(crate) fn corpus(name: &str) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
         (name, std::fs::read(path).expect("an input"))
     };
-    files.map(input).collect()
+    let corpus: BTreeMap<_, _> = files.map(input).collect();
+    assert!(!corpus.is_empty(), "{} is empty", folder.display());
+    corpus
 }
 
 /// Runs this, and compares the host's peak of memory with what it may take.

@@ -109,6 +109,9 @@ impl Expected {
                 complaints.push(format!("{name} is not in expected.toml at all"));
                 continue;
             };
+            if report.tests.is_empty() {
+                complaints.push(format!("{name}: there was nothing to run"));
+            }
             let groups = report.groups();
             for (id, group) in &groups {
                 if let Some(complaint) = entry.complaint(id, group) {
@@ -133,6 +136,13 @@ impl Expected {
             }
         }
         complaints
+    }
+
+    /// A complaint for each piece that is written down and was not run.
+    pub(super) fn not_run(&self, reports: &[Report]) -> Vec<String> {
+        let run = |name: &str| reports.iter().any(|report| report.name == name);
+        let names = self.entries.keys().filter(|name| !run(name));
+        names.map(|name| format!("{name} was not run, but is in expected.toml")).collect()
     }
 
     /// How many tests passed, of those that can.
