@@ -12,9 +12,10 @@
 #define CLASSES 64
 
 #define EACH_8(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) /* octal */
-#define EACH(X)                                                                                             \
-    EACH_8(X, 00) EACH_8(X, 01) EACH_8(X, 02) EACH_8(X, 03)                                                 \
-    EACH_8(X, 04) EACH_8(X, 05) EACH_8(X, 06) EACH_8(X, 07)
+#define EACH(X)                               \
+    EACH_8(X, 00)                             \
+    EACH_8(X, 01) EACH_8(X, 02) EACH_8(X, 03) \
+        EACH_8(X, 04) EACH_8(X, 05) EACH_8(X, 06) EACH_8(X, 07)
 
 static struct {
     iternextfunc next;
@@ -43,7 +44,11 @@ next_of(iternextfunc next, PyObject *self)
 }
 
 /* Each class has its own, which knows what it stands for. */
-#define NEXT(n) static PyObject *next_##n(PyObject *self) { return next_of(originals[n].next, self); }
+#define NEXT(n)                                  \
+    static PyObject *next_##n(PyObject *self)    \
+    {                                            \
+        return next_of(originals[n].next, self); \
+    }
 EACH(NEXT)
 
 /* --- dealloc ------------------------------------------------------------------------------- */
@@ -99,7 +104,11 @@ dealloc_of(destructor dealloc, destructor own, PyObject *object)
     tstate->c_recursion_remaining++;
 }
 
-#define DEALLOC(n) static void dealloc_##n(PyObject *self) { dealloc_of(originals[n].dealloc, dealloc_##n, self); }
+#define DEALLOC(n)                                           \
+    static void dealloc_##n(PyObject *self)                  \
+    {                                                        \
+        dealloc_of(originals[n].dealloc, dealloc_##n, self); \
+    }
 EACH(DEALLOC)
 
 /* --- the classes --------------------------------------------------------------------------- */
@@ -109,8 +118,7 @@ static const struct {
     destructor dealloc;
 } counted[CLASSES] = {
 #define BOTH(n) {next_##n, dealloc_##n},
-    EACH(BOTH)
-};
+    EACH(BOTH)};
 
 static void
 count_one(PyTypeObject *type, size_t number)

@@ -161,6 +161,7 @@ bridge_raised(int program, PyObject *code, const char *source, uint32_t len)
     if (set_traceback(exception, program, code, source, len) < 0) {
         if (program && PyErr_ExceptionMatches(PyExc_SystemExit)) {
             Py_SETREF(exception, PyErr_GetRaisedException());
+            frame_clear(); /* of what told of the other */
             status = exited(exception, program);
             Py_DECREF(exception);
             Py_XDECREF(interruption);

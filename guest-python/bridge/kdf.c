@@ -15,18 +15,18 @@ HASH(SHA1_hash);
 #undef HASH
 
 /* Those of SHA-2 are run by their states. */
-#define STATES(bits)                                                                                        \
-    extern void *python_hashlib_Hacl_Hash_SHA2_malloc_##bits(void);                                         \
-    extern void Hacl_Hash_SHA2_reset_##bits(void *);                                                         \
-    extern uint8_t python_hashlib_Hacl_Hash_SHA2_update_##bits(void *, uint8_t *, uint32_t);                \
-    extern void python_hashlib_Hacl_Hash_SHA2_digest_##bits(void *, uint8_t *);                             \
-    extern void python_hashlib_Hacl_Hash_SHA2_free_##bits(void *);                                          \
-    static void *sha##bits;                                                                                 \
-    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                                     \
-    {                                                                                                       \
-        Hacl_Hash_SHA2_reset_##bits(sha##bits);                                                            \
-        python_hashlib_Hacl_Hash_SHA2_update_##bits(sha##bits, in, len);                                    \
-        python_hashlib_Hacl_Hash_SHA2_digest_##bits(sha##bits, out);                                        \
+#define STATES(bits)                                                                         \
+    extern void *python_hashlib_Hacl_Hash_SHA2_malloc_##bits(void);                          \
+    extern void Hacl_Hash_SHA2_reset_##bits(void *);                                         \
+    extern uint8_t python_hashlib_Hacl_Hash_SHA2_update_##bits(void *, uint8_t *, uint32_t); \
+    extern void python_hashlib_Hacl_Hash_SHA2_digest_##bits(void *, uint8_t *);              \
+    extern void python_hashlib_Hacl_Hash_SHA2_free_##bits(void *);                           \
+    static void *sha##bits;                                                                  \
+    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                      \
+    {                                                                                        \
+        Hacl_Hash_SHA2_reset_##bits(sha##bits);                                              \
+        python_hashlib_Hacl_Hash_SHA2_update_##bits(sha##bits, in, len);                     \
+        python_hashlib_Hacl_Hash_SHA2_digest_##bits(sha##bits, out);                         \
     }
 STATES(224)
 STATES(256)
@@ -157,7 +157,8 @@ pbkdf2(PyObject *self, PyObject *args)
     }
     else if ((out = PyBytes_FromStringAndSize(NULL, len)) != NULL
              && derive(hash, &password, salt.buf, (size_t)salt.len, rounds, (uint8_t *)PyBytes_AS_STRING(out),
-                       (size_t)len) < 0) {
+                       (size_t)len)
+                    < 0) {
         Py_CLEAR(out);
         PyErr_NoMemory();
     }
@@ -174,8 +175,14 @@ static void
 salsa20_8(uint32_t block[16])
 {
     static const uint8_t steps[8][4] = {
-        {0, 4, 8, 12}, {5, 9, 13, 1}, {10, 14, 2, 6}, {15, 3, 7, 11},
-        {0, 1, 2, 3},  {5, 6, 7, 4},  {10, 11, 8, 9}, {15, 12, 13, 14},
+        {0, 4, 8, 12},
+        {5, 9, 13, 1},
+        {10, 14, 2, 6},
+        {15, 3, 7, 11},
+        {0, 1, 2, 3},
+        {5, 6, 7, 4},
+        {10, 11, 8, 9},
+        {15, 12, 13, 14},
     };
     uint32_t x[16];
     memcpy(x, block, sizeof x);

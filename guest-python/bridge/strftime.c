@@ -7,11 +7,20 @@
 #include "bridge.h"
 
 #include <ctype.h>
+#include <locale.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <wchar.h>
 
-size_t __real_strftime(char *out, size_t size, const char *format, const struct tm *time);
 size_t __wrap_strftime(char *out, size_t size, const char *format, const struct tm *time);
+
+/* The C library's. */
+static size_t
+one(char *out, size_t size, const char *format, const struct tm *time)
+{
+    return strftime_l(out, size, format, time, uselocale((locale_t)0));
+}
 
 struct directive {
     char flag;     /* of _ - 0, or none */
@@ -69,18 +78,30 @@ expand(char *out, size_t size, const struct directive *it, const struct tm *time
     case 'k':
         return number(out, size, time->tm_hour, 2, ' ');
     case 'P': {
-        size_t len = __real_strftime(out, size, "%p", time);
+        size_t len = one(out, size, "%p", time);
         for (size_t i = 0; i < len; i++) {
             out[i] = (char)tolower((unsigned char)out[i]);
         }
         return len;
     }
-    case 0: case 'E': case 'O': case 'L': case 'N': case 'Q': case 'J': case 'K': case 'f': case 'i': case 'o':
-    case 'q': case 'v': case '+':
+    case 0:
+    case 'E':
+    case 'O':
+    case 'L':
+    case 'N':
+    case 'Q':
+    case 'J':
+    case 'K':
+    case 'f':
+    case 'i':
+    case 'o':
+    case 'q':
+    case 'v':
+    case '+':
         return 0;
     default:
         return isalpha((unsigned char)it->what) || it->what == '%'
-                   ? __real_strftime(out, size, format, time)
+                   ? one(out, size, format, time)
                    : 0;
     }
 }
@@ -111,7 +132,9 @@ adorn(char *text, size_t len, size_t size, const struct directive *it)
         }
     }
     char usual = usual_padding(it->what);
-    char padding = it->flag == '_' ? ' ' : it->flag == '0' ? '0' : usual != 0 ? usual : ' ';
+    char padding = it->flag == '_' || it->flag == '-' ? ' ' : it->flag == '0' ? '0'
+                                                          : usual != 0        ? usual
+                                                                              : ' ';
     if (usual != 0 && it->flag != 0) { /* the padding that is there goes, or becomes another */
         size_t padded = 0;
         while (padded + 1 < len && (text[padded] == '0' || text[padded] == ' ')) {
@@ -122,7 +145,7 @@ adorn(char *text, size_t len, size_t size, const struct directive *it)
             len -= padded;
         }
     }
-    if (it->flag == '-' || it->width <= len) {
+    if (it->width <= len) {
         return len;
     }
     size_t missing = it->width - len;
@@ -135,8 +158,8 @@ adorn(char *text, size_t len, size_t size, const struct directive *it)
 }
 
 /* As the C library's: 0 when it does not fit, with the end mark. */
-size_t
-__wrap_strftime(char *out, size_t size, const char *format, const struct tm *time)
+static size_t
+write_time(char *out, size_t size, const char *format, const struct tm *time)
 {
     size_t used = 0;
     while (*format != 0) {
@@ -175,4 +198,33 @@ __wrap_strftime(char *out, size_t size, const char *format, const struct tm *tim
     }
     out[used] = 0;
     return used;
+}
+
+size_t
+__wrap_strftime(char *out, size_t size, const char *format, const struct tm *time)
+{
+    return write_time(out, size, format, time);
+}
+
+/* What CPython calls, in place of the C library's. It gives formats of ASCII alone. */
+size_t
+wcsftime(wchar_t *restrict out, size_t size, const wchar_t *restrict format, const struct tm *restrict time)
+{
+    size_t len = wcslen(format), written = 0;
+    char *narrow = malloc(len + 1), *bytes = malloc(size);
+    if (narrow != NULL && bytes != NULL) {
+        for (size_t i = 0; i <= len; i++) {
+            narrow[i] = (char)format[i];
+        }
+        written = write_time(bytes, size, narrow, time);
+        for (size_t i = 0; i < written; i++) {
+            out[i] = (unsigned char)bytes[i];
+        }
+        if (size > 0) {
+            out[written] = 0;
+        }
+    }
+    free(narrow);
+    free(bytes);
+    return written;
 }

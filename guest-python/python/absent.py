@@ -1,11 +1,14 @@
-"""Modules of a Unix system that WASI has nothing for. They import, so that packages which ask for them do, and say why
-when they are used."""
+"""Modules of a Unix system that WASI has nothing for.
+
+They import, so that packages which ask for them do, and say why when they are used.
+"""
 
 import errno
 import os
 import posix
 import sys
 import time
+from collections import namedtuple
 from types import ModuleType
 from typing import NoReturn
 
@@ -57,9 +60,31 @@ def _termios() -> None:
         **_numbered("TCIFLUSH TCOFLUSH TCIOFLUSH"),
         **_numbered("VINTR VQUIT VERASE VKILL VEOF VTIME VMIN VSWTC VSTART VSTOP VSUSP VEOL"),
         **flags,
-        OPOST=1, ONLCR=4, CSIZE=0o60, CS5=0, CS6=0o20, CS7=0o40, CS8=0o60, CSTOPB=0o100, CREAD=0o200,
-        PARENB=0o400, PARODD=0o1000, HUPCL=0o2000, CLOCAL=0o4000, ISIG=1, ICANON=2, ECHO=8, ECHOE=16, ECHOK=32,
-        ECHONL=64, NOFLSH=128, TOSTOP=256, IEXTEN=0o100000, TIOCGWINSZ=0x5413, TIOCSWINSZ=0x5414, FIONREAD=0x541B,
+        OPOST=1,
+        ONLCR=4,
+        CSIZE=0o60,
+        CS5=0,
+        CS6=0o20,
+        CS7=0o40,
+        CS8=0o60,
+        CSTOPB=0o100,
+        CREAD=0o200,
+        PARENB=0o400,
+        PARODD=0o1000,
+        HUPCL=0o2000,
+        CLOCAL=0o4000,
+        ISIG=1,
+        ICANON=2,
+        ECHO=8,
+        ECHOE=16,
+        ECHOK=32,
+        ECHONL=64,
+        NOFLSH=128,
+        TOSTOP=256,
+        IEXTEN=0o100000,
+        TIOCGWINSZ=0x5413,
+        TIOCSWINSZ=0x5414,
+        FIONREAD=0x541B,
     )
 
 
@@ -75,47 +100,103 @@ def _mmap() -> None:
     _module(
         "mmap",
         "Files in memory, which WASI does not have.",
-        mmap=mmap, error=OSError, PAGESIZE=65536, ALLOCATIONGRANULARITY=65536,
-        ACCESS_DEFAULT=0, ACCESS_READ=1, ACCESS_WRITE=2, ACCESS_COPY=3,
-        MAP_SHARED=1, MAP_PRIVATE=2, MAP_ANON=32, MAP_ANONYMOUS=32, PROT_READ=1, PROT_WRITE=2, PROT_EXEC=4,
+        mmap=mmap,
+        error=OSError,
+        PAGESIZE=65536,
+        ALLOCATIONGRANULARITY=65536,
+        ACCESS_DEFAULT=0,
+        ACCESS_READ=1,
+        ACCESS_WRITE=2,
+        ACCESS_COPY=3,
+        MAP_SHARED=1,
+        MAP_PRIVATE=2,
+        MAP_ANON=32,
+        MAP_ANONYMOUS=32,
+        PROT_READ=1,
+        PROT_WRITE=2,
+        PROT_EXEC=4,
     )
 
 
 def _fcntl() -> None:
-    refuse = _refusal(OSError, errno.ENOSYS, "descriptors cannot be controlled, nor files locked, in the sandbox")
+    refuse = _refusal(
+        OSError, errno.ENOSYS, "descriptors cannot be controlled, nor files locked, in the sandbox"
+    )
     _module(
         "fcntl",
         "Control of descriptors, which WASI does not have.",
         **{name: refuse(name) for name in ("fcntl", "ioctl", "flock", "lockf")},
-        F_DUPFD=0, F_GETFD=1, F_SETFD=2, F_GETFL=3, F_SETFL=4, F_GETLK=5, F_SETLK=6, F_SETLKW=7, FD_CLOEXEC=1,
-        F_DUPFD_CLOEXEC=1030, F_RDLCK=0, F_WRLCK=1, F_UNLCK=2, LOCK_SH=1, LOCK_EX=2, LOCK_NB=4, LOCK_UN=8,
+        F_DUPFD=0,
+        F_GETFD=1,
+        F_SETFD=2,
+        F_GETFL=3,
+        F_SETFL=4,
+        F_GETLK=5,
+        F_SETLK=6,
+        F_SETLKW=7,
+        FD_CLOEXEC=1,
+        F_DUPFD_CLOEXEC=1030,
+        F_RDLCK=0,
+        F_WRLCK=1,
+        F_UNLCK=2,
+        LOCK_SH=1,
+        LOCK_EX=2,
+        LOCK_NB=4,
+        LOCK_UN=8,
     )
 
 
 def _users() -> None:
-    def unknown(name: str, what: str):
-        def look_up(key: object, /) -> NoReturn:
-            raise KeyError(f"{name}(): {what} not found: {key!r} (the sandbox knows no users)")
+    user = namedtuple("struct_passwd", "pw_name pw_passwd pw_uid pw_gid pw_gecos pw_dir pw_shell")
+    group = namedtuple("struct_group", "gr_name gr_passwd gr_gid gr_mem")
+    one, own = user("user", "x", 0, 0, "", "/home/user", ""), group("user", "x", 0, ["user"])
+
+    def finder(name: str, what: str, known: object, entry: object):
+        def look_up(key: object, /) -> object:
+            if key != known:
+                raise KeyError(f"{name}(): {what} not found: {key!r} (there is one user in the sandbox)")
+            return entry
 
         look_up.__name__ = look_up.__qualname__ = name
         return look_up
 
     _module(
         "pwd",
-        "Users, of which the sandbox knows none.",
-        getpwuid=unknown("getpwuid", "uid"), getpwnam=unknown("getpwnam", "name"), getpwall=lambda: [],
+        "Users, of which the sandbox has one.",
+        struct_passwd=user,
+        getpwuid=finder("getpwuid", "uid", 0, one),
+        getpwnam=finder("getpwnam", "name", "user", one),
+        getpwall=lambda: [one],
     )
     _module(
         "grp",
-        "Groups of users, of which the sandbox knows none.",
-        getgrgid=unknown("getgrgid", "gid"), getgrnam=unknown("getgrnam", "name"), getgrall=lambda: [],
+        "Groups of users, of which the sandbox has one.",
+        struct_group=group,
+        getgrgid=finder("getgrgid", "gid", 0, own),
+        getgrnam=finder("getgrnam", "name", "user", own),
+        getgrall=lambda: [own],
     )
 
 
-def _resource() -> None:
-    fields = "utime stime maxrss ixrss idrss isrss minflt majflt nswap inblock oublock msgsnd msgrcv nsignals nvcsw nivcsw"
-    from collections import namedtuple
+def _memmap() -> None:
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return  # then the file is opened before it cannot be mapped
 
+    def refused(*args: object, **kwargs: object) -> NoReturn:
+        raise NotImplementedError(
+            "numpy.memmap: files cannot be mapped into memory in the sandbox: read them with numpy.fromfile, "
+            "or with numpy.load without mmap_mode"
+        )
+
+    numpy.memmap.__new__ = staticmethod(refused)
+
+
+def _resource() -> None:
+    fields = (
+        "utime stime maxrss ixrss idrss isrss minflt majflt nswap inblock oublock msgsnd msgrcv nsignals nvcsw "
+        "nivcsw"
+    )
     usage = namedtuple("struct_rusage", [f"ru_{name}" for name in fields.split()])
 
     def getrusage(who: int, /):
@@ -127,11 +208,19 @@ def _resource() -> None:
     _module(
         "resource",
         "Limits and usage; the host's own limits are not told here.",
-        error=OSError, struct_rusage=usage, getrusage=getrusage, getrlimit=getrlimit, getpagesize=lambda: 65536,
+        error=OSError,
+        struct_rusage=usage,
+        getrusage=getrusage,
+        getrlimit=getrlimit,
+        getpagesize=lambda: 65536,
         setrlimit=_refusal(OSError, errno.EPERM, "limits are the host's to set")("setrlimit"),
-        RUSAGE_SELF=0, RUSAGE_CHILDREN=-1, RLIM_INFINITY=-1,
-        **_numbered("RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC "
-                    "RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_AS"),
+        RUSAGE_SELF=0,
+        RUSAGE_CHILDREN=-1,
+        RLIM_INFINITY=-1,
+        **_numbered(
+            "RLIMIT_CPU RLIMIT_FSIZE RLIMIT_DATA RLIMIT_STACK RLIMIT_CORE RLIMIT_RSS RLIMIT_NPROC "
+            "RLIMIT_NOFILE RLIMIT_MEMLOCK RLIMIT_AS"
+        ),
     )
 
 
@@ -144,11 +233,11 @@ def _os() -> None:
         mask, before = mask_ & 0o777, mask
         return before
 
-    def getlogin() -> NoReturn:
-        raise OSError(errno.ENXIO, "the sandbox knows no users")
-
     functions = {name: lambda: 0 for name in ("getuid", "geteuid", "getgid", "getegid")}
-    functions |= {"getgroups": lambda: [0], "umask": umask, "getlogin": getlogin, "getppid": lambda: 0}
+    functions |= {"getgroups": lambda: [0], "umask": umask, "getlogin": lambda: "user", "getppid": lambda: 0}
+    # As with chmod: files have no owners.
+    functions["chown"] = lambda path, uid, gid, *, dir_fd=None, follow_symlinks=True: None
+    functions["lchown"] = lambda path, uid, gid: None
     for name, function in functions.items():
         if not hasattr(posix, name):
             function.__name__ = function.__qualname__ = name
@@ -165,6 +254,7 @@ def install() -> None:
     _fcntl()
     _users()
     _resource()
+    _memmap()
     _os()
     sys.modules["_ctypes"] = absent_ctypes
     sys.modules["ssl"] = absent_ssl

@@ -1,5 +1,7 @@
-"""What `ctypes` is made of, without foreign functions: types can be defined and measured, numbers held, and nothing
-called. It stands where `_ctypes` would."""
+"""What `ctypes` is made of, without foreign functions. It stands where `_ctypes` would.
+
+Types can be defined and measured, numbers held, and nothing called.
+"""
 
 import struct
 from typing import NoReturn
@@ -67,7 +69,9 @@ class _SimpleCData(_CData):
         elif code in "zZOX":
             self._held = value
         elif code in "cu":
-            self._held = value[0] if isinstance(value, bytes) else value if isinstance(value, int) else ord(value)
+            self._held = (
+                value[0] if isinstance(value, bytes) else value if isinstance(value, int) else ord(value)
+            )
         elif code == "?":
             self._held = bool(value)
         else:

@@ -1,5 +1,7 @@
-"""Bytecode of packages, kept outside of the folders they are in. It names the content it was made from: where that has
-changed, Python compiles anew, as it does where there is none."""
+"""Bytecode of packages, kept outside of the folders they are in.
+
+It names the content it was made from. Where that has changed Python compiles anew, as where there is none.
+"""
 
 import _imp
 import os
@@ -34,7 +36,7 @@ def compile_files(folder: str, names: list[str], out: str) -> int:
         except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError, OSError):
             continue  # importing it will say so
         hashed = _imp.source_hash(importing._RAW_MAGIC_NUMBER, source)
-        target = out + _cache_from_source(f"/{name}")
+        target = f"{out}/{_cache_from_source(name)}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "wb") as file:
             file.write(importing._code_to_hash_pyc(code, hashed, True))

@@ -11,8 +11,8 @@ from _ophidia import _host
 def _iterators() -> list[type]:
     own = [filter, map, zip, enumerate, reversed]
     names = (
-        "accumulate batched chain combinations compress cycle dropwhile filterfalse groupby islice pairwise permutations "
-        "product repeat starmap takewhile zip_longest _grouper _tee"
+        "accumulate batched chain combinations compress cycle dropwhile filterfalse groupby islice pairwise "
+        "permutations product repeat starmap takewhile zip_longest _grouper _tee"
     )
     own += [getattr(itertools, name) for name in names.split()]
     own += [type(iter(value)) for value in ([], (), {}, set(), {}.values(), {}.items())]
@@ -23,7 +23,16 @@ def _iterators() -> list[type]:
 def _holders() -> list[type]:
     own = [types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.MethodType, types.CellType]
     own += [types.FunctionType, types.GenericAlias, types.MappingProxyType, types.MemberDescriptorType]
-    own += [property, slice, super, classmethod, staticmethod, memoryview, weakref.ReferenceType, functools.partial]
+    own += [
+        property,
+        slice,
+        super,
+        classmethod,
+        staticmethod,
+        memoryview,
+        weakref.ReferenceType,
+        functools.partial,
+    ]
     own += [type({}.keys()), type({}.values()), type({}.items())]
     return own
 

@@ -5,6 +5,7 @@ outside is a function of the host that has ended; it waits for these where it sl
 """
 
 import asyncio
+import contextvars
 import socket
 import time
 from asyncio import base_events, events
@@ -51,7 +52,7 @@ class EventLoop(base_events.BaseEventLoop):
         self._check_closed()
         future = self.create_future()
         try:
-            future.set_result(func(*args))
+            future.set_result(contextvars.Context().run(func, *args))
         except (SystemExit, KeyboardInterrupt):
             raise
         except StopIteration as error:

@@ -5,6 +5,7 @@ import atexit
 import codeop
 import gc
 import importlib.machinery
+import linecache
 import runpy
 import sys
 from types import CodeType, ModuleType
@@ -80,7 +81,7 @@ def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
     sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
     hook = getattr(sys, "excepthook", None)
     if hook is None:
-        text = f"sys.excepthook is missing, printing the traceback\n{text}"
+        text = f"sys.excepthook is missing\n{text}"
     elif hook is not sys.__excepthook__:
         try:
             hook(type(exc), exc, exc.__traceback__)
@@ -95,17 +96,18 @@ def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
 
 def show_exit(code: object) -> bool:
     """Print what `sys.exit` was given where the program has put `sys.stderr`; whether it has."""
-    return _written(f"{code}\n")
+    return _written(f"{code}", "\n")
 
 
-def _written(text: str) -> bool:
+def _written(*texts: str) -> bool:
     """Whether the text has gone where the program wants errors; the host's is where they go of themselves."""
     stream = getattr(sys, "stderr", None)
     if stream is _stderr:
         return False
     if stream is not None:
         try:
-            stream.write(text)
+            for text in texts:
+                stream.write(text)
             stream.flush()
         except Exception:
             pass  # as python3, which has nowhere to say so
@@ -126,7 +128,6 @@ def finish() -> None:
     for module in _own_modules():
         _clear(module.__dict__)
     gc.collect()
-    failed = _flush_standard() or failed
     for stream in (_stdout, _stderr, *_buffers):  # also when they were detached
         try:
             stream.flush()
@@ -149,7 +150,7 @@ def _flush_standard() -> BaseException | None:
         except BaseException as error:
             failed = failed or error
             if name == "stdout":
-                _tell(f"Exception ignored in: {_text_of(stream)}\n{errors.formatted(error, _own(error))}")
+                _tell(f"Exception ignored on flushing sys.stdout:\n{_plain(error)}")
     return failed
 
 
@@ -162,16 +163,25 @@ def _tell(text: str) -> None:
         pass
 
 
-def _text_of(value: object) -> str:
-    try:
-        return errors.cut(repr(value), 1024)
-    except Exception:
-        return f"<object repr() failed: {errors.type_name(type(value))}>"
+def _plain(error: BaseException) -> str:
+    """The traceback as python3 prints it where it is about to end: without source that no file has."""
+    lines = []
+    frames = _own(error)
+    shown = errors.formatted(error.with_traceback(None), None)
+    while frames is not None:
+        code = frames.tb_frame.f_code
+        lines.append(f'  File "{code.co_filename}", line {frames.tb_lineno}, in {code.co_name}\n')
+        if line := linecache.getline(code.co_filename, frames.tb_lineno).strip():
+            lines.append(f"    {line}\n")
+        frames = frames.tb_next
+    return errors.cut("".join(["Traceback (most recent call last):\n", *lines] if lines else []) + shown)
 
 
 def _finalize() -> None:
-    """Call what the program's objects have for their end, while all of them are whole. Files are written out first,
-    the outer streams before those inside them. What the snapshot holds is not among them."""
+    """Call what the program's objects have for their end, while all of them are whole.
+
+    Files are written out first, the outer streams before those inside them. What the snapshot holds stays.
+    """
     objects = gc.get_objects()
     streams = [value for value in objects if issubclass(type(value), _io._IOBase)]
     for kind in (_io._TextIOBase, _io._BufferedIOBase):
@@ -185,7 +195,7 @@ def _finalize() -> None:
 
 
 def _own_modules() -> list[ModuleType]:
-    """The modules of the program; those before `_last` are known: to look at them all would touch many pages."""
+    """The modules of the program. Those before `_last` are known: to look at them would touch many pages."""
     modules = []
     for item in reversed(_modules.items()):
         if item == _last:

@@ -1,4 +1,7 @@
-"""Source text that no file has, for the lines of tracebacks. There is room for so much of it: the oldest goes first."""
+"""Source text that no file has, for the lines of tracebacks.
+
+There is room for so much of it: the oldest goes first.
+"""
 
 import linecache
 from collections import deque
@@ -17,6 +20,16 @@ _getlines = linecache._getlines_from_code
 
 def register(code: CodeType, source: str | bytes) -> None:
     """Note what a code object, and all that is defined in it, was compiled from."""
+    _take_recent()  # which is older
+    _note(code, source)
+
+
+def _take_recent() -> None:
+    for recent, source in _host.take_sources():
+        _note(recent, source)
+
+
+def _note(code: CodeType, source: str | bytes) -> None:
     global _held, _known
     text = source if isinstance(source, str) else source.decode("utf-8", "replace")
     # As linecache._register_code has it, which keeps everything.
@@ -47,8 +60,7 @@ def _forget_oldest() -> None:
 
 
 def _getlines_from_code(code: CodeType) -> list[str]:
-    for recent, source in _host.take_sources():
-        register(recent, source)
+    _take_recent()
     return _getlines(code)
 
 

@@ -137,7 +137,7 @@ fn modules_that_are_not_there() {
     }
     ophidia(["run", "-m", ""]).expect_status(1);
     ophidia(["run", "-m", "../x"]).expect_status(1);
-    ophidia(["run", "-c", "import ctypes"]).expect_status(1).stderr_has("ModuleNotFoundError");
+    ophidia(["run", "-c", "import curses"]).expect_status(1).stderr_has("ModuleNotFoundError");
 }
 
 #[test]

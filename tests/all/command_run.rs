@@ -200,13 +200,13 @@ fn nothing_outside_the_granted_folders_can_be_reached() {
 }
 
 #[test]
-fn the_working_directory_is_the_hosts_where_it_was_granted() {
+fn the_working_directory_is_the_hosts() {
     let (_kept, path) =
         folder(&[("sub/data.txt", "data"), ("sub/main.py", "import os; print(os.getcwd())")]);
     let sub = path.join("sub");
     let at = |path: &std::path::Path| format!("{}\n", path.display());
     ophidia(["run", "main.py"]).current_dir(&sub).expect_ok().stdout_is(at(&sub));
-    ophidia(["run", "sub/main.py"]).current_dir(&path).expect_ok().stdout_is("/\n");
+    ophidia(["run", "sub/main.py"]).current_dir(&path).expect_ok().stdout_is(at(&path));
     let grant = ["run", "--dir", ".", "sub/main.py"];
     ophidia(grant).current_dir(&path).expect_ok().stdout_is(at(&path));
     let read = "import os; print(os.getcwd(), open('data.txt').read())";
@@ -369,7 +369,7 @@ fn a_reader_that_goes_away_is_a_broken_pipe() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     // As with python3: the exception ends the program, and its last output is lost too.
     assert_eq!(output.status.code(), Some(120), "{stderr}");
-    assert!(stderr.contains("Traceback") && stderr.contains("\nException ignored in"), "{stderr}");
+    assert!(stderr.contains("Traceback") && stderr.contains("\nException ignored"), "{stderr}");
     assert!(stderr.contains("BrokenPipeError") && !stderr.contains("panicked"), "{stderr}");
 }
 

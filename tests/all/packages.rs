@@ -14,7 +14,7 @@ console = rich.console.Console(file=io.StringIO(), width=60, force_terminal=Fals
 table = rich.table.Table('tea', 'price')
 table.add_row('green', '2.50')
 console.print(table)
-with rich.progress.Progress(console=console, disable=False) as progress:
+with rich.progress.Progress(console=console, auto_refresh=False) as progress:
     for i in progress.track(range(3)): pass
 print(console.file.getvalue().splitlines()[:4])"),
     ("click", "import click
@@ -42,10 +42,19 @@ print(pygments.highlight('x = 1', pygments.lexers.PythonLexer(), pygments.format
 #[test]
 fn packages_work_as_they_are() {
     let site = site_packages(&repository().join("tests/packages/requirements.txt"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let temporary = folder.path().display().to_string();
     let mut failed = Vec::new();
     for (name, program) in PROGRAMS {
-        let here = ophidia(["run", "--site"]).arg(&site).args(["-c", program]).run();
-        let native = native_python(["-c", program]).env("PYTHONPATH", &site).expect_ok();
+        let here = ophidia(["run", "--site"])
+            .arg(&site)
+            // Some write temporary files.
+            .args(["--dir", &format!("{temporary}:rw"), "--env", &format!("TMPDIR={temporary}")])
+            .args(["-c", program])
+            .current_dir(folder.path())
+            .run();
+        let native = native_python(["-c", program]);
+        let native = native.env("PYTHONPATH", &site).current_dir(folder.path()).expect_ok();
         if here.status != 0 || here.stdout != native.stdout {
             failed.push(format!("{name}: {here:?}\nnative: {native:?}"));
         }
@@ -76,7 +85,20 @@ def test_fails(capsys):
     let path = folder.path().display().to_string();
     let outcome = ophidia(["run", "--site"])
         .arg(&site)
-        .args(["--dir", &path, "-m", "pytest", "-p", "no:cacheprovider", "--capture=sys", &path])
+        .args([
+            "--dir",
+            &path,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:faulthandler",
+            "-p",
+            "no:logging",
+            "--capture=sys",
+            &path,
+        ])
         .current_dir(&path)
         .run();
     let said = String::from_utf8_lossy(&outcome.stdout);

@@ -69,18 +69,19 @@ fn too_deep_is_a_recursion_error() {
         ("it = {1: it}", "repr(it)"),
         ("it = iter([it])", "it"),
         ("it = memoryview(bytes(1)) if it else it", "it"),
-        ("it = weakref.ref(keep(it))", "hash(it)"),
+        ("it = Ref(keep(it))", "hash(it)"),
     ] {
         py.run(&format!(
             "import functools, itertools, types, weakref
 kept = []
+class Ref(weakref.ref): __slots__ = ('__weakref__',)
 class Start:
     def __iter__(self): return iter([1] * 9)
 def keep(value):
     kept.append(value)
     return value
 it = iter([1] * 9)
-if {use_it:?}.startswith('hash') and 'ref(' in {nest:?}: it = Start()
+if {use_it:?}.startswith('hash') and 'Ref(' in {nest:?}: it = Start()
 for i in range(100_000): {nest}"
         ))
         .unwrap_or_else(|error| panic!("{nest}: {error}"));
@@ -199,7 +200,7 @@ for attempt in (
 fn times_are_written_as_elsewhere() {
     same(&["import datetime, time
 at = time.struct_time((2024, 3, 5, 4, 7, 9, 1, 65, 0))
-for form in '''%l:%M %p|%k|%P|%^a|%^B|%#x|%#Z|%#p|%Q|%|%5d|%-d|%_d|%05d|%-H|%_H|%e|%3e|%-j|%10Y|%-y|%E|%Ey|%Od|%%|%5%|a%
+for form in '''%l:%M %p|%k|%P|%^a|%^B|%#x|%#p|%Q|%|%5d|%-d|%_d|%05d|%-H|%_H|%e|%3e|%-j|%10Y|%-y|%E|%Ey|%Od|%%|%5%|a%
 %D|%F|%T|%R|%r|%c|%x|%X|%U|%W|%V|%G|%g|%u|%w|%C|%h|%n|%t|%s_|%!|%é|%-I:%M|%^|100%|%_5S|%-5S|%010d|%^10b|%J|%10A|%-10A'''.split('|'):
     if '%s' not in form: print(repr(form), repr(time.strftime(form, at)))
 when = datetime.datetime(2024, 3, 5, 16, 7, 9)
@@ -260,7 +261,7 @@ fn keys_are_derived() {
         (
             "pbkdf2_hmac('sha256', b'passwd', b'salt', 1, 64)",
             "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc\
-             a49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a1978",
+             49ca9cccf179b645991664b39d77ef317c71b845b1e30bd509112041d3a19783",
         ),
         (
             "scrypt(b'', salt=b'', n=16, r=1, p=1)",
@@ -306,28 +307,27 @@ assert len(pbkdf2_hmac('sha3_256', b'a', b'b', 2)) == 32 and len(pbkdf2_hmac('bl
 #[test]
 fn absent_modules_import() {
     let mut py = interpreter();
-    py.run("import ctypes, ctypes.util, fcntl, grp, mmap, os, pwd, resource, ssl, termios, tty, pty, getpass")
+    py.run("import ctypes, ctypes.util, fcntl, grp, mmap, os, pwd, resource, ssl, termios, tty, getpass")
         .expect("imports");
     for (used, error, why) in [
         ("ctypes.CDLL('libm.so.6')", "OSError", "no native code"),
-        ("ctypes.pythonapi.Py_IncRef", "AttributeError", "no native code"),
         ("ctypes.Structure()", "NotImplementedError", "no native code"),
         ("mmap.mmap(-1, 10)", "OSError", "mapped into memory"),
         ("termios.tcgetattr(0)", "termios.error", "no terminal"),
         ("fcntl.flock(0, fcntl.LOCK_EX)", "OSError", "locked"),
-        ("pwd.getpwuid(0)", "KeyError", "no users"),
-        ("grp.getgrgid(0)", "KeyError", "no users"),
+        ("pwd.getpwuid(1)", "KeyError", "one user"),
+        ("grp.getgrgid(1)", "KeyError", "one user"),
         ("ssl.create_default_context().wrap_socket(None)", "ssl.SSLError", "no network"),
-        ("resource.setrlimit(0, (1, 1))", "OSError", "the host's"),
+        ("resource.setrlimit(0, (1, 1))", "PermissionError", "the host's"),
     ] {
         let raised = raised(py.run(used));
         assert!(raised.type_name == error || raised.traceback.contains(error), "{used}: {raised}");
-        assert!(raised.to_string().contains(why) || error == "AttributeError", "{used}: {raised}");
+        assert!(raised.to_string().contains(why), "{used}: {raised}");
     }
     py.run(
         "assert (os.getuid(), os.geteuid(), os.getgid(), os.getegid()) == (0, 0, 0, 0)
 assert os.umask(0o77) == 0o22 and os.umask(0o22) == 0o77
-assert os.path.expanduser('~nobody') == '~nobody'
+assert os.path.expanduser('~nobody') == '~nobody' and os.path.expanduser('~/x') == '/home/user/x'
 assert ctypes.c_int8(300).value == 44 and ctypes.sizeof(ctypes.c_double * 3) == 24
 class Point(ctypes.Structure): _fields_ = [('x', ctypes.c_char), ('y', ctypes.c_int64)]
 assert ctypes.sizeof(Point) == 16 and ctypes.util.find_library('m') is None

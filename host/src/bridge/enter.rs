@@ -1,7 +1,7 @@
 //! Entering the guest, and what an entry has left in the frame: a value, an object, or an exception.
 
 use super::HasBridge;
-use crate::error::{Error, Result};
+use crate::error::{Error, PythonError, Result};
 use crate::sandbox::exports::{Export, Linked};
 use crate::sandbox::instance::{Entry, Guest};
 use crate::value::{Object, Value};
@@ -68,7 +68,9 @@ impl<T: HasBridge> Guest<'_, T> {
         let refused = self.sandbox().ledger.take_refused();
         let error = match (super::raised(&self.store), refused) {
             (Ok(raised), Some(limit)) if raised.no_memory => {
-                self.bridge().at_limit = Some(Box::new(raised.error));
+                // Without the object itself, which would be held for nobody.
+                let said = PythonError { exception: None, ..raised.error };
+                self.bridge().at_limit = Some(Box::new(said));
                 limit.into()
             }
             (Ok(raised), _) => raised.error.into(),
