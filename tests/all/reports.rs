@@ -279,7 +279,7 @@ fn keys_are_derived() {
     // Where the C code has no such hash, and where it has: the same.
     py.run(
         "from _ophidia.kdf import _pbkdf2
-for name in ('md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'SHA-256', 'SHA512'):
+for name in ('md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'SHA512'):
     for key in (b'', b'k' * 64, b'k' * 65, b'k' * 200):
         fast = pbkdf2_hmac(name, key, b'salt' * 50, 7, 100)
         assert fast == _pbkdf2(name, key, b'salt' * 50, 7, 100), name
