@@ -69,7 +69,7 @@ def instrument(tree, jobs):
     if not build.exists():
         shutil.copytree(tree / "python/guest-build", build, symlinks=True)
     tools = tree / "toolchain/bin"
-    env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}")
+    env = dict(os.environ, PATH=str(tools))  # the programs that a build runs, and no others
     options = "OPT=-O3 -DNDEBUG -Wall -fprofile-generate -fprofile-update=single"
     targets = [*ARCHIVES, "Programs/python.o", "pybuilddir.txt"]
     with open(tree / "logs/training-make.log", "w") as log:

@@ -18,6 +18,7 @@ mod parts;
 mod prerequisites;
 mod process;
 mod profile;
+mod programs;
 mod progress;
 mod stages;
 mod stdlib;

@@ -93,6 +93,8 @@ mod packages;
 mod panics;
 /// Every source of random values, over a hundred interpreters.
 mod randomness;
+/// The build of the guest: what happens to be installed takes no part in it.
+mod recipe;
 /// The interactive session, on a pseudo-terminal.
 mod repl;
 /// What people reported of such tools.

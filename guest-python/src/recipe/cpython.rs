@@ -5,13 +5,12 @@ use crate::error::At;
 use crate::recipe::inputs::Inputs;
 use crate::recipe::libraries;
 use crate::recipe::objects;
-use crate::recipe::prerequisites::compiler;
 use crate::recipe::process;
+use crate::recipe::programs::CC;
 use crate::recipe::progress::Branch;
 use crate::recipe::toolchain::{TARGET, Tools, quote, script};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// About how many lines configure prints.
 pub(crate) const CONFIGURE_LINES: u64 = 780;
@@ -120,26 +119,27 @@ pub(crate) fn announce_build_python(
 pub(crate) fn configure_native(
     inputs: &Inputs,
     tree: &Tree,
+    tools: &Tools,
     home: &Path,
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
     let with = libraries::For {
-        cc: &|| shell_words(&compiler()),
-        ar: &|| Command::new("ar"),
+        cc: &|| tools.command(CC),
+        ar: &|| tools.command("ar"),
         flags: ["-O2", "-fPIC", "-DNDEBUG"].map(str::to_owned).to_vec(),
         guest: false,
-        epoch: lock.source_date_epoch,
     };
     let log = tree.log("native-libraries");
     libraries::build(&tree.crates(), &tree.native_libraries(), &with, &log, branch)?;
     let folder = tree.native();
     fs::create_dir_all(&folder).at("create", &folder)?;
-    let mut command = Command::new("../configure");
-    process::neutral(command.current_dir(&folder), lock.source_date_epoch)
+    let mut command = tools.command("../configure");
+    command
+        .current_dir(&folder)
         .arg(format!("--prefix={}", home.display()))
         .args(&lock.configure.native)
-        .env("CC", compiler())
+        .env("CC", CC)
         .envs(libraries::variables("../../native-libraries"));
     configured(
         tree,
@@ -167,22 +167,22 @@ pub(crate) fn configure_guest(
         ar: &|| tools.ar(),
         flags: [&*lock.flags.libraries, &lock.flags.machine].concat(),
         guest: true,
-        epoch: lock.source_date_epoch,
     };
     let log = tree.log("guest-libraries");
     libraries::build(&tree.crates(), &tree.guest_libraries(), &with, &log, branch)?;
     let folder = tree.guest();
     fs::create_dir_all(&folder).at("create", &folder)?;
-    let mut command = Command::new("../configure");
-    process::neutral(command.current_dir(&folder), lock.source_date_epoch)
+    let mut command = tools.command("../configure");
+    command
+        .current_dir(&folder)
         .arg(format!("--host={TARGET}"))
         // Only that it is another machine matters; the same answer everywhere gives the same bytes.
         .arg("--build=x86_64-pc-linux-gnu")
         .arg(format!("--with-build-python={BUILD_PYTHON}"))
         .args(&lock.configure.guest)
-        .env("PATH", process::search_path(tools.bin()))
         .env("CONFIG_SITE", "../Tools/wasm/config.site-wasm32-wasi")
         .env("CC", format!("{TARGET}-clang"))
+        .env("CXX", format!("{TARGET}-clang++"))
         .env("AR", format!("{TARGET}-ar"))
         .env("RANLIB", format!("{TARGET}-ranlib"))
         .env("CFLAGS", lock.flags.machine.join(" "))
@@ -216,6 +216,7 @@ fn configured(
 pub(crate) fn make_native(
     inputs: &Inputs,
     tree: &Tree,
+    tools: &Tools,
     dest: &Path,
     jobs: usize,
     branch: &Branch<'_>,
@@ -227,8 +228,9 @@ pub(crate) fn make_native(
     let install = ["altbininstall", "inclinstall", "libainstall", "sharedinstall"];
     let destination = format!("DESTDIR={}", dest.display());
     for (targets, extra) in [(&["all"][..], None), (&install[..], Some(destination))] {
-        let mut command = Command::new("make");
-        process::neutral(command.current_dir(tree.native()), lock.source_date_epoch)
+        let mut command = tools.command("make");
+        command
+            .current_dir(tree.native())
             .arg(format!("-j{jobs}"))
             .args(targets)
             .arg(&optimise)
@@ -242,13 +244,13 @@ pub(crate) fn make_native(
 /// guest is compared, so both must have them.
 pub(crate) fn check_native(
     python: &Path,
-    epoch: u64,
+    tools: &Tools,
     log: &Path,
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
-    let mut command = Command::new(python);
+    let mut command = tools.command(python);
     command.args(["-I", "-B", "-c", "import bz2, lzma, sqlite3, zlib"]);
-    process::run(process::neutral(&mut command, epoch), "trying the native Python", log, branch)
+    process::run(&mut command, "trying the native Python", log, branch)
 }
 
 /// Compiles the guest's static libraries and its configuration data. `profile` are options of it alone:
@@ -263,15 +265,15 @@ pub(crate) fn make_guest(
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
     let make = |targets: &[String], more: &[&str]| {
-        let mut command = Command::new("make");
+        let mut command = tools.command("make");
         let options = lock.flags.cpython.iter().chain(profile).map(String::as_str);
         let options: Vec<&str> = options.chain(more.iter().copied()).collect();
-        process::neutral(command.current_dir(tree.guest()), lock.source_date_epoch)
+        command
+            .current_dir(tree.guest())
             .arg(format!("-j{jobs}"))
             .args(targets)
             .arg(format!("OPT={}", options.join(" ")))
-            .arg("ARFLAGS=rcsD")
-            .env("PATH", process::search_path(tools.bin()));
+            .arg("ARFLAGS=rcsD");
         command
     };
     objects::make(inputs, tree, tools, &make, branch)
@@ -294,14 +296,6 @@ pub(crate) fn builtin_modules(tree: &Tree) -> Result<Vec<String>, Error> {
     let text = fs::read_to_string(&path).at("read", &path)?;
     let names = text.lines().filter_map(|line| line.trim().strip_prefix("{\"")?.split('"').next());
     Ok(names.map(str::to_owned).collect())
-}
-
-/// A command out of a variable such as `CC`, which may hold options after the program.
-fn shell_words(text: &str) -> Command {
-    let mut words = text.split_whitespace();
-    let mut command = Command::new(words.next().unwrap_or("cc"));
-    command.args(words);
-    command
 }
 
 #[cfg(test)]

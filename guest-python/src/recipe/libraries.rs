@@ -123,7 +123,6 @@ pub(crate) struct For<'a> {
     pub(crate) ar: &'a (dyn Fn() -> Command + Sync),
     pub(crate) flags: Vec<String>,
     pub(crate) guest: bool,
-    pub(crate) epoch: u64,
 }
 
 /// Builds all libraries from the crates unpacked in `sources/NAME` into `prefix/lib` and `prefix/include`.
@@ -151,13 +150,13 @@ pub(crate) fn build(
                 command.args(library.guest_flags);
             }
             command.arg("-c").arg(&file).arg("-o").arg(&object);
-            process::run(process::neutral(&mut command, with.epoch), library.name, log, branch)?;
+            process::run(&mut command, library.name, log, branch)?;
             branch.step(&format!("{} {}", library.name, file.display()));
             objects.push(object);
         }
         let mut command = (with.ar)();
         command.arg("rcsD").arg(prefix.join("lib").join(library.archive)).args(&objects);
-        process::run(process::neutral(&mut command, with.epoch), library.name, log, branch)?;
+        process::run(&mut command, library.name, log, branch)?;
         for (from, to) in library.headers {
             copy(&source.join(from), &prefix.join("include").join(to))?;
         }

@@ -37,12 +37,7 @@ pub(crate) fn link(
         // As a system folder: the bridge's warnings are errors, CPython's are not ours.
         command.arg("-isystem").arg(finished.cpython.join("include"));
         command.arg("-c").arg(name).arg("-o").arg(&object);
-        process::run(
-            process::neutral(&mut command, inputs.lock.source_date_epoch),
-            "compiling the bridge",
-            &log,
-            branch,
-        )?;
+        process::run(&mut command, "compiling the bridge", &log, branch)?;
         objects.push(object);
     }
     check_names(inputs, tools, finished, &source, &objects, &log, branch)?;
@@ -54,12 +49,7 @@ pub(crate) fn link(
         .args(&flags.system_libraries)
         .arg("-o")
         .arg(target);
-    process::run(
-        process::neutral(&mut command, inputs.lock.source_date_epoch),
-        "linking the guest",
-        &log,
-        branch,
-    )
+    process::run(&mut command, "linking the guest", &log, branch)
 }
 
 /// Links all members of all archives with one another, where a name that is defined twice is an error. Out of
@@ -78,7 +68,6 @@ fn check_names(
     command.current_dir(source).args(["-nostdlib", "-r", "-o"]).arg(&whole).args(objects);
     command.arg(finished.numpy.join(numpy::OBJECT)).arg("-Wl,--whole-archive");
     command.args(archives(inputs, &finished.cpython));
-    process::neutral(&mut command, inputs.lock.source_date_epoch);
     process::run(&mut command, "looking for names defined twice", log, branch)?;
     fs::remove_file(&whole).at("remove", &whole)
 }

@@ -76,7 +76,7 @@ impl Numpy<'_> {
         setup.arg("--cross-file").arg(cross);
         setup.args(&self.inputs.lock.configure.numpy);
         self.run(setup, "configuring numpy", branch)?;
-        let mut ninja = Command::new("ninja");
+        let mut ninja = self.tools.command("ninja");
         ninja.arg(format!("-j{}", self.jobs)).args(["-C", "build"]);
         self.run(ninja, "compiling numpy", branch)?;
         let mut install = self.python();
@@ -111,13 +111,12 @@ impl Numpy<'_> {
     }
 
     fn python(&self) -> Command {
-        Command::new(self.native())
+        self.tools.command(self.native())
     }
 
     fn run(&self, mut command: Command, what: &str, branch: &Branch<'_>) -> Result<(), Error> {
-        process::neutral(&mut command, self.inputs.lock.source_date_epoch)
+        command
             .current_dir(self.source())
-            .env("PATH", process::search_path(self.tools.bin()))
             .env("NUMPY_LEGACY", self.folder().join("legacy.h"))
             .env("PYTHONDONTWRITEBYTECODE", "1");
         process::run(&mut command, what, &self.log(), branch)
@@ -147,6 +146,8 @@ impl Numpy<'_> {
             script(&bin.join(name), &body)?;
         }
         let python = quote(&self.native());
+        // By this name some of numpy's scripts ask for it.
+        script(&bin.join("python3"), &format!("exec {python} \"$@\"\n"))?;
         let cython = quote(&folder.join("cython"));
         let body = format!("PYTHONPATH={cython} exec {python} {cython}/cython.py \"$@\"\n");
         script(&bin.join("cython"), &body)?;
@@ -201,7 +202,6 @@ impl Numpy<'_> {
         command.current_dir(&build).args(["-nostdlib", "-r", "-o"]).arg(out.join(OBJECT));
         command.args(objects).arg("-Wl,--whole-archive").args(libraries);
         command.arg("-Wl,--no-whole-archive").arg(self.blas().archive());
-        process::neutral(&mut command, self.inputs.lock.source_date_epoch);
         process::run(&mut command, "linking numpy", &self.log(), branch)?;
         let list = out.join(MODULES);
         fs::write(&list, modules.join("\n") + "\n").at("write", &list)

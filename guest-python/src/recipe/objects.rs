@@ -49,7 +49,6 @@ pub(crate) fn make(
             let mut command = tools.clang();
             command.current_dir(tree.guest()).args(["-nostdlib", "-r", "-Wl,--lto-O3", "-o"]);
             command.arg(OBJECT).args(&parts);
-            process::neutral(&mut command, inputs.lock.source_date_epoch);
             process::run(&mut command, "optimising the guest's objects", &linking, branch)
         });
         let rest = [&*archives, &["pybuilddir.txt".to_owned()]].concat();
@@ -62,7 +61,6 @@ pub(crate) fn make(
     for (operation, members) in [("d", names.collect()), ("rcsD", vec![OBJECT.to_owned()])] {
         let mut command = tools.ar();
         command.current_dir(tree.guest()).args([operation, library]).args(members);
-        process::neutral(&mut command, inputs.lock.source_date_epoch);
         process::run(&mut command, "putting the objects in place", &log, branch)?;
     }
     Ok(())

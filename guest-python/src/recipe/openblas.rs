@@ -6,12 +6,12 @@ use crate::recipe::cpython::{self, Tree};
 use crate::recipe::fetch::Fetched;
 use crate::recipe::inputs::Inputs;
 use crate::recipe::process;
+use crate::recipe::programs::CC;
 use crate::recipe::progress::Branch;
 use crate::recipe::toolchain::{TARGET, Tools};
 use crate::recipe::unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// About how many lines its build prints.
 pub(crate) const LINES: u64 = 2400;
@@ -41,17 +41,15 @@ impl OpenBlas<'_> {
         cpython::patch(self.inputs, "openblas", &source)?;
         self.inputs.place("openblas", &FILES, &source)?;
         let lock = &self.inputs.lock;
-        let mut make = Command::new("make");
-        process::neutral(&mut make, lock.source_date_epoch)
-            .current_dir(&source)
-            .env("PATH", process::search_path(self.tools.bin()))
+        let mut make = self.tools.command("make");
+        make.current_dir(&source)
             .env("COMMON_OPT", lock.flags.openblas.join(" "))
             .arg(format!("-j{}", self.jobs))
             .args(&lock.configure.openblas)
             .arg(format!("CC={}", self.cc))
             .arg(format!("AR={TARGET}-ar"))
             .arg(format!("RANLIB={TARGET}-ranlib"))
-            .args(["HOSTCC=cc", "libs"]);
+            .args([&format!("HOSTCC={CC}"), "libs"]);
         process::run(&mut make, "compiling OpenBLAS", &self.tree.log("openblas"), branch)?;
         // What numpy's build asks for.
         let header = source.join("openblas_config.h");

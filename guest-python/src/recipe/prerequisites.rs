@@ -7,7 +7,8 @@ use crate::recipe::cache::Cache;
 use crate::recipe::fetch;
 use crate::recipe::inputs::Inputs;
 use crate::recipe::lock::{Client, Purpose};
-use crate::recipe::process::{find_program, output};
+use crate::recipe::process::output;
+use crate::recipe::programs::{NEEDED, Programs};
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
@@ -16,23 +17,12 @@ use std::process::{Command, Stdio};
 /// What of a WASI SDK a build calls.
 const SDK_PROGRAMS: [&str; 4] = ["clang", "clang++", "llvm-ar", "llvm-ranlib"];
 
-/// Programs that configure scripts and makefiles use, and the Debian packages that have them.
-const PROGRAMS: [(&str, &str, &str); 7] = [
-    ("make", "runs CPython's makefile", "make"),
-    ("ar", "makes the native Python's libraries", "binutils"),
-    ("sh", "runs configure", "dash"),
-    ("sed", "used by configure", "sed"),
-    ("grep", "used by configure", "grep"),
-    ("awk", "used by configure", "mawk"),
-    ("install", "used by CPython's makefile", "coreutils"),
-];
-
 /// Names everything that a build in this cache would need and that this machine lacks; empty when it can
 /// start.
 #[must_use]
 pub fn missing(cache: &Path, options: &BuildOptions) -> Vec<Missing> {
     match Inputs::embedded() {
-        Ok(inputs) => check(&Machine, &Cache::new(cache), &inputs, options),
+        Ok(inputs) => check(&Programs::ambient(), &Cache::new(cache), &inputs, options),
         Err(error) => vec![item("a valid lock file", "names what to build", &error.to_string())],
     }
 }
@@ -40,24 +30,28 @@ pub fn missing(cache: &Path, options: &BuildOptions) -> Vec<Missing> {
 /// What a check asks of a machine; a test puts another one in.
 pub(crate) trait Has {
     fn program(&self, name: &str) -> bool;
-    /// Whether the C compiler makes a program that includes a header of the C library.
-    fn compiles(&self, compiler: &str) -> bool;
+    /// The C compiler as it is asked for.
+    fn compiler(&self) -> String;
+    /// Whether it makes a program that includes a header of the C library.
+    fn compiles(&self) -> bool;
     fn pip(&self) -> bool;
     fn host(&self) -> String;
 }
 
 /// This machine.
-pub(crate) struct Machine;
-
-impl Has for Machine {
+impl Has for Programs {
     fn program(&self, name: &str) -> bool {
-        find_program(name).is_some()
+        self.find(name).is_some()
     }
 
-    fn compiles(&self, compiler: &str) -> bool {
-        let mut words = compiler.split_whitespace();
-        let mut command = Command::new(words.next().unwrap_or("cc"));
-        command.args(words).args(["-x", "c", "-", "-o", "/dev/null"]);
+    fn compiler(&self) -> String {
+        self.compiler_name()
+    }
+
+    fn compiles(&self) -> bool {
+        let Some((program, options)) = self.compiler() else { return false };
+        let mut command = Command::new(program);
+        command.args(options).args(["-x", "c", "-", "-o", "/dev/null"]);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(mut child) = command.spawn() else { return false };
         let source = b"#include <stdio.h>\nint main(void) { return puts(\"\") < 0; }\n";
@@ -95,17 +89,18 @@ pub(crate) fn check(
     }
     let pinned = toolchain == Toolchain::Pinned;
     missing.extend(unpinned(inputs, pinned, &has.host()));
-    let compiler = compiler();
-    if !has.program(&compiler) || !has.compiles(&compiler) {
+    if !has.compiles() {
         missing.push(item(
-            &format!("{compiler} with the C library's headers"),
+            &format!("{} with the C library's headers", has.compiler()),
             "compiles the native Python that the build needs",
             &debian("gcc libc6-dev"),
         ));
     }
-    for (program, purpose, package) in PROGRAMS {
-        if !has.program(program) {
-            missing.push(item(program, purpose, &debian(package)));
+    for (package, purpose, programs) in NEEDED {
+        let absent: Vec<&str> =
+            programs.iter().copied().filter(|program| !has.program(program)).collect();
+        if !absent.is_empty() {
+            missing.push(item(&absent.join(", "), purpose, &debian(package)));
         }
     }
     let needed = inputs.lock.needed(pinned);
@@ -158,11 +153,6 @@ fn unpinned(inputs: &Inputs, own_toolchain: bool, host: &str) -> Vec<Missing> {
     lacking.into_iter().map(item).collect()
 }
 
-/// The machine's own C compiler: `$CC`, else `cc`.
-pub(crate) fn compiler() -> String {
-    std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".into())
-}
-
 fn debian(packages: &str) -> String {
     format!("apt-get install {packages}")
 }
@@ -182,7 +172,10 @@ mod tests {
         fn program(&self, _: &str) -> bool {
             false
         }
-        fn compiles(&self, _: &str) -> bool {
+        fn compiler(&self) -> String {
+            "cc".into()
+        }
+        fn compiles(&self) -> bool {
             false
         }
         fn pip(&self) -> bool {

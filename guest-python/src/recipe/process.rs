@@ -13,44 +13,24 @@ use std::process::{Child, Command, Stdio};
 /// Lines of output that an error shows.
 const TAIL: usize = 15;
 
-/// Beginnings of the names of variables that would change what a compiler, make, configure or Python does.
-const DISTURBING: [&str; 20] = [
-    "AR",
-    "CC",
-    "CFLAGS",
-    "CONFIG_SITE",
-    "CPATH",
-    "CPP",
-    "CXX",
-    "C_INCLUDE_PATH",
-    "DESTDIR",
-    "LD",
-    "LIBRARY_PATH",
-    "LIBS",
-    "MAKE",
-    "MFLAGS",
-    "OBJC",
-    "PKG_CONFIG",
-    "PYTHON",
-    "ac_cv_",
-    "py_cv_",
-    "RANLIB",
-];
+/// Variables that a build takes from the user: where temporary files go, and what the machine's own programs may
+/// live on.
+const KEPT: [&str; 2] = ["LD_LIBRARY_PATH", "TMPDIR"];
 
-/// Takes from a command's environment what could change the bytes it makes.
-pub(crate) fn neutral(command: &mut Command, epoch: u64) -> &mut Command {
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        // LD_LIBRARY_PATH may be what the machine's own compiler lives on.
-        if text != "LD_LIBRARY_PATH" && DISTURBING.iter().any(|start| text.starts_with(start)) {
-            command.env_remove(&name);
-        }
-    }
+/// A command that finds programs in the folder `bin` alone, and no variable that could change the bytes it makes.
+pub(crate) fn command(program: impl AsRef<OsStr>, bin: &Path, epoch: u64) -> Command {
+    let mut command = Command::new(program);
     command
+        .env_clear()
+        .envs(KEPT.into_iter().filter_map(|name| Some((name, env::var_os(name)?))))
+        .env("PATH", bin)
+        // Nothing of the user's is found there, such as packages of a Python.
+        .env("HOME", bin)
         .env("LC_ALL", "C")
         .env("TZ", "UTC")
         .env("PYTHONHASHSEED", "0")
-        .env("SOURCE_DATE_EPOCH", epoch.to_string())
+        .env("SOURCE_DATE_EPOCH", epoch.to_string());
+    command
 }
 
 /// Runs a command to its end with its output in `log`, which is appended to.
@@ -150,24 +130,20 @@ pub(crate) fn output(command: &mut Command) -> Option<String> {
     out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
 }
 
-/// The search path with `first` in front.
-pub(crate) fn search_path(first: &Path) -> std::ffi::OsString {
-    let rest = env::var_os("PATH").unwrap_or_default();
-    let folders = std::iter::once(first.to_owned()).chain(env::split_paths(&rest));
-    env::join_paths(folders).unwrap_or_else(|_| first.as_os_str().to_owned())
-}
-
-/// Finds a program as a shell would.
-pub(crate) fn find_program(name: impl AsRef<OsStr>) -> Option<PathBuf> {
+/// Finds a program as a shell would: the first file of that name on the search path that is `wanted`.
+pub(crate) fn find_in(
+    path: &OsStr,
+    name: impl AsRef<OsStr>,
+    wanted: impl Fn(&Path) -> bool,
+) -> Option<PathBuf> {
     let name = Path::new(name.as_ref());
     if name.components().count() > 1 {
-        return name.is_file().then(|| name.to_owned());
+        return wanted(name).then(|| name.to_owned());
     }
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|file| is_executable(file))
+    env::split_paths(path).map(|folder| folder.join(name)).find(|file| wanted(file))
 }
 
-fn is_executable(file: &Path) -> bool {
+pub(crate) fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

@@ -36,8 +36,7 @@ pub(crate) fn flags(
     let mut command = tools.clang();
     command.current_dir(tree.root()).arg(uses(FILE)).args(["-x", "c", "-c", "/dev/null", "-o"]);
     command.arg("profile/none.o");
-    let epoch = inputs.lock.source_date_epoch;
-    if process::output(process::neutral(&mut command, epoch)).is_none() {
+    if process::output(&mut command).is_none() {
         flags.clear();
     }
     Ok(flags)

@@ -73,7 +73,7 @@ impl<'a> Build<'a> {
             let out = self.tree.folder("cpython");
             self.until_native(&tools, &finished.cpython.join("native"), &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
-            self.library(&out, &out.join("native"))?;
+            self.library(&tools, &out, &out.join("native"))?;
             lock.install(&out, &finished.cpython)?;
         }
         if lacks.numpy {
@@ -83,7 +83,7 @@ impl<'a> Build<'a> {
         }
         let out = self.tree.folder("guest");
         self.link(&tools, finished, &out)?;
-        self.package(finished, &finished.cpython.join("native"), &out)?;
+        self.package(&tools, finished, &finished.cpython.join("native"), &out)?;
         // A link from one folder of the cache to the other keeps both movable together.
         let name = finished.cpython.file_name().unwrap_or_default();
         let native = Path::new("../../cpython").join(name).join("native");
@@ -107,7 +107,7 @@ impl<'a> Build<'a> {
         let python = self.tree.native().join("python");
         cpython::announce_build_python(tools, &python, self.series())?;
         self.configure(tools, Some(home))?;
-        self.native(home, target)
+        self.native(tools, home, target)
     }
 
     /// Builds all but the native Python once more, for its hashes.
@@ -120,13 +120,13 @@ impl<'a> Build<'a> {
             Finished { cpython: self.tree.folder("cpython"), numpy: self.tree.folder("numpy-out") };
         self.guest(&tools, &fetched, &finished.cpython)?;
         let native = first.dir.join("native");
-        self.library(&finished.cpython, &native)?;
+        self.library(&tools, &finished.cpython, &native)?;
         let place = finished.cpython.join("native");
         std::os::unix::fs::symlink(&native, &place).at("create", &place)?;
         self.numpy(&tools, &fetched, &finished.cpython, &finished.numpy)?;
         let out = self.tree.folder("guest");
         self.link(&tools, &finished, &out)?;
-        self.package(&finished, &native, &out)?;
+        self.package(&tools, &finished, &native, &out)?;
         Ok(Reproduced {
             wasm_sha256: sha256_file(&out.join("guest.wasm"))?,
             stdlib_sha256: hash_tree(&out.join("lib"))?,
@@ -189,10 +189,10 @@ impl<'a> Build<'a> {
         let (tree, inputs, toolchain) = (self.tree.clone(), self.inputs, self.options.toolchain());
         let mut tools = None;
         let into = &mut tools;
-        let root = tree.root().to_owned();
+        let (root, epoch) = (tree.root().to_owned(), inputs.lock.source_date_epoch);
         let mut branches: Vec<Work<'_>> = vec![Box::new(|branch: &Branch<'_>| {
             branch.step("toolchain");
-            *into = Some(toolchain.install(fetched, &tree.toolchain(), &root)?);
+            *into = Some(toolchain.install(fetched, &tree.toolchain(), &root, epoch)?);
             Ok(())
         })];
         if with_cpython {
@@ -221,21 +221,21 @@ impl<'a> Build<'a> {
         if let Some(home) = native_home {
             let tree = &tree;
             branches.push(Box::new(move |branch| {
-                cpython::configure_native(inputs, tree, home, branch)
+                cpython::configure_native(inputs, tree, tools, home, branch)
             }));
         }
         let count = branches.len() as u64;
         self.stage("libraries and configure", steps * count, branches)
     }
 
-    fn native(&mut self, home: &Path, target: &Path) -> Result<(), Error> {
+    fn native(&mut self, tools: &Tools, home: &Path, target: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
         let dest = tree.folder("dest");
         self.stage(
             "native python",
             cpython::NATIVE_LINES,
             vec![Box::new(|branch| {
-                cpython::make_native(inputs, &tree, &dest, jobs, branch)?;
+                cpython::make_native(inputs, &tree, tools, &dest, jobs, branch)?;
                 let installed = dest.join(home.strip_prefix("/").unwrap_or(home));
                 let library =
                     installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
@@ -247,12 +247,7 @@ impl<'a> Build<'a> {
                 fs::create_dir_all(parent).at("create", parent)?;
                 let python =
                     installed.join("bin").join(format!("python{}", inputs.lock.python_series()));
-                cpython::check_native(
-                    &python,
-                    inputs.lock.source_date_epoch,
-                    &tree.log("native-make"),
-                    branch,
-                )?;
+                cpython::check_native(&python, tools, &tree.log("native-make"), branch)?;
                 fs::rename(&installed, target).at("move into place", target)
             })],
         )
@@ -291,7 +286,7 @@ impl<'a> Build<'a> {
     }
 
     /// The standard library without the in-guest package.
-    fn library(&mut self, out: &Path, native: &Path) -> Result<(), Error> {
+    fn library(&mut self, tools: &Tools, out: &Path, native: &Path) -> Result<(), Error> {
         let (tree, inputs) = (self.tree.clone(), self.inputs);
         let lib = out.join("lib");
         stdlib::copy_library(&tree.source().join("Lib"), &lib)?;
@@ -300,7 +295,7 @@ impl<'a> Build<'a> {
         let python = native.join("bin").join(format!("python{}", self.series()));
         let epoch = inputs.lock.source_date_epoch;
         let log = tree.log("library");
-        let scripts = Scripts { python: &python, folder: &folder, epoch, log: &log };
+        let scripts = Scripts { python: &python, folder: &folder, tools, log: &log };
         let root = tree.root();
         let build = tree.guest();
         // First the one file that is written, then all that are compiled.
@@ -324,12 +319,14 @@ impl<'a> Build<'a> {
         self.stage("numpy", numpy::LINES, vec![work])?;
         let native = cpython.join("native");
         let package = out.join("lib");
-        self.compile(&native, &package, &stdlib::guest_path(inputs), "numpy's bytecode", 300)
+        let guest = stdlib::guest_path(inputs);
+        self.compile(tools, &native, &package, &guest, "numpy's bytecode", 300)
     }
 
     /// Compiles a folder of Python files, which the guest sees as `guest`, to bytecode.
     fn compile(
         &mut self,
+        tools: &Tools,
         native: &Path,
         folder: &Path,
         guest: &str,
@@ -341,7 +338,7 @@ impl<'a> Build<'a> {
         let python = native.join("bin").join(format!("python{}", self.series()));
         let epoch = self.inputs.lock.source_date_epoch;
         let log = self.tree.log("bytecode");
-        let scripts = Scripts { python: &python, folder: &scripts_folder, epoch, log: &log };
+        let scripts = Scripts { python: &python, folder: &scripts_folder, tools, log: &log };
         self.stage(stage, steps, scripts.compile(folder, guest))?;
         stdlib::normalise(folder, epoch)
     }
@@ -368,7 +365,13 @@ impl<'a> Build<'a> {
     }
 
     /// The standard library with numpy and the in-guest package, the headers and the licences.
-    fn package(&mut self, finished: &Finished, native: &Path, out: &Path) -> Result<(), Error> {
+    fn package(
+        &mut self,
+        tools: &Tools,
+        finished: &Finished,
+        native: &Path,
+        out: &Path,
+    ) -> Result<(), Error> {
         let inputs = self.inputs;
         let lib = out.join("lib");
         stdlib::link_tree(&finished.cpython.join("lib"), &lib)?;
@@ -381,7 +384,7 @@ impl<'a> Build<'a> {
         inputs.write_folder("python", &package)?;
         let guest = format!("{}/_ophidia", stdlib::guest_path(inputs));
         let steps = inputs.folder("python").count() as u64;
-        self.compile(native, &package, &guest, "install", steps)
+        self.compile(tools, native, &package, &guest, "install", steps)
     }
 
     fn finish(&mut self, out: &Path, key: &str) -> Result<(), Error> {

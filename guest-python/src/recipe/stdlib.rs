@@ -6,6 +6,7 @@ use crate::error::At;
 use crate::recipe::inputs::Inputs;
 use crate::recipe::process;
 use crate::recipe::progress::Work;
+use crate::recipe::toolchain::Tools;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -89,16 +90,15 @@ pub(crate) struct Scripts<'a> {
     pub(crate) python: &'a Path,
     /// Where the recipe's scripts were written.
     pub(crate) folder: &'a Path,
-    pub(crate) epoch: u64,
+    pub(crate) tools: &'a Tools,
     pub(crate) log: &'a Path,
 }
 
 impl Scripts<'_> {
     fn command(&self, script: &str) -> Command {
-        let mut command = Command::new(self.python);
+        let mut command = self.tools.command(self.python);
         // `-B` keeps the baseline's own library as it is; the hash seed comes from the environment.
         command.args(["-s", "-S", "-B"]).arg(self.folder.join(script));
-        process::neutral(&mut command, self.epoch);
         // A folder that is not there: no bytecode is found of what the script imports.
         command.env("PYTHONPYCACHEPREFIX", self.folder.join("no-bytecode"));
         command

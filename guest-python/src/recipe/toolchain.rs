@@ -5,7 +5,9 @@ use crate::error::At;
 use crate::keys::Toolchain;
 use crate::recipe::fetch::Fetched;
 use crate::recipe::process;
+use crate::recipe::programs::Programs;
 use crate::recipe::unpack;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,16 +16,24 @@ use std::process::Command;
 /// The target of everything in the guest.
 pub(crate) const TARGET: &str = "wasm32-wasip1";
 
+/// Without it clang runs a wasm-opt that it finds, which would rewrite what is linked.
+const NO_WASM_OPT: &str = "--no-wasm-opt";
+
 impl Toolchain {
-    /// Unpacks what is needed into `folder` and writes the commands of [`Tools`].
+    /// Unpacks what is needed into `folder` and writes the commands of [`Tools`], with the machine's own beside
+    /// them.
     pub(crate) fn install(
         &self,
         fetched: &Fetched,
         folder: &Path,
         work: &Path,
+        epoch: u64,
     ) -> Result<Tools, Error> {
         let bin = folder.join("bin");
         fs::create_dir_all(&bin).at("create", &bin)?;
+        Programs::ambient().link(&bin)?;
+        let tools = Tools { bin, epoch };
+        let bin = tools.bin();
         // Paths of this build's folder must not end up in what it makes.
         let common = format!(
             "--target={TARGET} -Wno-unused-command-line-argument -ffile-prefix-map={}=/build",
@@ -36,8 +46,8 @@ impl Toolchain {
                 let zig = quote(&zig);
                 let compiler = |first: &str| {
                     format!(
-                        "{zig} clang {common} --sysroot={system} -resource-dir {root}/resource \
-                         {first} -isystem {root}/wheel/ziglang/lib/include \
+                        "{zig} clang {common} {NO_WASM_OPT} --sysroot={system} \
+                         -resource-dir {root}/resource {first} -isystem {root}/wheel/ziglang/lib/include \
                          -isystem {system}/include/{TARGET} -L{system}/lib/{TARGET} \
                          -L{root}/cxx/usr/lib/wasm32-wasi"
                     )
@@ -62,6 +72,11 @@ impl Toolchain {
                 }
             }
             Self::WasiSdk(sdk) => {
+                // An older clang does not know the option; a wasm-opt is not on its path anyway.
+                let mut trial = tools.command(sdk.join("bin/clang"));
+                trial.args([NO_WASM_OPT, "-fsyntax-only", "-x", "c", "/dev/null"]);
+                let known = process::output(&mut trial).map(|_| NO_WASM_OPT).unwrap_or_default();
+                let common = format!("{common} {known}");
                 let sdk = quote(&sdk.join("bin"));
                 for (name, command) in [
                     ("clang", format!("{sdk}/clang {common}")),
@@ -76,7 +91,7 @@ impl Toolchain {
                 }
             }
         }
-        Ok(Tools { bin })
+        Ok(tools)
     }
 
     fn unpack_pinned(&self, fetched: &Fetched, folder: &Path) -> Result<PathBuf, Error> {
@@ -105,28 +120,28 @@ impl Toolchain {
 #[derive(Debug, Clone)]
 pub(crate) struct Tools {
     bin: PathBuf,
+    epoch: u64,
 }
 
 impl Tools {
-    /// The folder to put in front of the search path.
+    /// The folder of all programs that a build runs.
     pub(crate) fn bin(&self) -> &Path {
         &self.bin
     }
 
     /// A command that compiles and links for the guest.
     pub(crate) fn clang(&self) -> Command {
-        self.command("clang")
+        self.command(self.bin.join(format!("{TARGET}-clang")))
     }
 
     /// A command that makes archives.
     pub(crate) fn ar(&self) -> Command {
-        self.command("ar")
+        self.command(self.bin.join(format!("{TARGET}-ar")))
     }
 
-    fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin.join(format!("{TARGET}-{name}")));
-        command.env("PATH", process::search_path(&self.bin));
-        command
+    /// A command that finds no programs but those in the folder, and nothing of the user's environment.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        process::command(program, &self.bin, self.epoch)
     }
 }
 
