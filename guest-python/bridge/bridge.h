@@ -7,10 +7,8 @@
 
 #include "ophidia_abi.h"
 
-/* Where the guest sees its standard library. The host grants this folder as the first one, so the
-   descriptor that the snapshot remembers stays right. */
+/* Where the guest sees its standard library. */
 #define OPHIDIA_STDLIB L"/usr/lib/python3.13"
-#define OPHIDIA_STDLIB_FD 3
 
 /* What every operation goes through is inlined at the link, across files. */
 #define BRIDGE_HOT __attribute__((always_inline))

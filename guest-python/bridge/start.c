@@ -1,4 +1,4 @@
-/* After the snapshot: the new run's own environment, arguments and folders. What the snapshot must
+/* After the snapshot: the new run's own environment, arguments and working directory. What the snapshot must
    not share in other ways, entropy and clocks, is arranged before it (init.c, preload.py), so that
    starting touches no more memory than it has to. */
 
@@ -9,36 +9,6 @@
 #include <unistd.h>
 #include <wasi/api.h>
 #include <wasi/libc-environ.h>
-#include <wasi/libc.h>
-
-/* Registers the granted folders behind the standard library, which the snapshot knows. */
-static int
-register_folders(void)
-{
-    for (__wasi_fd_t fd = OPHIDIA_STDLIB_FD + 1;; fd++) {
-        __wasi_prestat_t prestat;
-        if (__wasi_fd_prestat_get(fd, &prestat) != 0) {
-            return 0;
-        }
-        size_t len = prestat.u.dir.pr_name_len;
-        char *name = malloc(len + 1);
-        if (name == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        __wasi_errno_t error = __wasi_fd_prestat_dir_name(fd, (uint8_t *)name, len);
-        name[len] = 0;
-        if (error == 0 && __wasilibc_register_preopened_fd((int)fd, name) != 0) {
-            error = __WASI_ERRNO_NOMEM;
-        }
-        free(name);
-        if (error != 0) {
-            PyErr_Format(PyExc_OSError, "granted folder %u cannot be registered: error %u",
-                         (unsigned)fd, (unsigned)error);
-            return -1;
-        }
-    }
-}
 
 static int
 set_variable(const char *entry)
@@ -167,7 +137,7 @@ ophidia_start(uint32_t cwd, uint32_t cwd_len)
 {
     frame_clear();
     set_recursion();
-    if (register_folders() < 0 || set_environment() < 0 || set_arguments() < 0
+    if (set_environment() < 0 || set_arguments() < 0
         || enter_folder(cwd, cwd_len) < 0) {
         return bridge_raised(0, NULL, NULL, 0);
     }

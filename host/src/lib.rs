@@ -73,7 +73,7 @@ pub use function::{
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};
 pub use ophidia_guest as guest;
-pub use policy::{Access, DirGrant, Grants, InputKind, Limits, OutputKind};
+pub use policy::{Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Quota, Tree};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
     Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox, SandboxBuilder,

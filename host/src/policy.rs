@@ -1,9 +1,13 @@
 //! What a guest may touch and how much it may use: plain data.
 
+mod clock;
 mod grants;
 mod limits;
 mod streams;
+mod trees;
 
+pub use clock::Clock;
 pub use grants::{Access, DirGrant, Grants};
 pub use limits::Limits;
 pub use streams::{InputKind, OutputKind};
+pub use trees::{Bytes, Mount, Quota, Tree};

@@ -12,6 +12,9 @@ const NUMPY_RECIPE: u32 = 1;
 /// What of the lock file's tables is numpy's alone.
 const NUMPY_OPTIONS: [&str; 2] = ["numpy", "openblas"];
 
+/// What of them only links the guest, from objects that are there.
+const LINK_OPTIONS: [&str; 3] = ["bridge", "link", "system_libraries"];
+
 /// The keys of CPython, of numpy and of the guest that the pinned compiler makes of these inputs: the first 16
 /// hexadecimal digits of the SHA-256 over all that goes into each. Files by their names, folder first.
 pub(crate) fn keys<'a>(
@@ -34,9 +37,10 @@ pub(crate) fn keys<'a>(
     folders(&mut hash, &["patches", "profile", "recipe"]);
     let cpython = hash.clone();
     add(&mut hash, "recipe", &NUMPY_RECIPE.to_le_bytes());
-    add(&mut hash, "lock", lock.as_bytes());
+    add(&mut hash, "lock", without(lock, &LINK_OPTIONS).to_string().as_bytes());
     folders(&mut hash, &["numpy", "openblas"]);
     let numpy = hash.clone();
+    add(&mut hash, "lock", lock.as_bytes());
     folders(&mut hash, &["bridge", "python"]);
     add(&mut hash, "header", header.as_bytes());
     [cpython, numpy, hash]
@@ -45,16 +49,22 @@ pub(crate) fn keys<'a>(
 
 /// What of the lock file goes into CPython.
 fn without_numpy(lock: &str) -> String {
-    let mut lock: toml::Table = lock.parse().unwrap_or_default();
+    let mut lock = without(lock, &[&NUMPY_OPTIONS[..], &LINK_OPTIONS].concat());
     if let Some(toml::Value::Array(sources)) = lock.get_mut("source") {
         sources.retain(|source| source.get("use").and_then(|used| used.as_str()) != Some("numpy"));
     }
+    lock.to_string()
+}
+
+/// The lock file without these options.
+fn without(lock: &str, options: &[&str]) -> toml::Table {
+    let mut lock: toml::Table = lock.parse().unwrap_or_default();
     for table in ["flags", "configure"] {
         if let Some(toml::Value::Table(table)) = lock.get_mut(table) {
-            table.retain(|name, _| !NUMPY_OPTIONS.contains(&name));
+            table.retain(|name, _| !options.contains(&name));
         }
     }
-    lock.to_string()
+    lock
 }
 
 fn add(hash: &mut Sha256, name: &str, bytes: &[u8]) {
@@ -111,6 +121,17 @@ mod tests {
         let recipe = Recipe::embedded();
         let (keys, changed) = (recipe.keys(), recipe.changed("bridge/").keys());
         assert_eq!(keys.cpython, changed.cpython);
+        assert_ne!(keys.guest, changed.guest);
+    }
+
+    #[test]
+    fn a_change_of_how_it_is_linked_leaves_the_objects_as_they_are() {
+        let recipe = Recipe::embedded();
+        let (keys, mut changed) = (recipe.keys(), recipe);
+        changed.lock = changed.lock.replacen("\nlink = [", "\nlink = [\"-Wl,--new\", ", 1);
+        let changed = changed.keys();
+        assert_eq!(keys.cpython, changed.cpython);
+        assert_eq!(keys.numpy, changed.numpy);
         assert_ne!(keys.guest, changed.guest);
     }
 

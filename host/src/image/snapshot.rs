@@ -13,7 +13,7 @@ use wasmtime_wizer::Wizer;
 
 /// Raised with every change that makes another snapshot of the same guest: in this file, in the engine that runs
 /// it, in the store and the linker that it is given, or in what the host's functions answer while it starts.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// What is imported before the snapshot beside the standard library.
 #[derive(Clone, Copy, Debug, Hash)]

@@ -1,5 +1,6 @@
 //! Grants: what a guest may touch. Plain data; the default grants nothing.
 
+use super::{Clock, Mount, Quota, Tree};
 use std::path::PathBuf;
 
 /// Whether a granted folder may be changed.
@@ -42,18 +43,56 @@ impl DirGrant {
 
 /// Everything one guest may touch, apart from its standard streams.
 ///
-/// The standard library is always granted read-only; clocks and entropy are the host's own.
+/// The standard library is always there for reading, and `/dev` with `null`, `zero` and `urandom`.
 ///
 /// ```
 /// use ophidia::{DirGrant, Grants};
 /// let grants = Grants { dirs: vec![DirGrant::read_only("/srv/data", "/data")], ..Grants::default() };
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Grants {
     /// Folders.
     pub dirs: Vec<DirGrant>,
+    /// Trees of any kind: in memory, of an archive, of a folder that is only written in memory.
+    pub mounts: Vec<Mount>,
+    /// What a guest may write to `/tmp`, a tree in memory of each interpreter's own, unless something else is granted
+    /// there. `None` is no `/tmp`. Default: [`Quota::default`].
+    pub tmp: Option<Quota>,
     /// Environment variables: names and values.
     pub env: Vec<(String, String)>,
+    /// Where clocks come from. Default: the host's.
+    pub clock: Clock,
+    /// What makes every source of random values give the same in each run. Default: the system's entropy.
+    pub seed: Option<u64>,
 }
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            dirs: Vec::new(),
+            mounts: Vec::new(),
+            tmp: Some(Quota::default()),
+            env: Vec::new(),
+            clock: Clock::default(),
+            seed: None,
+        }
+    }
+}
+
+impl Grants {
+    /// Everything that is mounted, `/tmp` included.
+    pub(crate) fn all_mounts(&self) -> Vec<Mount> {
+        let dirs = self.dirs.iter().cloned().map(Mount::from);
+        let mut mounts: Vec<Mount> = dirs.chain(self.mounts.iter().cloned()).collect();
+        let has_tmp = mounts.iter().any(|mount| mount.guest.trim_end_matches('/') == TMP);
+        if let (Some(quota), false) = (self.tmp, has_tmp) {
+            mounts.push(Mount { quota: Some(quota), ..Mount::new(TMP, Tree::Memory) });
+        }
+        mounts
+    }
+}
+
+/// Where programs keep what is for a while.
+const TMP: &str = "/tmp";

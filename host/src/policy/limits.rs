@@ -1,5 +1,6 @@
 //! Limits: the numbers a guest may not exceed, their units and defaults. Plain data.
 
+use super::Quota;
 use std::time::Duration;
 
 /// What one interpreter may use. Every field has a default, in serde's formats too:
@@ -33,6 +34,9 @@ pub struct Limits {
     /// Files and folders that the guest may have open at once, beside the granted folders and the standard
     /// streams. One more fails with `OSError` (`EMFILE`) in Python. Default: 64.
     pub files: u32,
+    /// What the guest may add to each folder of the host that is granted for writing, unless the grant says how much.
+    /// More fails with `OSError` (`EDQUOT`) in Python. Default: 1 GiB in 100,000 files.
+    pub folder: Quota,
 }
 
 impl Default for Limits {
@@ -44,6 +48,7 @@ impl Default for Limits {
             objects: 1_000_000,
             output: 64 << 20,
             files: 64,
+            folder: Quota { bytes: 1 << 30, files: 100_000 },
         }
     }
 }

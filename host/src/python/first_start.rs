@@ -43,7 +43,7 @@ pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<V
     let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };
     let world = World::new(&grants, &[])?;
     let stdlib = Stdlib::open(stdlib)?;
-    let wasi = Context::new(&stdlib, &world, limits.files, streams, Arc::clone(&control));
+    let wasi = Context::new(&stdlib, &world, &limits, streams, Arc::clone(&control));
     let state = SandboxState::new(wasi, (stdout, stderr.clone()), control, &limits);
     let state = State::new(state, &limits, None);
     let mut store = Store::new(&engine, state);

@@ -3,7 +3,8 @@
 use super::errno::{Answer, Errno};
 use super::input::Stdin;
 use super::output::Stdout;
-use super::tree::{File, Folder};
+use super::mounts::Position;
+use super::tree::File;
 use std::sync::Arc;
 
 /// What a descriptor is of.
@@ -18,7 +19,7 @@ pub(super) enum Descriptor {
 /// A folder, granted or opened.
 #[derive(Debug)]
 pub(super) struct OpenFolder {
-    pub(super) folder: Folder,
+    pub(super) position: Position,
     /// The path at which the guest sees it, when it was granted.
     pub(super) granted: Option<Arc<str>>,
 }

@@ -63,6 +63,11 @@ fn read(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) -> 
         let read = match call.context.descriptors.get_mut(fd)? {
             Descriptor::Input(_) if offset.is_some() => Err(Errno::NoSeek.into()),
             Descriptor::Input(stdin) => stdin.read(control, bytes),
+            Descriptor::File(open) if open.file.is_random() && open.file.reads() => {
+                let fits = bytes.len().min(PIECE);
+                let piece = bytes.get_mut(..fits).unwrap_or_default();
+                call.context.entropy.fill(piece).map(|()| fits)
+            }
             Descriptor::File(open) => {
                 let offset = offset.map(|offset| offset.saturating_add(total.into()));
                 read_file(control, open, bytes, offset)
@@ -90,6 +95,7 @@ fn write(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) ->
         if len == 0 {
             continue;
         }
+        let now = call.context.now();
         let control = &call.context.control;
         let bytes = call.memory.get(at, len)?;
         let written = match call.context.descriptors.get_mut(fd)? {
@@ -97,7 +103,7 @@ fn write(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) ->
             Descriptor::Output(stdout) => stdout.write(control, call.ledger, bytes),
             Descriptor::File(open) => {
                 let offset = offset.map(|offset| offset.saturating_add(total.into()));
-                write_file(control, open, bytes, offset)
+                write_file(control, open, bytes, offset, now)
             }
             Descriptor::Input(_) | Descriptor::Folder(_) => Err(Errno::BadDescriptor.into()),
         };
@@ -161,6 +167,7 @@ fn write_file(
     open: &mut OpenFile,
     bytes: &[u8],
     offset: Option<u64>,
+    now: u64,
 ) -> Answer<usize> {
     let start = offset.unwrap_or(open.position);
     let append = open.flags & fdflags::APPEND != 0;
@@ -170,9 +177,9 @@ fn write_file(
         let place = advanced(start, done)?;
         // As on Linux, what appends does so wherever it is told to write.
         let written = if append {
-            open.file.append(piece)
+            open.file.append(piece, now)
         } else {
-            open.file.write_at(piece, place).map(|written| (written, place + written as u64))
+            open.file.write_at(piece, place, now).map(|written| (written, place + written as u64))
         };
         let (written, reached) = match written {
             Err(Failure::Errno(_)) if done > 0 => break,
@@ -242,7 +249,7 @@ pub(super) fn fd_datasync(call: &mut Call<'_>, fd: u32) -> Answer {
 fn sync(call: &mut Call<'_>, fd: u32, data_only: bool) -> Answer {
     match call.context.descriptors.get(fd)? {
         Descriptor::File(open) => open.file.sync(data_only),
-        Descriptor::Folder(open) => open.folder.sync(),
+        Descriptor::Folder(open) => open.position.sync(),
         Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::BadDescriptor.into()),
     }
 }
@@ -268,12 +275,12 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
                 | rights::FD_WRITE
                 | rights::FD_FILESTAT_SET_SIZE
                 | rights::PATH_FILESTAT_SET_SIZE;
-            of(FileType::Folder, 0, rights::ALL & !none & !unread(open.folder.reads))
+            of(FileType::Folder, 0, rights::ALL & !none & !unread(open.position.reads()))
         }
         Descriptor::File(open) => {
-            let unwritten = if open.file.writes { 0 } else { rights::FD_WRITE };
-            let held = rights::ALL & !unread(open.file.reads) & !unwritten;
-            of(FileType::Regular, open.flags, held)
+            let unwritten = if open.file.writes() { 0 } else { rights::FD_WRITE };
+            let held = rights::ALL & !unread(open.file.reads()) & !unwritten;
+            of(open.file.stat()?.kind, open.flags, held)
         }
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
@@ -307,14 +314,14 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
     let stat = match call.context.descriptors.get(fd)? {
         Descriptor::Input(stdin) => FileStat::of_stream(stream_type(stdin.is_terminal())),
         Descriptor::Output(stdout) => FileStat::of_stream(stream_type(stdout.is_terminal())),
-        Descriptor::Folder(open) => open.folder.own_stat()?,
+        Descriptor::Folder(open) => open.position.stat()?,
         Descriptor::File(open) => open.file.stat()?,
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
 
 pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Answer {
-    call.context.descriptors.file(fd)?.file.set_size(advanced(size, 0)?)
+    call.context.descriptors.file(fd)?.file.set_size(advanced(size, 0)?, call.context.now())
 }
 
 pub(super) fn fd_filestat_set_times(
@@ -325,9 +332,10 @@ pub(super) fn fd_filestat_set_times(
     flags: u32,
 ) -> Answer {
     let times = set_times(accessed, modified, flags)?;
+    let now = call.context.now();
     match call.context.descriptors.get(fd)? {
-        Descriptor::File(open) => open.file.set_times(times),
-        Descriptor::Folder(open) => open.folder.set_own_times(times),
+        Descriptor::File(open) => open.file.set_times(times, now),
+        Descriptor::Folder(open) => open.position.set_times(times, now),
         Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::BadDescriptor.into()),
     }
 }

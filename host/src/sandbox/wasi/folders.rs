@@ -43,7 +43,7 @@ pub(super) fn fd_readdir(
     let room = call.memory.get_mut(at, len)?;
     let control = &call.context.control;
     let (mut filled, mut count) = (0, 0_u32);
-    open.folder.list(cookie, room.len(), &mut |entry| {
+    open.position.list(&call.context.namespace, cookie, room.len(), &mut |entry| {
         count = count.wrapping_add(1);
         if count % ENTRIES == 0 {
             control.check()?;

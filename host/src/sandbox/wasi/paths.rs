@@ -4,7 +4,8 @@ use super::abi::{fdflags, follows, oflags, only, rights, set_times};
 use super::call::{Call, path};
 use super::descriptors::{Descriptor, OpenFile, OpenFolder};
 use super::errno::{Answer, Errno};
-use super::tree::{Opened, Opening};
+use super::mounts::{Found, OpenedAt};
+use super::tree::Opening;
 use std::os::unix::ffi::OsStrExt;
 
 #[expect(clippy::too_many_arguments, reason = "as many as preview 1 has")]
@@ -35,20 +36,27 @@ pub(super) fn path_open(
         sync: flags & (fdflags::SYNC | fdflags::RSYNC) != 0,
         data_sync: flags & fdflags::DSYNC != 0,
     };
-    let descriptors = &mut call.context.descriptors;
     // First: what cannot be kept is not created either.
-    descriptors.room()?;
-    let folder = match descriptors.get(fd)? {
-        Descriptor::Folder(open) => &open.folder,
+    call.context.descriptors.room()?;
+    match call.context.descriptors.get(fd)? {
+        Descriptor::Folder(_) => {}
         Descriptor::File(_) => return Err(Errno::NotFolder.into()),
         Descriptor::Input(_) | Descriptor::Output(_) => return Err(Errno::BadDescriptor.into()),
+    }
+    let now = call.context.now();
+    let opened = match find(call, fd, (at, len), how.follow && !(how.create && how.exclusive))?.open(how, now)? {
+        OpenedAt::Folder(position) => Descriptor::Folder(OpenFolder { position, granted: None }),
+        OpenedAt::File(file) => Descriptor::File(OpenFile { file, position: 0, flags }),
     };
-    let opened = match folder.open(path(&call.memory, at, len)?, how)? {
-        Opened::Folder(folder) => Descriptor::Folder(OpenFolder { folder, granted: None }),
-        Opened::File(file) => Descriptor::File(OpenFile { file, position: 0, flags }),
-    };
-    let number = descriptors.insert(opened)?;
+    let number = call.context.descriptors.insert(opened)?;
     call.put_u32(to, number)
+}
+
+/// What a path leads to from one of the guest's folders.
+fn find<'a>(call: &'a Call<'_>, fd: u32, (at, len): (u32, u32), follow: bool) -> Answer<Found<'a>> {
+    let context = &call.context;
+    let from = &context.descriptors.folder(fd)?.position;
+    context.namespace.find(from, path(&call.memory, at, len)?, follow)
 }
 
 pub(super) fn path_filestat_get(
@@ -59,8 +67,8 @@ pub(super) fn path_filestat_get(
     len: u32,
     to: u32,
 ) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    let stat = folder.stat(path(&call.memory, at, len)?, follows(lookup)?)?;
+    let follow = follows(lookup)?;
+    let stat = find(call, fd, (at, len), follow)?.stat(follow)?;
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
 
@@ -76,23 +84,20 @@ pub(super) fn path_filestat_set_times(
     flags: u32,
 ) -> Answer {
     let times = set_times(accessed, modified, flags)?;
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    folder.set_times(path(&call.memory, at, len)?, follows(lookup)?, times)
+    let (follow, now) = (follows(lookup)?, call.context.now());
+    find(call, fd, (at, len), follow)?.set_times(follow, times, now)
 }
 
 pub(super) fn path_create_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    folder.create_folder(path(&call.memory, at, len)?)
+    find(call, fd, (at, len), false)?.create_folder(call.context.now())
 }
 
 pub(super) fn path_remove_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    folder.remove_folder(path(&call.memory, at, len)?)
+    find(call, fd, (at, len), false)?.remove_folder(call.context.now())
 }
 
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    folder.remove_file(path(&call.memory, at, len)?)
+    find(call, fd, (at, len), false)?.remove_file(call.context.now())
 }
 
 #[expect(clippy::too_many_arguments, reason = "as many as preview 1 has")]
@@ -106,13 +111,12 @@ pub(super) fn path_link(
     to_at: u32,
     to_len: u32,
 ) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    let to = &call.context.descriptors.folder(to_fd)?.folder;
     if follows(lookup)? {
         // Following here would link to what the link names, which may lie elsewhere.
         return Err(Errno::Invalid.into());
     }
-    folder.link(path(&call.memory, at, len)?, to, path(&call.memory, to_at, to_len)?)
+    let to = find(call, to_fd, (to_at, to_len), false)?;
+    find(call, fd, (at, len), false)?.link(to, call.context.now())
 }
 
 pub(super) fn path_rename(
@@ -124,9 +128,8 @@ pub(super) fn path_rename(
     to_at: u32,
     to_len: u32,
 ) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    let to = &call.context.descriptors.folder(to_fd)?.folder;
-    folder.rename(path(&call.memory, at, len)?, to, path(&call.memory, to_at, to_len)?)
+    let to = find(call, to_fd, (to_at, to_len), false)?;
+    find(call, fd, (at, len), false)?.rename(to, call.context.now())
 }
 
 pub(super) fn path_symlink(
@@ -137,8 +140,8 @@ pub(super) fn path_symlink(
     at: u32,
     len: u32,
 ) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    folder.symlink(path(&call.memory, text, text_len)?, path(&call.memory, at, len)?)
+    let text = path(&call.memory, text, text_len)?;
+    find(call, fd, (at, len), false)?.symlink(text, call.context.now())
 }
 
 pub(super) fn path_readlink(
@@ -150,8 +153,7 @@ pub(super) fn path_readlink(
     room: u32,
     to: u32,
 ) -> Answer {
-    let folder = &call.context.descriptors.folder(fd)?.folder;
-    let text = folder.read_link(path(&call.memory, at, len)?)?;
+    let text = find(call, fd, (at, len), false)?.read_link()?;
     let bytes = text.as_os_str().as_bytes();
     let fits = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
     call.memory.put(buffer, bytes.get(..fits).unwrap_or(bytes))?;

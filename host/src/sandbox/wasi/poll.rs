@@ -7,9 +7,10 @@ use super::abi::Record;
 use super::call::{Call, element};
 use super::descriptors::Descriptor;
 use super::errno::{Answer, Errno};
+use super::clocks::Clocks;
 use super::{Context, Stdin};
 use crate::sandbox::control::{Stop, Wake};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const SUBSCRIPTION: u32 = 48;
 const EVENT: u32 = 32;
@@ -21,8 +22,8 @@ const ABSOLUTE: u16 = 1;
 const REALTIME: u32 = 0;
 
 enum Wanted {
-    /// When it is due; `None` is never, past what an instant can hold.
-    Clock(Option<Instant>),
+    /// How long it is until it is due.
+    Clock(Duration),
     Read(u32),
     Write(u32),
 }
@@ -33,16 +34,19 @@ struct Subscription {
 }
 
 impl Subscription {
-    fn decode(raw: &[u8; SUBSCRIPTION as usize], started: Instant) -> Option<Self> {
+    fn decode(raw: &[u8; SUBSCRIPTION as usize], clocks: &Clocks) -> Option<Self> {
         let field = |at: usize| -> Option<[u8; 4]> { raw.get(at..at + 4)?.try_into().ok() };
         let long = |at: usize| -> Option<[u8; 8]> { raw.get(at..at + 8)?.try_into().ok() };
         let fd = u32::from_le_bytes(field(16)?);
         let wanted = match *raw.get(8)? {
             0 => {
-                let timeout = Duration::from_nanos(u64::from_le_bytes(long(24)?));
+                let timeout = u64::from_le_bytes(long(24)?);
                 let [low, high, ..] = field(40)?;
                 let absolute = u16::from_le_bytes([low, high]) & ABSOLUTE != 0;
-                Wanted::Clock(due(fd, timeout, absolute, started))
+                Wanted::Clock(match absolute {
+                    true => clocks.until(timeout, fd != REALTIME),
+                    false => Duration::from_nanos(timeout),
+                })
             }
             1 => Wanted::Read(fd),
             2 => Wanted::Write(fd),
@@ -67,18 +71,6 @@ impl Subscription {
     }
 }
 
-fn due(clock: u32, timeout: Duration, absolute: bool, started: Instant) -> Option<Instant> {
-    let now = Instant::now();
-    match (absolute, clock) {
-        (false, _) => now.checked_add(timeout),
-        (true, REALTIME) => {
-            let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            now.checked_add(timeout.saturating_sub(wall))
-        }
-        (true, _) => started.checked_add(timeout),
-    }
-}
-
 /// Waits until at least one of the guest's subscriptions is due.
 pub(super) fn poll_oneoff(
     call: &mut Call<'_>,
@@ -94,7 +86,7 @@ pub(super) fn poll_oneoff(
     for index in 0..count {
         let at = element(subscriptions, index, SUBSCRIPTION).ok_or(Errno::Fault)?;
         let raw = call.memory.array(at)?;
-        let decoded = Subscription::decode(&raw, call.context.started);
+        let decoded = Subscription::decode(&raw, &call.context.clocks);
         wanted.push(decoded.ok_or(Errno::Invalid)?);
     }
     let ready = match wait(call.context, &wanted)? {
@@ -125,32 +117,45 @@ type Ready<'a> = Vec<(&'a Subscription, Option<Errno>)>;
 /// The subscriptions that are due, or `None` when an interruption came first.
 fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<Ready<'a>>, Stop> {
     let clock = wanted.iter().filter_map(|one| match one.wanted {
-        Wanted::Clock(at) => at,
+        Wanted::Clock(time) => Some(time),
         _ => None,
     });
     let clock = clock.min();
+    let begun = Instant::now();
+    // Past what an instant can hold is never.
+    let until = clock.and_then(|time| begun.checked_add(time));
+    let mut passed = Duration::ZERO;
     loop {
-        let now = Instant::now();
         let mut ready = Vec::new();
         let mut waited = None;
         for subscription in wanted {
-            match is_due(context, subscription, now) {
+            match is_due(context, subscription, passed) {
                 Due::Yes(error) => ready.push((subscription, error)),
                 Due::No => {}
                 Due::WhenInput(fd) => waited = Some(fd),
             }
         }
         if !ready.is_empty() {
+            context.clocks.pass(passed);
             return Ok(Some(ready));
         }
         let control = &context.control;
+        if let (true, Some(time)) = (context.clocks.is_fixed(), clock) {
+            control.check()?;
+            if control.interrupt_pending() {
+                return Ok(None);
+            }
+            passed = time;
+            continue;
+        }
         let woken = match waited.and_then(|fd| stdin(&context.descriptors, fd)) {
-            Some(stdin) => stdin.wait(control, clock)?,
-            None => control.wait(clock)?,
+            Some(stdin) => stdin.wait(control, until)?,
+            None => control.wait(until)?,
         };
         if woken == Wake::Interrupted {
             return Ok(None);
         }
+        passed = begun.elapsed();
     }
 }
 
@@ -161,11 +166,9 @@ enum Due {
     WhenInput(u32),
 }
 
-fn is_due(context: &mut Context, subscription: &Subscription, now: Instant) -> Due {
+fn is_due(context: &mut Context, subscription: &Subscription, passed: Duration) -> Due {
     let fd = match subscription.wanted {
-        Wanted::Clock(at) => {
-            return if at.is_some_and(|at| now >= at) { Due::Yes(None) } else { Due::No };
-        }
+        Wanted::Clock(time) => return if passed >= time { Due::Yes(None) } else { Due::No },
         Wanted::Read(fd) | Wanted::Write(fd) => fd,
     };
     match (context.descriptors.get_mut(fd), &subscription.wanted) {

@@ -3,7 +3,6 @@
 use super::call::{Call, PIECE, element};
 use super::errno::{Answer, Errno};
 use crate::sandbox::memory::GuestBytes;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Nanoseconds: what the clocks tell apart.
 const RESOLUTION: u64 = 1;
@@ -63,19 +62,20 @@ pub(super) fn clock_res_get(call: &mut Call<'_>, clock: u32, to: u32) -> Answer 
 }
 
 pub(super) fn clock_time_get(call: &mut Call<'_>, clock: u32, _precision: u64, to: u32) -> Answer {
+    let clocks = &mut call.context.clocks;
     let time = match clock {
-        REALTIME => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-        MONOTONIC => call.context.started.elapsed(),
+        REALTIME => clocks.read_time(),
+        MONOTONIC => clocks.read_monotonic(),
         _ => return Err(Errno::Invalid.into()),
     };
-    call.put_u64(to, u64::try_from(time.as_nanos()).map_err(|_| Errno::Overflow)?)
+    call.put_u64(to, time)
 }
 
 /// Fills the guest's own memory, piece by piece.
 pub(super) fn random_get(call: &mut Call<'_>, at: u32, len: u32) -> Answer {
     for piece in call.memory.get_mut(at, len)?.chunks_mut(PIECE) {
         call.context.control.check()?;
-        getrandom::fill(piece).map_err(|_| Errno::Io)?;
+        call.context.entropy.fill(piece)?;
     }
     Ok(())
 }

@@ -1,58 +1,16 @@
-//! What lies behind granted folders: files and folders of the host, through cap-primitives, which lets no
-//! path, link or rename leave the folder.
-//!
-//! The calls of preview 1 see nothing of the host but what is here; trees of other kinds have the same
-//! operations.
+//! Trees: what a guest may find at a path. A folder of the host, or one in memory; both have the same operations.
 
-mod kept;
-mod list;
+pub(super) mod given;
+pub(super) mod host;
+pub(super) mod memory;
+pub(super) mod quota;
 
 use super::abi::{Entry, FileStat, FileType, SetTime};
-use super::errno::{Answer, Errno, Failure};
-use cap_primitives::fs as cap;
-use cap_primitives::fs::{
-    DirOptions, FileTypeExt, FollowSymlinks, Metadata, MetadataExt, OpenOptions, OpenOptionsExt,
-    SystemTimeSpec,
-};
-use kept::Kept;
-use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
-use std::fs;
-use std::io::{self, Seek, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileExt;
+use super::errno::{Answer, Errno};
+use memory::{Device, FolderNode, Node, OpenMemory};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
-
-/// A folder. Cloning gives the same one, which any number of interpreters may hold.
-#[derive(Clone, Debug)]
-pub(super) struct Folder {
-    dir: Arc<fs::File>,
-    /// Whether anything below it may be changed.
-    pub(super) writable: bool,
-    /// Whether it was opened for reading.
-    pub(super) reads: bool,
-    /// What below it may not be changed although it may.
-    kept: Kept,
-}
-
-/// A regular file.
-#[derive(Debug)]
-pub(super) struct File {
-    file: fs::File,
-    /// Whether the grant lets its size and times be changed.
-    pub(super) writable: bool,
-    /// What it was opened for.
-    pub(super) reads: bool,
-    pub(super) writes: bool,
-}
-
-/// What a path led to.
-#[derive(Debug)]
-pub(super) enum Opened {
-    Folder(Folder),
-    File(File),
-}
+use std::sync::atomic::Ordering;
 
 /// How a path is opened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,350 +27,344 @@ pub(super) struct Opening {
     pub(super) data_sync: bool,
 }
 
-fn follow(yes: bool) -> FollowSymlinks {
-    if yes { FollowSymlinks::Yes } else { FollowSymlinks::No }
+/// A folder. Cloning gives the same one.
+#[derive(Clone, Debug)]
+pub(super) enum Folder {
+    Host(host::Folder),
+    Memory(Arc<FolderNode>),
 }
 
-/// How folders are opened.
-const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// An open regular file.
+#[derive(Debug)]
+pub(super) enum File {
+    Host(host::File),
+    Memory(OpenMemory),
+    Device { device: Device, reads: bool, writes: bool, stat: FileStat },
+}
+
+/// What a path led to.
+#[derive(Debug)]
+pub(super) enum Opened {
+    Folder(Folder),
+    File(File),
+}
+
+/// Where a path leads, whether or not anything is there.
+#[derive(Debug)]
+pub(super) enum Place<'a> {
+    /// Below a folder of the host, which finds its way itself.
+    Host(host::Folder, std::borrow::Cow<'a, Path>),
+    /// A name in a folder in memory; links before it have been followed. With `true` it has to be a folder.
+    Memory(Arc<FolderNode>, Vec<u8>, bool),
+}
 
 impl Folder {
-    /// A folder of the host, wherever it is.
-    pub(super) fn open_ambient(path: &Path, writable: bool) -> io::Result<Self> {
-        let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
-        Ok(Self { dir: Arc::new(dir.into()), writable, reads: true, kept: Kept::default() })
-    }
-
-    /// The same folder, in which these are granted for reading alone: their paths relative to it, without links.
-    pub(super) fn keeping(self, folders: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { kept: Kept::new(folders), ..self }
-    }
-
-    /// Refuses what would change something in a folder granted for reading.
-    fn changes(&self) -> Answer {
-        if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
-    }
-
-    /// Refuses what would change something at a path. With `moves`, what is there gets another name or goes.
-    fn changes_at(&self, path: &Path, moves: bool) -> Answer {
-        self.changes()?;
-        if self.kept.is_empty() {
-            return Ok(());
-        }
-        let place = kept::place_of(&self.dir, path, !moves)?;
-        if self.kept.has(&place) || (moves && self.kept.is_below(&place)) {
-            return Err(Errno::NotPermitted.into());
-        }
-        Ok(())
-    }
-
-    /// Opens a regular file or a folder. A FIFO, a device or a socket could wait for ever, or do something
-    /// by being opened: it is looked at before, and again when it is open, which does not wait.
-    pub(super) fn open(&self, path: &Path, how: Opening) -> Answer<Opened> {
-        let changes = how.write || how.create || how.truncate;
-        if changes {
-            self.changes()?;
-        }
-        if how.directory && (how.create || how.exclusive || how.truncate) {
-            return Err(Errno::Invalid.into());
-        }
-        let (kept, inside) = match self.kept.is_empty() {
-            true => (Kept::default(), false),
-            false => {
-                let place = kept::place_of(&self.dir, path, how.follow)?;
-                (self.kept.below(&place), self.kept.has(&place))
-            }
-        };
-        if inside && changes {
-            return Err(Errno::NotPermitted.into());
-        }
-        let writable = self.writable && !inside;
-        if !(how.create && how.exclusive)
-            && let Ok(there) = cap::stat(&self.dir, path, follow(how.follow))
-        {
-            can_be_opened(&there)?;
-        }
-        let mut flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        flags.set(OFlags::SYNC, how.sync);
-        flags.set(OFlags::DSYNC, how.data_sync);
-        flags.set(OFlags::APPEND, how.append);
-        let mut options = OpenOptions::new();
-        options
-            .read(how.read || !how.write)
-            .write(how.write || how.create || how.truncate)
-            .truncate(how.truncate)
-            .create(how.create && !how.exclusive)
-            .create_new(how.create && how.exclusive)
-            // What cap-fs-ext calls; that crate has nothing else for us.
-            ._cap_fs_ext_follow(follow(how.follow))
-            .custom_flags(flags.bits().cast_signed());
-        let file = cap::open(&self.dir, path, &options)?;
-        let there = Metadata::from_file(&file)?;
-        can_be_opened(&there)?;
-        let reads = how.read || !how.write;
-        if there.is_dir() {
-            return Ok(Opened::Folder(Self { dir: Arc::new(file), writable, reads, kept }));
-        }
-        if how.directory {
-            return Err(Errno::NotFolder.into());
-        }
-        let writes = how.write;
-        Ok(Opened::File(File { file, writable, reads, writes }))
-    }
-
-    pub(super) fn stat(&self, path: &Path, follows: bool) -> Answer<FileStat> {
-        Ok(stat_of(&cap::stat(&self.dir, path, follow(follows))?))
-    }
-
     pub(super) fn own_stat(&self) -> Answer<FileStat> {
-        Ok(stat_of(&Metadata::from_file(&self.dir)?))
-    }
-
-    /// Sets the times of what a path names.
-    pub(super) fn set_times(
-        &self,
-        path: &Path,
-        follows: bool,
-        times: (SetTime, SetTime),
-    ) -> Answer {
-        self.changes_at(path, !follows)?;
-        if !follows {
-            let (accessed, modified) = times;
-            let (accessed, modified) = (time_spec(accessed), time_spec(modified));
-            return Ok(cap::set_times_nofollow(&self.dir, path, accessed, modified)?);
-        }
-        // There is no call for this that stays below the folder, so it has to be opened; whether for
-        // reading or for writing is what its permissions decide.
-        let read = Opening { follow: true, read: true, ..Opening::default() };
-        let write = Opening { follow: true, write: true, ..Opening::default() };
-        let opened = match self.open(path, read) {
-            Err(Failure::Errno(Errno::Access)) => self.open(path, write),
-            opened => opened,
-        };
-        match opened? {
-            Opened::Folder(folder) => folder.set_own_times(times),
-            Opened::File(file) => file.set_times(times),
+        match self {
+            Self::Host(folder) => folder.own_stat(),
+            Self::Memory(folder) => Ok(Node::Folder(Arc::clone(folder)).stat()),
         }
     }
 
-    pub(super) fn set_own_times(&self, times: (SetTime, SetTime)) -> Answer {
-        self.changes()?;
-        Ok(rustix::fs::futimens(&self.dir, &timestamps(times))?)
+    pub(super) fn set_own_times(&self, times: (SetTime, SetTime), now: u64) -> Answer {
+        match self {
+            Self::Host(folder) => folder.set_own_times(times),
+            Self::Memory(folder) => Node::Folder(Arc::clone(folder)).set_times(times, now),
+        }
     }
 
     pub(super) fn sync(&self) -> Answer {
-        Ok(self.dir.sync_all()?)
-    }
-
-    pub(super) fn create_folder(&self, path: &Path) -> Answer {
-        self.changes_at(path, false)?;
-        Ok(cap::create_dir(&self.dir, path, &DirOptions::new())?)
-    }
-
-    pub(super) fn remove_folder(&self, path: &Path) -> Answer {
-        self.changes_at(path, true)?;
-        // What is there has to be a folder anyway; a link is none.
-        Ok(cap::remove_dir(&self.dir, without_slashes(path).0)?)
-    }
-
-    pub(super) fn remove_file(&self, path: &Path) -> Answer {
-        self.changes_at(path, true)?;
-        Ok(cap::remove_file(&self.dir, path)?)
-    }
-
-    /// Both folders have to be granted for writing, since a link or a new name is another way to the file.
-    pub(super) fn rename(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
-        self.changes_at(path, true)?;
-        to.changes_at(to_path, true)?;
-        // Slashes at the end ask for a folder. Whether it is one is looked at here, and never by the
-        // call itself, which some systems let follow a link then.
-        let (path, must) = without_slashes(path);
-        let (to_path, must_too) = without_slashes(to_path);
-        if (must || must_too) && !cap::stat(&self.dir, path, FollowSymlinks::No)?.is_dir() {
-            return Err(Errno::NotFolder.into());
+        match self {
+            Self::Host(folder) => folder.sync(),
+            Self::Memory(_) => Ok(()),
         }
-        Ok(cap::rename(&self.dir, path, &to.dir, to_path)?)
     }
 
-    /// As [`rename`](Self::rename).
-    pub(super) fn link(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
-        self.changes_at(path, true)?;
-        to.changes_at(to_path, true)?;
-        Ok(cap::hard_link(&self.dir, path, &to.dir, to_path)?)
+    /// Whether it was opened for reading.
+    pub(super) fn reads(&self) -> bool {
+        match self {
+            Self::Host(folder) => folder.reads,
+            Self::Memory(_) => true,
+        }
     }
 
-    /// Absolute texts are refused: they would mean something else to the host.
-    pub(super) fn symlink(&self, text: &Path, path: &Path) -> Answer {
-        self.changes_at(path, true)?;
-        Ok(cap::symlink(text, &self.dir, path)?)
-    }
-
-    pub(super) fn read_link(&self, path: &Path) -> Answer<PathBuf> {
-        Ok(cap::read_link(&self.dir, path)?)
-    }
-
-    /// Tells of the entries from a place on until `each` has enough. The kernel knows the places, so a
-    /// listing of any length takes one pass and no memory.
+    /// Tells of the entries from a place on until `each` has enough.
     pub(super) fn list(
         &self,
         from: u64,
         chunk: usize,
         each: &mut dyn FnMut(Entry<'_>) -> Answer<bool>,
     ) -> Answer {
-        let own = Metadata::from_file(&self.dir)?;
-        // A descriptor has one place in its folder: one that several hold is opened again for each listing.
-        let again = match Arc::strong_count(&self.dir) {
-            1 => None,
-            _ => Some(rustix::fs::openat(&self.dir, ".", FOLDER, Mode::empty())?),
+        match self {
+            Self::Host(folder) => folder.list(from, chunk, each),
+            Self::Memory(folder) => folder.list(from, each),
+        }
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn open(&self, how: Opening, now: u64) -> Answer<Opened> {
+        let (folder, name, must) = match self {
+            Self::Host(folder, path) => {
+                return Ok(match folder.open(path, how)? {
+                    host::Opened::Folder(folder) => Opened::Folder(Folder::Host(folder)),
+                    host::Opened::File(file) => Opened::File(File::Host(file)),
+                });
+            }
+            Self::Memory(folder, name, must) => (folder, name, *must),
         };
-        let again = again.map(fs::File::from);
-        list::entries(
-            again.as_ref().unwrap_or(&self.dir),
-            from,
-            chunk,
-            &mut |next, inode, kind, name| {
-                // What lies above is not told of.
-                let inode = if name == b".." { own.ino() } else { inode };
-                each(Entry { next, inode: identity(own.dev(), inode), kind, name })
+        if how.directory && (how.create || how.exclusive || how.truncate) {
+            return Err(Errno::Invalid.into());
+        }
+        match folder.child(name)? {
+            Some(_) if how.create && how.exclusive => Err(Errno::Exists.into()),
+            Some(Node::Folder(_)) if how.write || how.truncate || how.create => {
+                Err(Errno::IsFolder.into())
+            }
+            Some(Node::Folder(folder)) => Ok(Opened::Folder(Folder::Memory(folder))),
+            Some(Node::File(_) | Node::Device(_)) if must || how.directory => {
+                Err(Errno::NotFolder.into())
+            }
+            Some(node @ Node::Device(_)) => Ok(Opened::File(File::of_device(&node, how))),
+            Some(Node::File(file)) => file.open(how, now),
+            // Had it been to be followed, the place would be another.
+            Some(Node::Link(_)) => Err(Errno::Loop.into()),
+            None if how.create && must => Err(Errno::IsFolder.into()),
+            None if how.create => folder.create_file(name, how, now),
+            None => Err(Errno::NoEntry.into()),
+        }
+    }
+
+    /// What is there. The last link has been followed if it was to be.
+    fn node(folder: &Arc<FolderNode>, name: &[u8], must: bool) -> Answer<Node> {
+        let node = folder.child(name)?.ok_or(Errno::NoEntry)?;
+        if must && node.kind() != FileType::Folder {
+            return Err(Errno::NotFolder.into());
+        }
+        Ok(node)
+    }
+
+    pub(super) fn stat(&self, follow: bool) -> Answer<FileStat> {
+        match self {
+            Self::Host(folder, path) => folder.stat(path, follow),
+            Self::Memory(folder, name, must) => Ok(Self::node(folder, name, *must)?.stat()),
+        }
+    }
+
+    pub(super) fn set_times(&self, follow: bool, times: (SetTime, SetTime), now: u64) -> Answer {
+        match self {
+            Self::Host(folder, path) => folder.set_times(path, follow, times),
+            Self::Memory(folder, name, must) => {
+                Self::node(folder, name, *must)?.set_times(times, now)
+            }
+        }
+    }
+
+    pub(super) fn create_folder(&self, now: u64) -> Answer {
+        match self {
+            Self::Host(folder, path) => folder.create_folder(path),
+            Self::Memory(folder, name, _) => folder.create_folder(name, now),
+        }
+    }
+
+    pub(super) fn remove_folder(&self, now: u64) -> Answer {
+        match self {
+            Self::Host(folder, path) => folder.remove_folder(path),
+            Self::Memory(folder, name, _) => folder.remove_folder(name, now),
+        }
+    }
+
+    pub(super) fn remove_file(&self, now: u64) -> Answer {
+        match self {
+            Self::Host(folder, path) => folder.remove_file(path),
+            Self::Memory(folder, name, must) => {
+                Self::node(folder, name, *must)?;
+                folder.remove_file(name, now)
+            }
+        }
+    }
+
+    pub(super) fn rename(&self, to: &Self, now: u64) -> Answer {
+        match (self, to) {
+            (Self::Host(folder, path), Self::Host(to, to_path)) => folder.rename(path, to, to_path),
+            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too)) => {
+                Self::node(folder, name, *must || *must_too)?;
+                folder.rename(name, to, to_name, now)
+            }
+            _ => Err(self.crossing(to)),
+        }
+    }
+
+    pub(super) fn link(&self, to: &Self, now: u64) -> Answer {
+        match (self, to) {
+            (Self::Host(folder, path), Self::Host(to, to_path)) => folder.link(path, to, to_path),
+            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too)) => {
+                folder.tree().changes()?;
+                let node = Self::node(folder, name, *must)?;
+                if *must_too {
+                    return Err(Errno::NoEntry.into());
+                }
+                to.link(to_name, node, now)
+            }
+            _ => Err(self.crossing(to)),
+        }
+    }
+
+    /// Why nothing can go from one tree to another: both sides have to be granted for writing first of all.
+    fn crossing(&self, to: &Self) -> super::errno::Failure {
+        let changes = |place: &Self| match place {
+            Self::Host(folder, _) => folder.changes(),
+            Self::Memory(folder, ..) => folder.tree().changes(),
+        };
+        match changes(self).and_then(|()| changes(to)) {
+            Ok(()) => Errno::OtherDevice.into(),
+            Err(refused) => refused,
+        }
+    }
+
+    pub(super) fn symlink(&self, text: &Path, now: u64) -> Answer {
+        match self {
+            Self::Host(folder, path) => folder.symlink(text, path),
+            Self::Memory(_, _, true) => Err(Errno::NoEntry.into()),
+            Self::Memory(folder, name, false) => folder.create_link(name, text, now),
+        }
+    }
+
+    pub(super) fn read_link(&self) -> Answer<PathBuf> {
+        match self {
+            Self::Host(folder, path) => folder.read_link(path),
+            Self::Memory(folder, name, must) => match Self::node(folder, name, *must)? {
+                Node::Link(link) => Ok(link.text.clone()),
+                Node::Folder(_) | Node::File(_) | Node::Device(_) => Err(Errno::Invalid.into()),
             },
-        )
+        }
     }
 }
 
 impl File {
+    fn of_device(node: &Node, how: Opening) -> Self {
+        let device = match node {
+            Node::Device(node) => node.device,
+            Node::Folder(_) | Node::File(_) | Node::Link(_) => Device::Null,
+        };
+        let reads = how.read || !how.write;
+        Self::Device { device, reads, writes: how.write, stat: node.stat() }
+    }
+
+    /// Whether what is read are random bytes, which are the caller's to draw.
+    pub(super) fn is_random(&self) -> bool {
+        matches!(self, Self::Device { device: Device::Random, .. })
+    }
+
+    /// Whether it was opened for reading.
+    pub(super) fn reads(&self) -> bool {
+        match self {
+            Self::Host(file) => file.reads,
+            Self::Memory(file) => file.reads,
+            Self::Device { reads, .. } => *reads,
+        }
+    }
+
+    /// Whether it was opened for writing.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Host(file) => file.writes,
+            Self::Memory(file) => file.writes,
+            Self::Device { writes, .. } => *writes,
+        }
+    }
+
     pub(super) fn stat(&self) -> Answer<FileStat> {
-        Ok(stat_of(&Metadata::from_file(&self.file)?))
+        match self {
+            Self::Host(file) => file.stat(),
+            Self::Memory(file) => Ok(file.stat()),
+            Self::Device { stat, .. } => Ok(*stat),
+        }
     }
 
     pub(super) fn read_at(&self, bytes: &mut [u8], position: u64) -> Answer<usize> {
-        if !self.reads {
+        if !self.reads() {
             return Err(Errno::BadDescriptor.into());
         }
-        Ok(self.file.read_at(bytes, position)?)
+        match self {
+            Self::Host(file) => file.read_at(bytes, position),
+            Self::Memory(file) => file.read_at(bytes, position),
+            Self::Device { device: Device::Null, .. } => Ok(0),
+            Self::Device { .. } => {
+                bytes.fill(0);
+                Ok(bytes.len())
+            }
+        }
     }
 
-    pub(super) fn write_at(&self, bytes: &[u8], position: u64) -> Answer<usize> {
-        if !self.writes {
+    pub(super) fn write_at(&self, bytes: &[u8], position: u64, now: u64) -> Answer<usize> {
+        if !self.writes() {
             return Err(Errno::BadDescriptor.into());
         }
-        Ok(self.file.write_at(bytes, position)?)
+        match self {
+            Self::Host(file) => file.write_at(bytes, position),
+            Self::Memory(file) => file.write_at(bytes, position, now),
+            Self::Device { .. } => Ok(bytes.len()),
+        }
     }
 
     /// Writes at the end, whatever else writes there, and gives where that is then.
-    pub(super) fn append(&self, bytes: &[u8]) -> Answer<(usize, u64)> {
-        if !self.writes {
+    pub(super) fn append(&self, bytes: &[u8], now: u64) -> Answer<(usize, u64)> {
+        if !self.writes() {
             return Err(Errno::BadDescriptor.into());
         }
-        let mut file = &self.file;
-        let written = file.write(bytes)?;
-        Ok((written, file.stream_position()?))
+        match self {
+            Self::Host(file) => file.append(bytes),
+            Self::Memory(file) => file.append(bytes, now),
+            Self::Device { .. } => Ok((bytes.len(), 0)),
+        }
     }
 
     pub(super) fn set_append(&self, append: bool) -> Answer {
-        let mut flags = rustix::fs::fcntl_getfl(&self.file)?;
-        flags.set(OFlags::APPEND, append);
-        Ok(rustix::fs::fcntl_setfl(&self.file, flags)?)
+        match self {
+            Self::Host(file) => file.set_append(append),
+            Self::Memory(file) => {
+                file.appends().store(append, Ordering::Relaxed);
+                Ok(())
+            }
+            Self::Device { .. } => Ok(()),
+        }
     }
 
-    pub(super) fn set_size(&self, size: u64) -> Answer {
-        if !self.writable {
-            return Err(Errno::NotPermitted.into());
+    pub(super) fn set_size(&self, size: u64, now: u64) -> Answer {
+        if let Self::Memory(file) = self {
+            file.changes()?;
         }
-        if !self.writes {
-            return Err(Errno::Invalid.into());
+        if !self.writes() {
+            return Err(self.unwritten());
         }
-        Ok(self.file.set_len(size)?)
+        match self {
+            Self::Host(file) => file.set_size(size),
+            Self::Memory(file) => file.set_size(size, now),
+            Self::Device { .. } => Err(Errno::Invalid.into()),
+        }
     }
 
-    pub(super) fn set_times(&self, times: (SetTime, SetTime)) -> Answer {
-        if !self.writable {
-            return Err(Errno::NotPermitted.into());
+    /// Why what was not opened for writing is not cut: it may not be, or it was not asked for.
+    fn unwritten(&self) -> super::errno::Failure {
+        match self {
+            Self::Host(file) if !file.writable => Errno::NotPermitted.into(),
+            _ => Errno::Invalid.into(),
         }
-        Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
+    }
+
+    pub(super) fn set_times(&self, times: (SetTime, SetTime), now: u64) -> Answer {
+        match self {
+            Self::Host(file) => file.set_times(times),
+            Self::Memory(file) => file.set_times(times, now),
+            Self::Device { .. } => Err(Errno::NotPermitted.into()),
+        }
     }
 
     pub(super) fn sync(&self, data_only: bool) -> Answer {
-        Ok(if data_only { self.file.sync_data() } else { self.file.sync_all() }?)
-    }
-}
-
-/// Refuses what is neither a regular file nor a folder.
-fn can_be_opened(there: &Metadata) -> Answer {
-    // A link is not followed here; opening it will say so.
-    if there.is_file() || there.is_dir() || there.is_symlink() {
-        return Ok(());
-    }
-    Err(Errno::NotSupported.into())
-}
-
-fn without_slashes(path: &Path) -> (&Path, bool) {
-    let bytes = path.as_os_str().as_bytes();
-    let kept = bytes.iter().rposition(|byte| *byte != b'/').map_or(bytes.len(), |last| last + 1);
-    let plain = bytes.get(..kept).unwrap_or(bytes);
-    (Path::new(std::ffi::OsStr::from_bytes(plain)), kept < bytes.len())
-}
-
-/// One number for a device and an inode, so that the host's devices stay its own affair.
-fn identity(device: u64, inode: u64) -> u64 {
-    use std::hash::{BuildHasher, BuildHasherDefault};
-    BuildHasherDefault::<rustc_hash::FxHasher>::default().hash_one((device, inode))
-}
-
-fn kind_of(kind: cap::FileType) -> FileType {
-    if kind.is_file() {
-        FileType::Regular
-    } else if kind.is_dir() {
-        FileType::Folder
-    } else if kind.is_symlink() {
-        FileType::Link
-    } else if kind.is_block_device() {
-        FileType::BlockDevice
-    } else if kind.is_char_device() {
-        FileType::CharacterDevice
-    } else if kind.is_socket() {
-        FileType::Socket
-    } else {
-        FileType::Unknown
-    }
-}
-
-fn stat_of(there: &Metadata) -> FileStat {
-    // Times before 1970 and after 2554 have no number here.
-    let nanos = |seconds: i64, nanos: i64| {
-        let seconds = u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000_000);
-        seconds.saturating_add(u64::try_from(nanos).unwrap_or(0))
-    };
-    FileStat {
-        device: 1,
-        inode: identity(there.dev(), there.ino()),
-        kind: kind_of(there.file_type()),
-        links: there.nlink(),
-        size: there.len(),
-        accessed: nanos(there.atime(), there.atime_nsec()),
-        modified: nanos(there.mtime(), there.mtime_nsec()),
-        changed: nanos(there.ctime(), there.ctime_nsec()),
-    }
-}
-
-fn timestamps((accessed, modified): (SetTime, SetTime)) -> Timestamps {
-    let one = |time| match time {
-        SetTime::Keep => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-        SetTime::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
-        SetTime::To(nanos) => Timespec {
-            tv_sec: i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(nanos % 1_000_000_000).unwrap_or(0),
-        },
-    };
-    Timestamps { last_access: one(accessed), last_modification: one(modified) }
-}
-
-fn time_spec(time: SetTime) -> Option<SystemTimeSpec> {
-    match time {
-        SetTime::Keep => None,
-        SetTime::Now => Some(SystemTimeSpec::SymbolicNow),
-        SetTime::To(nanos) => {
-            let time = UNIX_EPOCH + Duration::from_nanos(nanos);
-            Some(SystemTimeSpec::Absolute(cap_primitives::time::SystemTime::from_std(time)))
+        match self {
+            Self::Host(file) => file.sync(data_only),
+            Self::Memory(_) | Self::Device { .. } => Ok(()),
         }
     }
 }

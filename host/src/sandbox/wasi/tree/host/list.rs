@@ -1,7 +1,7 @@
 //! Listing a folder of the host from any place on.
 
-use super::super::abi::FileType;
-use super::super::errno::{Answer, Errno};
+use crate::sandbox::wasi::abi::FileType;
+use crate::sandbox::wasi::errno::{Answer, Errno};
 use std::fs::File;
 
 /// Told of each entry: where the listing goes on behind it, its inode, type and name. Gives whether to go on.

@@ -1,0 +1,93 @@
+//! Clocks: what a guest reads the time from. Plain data.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// Where a guest's clocks come from, the time of day and the monotonic one alike. Limits go by the host's clock
+/// whatever the guest's is.
+///
+/// In text, which is also how serde has it: `host`, `2020-01-01T00:00:00Z`, `2020-01-01T00:00:00Z+1ms`.
+///
+/// ```
+/// use ophidia::Clock;
+/// let clock: Clock = "2020-01-01T00:00:00Z+1ms".parse()?;
+/// assert!(matches!(clock, Clock::Fixed { step, .. } if step.as_millis() == 1));
+/// # Ok::<(), String>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
+pub enum Clock {
+    /// The host's.
+    #[default]
+    Host,
+    /// One that begins at a time and goes on by a step at each reading; with a step of zero it stands. A program that
+    /// sleeps moves it on by as long as it would have slept, and does not wait.
+    Fixed {
+        /// Where it begins, since 1970 (UTC).
+        start: Duration,
+        /// How far a reading moves it.
+        step: Duration,
+    },
+}
+
+/// Seconds since 1970 that texts of four digits a year end before.
+const YEAR_10000: u64 = 253_402_300_800;
+
+impl FromStr for Clock {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "host" {
+            return Ok(Self::Host);
+        }
+        let (time, step) = match text.split_once('+') {
+            Some((time, step)) => (time, Some(step)),
+            None => (text, None),
+        };
+        let start = humantime::parse_rfc3339(time)
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .ok_or("give a time from 1970 on in UTC, such as 2020-01-01T00:00:00Z, or host")?;
+        let step = step.map(humantime::parse_duration).transpose();
+        let step = step.map_err(|_| {
+            "give a time and a step, such as 2020-01-01T00:00:00Z+1ms for a millisecond at each reading"
+        })?;
+        Ok(Self::Fixed { start, step: step.unwrap_or_default() })
+    }
+}
+
+impl Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Fixed { start, step } => {
+                match UNIX_EPOCH.checked_add(*start) {
+                    Some(time) if start.as_secs() < YEAR_10000 => {
+                        write!(f, "{}", humantime::format_rfc3339(time))?;
+                    }
+                    _ => write!(f, "{}s after 1970", start.as_secs())?,
+                }
+                if step.is_zero() {
+                    return Ok(());
+                }
+                write!(f, "+{}", humantime::format_duration(*step).to_string().replace(' ', ""))
+            }
+        }
+    }
+}
+
+impl TryFrom<String> for Clock {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Clock> for String {
+    fn from(clock: Clock) -> Self {
+        clock.to_string()
+    }
+}

@@ -1,0 +1,59 @@
+//! What a tree may take: bytes and files, counted as they come and go.
+
+use crate::policy::Quota as Most;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The running account of one tree.
+#[derive(Debug)]
+pub(in crate::sandbox::wasi) struct Quota {
+    most: Most,
+    bytes: AtomicU64,
+    files: AtomicU64,
+}
+
+impl Quota {
+    pub(in crate::sandbox::wasi) fn new(most: Most) -> Self {
+        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0) }
+    }
+
+    /// Takes these bytes, or says how many there are.
+    pub(in crate::sandbox::wasi) fn take(&self, bytes: u64) -> Result<(), u64> {
+        take(&self.bytes, bytes, self.most.bytes)
+    }
+
+    /// Bytes that may still be taken.
+    pub(in crate::sandbox::wasi) fn room(&self) -> u64 {
+        self.most.bytes.saturating_sub(self.bytes.load(Ordering::Relaxed))
+    }
+
+    pub(in crate::sandbox::wasi) fn give_back(&self, bytes: u64) {
+        give_back(&self.bytes, bytes);
+    }
+
+    /// Takes one file, folder or link, or says that there is none left.
+    pub(in crate::sandbox::wasi) fn take_file(&self) -> Result<(), u64> {
+        take(&self.files, 1, self.most.files)
+    }
+
+    pub(in crate::sandbox::wasi) fn give_file_back(&self) {
+        give_back(&self.files, 1);
+    }
+
+    /// Bytes and files at present.
+    pub(in crate::sandbox::wasi) fn used(&self) -> Most {
+        Most { bytes: self.bytes.load(Ordering::Relaxed), files: self.files.load(Ordering::Relaxed) }
+    }
+}
+
+fn take(have: &AtomicU64, more: u64, most: u64) -> Result<(), u64> {
+    let taken = have.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |have| {
+        have.checked_add(more).filter(|sum| *sum <= most)
+    });
+    taken.map(drop).map_err(|have| most.saturating_sub(have))
+}
+
+fn give_back(have: &AtomicU64, less: u64) {
+    let given = |have: u64| Some(have.saturating_sub(less));
+    // It never fails: the closure always has an answer.
+    let _ = have.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
+}
