@@ -73,13 +73,15 @@ pub use function::{
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};
 pub use ophidia_guest as guest;
-pub use policy::{Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Quota, Tree};
+pub use policy::{
+    Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Quota, Tree,
+};
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
-    Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox, SandboxBuilder,
-    Streams, Usage,
+    Files, Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox,
+    SandboxBuilder, Stored, Streams, Usage,
 };
 pub use sandbox::control::Interrupter;
-pub use sandbox::wasi::{Input, Output};
+pub use sandbox::wasi::{ChangeKind, FileChange, FileEntry, FileKind, Input, Output};
 pub use value::{AsName, HostObject, Key, Name, Object, Value, stdlib as values};
 pub use version::{Version, version};

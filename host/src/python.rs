@@ -3,6 +3,7 @@
 mod builder;
 mod converters;
 mod exception;
+mod files;
 mod first_start;
 mod helpers;
 mod interpreter;
@@ -22,7 +23,8 @@ use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
 pub use builder::{InterpreterBuilder, Streams};
 pub use converters::Converters;
-pub use interpreter::{Interpreter, Usage};
+pub use files::Files;
+pub use interpreter::{Interpreter, Stored, Usage};
 pub use namespace::Namespace;
 pub use output::Captured;
 pub use run::{CodeKind, Completeness, SourceKind};

@@ -109,6 +109,8 @@ mod slots;
 mod stacks;
 /// Instances of subclasses of built-in classes where a Rust type is asked for.
 mod subclasses;
+/// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
+mod trees;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
 /// Locks of the host that guest code can wait for.

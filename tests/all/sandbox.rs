@@ -4,7 +4,8 @@ use crate::library::RUNTIME;
 use crate::support::{cache, interpreter};
 use ophidia::{
     Access, Arguments, Class, DirGrant, Error, Function, Grants, Input, InputKind, LimitExceeded,
-    Limits, Module, Output, OutputKind, PythonError, Runtime, Sandbox, Streams, Value,
+    Limits, Module, Mount, Output, OutputKind, PythonError, Quota, Runtime, Sandbox, Streams, Tree,
+    Value,
 };
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -28,6 +29,7 @@ fn one_sandbox_starts_any_number_of_interpreters() -> ophidia::Result<()> {
         .grants(Grants {
             dirs: vec![DirGrant::read_only(folder.path(), "/data")],
             env: vec![("MODE".into(), "test".into())],
+            ..Grants::default()
         })
         .limits(Limits { timeout: Some(Duration::from_secs(20)), ..Limits::default() })
         .args(["report.py", "-v"])
@@ -137,7 +139,15 @@ fn limits_and_grants_are_plain_data() {
             guest: "/data".into(),
             access: Access::ReadWrite,
         }],
+        mounts: vec![
+            Mount::new("/in", Tree::Files([("a".to_owned(), b"b".to_vec().into())].into())),
+            Mount { quota: Some(Quota::of_bytes(1)), ..Mount::new("/out", Tree::Memory) },
+            Mount::new("/over", Tree::Overlay(Box::new(Tree::Archive("/srv/a.zip".into())))),
+        ],
+        tmp: None,
         env: vec![("A".into(), "b".into())],
+        clock: "2020-01-01T00:00:00Z+1ms".parse().expect("a clock"),
+        seed: Some(1),
     };
     let text = serde_json::to_string(&grants).expect("written");
     assert!(text.contains("\"read-write\""), "{text}");

@@ -16,6 +16,7 @@ mod repl;
 mod run;
 mod sandbox;
 mod status;
+mod trees;
 mod values;
 mod wide;
 

@@ -172,6 +172,9 @@ fn execute(
             show(&ending, &mut said, json);
         }
     }
+    if !sandbox.trees().write_out(&mut py) {
+        ending.status = ending.status.or_unflushed();
+    }
     let status = match json {
         true => print_report(&ending, Some(&mut py), &said, started.elapsed()),
         false => ending.status,
@@ -189,6 +192,9 @@ fn prepare(
     paths: &[String],
 ) -> Result<(), Box<Ending>> {
     let set = |py: &mut Interpreter| {
+        if let Err(refused) = sandbox.trees().put(py) {
+            return Ok(Err(refused));
+        }
         paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
         bytecode::apply(py, sandbox)?;
         options.apply(py)

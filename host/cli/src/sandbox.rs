@@ -2,9 +2,10 @@
 //! program needs by default.
 
 use crate::Usage;
-use crate::values::{self, Files, Memory, Timeout, Variable};
+use crate::trees::Trees;
+use crate::values::{self, Files, Memory, Size, Timeout, Variable};
 use crate::wide;
-use ophidia::{Access, DirGrant, InterpreterBuilder, Runtime};
+use ophidia::{Access, DirGrant, InterpreterBuilder, Limits, Mount, Quota, Runtime, Tree};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +72,23 @@ pub(crate) struct Sandbox {
     )]
     files: Files,
 
+    /// What it may add to each folder that is granted with :rw
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value_t = Size(Limits::default().folder.bytes),
+        value_parser = values::quota,
+        help_heading = HEADING
+    )]
+    folder: Size,
+
+    #[command(flatten)]
+    trees: Trees,
+
+    /// What of the folders no option asked for.
+    #[arg(skip)]
+    unasked: Vec<String>,
+
     /// Bytecode of the sites.
     #[arg(skip)]
     bytecode: Vec<DirGrant>,
@@ -102,7 +120,13 @@ impl Sandbox {
                 )));
             }
         }
+        self.trees.settle(self.dirs.iter().map(|dir| &*dir.guest))?;
         self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
+    }
+
+    /// Its files in memory.
+    pub(crate) fn trees(&self) -> &Trees {
+        &self.trees
     }
 
     /// Grants a folder that a program needs, read-only under its own absolute path, unless a grant covers it
@@ -171,7 +195,9 @@ impl Sandbox {
             wanted.starts_with(&have.guest) && own.is_ok_and(|own| own == have.guest)
         };
         let taken = self.dirs.iter().any(|have| have.guest == grant.guest);
-        if !taken && !self.dirs.iter().any(covers) {
+        let overlaid = self.trees.has(&grant.guest);
+        if !taken && !overlaid && !self.dirs.iter().any(covers) {
+            self.unasked.push(grant.guest.clone());
             self.dirs.push(grant);
         }
         Ok(())
@@ -198,12 +224,33 @@ impl Sandbox {
         best.and_then(|(_, path)| path.into_os_string().into_string().ok()).unwrap_or(own)
     }
 
+    /// How a folder is mounted: one of packages is read once; and where /tmp itself is granted because the script
+    /// is in it, programs still find a place to write.
+    fn mount(&self, dir: &DirGrant) -> Mount {
+        let host = dir.host.clone();
+        let packages = self.sites.iter().chain(&self.bytecode).any(|site| site == dir);
+        if packages {
+            return Mount::new(&dir.guest, Tree::Kept(host));
+        }
+        if self.unasked.contains(&dir.guest) && dir.guest == "/tmp" {
+            let below = Tree::Folder { host, access: Access::ReadOnly };
+            let tree = Tree::Overlay(Box::new(below));
+            return Mount { quota: Some(self.trees.tmp()), ..Mount::new(&dir.guest, tree) };
+        }
+        Mount::from(dir.clone())
+    }
+
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
         let mut builder =
             runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0).files(self.files.0);
+        let folder = Limits::default().folder;
+        builder = self.trees.apply(builder).folder(match self.folder.0 {
+            0 => Quota { bytes: u64::MAX, files: u64::MAX },
+            bytes => Quota { bytes, ..folder },
+        });
         for dir in self.dirs.iter().chain(&self.bytecode) {
-            builder = builder.dir(dir.clone());
+            builder = builder.mount(self.mount(dir));
         }
         for variable in &self.variables {
             builder = builder.env(&variable.name, &variable.value);

@@ -19,6 +19,11 @@ impl Status {
         Self(status.to_le_bytes()[0])
     }
 
+    /// The same, but for a success where something could not be written.
+    pub(crate) fn or_unflushed(self) -> Self {
+        if self == Self::SUCCESS { Self::UNFLUSHED } else { self }
+    }
+
     pub(crate) fn code(self) -> i32 {
         self.0.into()
     }
@@ -30,7 +35,7 @@ Exit statuses:
   0    the program ran to its end
   1    an exception was not caught (its traceback is on standard error)
   2    the command cannot be carried out as given: an option, a path
-  120  the last output could not be written, as with python3
+  120  the last output could not be written, as with python3, or a file of --out
   124  --timeout fired
   125  --memory or another limit fired
   126  the guest or the host failed

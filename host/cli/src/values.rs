@@ -1,10 +1,10 @@
 //! Values of options: text from the command line to plain data. Each refusal says what to change;
 //! clap puts the option and the value in front of it.
 
-use ophidia::{Access, DirGrant, Limits};
+use ophidia::{Access, DirGrant, Limits, Mount, Tree};
 use std::fmt::{self, Display};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -46,6 +46,45 @@ impl Display for Memory {
     }
 }
 
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) u64);
+
+impl Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            bytes if bytes.is_multiple_of(1 << 30) => write!(f, "{}GiB", bytes >> 30),
+            bytes if bytes.is_multiple_of(1 << 20) => write!(f, "{}MiB", bytes >> 20),
+            bytes => write!(f, "{bytes}"),
+        }
+    }
+}
+
+/// `--file`: a file and the guest's name for its copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GivenFile {
+    pub(crate) host: PathBuf,
+    pub(crate) guest: String,
+}
+
+/// The largest file that is copied.
+const MOST_FILE: u64 = 1 << 30;
+
+impl GivenFile {
+    /// What it holds.
+    pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
+        let failed = |reason: &dyn Display| format!("--file {}: {reason}", self.host.display());
+        let mut bytes = Vec::new();
+        let file = fs::File::open(&self.host).map_err(|error| failed(&error))?;
+        file.take(MOST_FILE + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+        if bytes.len() as u64 > MOST_FILE {
+            return Err(failed(&"more than 1GiB: grant the folder that it is in with --dir"));
+        }
+        Ok(bytes)
+    }
+}
+
 /// `--files`: a number of open files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Files(pub(crate) u32);
@@ -83,6 +122,26 @@ pub(crate) fn timeout(text: &str) -> Result<Timeout, String> {
 
 /// Reads `256MiB`, `1.5GiB`, `512M`, `100000000`.
 pub(crate) fn memory(text: &str) -> Result<Memory, String> {
+    let bytes = size(text)?;
+    if bytes > MOST_MEMORY {
+        return Err("an interpreter cannot have more than 4GiB".into());
+    }
+    Ok(Memory(bytes))
+}
+
+/// Reads what may be written: a size, or none.
+pub(crate) fn quota(text: &str) -> Result<Size, String> {
+    match text {
+        "none" => Ok(Size(0)),
+        text => match size(text)? {
+            0 => Err("nothing can be written to a quota of nothing: give more, or none".into()),
+            bytes => Ok(Size(bytes)),
+        },
+    }
+}
+
+/// Reads a number of bytes.
+fn size(text: &str) -> Result<u64, String> {
     let example = || "give a number and a unit, such as 256MiB, 512MB or 1GiB".to_owned();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -97,10 +156,7 @@ pub(crate) fn memory(text: &str) -> Result<Memory, String> {
         _ => return Err(example()),
     };
     let bytes = number.parse::<f64>().map_err(|_| example())? * f64::from(scale);
-    if bytes > MOST_MEMORY as f64 {
-        return Err("an interpreter cannot have more than 4GiB".into());
-    }
-    Ok(Memory(bytes as u64))
+    Ok(bytes as u64)
 }
 
 /// Reads a number of files.
@@ -153,6 +209,40 @@ pub(crate) fn dir(text: &str) -> Result<DirGrant, String> {
     Ok(DirGrant { host: host.to_owned(), guest, access })
 }
 
+/// Reads `HOST[::GUEST]` of a file.
+pub(crate) fn file(text: &str) -> Result<GivenFile, String> {
+    let (host, guest) = places(text)?;
+    match fs::metadata(&host) {
+        Ok(there) if there.is_dir() => Err("a folder: grant it with --dir or --overlay".into()),
+        Ok(_) => Ok(GivenFile { host, guest }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err("no such file: name one that exists (HOST[::GUEST])".into())
+        }
+        Err(error) => Err(format!("{error}: name a file that you can read")),
+    }
+}
+
+/// Reads `HOST[::GUEST]` of a folder or an archive.
+pub(crate) fn overlay(text: &str) -> Result<Mount, String> {
+    let (host, guest) = places(text)?;
+    let below = if host.is_file() {
+        Tree::Archive(host)
+    } else {
+        folder(&host)?;
+        Tree::Folder { host, access: Access::ReadOnly }
+    };
+    Ok(Mount::new(guest, Tree::Overlay(Box::new(below))))
+}
+
+/// A path of the host, and the guest's name for it: its own, unless there is another behind `::`.
+fn places(text: &str) -> Result<(PathBuf, String), String> {
+    let (host, guest) = match text.split_once("::") {
+        Some((host, guest)) => (Path::new(host), guest_path(guest)?),
+        None => (Path::new(text), own_path(Path::new(text))?),
+    };
+    Ok((host.to_owned(), guest))
+}
+
 /// Reads a folder of packages; it is granted read-only.
 pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
     let host = Path::new(text);
@@ -162,9 +252,7 @@ pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
 
 fn guest_path(path: &str) -> Result<String, String> {
     if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
-        return Err(format!(
-            "the guest's name for the folder, {path:?}, must be absolute, such as /data"
-        ));
+        return Err(format!("the guest's name, {path:?}, must be absolute, such as /data"));
     }
     Ok(without_trailing_slash(path))
 }

@@ -133,7 +133,8 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let streams =
         wasi::Streams { stdin: Stdin::new(stdin), stdout: stdout.clone(), stderr: stderr.clone() };
     let shared = &runtime.shared;
-    let context = Context::new(&shared.stdlib, world, &settings.limits, streams, Arc::clone(&control));
+    let context =
+        Context::new(&shared.stdlib, world, &settings.limits, streams, Arc::clone(&control));
     let mut sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
     sandbox.stack = shared.stack;
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());

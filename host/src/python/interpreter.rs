@@ -2,6 +2,7 @@
 
 use crate::error::PythonError;
 use crate::image::idle::{Idle, Leaving};
+use crate::policy::Quota;
 use crate::python::Python;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
@@ -22,6 +23,19 @@ pub struct Usage {
     /// How many operations there were: calls of methods of [`Python`], but for those that functions of the host
     /// and converters make in the course of one.
     pub operations: u64,
+    /// Bytes and files that it has now in trees in memory, `/tmp` included.
+    pub trees: Stored,
+    /// Bytes and files that it has added to folders of the host.
+    pub folders: Stored,
+}
+
+/// Bytes and files that a guest has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes, by the sizes of files; in memory in whole pages of 4 KiB.
+    pub bytes: u64,
+    /// Files, folders and links.
+    pub files: u64,
 }
 
 /// One isolated CPython: its own memory, its own GIL, its own limits.
@@ -81,10 +95,14 @@ impl Interpreter {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
+        let (trees, folders) = state.wasi.stored();
+        let stored = |Quota { bytes, files }| Stored { bytes, files };
         Usage {
             peak_memory: state.ledger.memory_peak(),
             duration: state.operations.duration(),
             operations: state.operations.count(),
+            trees: stored(trees),
+            folders: stored(folders),
         }
     }
 

@@ -158,6 +158,34 @@ macro_rules! setters {
                 self
             }
 
+            /// Mounts a tree.
+            #[must_use]
+            pub fn mount(mut self, mount: crate::policy::Mount) -> Self {
+                self.settings.grants.mounts.push(mount);
+                self
+            }
+
+            /// Sets what may be written to `/tmp`, [`Grants::tmp`](crate::Grants::tmp).
+            #[must_use]
+            pub fn tmp(mut self, quota: impl Into<Option<crate::policy::Quota>>) -> Self {
+                self.settings.grants.tmp = quota.into();
+                self
+            }
+
+            /// Sets where clocks come from, [`Grants::clock`](crate::Grants::clock).
+            #[must_use]
+            pub fn clock(mut self, clock: crate::policy::Clock) -> Self {
+                self.settings.grants.clock = clock;
+                self
+            }
+
+            /// Sets what random values are made of, [`Grants::seed`](crate::Grants::seed).
+            #[must_use]
+            pub fn seed(mut self, seed: impl Into<Option<u64>>) -> Self {
+                self.settings.grants.seed = seed.into();
+                self
+            }
+
             /// Sets an environment variable.
             #[must_use]
             pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -245,6 +273,13 @@ macro_rules! setters {
             #[must_use]
             pub fn files(mut self, count: u32) -> Self {
                 self.settings.limits.files = count;
+                self
+            }
+
+            /// Sets [`Limits::folder`](crate::Limits::folder).
+            #[must_use]
+            pub fn folder(mut self, quota: crate::policy::Quota) -> Self {
+                self.settings.limits.folder = quota;
                 self
             }
 

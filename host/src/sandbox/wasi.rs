@@ -9,6 +9,7 @@ mod call;
 mod clocks;
 mod descriptors;
 mod errno;
+mod exchange;
 mod files;
 mod folders;
 mod input;
@@ -21,6 +22,7 @@ mod process;
 mod tree;
 mod world;
 
+pub use exchange::{ChangeKind, FileChange, FileEntry, FileKind};
 pub use input::Input;
 pub use output::Output;
 pub(crate) use world::{Stdlib, World};
@@ -69,7 +71,10 @@ impl Context {
             Descriptor::Input(streams.stdin),
             Descriptor::Output(streams.stdout),
             Descriptor::Output(streams.stderr),
-            Descriptor::Folder(OpenFolder { position: namespace.root(), granted: Some("/".into()) }),
+            Descriptor::Folder(OpenFolder {
+                position: namespace.root(),
+                granted: Some("/".into()),
+            }),
         ];
         Self {
             descriptors: Descriptors::new(first, limits.files),

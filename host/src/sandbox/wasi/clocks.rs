@@ -35,7 +35,9 @@ impl Clocks {
     /// The time of day, since 1970, which nobody has read.
     pub(super) fn now(&self) -> u64 {
         match self {
-            Self::Host { .. } => nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),
+            Self::Host { .. } => {
+                nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+            }
             Self::Fixed { now, .. } => *now,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::errno::{Answer, Errno};
 use super::input::Stdin;
-use super::output::Stdout;
 use super::mounts::Position;
+use super::output::Stdout;
 use super::tree::File;
 use std::sync::Arc;
 

@@ -161,6 +161,27 @@ impl Errno {
         }
     }
 
+    /// For the host: the kind of error, and what to say of it.
+    pub(super) fn told(self) -> (ErrorKind, String) {
+        let (kind, said) = match self {
+            Self::NoEntry => (ErrorKind::NotFound, "nothing is there"),
+            Self::Exists => (ErrorKind::AlreadyExists, "it is there already"),
+            Self::NotPermitted | Self::Access => {
+                (ErrorKind::PermissionDenied, "not granted for writing")
+            }
+            Self::NotFolder => (ErrorKind::NotADirectory, "not a folder"),
+            Self::IsFolder => (ErrorKind::IsADirectory, "a folder, not a file"),
+            Self::NoSpace | Self::Quota => {
+                (ErrorKind::QuotaExceeded, "the quota of its tree is used up")
+            }
+            Self::TooBig => (ErrorKind::FileTooLarge, "larger than may be taken out at once"),
+            Self::Invalid => (ErrorKind::InvalidInput, "give an absolute path, such as /tmp/a"),
+            Self::NotSupported => (ErrorKind::Unsupported, "neither a file nor a folder"),
+            other => return (ErrorKind::Other, format!("{other:?}")),
+        };
+        (kind, said.to_owned())
+    }
+
     pub(super) fn number(self) -> i32 {
         i32::from(self as u16)
     }

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// As many links as a system follows.
 const LINKS: u32 = 40;
 
+/// The longest name, as on Linux.
+const LONGEST_NAME: usize = 255;
+
 /// Bit of the places in a listing that stand for what is mounted.
 const MOUNTED: u64 = 1 << 63;
 
@@ -101,6 +104,22 @@ impl Position {
     }
 }
 
+/// Whether a link is followed that is a path's last name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follow {
+    Yes,
+    /// Only where a slash behind it asks for a folder.
+    Slash,
+    /// For what gives names and takes them away.
+    Never,
+}
+
+impl Follow {
+    pub(super) fn yes(follow: bool) -> Self {
+        if follow { Self::Yes } else { Self::Slash }
+    }
+}
+
 /// Where a path leads.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
@@ -141,17 +160,32 @@ impl Namespace {
         Position { mount: Some(0), inner: self.tree(0).cloned() }
     }
 
+    /// Every tree, and the path that it is mounted at.
+    pub(super) fn mounted(&self) -> impl Iterator<Item = (PathBuf, &Folder)> {
+        let path = |mut at: usize| {
+            let mut names = Vec::new();
+            while let Some(name) = self.shape.0.get(at).filter(|_| at != 0) {
+                names.push(OsStr::from_bytes(&name.name));
+                at = name.above;
+            }
+            let mut path = PathBuf::from("/");
+            path.extend(names.into_iter().rev());
+            path
+        };
+        (0..self.shape.0.len()).filter_map(move |at| Some((path(at), self.tree(at)?)))
+    }
+
     /// The tree that is mounted at a name.
     fn tree(&self, at: usize) -> Option<&Folder> {
         self.trees.get(self.shape.0.get(at)?.tree?)
     }
 
-    /// Follows a path from a folder. With `follow` its last name, too, is followed if it is a link.
+    /// Follows a path from a folder.
     pub(super) fn find<'a>(
         &self,
         from: &Position,
         path: &'a Path,
-        follow: bool,
+        follow: Follow,
     ) -> Answer<Found<'a>> {
         let path_bytes = path.as_os_str().as_bytes();
         if let (None, Some(Folder::Host(folder))) = (from.mount, &from.inner) {
@@ -202,7 +236,7 @@ impl<'n> Walk<'n> {
         })
     }
 
-    fn follow<'a>(mut self, path: Cow<'_, [u8]>, follow: bool) -> Answer<Found<'a>> {
+    fn follow<'a>(mut self, path: Cow<'_, [u8]>, follow: Follow) -> Answer<Found<'a>> {
         let mut text = path.into_owned();
         let mut at = 0;
         loop {
@@ -224,13 +258,12 @@ impl<'n> Walk<'n> {
                 }
                 _ => {}
             }
+            if name.len() > LONGEST_NAME {
+                return Err(Errno::NameTooLong.into());
+            }
             let last = behind.iter().all(|byte| *byte == b'/');
             let must = !behind.is_empty();
-            let mounted = match self.mount {
-                Some(mount) => self.names.shape.get(mount)?.below.get(name).copied(),
-                None => None,
-            };
-            if let Some(mount) = mounted {
+            if let Some(mount) = self.mounted(name)? {
                 self.inner = self.inside(mount)?;
                 self.mount = Some(mount);
                 continue;
@@ -255,7 +288,11 @@ impl<'n> Walk<'n> {
                 Inner::Memory(folder) => {
                     let child = folder.child(name)?;
                     match child {
-                        Some(Node::Link(link)) if !last || must || follow => {
+                        Some(Node::Link(link))
+                            if !last
+                                || follow == Follow::Yes
+                                || (must && follow == Follow::Slash) =>
+                        {
                             self.links += 1;
                             if self.links > LINKS {
                                 return Err(Errno::Loop.into());
@@ -309,19 +346,12 @@ impl<'n> Walk<'n> {
             self.inner = self.inside(above)?;
             return Ok(());
         }
-        match self.left {
-            Some((mount, 1)) => {
-                self.left = None;
-                self.mount = Some(mount);
-                self.inner = self.inside(mount)?;
-                return Ok(());
-            }
-            Some((mount, names)) => self.left = Some((mount, names - 1)),
-            None => {}
-        }
         match &mut self.inner {
-            Inner::Host(_, path) => {
+            Inner::Host(folder, path) => {
+                // What is above a link is above where it leads.
+                let mut path = folder.place_of_folder(path)?;
                 path.pop();
+                return self.again(&path);
             }
             Inner::Memory(folder) => {
                 if let Some(Folder::Memory(start)) = &self.start.inner
@@ -334,7 +364,50 @@ impl<'n> Walk<'n> {
             }
             Inner::Nothing => return Err(Errno::NoEntry.into()),
         }
+        match self.left {
+            Some((mount, 1)) => {
+                self.left = None;
+                self.mount = Some(mount);
+                self.inner = self.inside(mount)?;
+            }
+            Some((mount, names)) => self.left = Some((mount, names - 1)),
+            None => {}
+        }
         Ok(())
+    }
+
+    /// From where the host's folder is mounted, down a path without links.
+    fn again(&mut self, path: &Path) -> Answer {
+        let (mut mount, _) = self.left.take().ok_or(Errno::NotPermitted)?;
+        while self.names.tree(mount).is_none() && mount != 0 {
+            mount = self.names.shape.get(mount)?.above;
+        }
+        self.mount = Some(mount);
+        self.inner = self.inside(mount)?;
+        for name in path.components() {
+            let name = name.as_os_str();
+            match self.mounted(name.as_bytes())? {
+                Some(mount) => {
+                    self.inner = self.inside(mount)?;
+                    self.mount = Some(mount);
+                }
+                None => {
+                    if let Inner::Host(_, path) = &mut self.inner {
+                        path.push(name);
+                    }
+                    self.deeper();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is mounted at a name here.
+    fn mounted(&self, name: &[u8]) -> Answer<Option<usize>> {
+        Ok(match self.mount {
+            Some(mount) => self.names.shape.get(mount)?.below.get(name).copied(),
+            None => None,
+        })
     }
 
     fn to_root(&mut self) -> Answer {
@@ -354,7 +427,7 @@ impl<'n> Walk<'n> {
             Inner::Host(folder, path) if path.as_os_str().is_empty() => Some(Folder::Host(folder)),
             Inner::Host(folder, path) => {
                 if self.mount.is_none() {
-                    return Ok(Found::At(Place::Host(folder, Cow::Owned(path.join("."))))); 
+                    return Ok(Found::At(Place::Host(folder, Cow::Owned(path.join(".")))));
                 }
                 let how = Opening { directory: true, ..Opening::default() };
                 match folder.open(&path, how) {
@@ -421,7 +494,11 @@ impl<'a> Found<'a> {
     }
 
     pub(super) fn remove_folder(self, now: u64) -> Answer {
-        self.place(Errno::Busy)?.remove_folder(now)
+        let here = match self {
+            Self::Here(Position { mount: None, .. }) => Errno::Invalid,
+            _ => Errno::Busy,
+        };
+        self.place(here)?.remove_folder(now)
     }
 
     pub(super) fn remove_file(self, now: u64) -> Answer {

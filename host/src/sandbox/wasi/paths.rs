@@ -4,7 +4,7 @@ use super::abi::{fdflags, follows, oflags, only, rights, set_times};
 use super::call::{Call, path};
 use super::descriptors::{Descriptor, OpenFile, OpenFolder};
 use super::errno::{Answer, Errno};
-use super::mounts::{Found, OpenedAt};
+use super::mounts::{Follow, Found, OpenedAt};
 use super::tree::Opening;
 use std::os::unix::ffi::OsStrExt;
 
@@ -44,7 +44,11 @@ pub(super) fn path_open(
         Descriptor::Input(_) | Descriptor::Output(_) => return Err(Errno::BadDescriptor.into()),
     }
     let now = call.context.now();
-    let opened = match find(call, fd, (at, len), how.follow && !(how.create && how.exclusive))?.open(how, now)? {
+    let follow = match how.create && how.exclusive {
+        true => Follow::Never,
+        false => Follow::yes(how.follow),
+    };
+    let opened = match find(call, fd, (at, len), follow)?.open(how, now)? {
         OpenedAt::Folder(position) => Descriptor::Folder(OpenFolder { position, granted: None }),
         OpenedAt::File(file) => Descriptor::File(OpenFile { file, position: 0, flags }),
     };
@@ -53,7 +57,12 @@ pub(super) fn path_open(
 }
 
 /// What a path leads to from one of the guest's folders.
-fn find<'a>(call: &'a Call<'_>, fd: u32, (at, len): (u32, u32), follow: bool) -> Answer<Found<'a>> {
+fn find<'a>(
+    call: &'a Call<'_>,
+    fd: u32,
+    (at, len): (u32, u32),
+    follow: Follow,
+) -> Answer<Found<'a>> {
     let context = &call.context;
     let from = &context.descriptors.folder(fd)?.position;
     context.namespace.find(from, path(&call.memory, at, len)?, follow)
@@ -68,7 +77,7 @@ pub(super) fn path_filestat_get(
     to: u32,
 ) -> Answer {
     let follow = follows(lookup)?;
-    let stat = find(call, fd, (at, len), follow)?.stat(follow)?;
+    let stat = find(call, fd, (at, len), Follow::yes(follow))?.stat(follow)?;
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
 
@@ -85,19 +94,19 @@ pub(super) fn path_filestat_set_times(
 ) -> Answer {
     let times = set_times(accessed, modified, flags)?;
     let (follow, now) = (follows(lookup)?, call.context.now());
-    find(call, fd, (at, len), follow)?.set_times(follow, times, now)
+    find(call, fd, (at, len), Follow::yes(follow))?.set_times(follow, times, now)
 }
 
 pub(super) fn path_create_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), false)?.create_folder(call.context.now())
+    find(call, fd, (at, len), Follow::Never)?.create_folder(call.context.now())
 }
 
 pub(super) fn path_remove_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), false)?.remove_folder(call.context.now())
+    find(call, fd, (at, len), Follow::Never)?.remove_folder(call.context.now())
 }
 
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), false)?.remove_file(call.context.now())
+    find(call, fd, (at, len), Follow::Never)?.remove_file(call.context.now())
 }
 
 #[expect(clippy::too_many_arguments, reason = "as many as preview 1 has")]
@@ -115,8 +124,8 @@ pub(super) fn path_link(
         // Following here would link to what the link names, which may lie elsewhere.
         return Err(Errno::Invalid.into());
     }
-    let to = find(call, to_fd, (to_at, to_len), false)?;
-    find(call, fd, (at, len), false)?.link(to, call.context.now())
+    let to = find(call, to_fd, (to_at, to_len), Follow::Never)?;
+    find(call, fd, (at, len), Follow::Never)?.link(to, call.context.now())
 }
 
 pub(super) fn path_rename(
@@ -128,8 +137,8 @@ pub(super) fn path_rename(
     to_at: u32,
     to_len: u32,
 ) -> Answer {
-    let to = find(call, to_fd, (to_at, to_len), false)?;
-    find(call, fd, (at, len), false)?.rename(to, call.context.now())
+    let to = find(call, to_fd, (to_at, to_len), Follow::Never)?;
+    find(call, fd, (at, len), Follow::Never)?.rename(to, call.context.now())
 }
 
 pub(super) fn path_symlink(
@@ -141,7 +150,7 @@ pub(super) fn path_symlink(
     len: u32,
 ) -> Answer {
     let text = path(&call.memory, text, text_len)?;
-    find(call, fd, (at, len), false)?.symlink(text, call.context.now())
+    find(call, fd, (at, len), Follow::Never)?.symlink(text, call.context.now())
 }
 
 pub(super) fn path_readlink(
@@ -153,7 +162,7 @@ pub(super) fn path_readlink(
     room: u32,
     to: u32,
 ) -> Answer {
-    let text = find(call, fd, (at, len), false)?.read_link()?;
+    let text = find(call, fd, (at, len), Follow::Slash)?.read_link()?;
     let bytes = text.as_os_str().as_bytes();
     let fits = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
     call.memory.put(buffer, bytes.get(..fits).unwrap_or(bytes))?;

@@ -5,9 +5,9 @@
 
 use super::abi::Record;
 use super::call::{Call, element};
+use super::clocks::Clocks;
 use super::descriptors::Descriptor;
 use super::errno::{Answer, Errno};
-use super::clocks::Clocks;
 use super::{Context, Stdin};
 use crate::sandbox::control::{Stop, Wake};
 use std::time::{Duration, Instant};

@@ -116,6 +116,9 @@ impl Place<'_> {
         if how.directory && (how.create || how.exclusive || how.truncate) {
             return Err(Errno::Invalid.into());
         }
+        if how.create && must {
+            return Err(Errno::IsFolder.into());
+        }
         match folder.child(name)? {
             Some(_) if how.create && how.exclusive => Err(Errno::Exists.into()),
             Some(Node::Folder(_)) if how.write || how.truncate || how.create => {
@@ -129,7 +132,6 @@ impl Place<'_> {
             Some(Node::File(file)) => file.open(how, now),
             // Had it been to be followed, the place would be another.
             Some(Node::Link(_)) => Err(Errno::Loop.into()),
-            None if how.create && must => Err(Errno::IsFolder.into()),
             None if how.create => folder.create_file(name, how, now),
             None => Err(Errno::NoEntry.into()),
         }
@@ -187,7 +189,9 @@ impl Place<'_> {
     pub(super) fn rename(&self, to: &Self, now: u64) -> Answer {
         match (self, to) {
             (Self::Host(folder, path), Self::Host(to, to_path)) => folder.rename(path, to, to_path),
-            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too)) => {
+            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too))
+                if Arc::ptr_eq(folder.tree(), to.tree()) =>
+            {
                 Self::node(folder, name, *must || *must_too)?;
                 folder.rename(name, to, to_name, now)
             }
@@ -198,10 +202,12 @@ impl Place<'_> {
     pub(super) fn link(&self, to: &Self, now: u64) -> Answer {
         match (self, to) {
             (Self::Host(folder, path), Self::Host(to, to_path)) => folder.link(path, to, to_path),
-            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too)) => {
+            (Self::Memory(folder, name, must), Self::Memory(to, to_name, must_too))
+                if Arc::ptr_eq(folder.tree(), to.tree()) =>
+            {
                 folder.tree().changes()?;
                 let node = Self::node(folder, name, *must)?;
-                if *must_too {
+                if *must_too && to.child(to_name)?.is_none() {
                     return Err(Errno::NoEntry.into());
                 }
                 to.link(to_name, node, now)
@@ -225,8 +231,10 @@ impl Place<'_> {
     pub(super) fn symlink(&self, text: &Path, now: u64) -> Answer {
         match self {
             Self::Host(folder, path) => folder.symlink(text, path),
-            Self::Memory(_, _, true) => Err(Errno::NoEntry.into()),
-            Self::Memory(folder, name, false) => folder.create_link(name, text, now),
+            Self::Memory(folder, name, true) if folder.child(name)?.is_none() => {
+                Err(Errno::NoEntry.into())
+            }
+            Self::Memory(folder, name, _) => folder.create_link(name, text, now),
         }
     }
 

@@ -33,8 +33,9 @@ pub(crate) struct Stdlib {
 
 impl Stdlib {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let folder = host::Folder::open_ambient(path, false)
-            .map_err(|error| Error::Host(format!("standard library {}: {error}", path.display())))?;
+        let folder = host::Folder::open_ambient(path, false).map_err(|error| {
+            Error::Host(format!("standard library {}: {error}", path.display()))
+        })?;
         Ok(Self { library: kept(folder, STDLIB_DEVICE), devices: devices(DEVICES_DEVICE) })
     }
 }
@@ -113,8 +114,10 @@ impl World {
             }
             let device = FIRST_DEVICE + world.trees.len() as u64;
             let tree = open(&mount.tree, mount, &mounts, device, now)?;
-            if let (Ready::Own(_) | Ready::Host(_), Some(Quota { bytes: 0, .. } | Quota { files: 0, .. })) =
-                (&tree, mount.quota)
+            if let (
+                Ready::Own(_) | Ready::Host(_),
+                Some(Quota { bytes: 0, .. } | Quota { files: 0, .. }),
+            ) = (&tree, mount.quota)
             {
                 return Err(Error::Grant(format!(
                     "guest path {:?}: a quota of nothing: give it bytes and files, or grant it for reading",
@@ -194,12 +197,15 @@ fn open(
         policy::Tree::Folder { host, access: Access::ReadWrite } => {
             Ready::Host(folder(host, true)?.keeping(kept_below(host, mounts)))
         }
-        policy::Tree::Folder { host, access: Access::ReadOnly } => Ready::Host(folder(host, false)?),
+        policy::Tree::Folder { host, access: Access::ReadOnly } => {
+            Ready::Host(folder(host, false)?)
+        }
         policy::Tree::Kept(host) => Ready::Shared(kept(folder(host, false)?, device)),
         policy::Tree::Memory => Ready::Own(None),
-        policy::Tree::Files(files) => Ready::Shared(given::of_files(files, device, now).map_err(
-            |error| Error::Grant(format!("files for {}: {error}", mount.guest)),
-        )?),
+        policy::Tree::Files(files) => Ready::Shared(
+            given::of_files(files, device, now)
+                .map_err(|error| Error::Grant(format!("files for {}: {error}", mount.guest)))?,
+        ),
         policy::Tree::Archive(path) => {
             Ready::Shared(given::of_archive(path, device, now).map_err(|error| {
                 failed("archive", path, error, "name a tar or zip archive that can be read")

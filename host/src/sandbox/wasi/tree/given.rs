@@ -57,7 +57,9 @@ fn zip(root: &Arc<FolderNode>, file: impl Read + Seek, now: u64) -> io::Result<(
     let mut room = MOST;
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(io::Error::other)?;
-        let path = entry.enclosed_name().ok_or_else(|| unfit(Path::new(&*entry.name().unwrap_or_default())))?;
+        let path = entry
+            .enclosed_name()
+            .ok_or_else(|| unfit(Path::new(&*entry.name().unwrap_or_default())))?;
         if entry.is_dir() {
             put(root, &path, None, now)?;
         } else if entry.is_file() {

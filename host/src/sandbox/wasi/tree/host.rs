@@ -7,14 +7,14 @@ mod list;
 
 use super::super::abi::{Entry, FileStat, FileType, SetTime};
 use super::super::errno::{Answer, Errno, Failure};
+use super::Opening;
+use crate::policy::Quota as Most;
 use cap_primitives::fs as cap;
 use cap_primitives::fs::{
     DirOptions, FileTypeExt, FollowSymlinks, Metadata, MetadataExt, OpenOptions, OpenOptionsExt,
     SystemTimeSpec,
 };
-use super::Opening;
 use charge::{Charge, Held};
-use crate::policy::Quota as Most;
 use kept::Kept;
 use rustix::fs::{Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use std::fs;
@@ -73,7 +73,13 @@ impl Folder {
     /// A folder of the host, wherever it is.
     pub(in super::super) fn open_ambient(path: &Path, writable: bool) -> io::Result<Self> {
         let dir = rustix::fs::open(path, FOLDER, Mode::empty())?;
-        Ok(Self { dir: Arc::new(dir.into()), writable, reads: true, kept: Kept::default(), charge: None })
+        Ok(Self {
+            dir: Arc::new(dir.into()),
+            writable,
+            reads: true,
+            kept: Kept::default(),
+            charge: None,
+        })
     }
 
     /// The same folder, in which these are granted for reading alone: their paths relative to it, without links.
@@ -105,7 +111,11 @@ impl Folder {
         let there = self.stat(path, false).ok();
         take()?;
         if let Some(there) = there {
-            charge.gone(there.inode, there.links, if there.kind == FileType::Regular { there.size } else { 0 });
+            charge.gone(
+                there.inode,
+                there.links,
+                if there.kind == FileType::Regular { there.size } else { 0 },
+            );
         }
         Ok(())
     }
@@ -197,7 +207,26 @@ impl Folder {
     }
 
     pub(in super::super) fn stat(&self, path: &Path, follows: bool) -> Answer<FileStat> {
-        Ok(stat_of(&cap::stat(&self.dir, path, follow(follows))?))
+        // Slashes and dots at the end ask for a folder, and follow a link to one.
+        let (mut plain, mut must) = without_slashes(path);
+        while let Some(shorter) = plain.as_os_str().as_bytes().strip_suffix(b"/.") {
+            (plain, _) = without_slashes(Path::new(std::ffi::OsStr::from_bytes(shorter)));
+            must = true;
+        }
+        if !must || plain.as_os_str().is_empty() {
+            return Ok(stat_of(&cap::stat(&self.dir, path, follow(follows))?));
+        }
+        let there = cap::stat(&self.dir, plain, FollowSymlinks::Yes)?;
+        if there.is_dir() { Ok(stat_of(&there)) } else { Err(Errno::NotFolder.into()) }
+    }
+
+    /// The place of a folder that a path leads to: without links, relative to this one.
+    pub(in super::super) fn place_of_folder(&self, path: &Path) -> Answer<PathBuf> {
+        let place = kept::place_of(&self.dir, path, true)?;
+        if !place.as_os_str().is_empty() && self.stat(&place, false)?.kind != FileType::Folder {
+            return Err(Errno::NotFolder.into());
+        }
+        Ok(place)
     }
 
     pub(in super::super) fn own_stat(&self) -> Answer<FileStat> {
@@ -416,7 +445,11 @@ impl File {
             return Err(Errno::Quota.into());
         }
         let set = self.file.set_len(size);
-        charge.shrink(if set.is_ok() { before.saturating_sub(size) } else { size.saturating_sub(before) });
+        charge.shrink(if set.is_ok() {
+            before.saturating_sub(size)
+        } else {
+            size.saturating_sub(before)
+        });
         Ok(set?)
     }
 
@@ -429,6 +462,14 @@ impl File {
 
     pub(in super::super) fn sync(&self, data_only: bool) -> Answer {
         Ok(if data_only { self.file.sync_data() } else { self.file.sync_all() }?)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if let Some(held) = &self.held {
+            held.close(Metadata::from_file(&self.file).map_or(0, |there| there.len()));
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod file;
 mod folder;
 
 pub(in crate::sandbox::wasi) use changes::Change;
-pub(super) use file::OpenMemory;
+pub(in super::super) use file::OpenMemory;
 pub(in super::super) use folder::FolderNode;
 
 use super::super::abi::{FileStat, FileType, SetTime};
@@ -73,9 +73,12 @@ impl Tree {
 /// A tree of the devices that programs expect.
 pub(in super::super) fn devices(device: u64) -> Arc<FolderNode> {
     let folder = Tree::new(Kind::Shared, Most { bytes: 0, files: 0 }, device, None, 0);
-    for (name, device) in
-        [("null", Device::Null), ("zero", Device::Zero), ("random", Device::Random), ("urandom", Device::Random)]
-    {
+    for (name, device) in [
+        ("null", Device::Null),
+        ("zero", Device::Zero),
+        ("random", Device::Random),
+        ("urandom", Device::Random),
+    ] {
         let head = Head::new(folder.tree(), Origin::Given, [0; 3]);
         // The folder is new, and the names are as they should be.
         let _ = folder.put(name.as_bytes(), Node::Device(Arc::new(DeviceNode { head, device })));

@@ -41,7 +41,10 @@ impl Quota {
 
     /// Bytes and files at present.
     pub(in crate::sandbox::wasi) fn used(&self) -> Most {
-        Most { bytes: self.bytes.load(Ordering::Relaxed), files: self.files.load(Ordering::Relaxed) }
+        Most {
+            bytes: self.bytes.load(Ordering::Relaxed),
+            files: self.files.load(Ordering::Relaxed),
+        }
     }
 }
 

@@ -11,8 +11,15 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Charge {
     quota: Quota,
-    /// How often each file is open, by its number: what has no name any more is still there as long.
-    open: Mutex<FxHashMap<u64, u32>>,
+    /// The files that are open, by their numbers: what has no name any more is still there as long.
+    open: Mutex<FxHashMap<u64, Open>>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    count: u32,
+    /// Whether its last name has gone.
+    nameless: bool,
 }
 
 impl Charge {
@@ -33,8 +40,12 @@ impl Charge {
     /// A name has gone, and with the last one of a file that nobody has open what it held.
     pub(super) fn gone(&self, inode: u64, links: u64, size: u64) {
         self.quota.give_file_back();
-        if links <= 1 && !self.open.lock().contains_key(&inode) {
-            self.quota.give_back(size);
+        if links > 1 {
+            return;
+        }
+        match self.open.lock().get_mut(&inode) {
+            Some(open) => open.nameless = true,
+            None => self.quota.give_back(size),
         }
     }
 
@@ -63,17 +74,20 @@ pub(super) struct Held {
 
 impl Held {
     pub(super) fn new(charge: &Arc<Charge>, inode: u64) -> Self {
-        *charge.open.lock().entry(inode).or_default() += 1;
+        charge.open.lock().entry(inode).or_default().count += 1;
         Self { charge: Arc::clone(charge), inode }
     }
-}
 
-impl Drop for Held {
-    fn drop(&mut self) {
+    /// It is closed, and has this size.
+    pub(super) fn close(&self, size: u64) {
         let mut open = self.charge.open.lock();
-        match open.get_mut(&self.inode) {
-            Some(count) if *count > 1 => *count -= 1,
-            _ => drop(open.remove(&self.inode)),
+        let Some(held) = open.get_mut(&self.inode) else { return };
+        held.count -= 1;
+        if held.count == 0 {
+            if held.nameless {
+                self.charge.quota.give_back(size);
+            }
+            open.remove(&self.inode);
         }
     }
 }

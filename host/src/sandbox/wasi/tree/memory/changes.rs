@@ -1,8 +1,8 @@
 //! What a program has made of a tree.
 
 use super::{FolderNode, Node, Origin};
-use std::os::unix::ffi::OsStrExt;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,30 +22,27 @@ impl FolderNode {
         at: &Path,
         tell: &mut dyn FnMut(Change, PathBuf, Option<&Node>),
     ) {
-        let mut left = vec![(Arc::clone(self), at.to_owned())];
-        while let Some((folder, at)) = left.pop() {
-            let (there, gone) = folder.everything();
-            for (name, node) in there {
+        let mut left = vec![(Arc::clone(self), at.to_owned(), false)];
+        while let Some((folder, at, all)) = left.pop() {
+            let (there, gone) = folder.everything(all);
+            for (name, node, moved) in there {
                 let path = at.join(OsStr::from_bytes(&name));
-                let replaced = gone.contains(&name);
-                match &node {
-                    _ if node.head().origin == Origin::Program => {
-                        let change = if replaced { Change::Changed } else { Change::Created };
-                        tell(change, path.clone(), Some(&node));
+                let all = all || moved;
+                let change = match &node {
+                    _ if all || node.head().origin == Origin::Program => {
+                        Some(if folder.had(&name) { Change::Changed } else { Change::Created })
                     }
-                    Node::File(file) if file.is_changed() || replaced => {
-                        tell(Change::Changed, path.clone(), Some(&node));
-                    }
-                    _ => {}
+                    Node::File(file) if file.is_changed() => Some(Change::Changed),
+                    _ => None,
+                };
+                if let Some(change) = change {
+                    tell(change, path.clone(), Some(&node));
                 }
                 if let Node::Folder(folder) = node {
-                    left.push((folder, path));
+                    left.push((folder, path, all));
                 }
             }
             for name in gone {
-                if folder.has(&name) {
-                    continue;
-                }
                 tell(Change::Removed, at.join(OsStr::from_bytes(&name)), None);
             }
         }

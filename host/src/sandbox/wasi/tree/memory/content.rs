@@ -48,14 +48,18 @@ impl Pages {
         while done < bytes.len() {
             let at = position.saturating_add(done as u64);
             let left = usize::try_from(self.len.saturating_sub(at)).unwrap_or(usize::MAX);
-            let (Some((index, inside)), Some(rest)) = (place(at), bytes.get_mut(done..)) else { break };
+            let (Some((index, inside)), Some(rest)) = (place(at), bytes.get_mut(done..)) else {
+                break;
+            };
             let len = rest.len().min(PAGE - inside).min(left);
             if len == 0 {
                 break;
             }
             let Some(to) = rest.get_mut(..len) else { break };
             match self.pages.get(index).and_then(Option::as_ref) {
-                Some(page) => to.copy_from_slice(page.get(inside..inside + len).unwrap_or_default()),
+                Some(page) => {
+                    to.copy_from_slice(page.get(inside..inside + len).unwrap_or_default())
+                }
                 None => to.fill(0),
             }
             done += len;
@@ -74,7 +78,8 @@ impl Pages {
                 Err(room) => {
                     let fits = (have + room / PAGE as u64 * PAGE as u64).saturating_sub(position);
                     let fits = usize::try_from(fits).unwrap_or(usize::MAX).min(bytes.len());
-                    let (true, Some(first)) = (fits > 0 && fits < bytes.len(), bytes.get(..fits)) else {
+                    let (true, Some(first)) = (fits > 0 && fits < bytes.len(), bytes.get(..fits))
+                    else {
                         return Err(Errno::NoSpace.into());
                     };
                     return self.write_at(first, position, quota);
@@ -120,7 +125,9 @@ impl Pages {
     /// To a length that has been paid for.
     fn grow(&mut self, len: u64) -> Answer {
         let count = pages(Self::price(len)).ok_or(Errno::TooBig)?;
-        self.pages.try_reserve(count.saturating_sub(self.pages.len())).map_err(|_| Errno::NoSpace)?;
+        self.pages
+            .try_reserve(count.saturating_sub(self.pages.len()))
+            .map_err(|_| Errno::NoSpace)?;
         self.pages.resize(count, None);
         self.len = len;
         Ok(())

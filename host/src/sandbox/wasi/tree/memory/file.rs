@@ -85,26 +85,9 @@ impl FileNode {
         self.data.lock().len()
     }
 
-    /// Whether the program has made it, or has changed it.
-    pub(super) fn is_made(&self) -> bool {
-        self.head.origin == Origin::Program
-    }
-
+    /// Whether the program has written to it.
     pub(super) fn is_changed(&self) -> bool {
         self.changed.load(Ordering::Relaxed)
-    }
-
-    /// All of it; `None` where it is larger than may be taken at once.
-    pub(super) fn bytes(&self, most: u64) -> Answer<Option<Arc<[u8]>>> {
-        let data = self.data.lock();
-        if data.len() > most {
-            return Ok(None);
-        }
-        match &*data {
-            Data::Shared(bytes) => Ok(Some(Arc::clone(bytes))),
-            Data::Own(pages) => Ok(Some(pages.to_bytes())),
-            Data::Host(folder, path, _) => whole(&open_host(folder, path)?, most),
-        }
     }
 
     /// Opens it. What has to change it gets pages of its own first.
@@ -145,7 +128,11 @@ impl FileNode {
     /// Makes what is there the guest's own, with these bytes in it.
     fn own(&self, data: &mut Data, bytes: &[u8]) -> Answer {
         if !matches!(data, Data::Own(_)) {
-            self.head.tree.quota.take(Pages::price(bytes.len() as u64)).map_err(|_| Errno::NoSpace)?;
+            self.head
+                .tree
+                .quota
+                .take(Pages::price(bytes.len() as u64))
+                .map_err(|_| Errno::NoSpace)?;
             *data = Data::Own(Pages::of(bytes));
         }
         Ok(())
@@ -214,21 +201,25 @@ fn whole(file: &host::File, most: u64) -> Answer<Option<Arc<[u8]>>> {
 
 /// An open file in memory.
 #[derive(Debug)]
-pub(in super::super) struct OpenMemory {
+pub(in crate::sandbox::wasi) struct OpenMemory {
     node: Arc<FileNode>,
     /// The host's, while nothing has been written.
     below: Option<host::File>,
-    pub(in super::super) reads: bool,
-    pub(in super::super) writes: bool,
+    pub(in crate::sandbox::wasi) reads: bool,
+    pub(in crate::sandbox::wasi) writes: bool,
     append: AtomicBool,
 }
 
 impl OpenMemory {
-    pub(in super::super) fn stat(&self) -> FileStat {
+    pub(in crate::sandbox::wasi) fn stat(&self) -> FileStat {
         self.node.head.stat(FileType::Regular, self.node.len())
     }
 
-    pub(in super::super) fn read_at(&self, bytes: &mut [u8], position: u64) -> Answer<usize> {
+    pub(in crate::sandbox::wasi) fn read_at(
+        &self,
+        bytes: &mut [u8],
+        position: u64,
+    ) -> Answer<usize> {
         match &*self.node.data.lock() {
             Data::Own(pages) => Ok(pages.read_at(bytes, position)),
             Data::Shared(shared) => {
@@ -247,7 +238,12 @@ impl OpenMemory {
         }
     }
 
-    pub(in super::super) fn write_at(&self, bytes: &[u8], position: u64, now: u64) -> Answer<usize> {
+    pub(in crate::sandbox::wasi) fn write_at(
+        &self,
+        bytes: &[u8],
+        position: u64,
+        now: u64,
+    ) -> Answer<usize> {
         let mut data = self.node.data.lock();
         let pages = self.node.pages(&mut data, self.below.as_ref())?;
         let written = pages.write_at(bytes, position, &self.node.head.tree.quota)?;
@@ -256,7 +252,7 @@ impl OpenMemory {
     }
 
     /// Writes at the end, and gives where that is then.
-    pub(in super::super) fn append(&self, bytes: &[u8], now: u64) -> Answer<(usize, u64)> {
+    pub(in crate::sandbox::wasi) fn append(&self, bytes: &[u8], now: u64) -> Answer<(usize, u64)> {
         let mut data = self.node.data.lock();
         let pages = self.node.pages(&mut data, self.below.as_ref())?;
         let written = pages.write_at(bytes, pages.len(), &self.node.head.tree.quota)?;
@@ -265,11 +261,11 @@ impl OpenMemory {
         Ok((written, end))
     }
 
-    pub(in super::super) fn appends(&self) -> &AtomicBool {
+    pub(in crate::sandbox::wasi) fn appends(&self) -> &AtomicBool {
         &self.append
     }
 
-    pub(in super::super) fn set_size(&self, size: u64, now: u64) -> Answer {
+    pub(in crate::sandbox::wasi) fn set_size(&self, size: u64, now: u64) -> Answer {
         let mut data = self.node.data.lock();
         let pages = self.node.pages(&mut data, self.below.as_ref())?;
         pages.set_len(size, &self.node.head.tree.quota)?;
@@ -277,11 +273,15 @@ impl OpenMemory {
         Ok(())
     }
 
-    pub(in super::super) fn set_times(&self, times: (SetTime, SetTime), now: u64) -> Answer {
+    pub(in crate::sandbox::wasi) fn set_times(
+        &self,
+        times: (SetTime, SetTime),
+        now: u64,
+    ) -> Answer {
         self.node.head.set_times(times, now)
     }
 
-    pub(in super::super) fn changes(&self) -> Answer {
+    pub(in crate::sandbox::wasi) fn changes(&self) -> Answer {
         self.node.head.tree.changes()
     }
 }

@@ -41,13 +41,18 @@ struct Entries {
 struct Slot {
     order: u64,
     what: What,
+    /// Whether the program has given it this name.
+    moved: bool,
 }
 
 #[derive(Debug)]
 enum What {
     There(Node),
     /// It lies below, and has not been looked at.
-    Below { kind: FileType, inode: u64 },
+    Below {
+        kind: FileType,
+        inode: u64,
+    },
 }
 
 impl FolderNode {
@@ -131,7 +136,11 @@ impl FolderNode {
         if entries.slots.contains_key(name) { Err(Errno::Exists.into()) } else { Ok(()) }
     }
 
-    pub(in super::super::super) fn create_folder(self: &Arc<Self>, name: &[u8], now: u64) -> Answer {
+    pub(in super::super::super) fn create_folder(
+        self: &Arc<Self>,
+        name: &[u8],
+        now: u64,
+    ) -> Answer {
         self.admits(name)?;
         let head = Head::of_program(&self.head.tree, now)?;
         self.put(name, Node::Folder(Arc::new(Self::new(head, None))))?;
@@ -177,13 +186,15 @@ impl FolderNode {
         file.open(how, now)
     }
 
-    /// Another name for what is no folder.
-    pub(in super::super::super) fn link(self: &Arc<Self>, name: &[u8], node: Node, now: u64) -> Answer {
+    /// Another name for what is no folder, of this tree.
+    pub(in super::super::super) fn link(
+        self: &Arc<Self>,
+        name: &[u8],
+        node: Node,
+        now: u64,
+    ) -> Answer {
         if matches!(node, Node::Folder(_)) {
             return Err(Errno::NotPermitted.into());
-        }
-        if !Arc::ptr_eq(&node.head().tree, &self.head.tree) {
-            return Err(Errno::OtherDevice.into());
         }
         self.admits(name)?;
         // A name takes room of the host's; the file's head counts once only.
@@ -192,6 +203,7 @@ impl FolderNode {
         }
         node.head().linked(1);
         self.put(name, node)?;
+        self.mark_moved(name)?;
         self.head.touch(now);
         Ok(())
     }
@@ -210,7 +222,11 @@ impl FolderNode {
         }
     }
 
-    pub(in super::super::super) fn remove_folder(self: &Arc<Self>, name: &[u8], now: u64) -> Answer {
+    pub(in super::super::super) fn remove_folder(
+        self: &Arc<Self>,
+        name: &[u8],
+        now: u64,
+    ) -> Answer {
         self.head.tree.changes()?;
         match self.child(name)? {
             None => Err(Errno::NoEntry.into()),
@@ -235,7 +251,8 @@ impl FolderNode {
         Ok(())
     }
 
-    /// Gives what has a name here another one, there. What has that is replaced, as far as it may be.
+    /// Gives what has a name here another one, in a folder of the same tree. What has that is replaced, as far as
+    /// it may be.
     pub(in super::super::super) fn rename(
         self: &Arc<Self>,
         name: &[u8],
@@ -244,9 +261,6 @@ impl FolderNode {
         now: u64,
     ) -> Answer {
         self.head.tree.changes()?;
-        if !Arc::ptr_eq(&self.head.tree, &to.head.tree) {
-            return Err(Errno::OtherDevice.into());
-        }
         check_name(to_name)?;
         let node = self.child(name)?.ok_or(Errno::NoEntry)?;
         let there = to.child(to_name)?;
@@ -273,6 +287,7 @@ impl FolderNode {
         }
         self.entries()?.remove(name, node.head());
         to.put(to_name, node)?;
+        to.mark_moved(to_name)?;
         self.head.touch(now);
         to.head.touch(now);
         Ok(())
@@ -337,7 +352,11 @@ impl FolderNode {
     }
 
     /// A folder of that name, which is made on the host's behalf if it is not there.
-    pub(in super::super::super) fn give_folder(self: &Arc<Self>, name: &[u8], now: u64) -> Answer<Arc<Self>> {
+    pub(in super::super::super) fn give_folder(
+        self: &Arc<Self>,
+        name: &[u8],
+        now: u64,
+    ) -> Answer<Arc<Self>> {
         match self.child(name)? {
             Some(Node::Folder(folder)) => Ok(folder),
             Some(_) => Err(Errno::NotFolder.into()),
@@ -350,18 +369,41 @@ impl FolderNode {
         }
     }
 
-    pub(super) fn has(&self, name: &[u8]) -> bool {
-        self.entries.lock().slots.contains_key(name)
+    fn mark_moved(&self, name: &[u8]) -> Answer {
+        if let Some(slot) = self.entries()?.slots.get_mut(name) {
+            slot.moved = true;
+        }
+        Ok(())
     }
 
-    /// All that it holds by now, and the names of what was given and is gone.
-    pub(super) fn everything(self: &Arc<Self>) -> (Vec<(Arc<[u8]>, Node)>, Vec<Arc<[u8]>>) {
+    /// What it holds by now and the program may have changed, each with whether it has its name from the program;
+    /// and the names of what was given and is gone. With `all` what nobody has looked at, too.
+    pub(super) fn everything(
+        self: &Arc<Self>,
+        all: bool,
+    ) -> (Vec<(Arc<[u8]>, Node, bool)>, Vec<Arc<[u8]>>) {
+        if all {
+            let names: Vec<_> = match self.entries() {
+                Ok(entries) => entries.slots.keys().cloned().collect(),
+                Err(_) => Vec::new(),
+            };
+            for name in names {
+                // What cannot be looked at any more has gone below.
+                let _ = self.child(&name);
+            }
+        }
         let entries = self.entries.lock();
         let there = entries.slots.iter().filter_map(|(name, slot)| match &slot.what {
-            What::There(node) => Some((Arc::clone(name), node.clone())),
+            What::There(node) => Some((Arc::clone(name), node.clone(), slot.moved)),
             What::Below { .. } => None,
         });
-        (there.collect(), entries.gone.iter().cloned().collect())
+        let gone = entries.gone.iter().filter(|name| !entries.slots.contains_key(*name));
+        (there.collect(), gone.cloned().collect())
+    }
+
+    /// Whether something that was given had this name and is gone.
+    pub(super) fn had(&self, name: &[u8]) -> bool {
+        self.entries.lock().gone.contains(name)
     }
 }
 
@@ -373,7 +415,7 @@ impl Entries {
         let order = self.next;
         self.next += 1;
         self.order.insert(order, Arc::clone(&name));
-        self.slots.insert(name, Slot { order, what });
+        self.slots.insert(name, Slot { order, what, moved: false });
     }
 
     fn take(&mut self, name: &[u8]) -> Option<Slot> {
@@ -471,7 +513,8 @@ fn host_node(
 impl Drop for FolderNode {
     /// One after another: folders may lie as deep in one another as the quota allows, and the stack is not so deep.
     fn drop(&mut self) {
-        let mut left: Vec<Slot> = std::mem::take(&mut self.entries.get_mut().slots).into_values().collect();
+        let mut left: Vec<Slot> =
+            std::mem::take(&mut self.entries.get_mut().slots).into_values().collect();
         while let Some(slot) = left.pop() {
             if let What::There(Node::Folder(folder)) = slot.what
                 && let Some(folder) = Arc::into_inner(folder)
