@@ -81,7 +81,7 @@ fn overshoot(runtime: &Runtime, before: &str, program: &str) -> Result<f64> {
 
 /// The same by the deadline itself, of programs that need nothing before.
 fn beyond(runtime: &Runtime, program: &str) -> Result<f64> {
-    let mut py = runtime.interpreter().timeout(LIMIT).build()?;
+    let mut py = runtime.interpreter().timeout(LIMIT).grace(Duration::ZERO).build()?;
     let start = Instant::now();
     let result = py.run(program);
     let took = start.elapsed();

@@ -37,8 +37,9 @@ stands_for_lost(PyObject *exception)
 static uint32_t
 kind_of(PyObject *exception)
 {
-    uint32_t kind = PyErr_GivenExceptionMatches(exception, PyExc_MemoryError) ? OPHIDIA_MEMORY_ERROR
-                                                                              : 0;
+    uint32_t kind = PyErr_GivenExceptionMatches(exception, PyExc_MemoryError)    ? OPHIDIA_MEMORY_ERROR
+                    : PyErr_GivenExceptionMatches(exception, PyExc_TimeoutError) ? OPHIDIA_TIMEOUT_ERROR
+                                                                                 : 0;
     return stands_for_lost(exception) ? kind | OPHIDIA_LOST : kind;
 }
 

@@ -23,6 +23,7 @@ use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, LimitExceeded, PythonError, Result, panicked};
 use crate::python::Python;
 use crate::python::state::{Guest, State};
+use crate::sandbox::control::Stop;
 use crate::sandbox::state::SandboxState;
 use crate::value::Value;
 use call::Failure;
@@ -50,6 +51,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
             let state = &mut caller.data_mut().sandbox;
             if level >= LEVELS || state.calls >= LEVELS {
                 return Err(Error::GuestFault(format!("a call at level {level}")).into());
+            }
+            if number != ATTEND {
+                state.ledger.call_host().map_err(Stop::Limit)?;
             }
             let before = std::mem::replace(&mut state.level, level);
             let limited = state.limited.take();

@@ -15,6 +15,7 @@ pub(crate) mod snapshot;
 mod trust;
 
 pub(crate) use cache::path;
+pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 
 use crate::error::{Error, Result};

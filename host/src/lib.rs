@@ -74,14 +74,20 @@ pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};
 pub use ophidia_guest as guest;
 pub use policy::{
-    Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Quota, Tree,
+    Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Policy, Quota,
+    Tree,
 };
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
     Files, Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox,
     SandboxBuilder, Stored, Streams, Usage,
 };
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub use python::{Preview1, Preview1Ended};
 pub use sandbox::control::Interrupter;
-pub use sandbox::wasi::{ChangeKind, FileChange, FileEntry, FileKind, Input, Output};
+pub use sandbox::wasi::{
+    Audit, AuditEvent, ChangeKind, FileChange, FileEntry, FileKind, Input, Output,
+};
 pub use value::{AsName, HostObject, Key, Name, Object, Value, stdlib as values};
 pub use version::{Version, version};

@@ -1,12 +1,14 @@
 //! What a guest may touch and how much it may use: plain data.
 
 mod clock;
+mod file;
 mod grants;
 mod limits;
 mod streams;
 mod trees;
 
 pub use clock::Clock;
+pub use file::Policy;
 pub use grants::{Access, DirGrant, Grants};
 pub use limits::Limits;
 pub use streams::{InputKind, OutputKind};

@@ -10,6 +10,8 @@ mod interpreter;
 mod namespace;
 mod objects;
 mod output;
+#[cfg(feature = "any-guest")]
+mod preview1;
 mod run;
 pub(crate) mod runtime;
 mod settings;
@@ -27,6 +29,9 @@ pub use files::Files;
 pub use interpreter::{Interpreter, Stored, Usage};
 pub use namespace::Namespace;
 pub use output::Captured;
+#[cfg(feature = "any-guest")]
+#[doc(hidden)]
+pub use preview1::{Preview1, Preview1Ended};
 pub use run::{CodeKind, Completeness, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use settings::{Sandbox, SandboxBuilder};

@@ -3,6 +3,7 @@
 pub(crate) mod control;
 pub(crate) mod current;
 pub(crate) mod exports;
+pub(crate) mod fuel;
 pub(crate) mod instance;
 pub(crate) mod ledger;
 pub(crate) mod memory;

@@ -75,7 +75,8 @@ numbered! {
         Exception = 5 "EXCEPTION",
         /// The [`Layout`](crate::Layout) of a value that is wanted as a buffer, as bytes.
         Layout = 6 "LAYOUT",
-        /// What kind of exception it is: bits of [`MEMORY_ERROR`] and [`LOST`] as an integer.
+        /// What kind of exception it is: bits of [`MEMORY_ERROR`], [`TIMEOUT_ERROR`] and [`LOST`] as an
+        /// integer.
         Kind = 7 "KIND",
     }
 }
@@ -113,6 +114,15 @@ pub const CUT: &str = "… [cut]";
 /// The exception is an instance of the built-in class `MemoryError`, whatever a program calls its classes.
 pub const MEMORY_ERROR: u32 = 1;
 
+/// The exception is an instance of the built-in class `TimeoutError`.
+pub const TIMEOUT_ERROR: u32 = 4;
+
+/// What the host writes to [`Frame::interrupt_flag`] for a `KeyboardInterrupt`.
+pub const ASK_INTERRUPT: u32 = 1;
+
+/// What it writes there for a `TimeoutError`.
+pub const ASK_TIMEOUT: u32 = 2;
+
 /// CPython lost the exception for lack of memory: this one stands for it, or it could not be described.
 pub const LOST: u32 = 2;
 
@@ -120,7 +130,7 @@ pub const LOST: u32 = 2;
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Frame {
-    /// The address of a `u32` that the host sets to 1 to ask for a `KeyboardInterrupt`.
+    /// The address of a `u32` that the host sets to [`ASK_INTERRUPT`] or [`ASK_TIMEOUT`].
     pub interrupt_flag: u32,
     /// The address of a `u32` that the evaluation loop looks at.
     pub eval_breaker: u32,

@@ -4,7 +4,8 @@ use crate::{
     ATTEND, BY_NAME, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame,
     HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS,
     MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE,
-    RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, Tag, VERSION, ValueType, Want,
+    RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, TIMEOUT_ERROR, Tag, VERSION,
+    ValueType, Want,
 };
 use core::fmt::{Result, Write};
 
@@ -32,6 +33,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_ERROR_TEXT {ERROR_TEXT}")?;
     writeln!(out, "#define OPHIDIA_CUT \"{CUT}\"")?;
     writeln!(out, "#define OPHIDIA_MEMORY_ERROR {MEMORY_ERROR}u")?;
+    writeln!(out, "#define OPHIDIA_TIMEOUT_ERROR {TIMEOUT_ERROR}u")?;
     writeln!(out, "#define OPHIDIA_LOST {LOST}u")?;
     writeln!(out, "#define OPHIDIA_ATTEND {ATTEND}u")?;
     writeln!(out, "#define OPHIDIA_MAX_DEPTH {MAX_DEPTH}")?;

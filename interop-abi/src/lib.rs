@@ -17,8 +17,8 @@ mod operation;
 
 pub use encoding::{Encoded, MAX_DEPTH, MAX_ENCODED, NO_OFFSET};
 pub use frame::{
-    CUT, ERROR_TEXT, FRAME_FIELDS, Frame, FrameField, LOST, MEMORY_ERROR, Mode, OPERANDS, RELEASES,
-    Slot, SlotIndex, Status, Tag,
+    ASK_INTERRUPT, ASK_TIMEOUT, CUT, ERROR_TEXT, FRAME_FIELDS, Frame, FrameField, LOST,
+    MEMORY_ERROR, Mode, OPERANDS, RELEASES, Slot, SlotIndex, Status, TIMEOUT_ERROR, Tag,
 };
 pub use functions::{
     EXPORTS, HOST_MODULE, IMPORTS, Param, Signature, ValueType, WASI_IMPORTS, WASI_MODULE, export,

@@ -166,6 +166,7 @@ fn a_view_is_of_one_interpreter_alone() {
     let mut poisoned = RUNTIME
         .interpreter()
         .timeout(std::time::Duration::from_millis(50))
+        .grace(std::time::Duration::ZERO)
         .build()
         .expect("an interpreter");
     let bytes = buffer(&mut poisoned, "b'abc'");

@@ -37,6 +37,8 @@ mod command_grants;
 mod command_guest;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.
 mod command_limits;
+/// Policy files.
+mod command_policy;
 /// `ophidia run` against `python3`: arguments, statuses, streams, grants, Ctrl-C.
 mod command_run;
 /// Rust types and Python values: derive, serde, dates and the like.
@@ -57,6 +59,8 @@ mod errors;
 mod examples;
 /// README and guide: pages, links, console blocks.
 mod guide;
+/// Hostile programs, one by one and all at once, and the threat model that names them.
+mod hostile_python;
 /// The image in the cache: tampering is noticed, said and repaired.
 mod image;
 /// Operators, inspection, generators, context managers, exceptions, output.
@@ -69,6 +73,8 @@ mod large_inputs;
 mod layers;
 /// The library: running, streams, grants, limits, errors, interruption.
 mod library;
+/// Time, processor time, life, fuel, calls of the host: each limit fires, and what may go on goes on.
+mod limits;
 /// Interruption, whatever a program has set; long lives.
 mod long_lives;
 /// Names looked up once, what the library holds for itself, objects let go of.
@@ -117,5 +123,7 @@ mod values;
 mod waits;
 /// Files of granted folders: what can be opened, how many, and where paths lead.
 mod wasi;
+/// Test programs of preview 1, and what judges them.
+mod wasi_programs;
 /// Streams and clocks: full outputs, slow receivers, waiting, async runtimes.
 mod wasi_streams;

@@ -9,8 +9,8 @@ import shutil
 import sys
 
 NAMES = (
-    "dir file link flink dangling loop missing empty dir/sub dir/up dir/file link/file file/x missing/x link/sub"
-    " link/.. dir/.. . .. "
+    "dir file link flink dangling loop missing empty dir/sub dir/up dir/file link/file file/x missing/x"
+    " link/sub link/.. dir/.. . .. "
 ).split(" ")
 ENDS = ("", "/", "//", "/.", "/./", "/..")
 
@@ -26,7 +26,13 @@ def make():
     for name, text in (("dir/file", "inner"), ("file", "text")):
         with open(name, "w") as file:
             file.write(text)
-    links = (("dir", "link"), ("file", "flink"), ("nowhere", "dangling"), ("loop", "loop"), ("../file", "dir/up"))
+    links = (
+        ("dir", "link"),
+        ("file", "flink"),
+        ("nowhere", "dangling"),
+        ("loop", "loop"),
+        ("../file", "dir/up"),
+    )
     for text, name in links:
         os.symlink(text, name)
 
@@ -99,4 +105,6 @@ for what, act in ACTS.items():
             came = errno.errorcode.get(error.errno, error.errno)
         now = list(tree())
         changed = now != first
-        print(what, path[:20], came, [at for at in now if at not in first], [at for at in first if at not in now])
+        print(
+            what, path[:20], came, [at for at in now if at not in first], [at for at in first if at not in now]
+        )

@@ -198,7 +198,11 @@ said = asyncio.run(main())",
 
 #[test]
 fn a_poisoned_interpreter_keeps_its_cause() {
-    let short = Sandbox::builder().timeout(Duration::from_millis(200)).build().expect("a sandbox");
+    let short = Sandbox::builder()
+        .timeout(Duration::from_millis(200))
+        .grace(Duration::ZERO)
+        .build()
+        .expect("a sandbox");
     let mut py = RUNTIME.start(&short).expect("an interpreter");
     py.run("while True: pass").expect_err("a timeout");
     for _ in 0..2 {

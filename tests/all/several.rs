@@ -35,7 +35,7 @@ fn ended_by(py: Interpreter, source: &'static str) -> Result<(String, String, bo
 #[test]
 fn limits_of_another_are_no_limits_here() -> Result<()> {
     let small = || RUNTIME.interpreter().memory(64 << 20).value(1_000).output(100);
-    let quick = || RUNTIME.interpreter().timeout(Duration::from_millis(300));
+    let quick = || RUNTIME.interpreter().timeout(Duration::from_millis(300)).grace(Duration::ZERO);
     let (kind, said, poisoned) = ended_by(small().build()?, "bytearray(10**9)")?;
     assert_eq!((&*kind, poisoned), ("RuntimeError", false), "{said}");
     assert!(said.contains("limit memory"), "{said}");
@@ -97,7 +97,9 @@ fn faults_exits_and_poison_stay_where_they_are() -> Result<()> {
 #[test]
 fn three_deep() -> Result<()> {
     // The innermost is out of time; each function passes that on.
-    let quick = inner(RUNTIME.interpreter().timeout(Duration::from_millis(300)).build()?);
+    let quick = inner(
+        RUNTIME.interpreter().timeout(Duration::from_millis(300)).grace(Duration::ZERO).build()?,
+    );
     let used = Arc::clone(&quick);
     let mut middle = interpreter();
     middle.set(

@@ -685,3 +685,49 @@ fn the_command_bounds_what_is_written() {
             .stderr_has(says);
     }
 }
+
+#[test]
+fn what_is_opened_and_denied_is_told() {
+    let made = folder();
+    fs::write(made.path().join("a"), "text").expect("a file");
+    let log = made.path().join("audit");
+    let program = "import os\n\
+         open('/in/a').read()\nopen('/tmp/b', 'w').close()\nos.chdir('/in')\nopen('a').close()\n\
+         for call in [lambda: open('/in/new', 'w'), lambda: os.mkdir('/new'), lambda: os.unlink('/in/a'),\n\
+         \x20            lambda: os.rename('/tmp/b', '/in/b'), lambda: open('/in/../in/../nowhere')]:\n\
+         \x20   try: call()\n\
+         \x20   except OSError: pass\n\
+         os.open('/in/none', os.O_RDONLY)";
+    let granted = format!("{}::/in", made.path().display());
+    let call = ophidia(["run", "--dir", &granted, "--audit"]).arg(&log).args(["-c", program]);
+    call.expect_status(1).stderr_has("FileNotFoundError");
+    let lines: Vec<serde_json::Value> = fs::read_to_string(&log)
+        .expect("it is there")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let opened: Vec<_> = lines
+        .iter()
+        .filter(|line| {
+            line["event"] == "opened" && !line["path"].as_str().expect("text").starts_with("/usr")
+        })
+        .map(|line| (line["path"].as_str().expect("text"), line["write"].as_bool().expect("one")))
+        .collect();
+    assert_eq!(opened, [("/in/a", false), ("/tmp/b", true), ("/in/a", false)]);
+    let denied: Vec<_> = lines
+        .iter()
+        .filter(|line| line["event"] == "denied")
+        .map(|line| (line["action"].as_str().expect("text"), line["path"].as_str().expect("text")))
+        .collect();
+    let wanted =
+        [("open", "/in/new"), ("mkdir", "/new"), ("unlink", "/in/a"), ("rename", "/tmp/b")];
+    assert_eq!(denied[..4], wanted);
+    assert_eq!(denied[4].0, "open");
+    assert!(
+        lines
+            .iter()
+            .filter(|line| line["event"] == "denied")
+            .all(|line| line["reason"].as_str().is_some_and(|reason| reason.contains("grant")))
+    );
+    ophidia(["run", "--audit", "/proc/none", "-c", "1"]).expect_status(2).stderr_has("name a file");
+}

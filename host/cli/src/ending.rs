@@ -45,6 +45,14 @@ struct Failure {
     traceback: Option<String>,
 }
 
+/// What the program has used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Used {
+    pub(crate) peak_memory: u64,
+    pub(crate) cpu: std::time::Duration,
+    pub(crate) fuel: u64,
+}
+
 /// The line of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
@@ -54,6 +62,8 @@ pub(crate) struct Report<'a> {
     stderr: &'a str,
     duration_ms: f64,
     peak_memory_bytes: u64,
+    cpu_ms: f64,
+    fuel: u64,
     stopped_by: Option<&'static str>,
     error: Option<&'a Failure>,
 }
@@ -114,7 +124,9 @@ impl Ending {
 
     fn of_limit(limit: &LimitExceeded) -> Self {
         let status = match limit {
-            LimitExceeded::Timeout { .. } => Status::TIMEOUT,
+            LimitExceeded::Timeout { .. }
+            | LimitExceeded::Cpu { .. }
+            | LimitExceeded::Life { .. } => Status::TIMEOUT,
             _ => Status::LIMIT,
         };
         let mut ending = Self::new(status, Ended::Limit);
@@ -197,15 +209,18 @@ impl Ending {
         stdout: &'a str,
         stderr: &'a str,
         duration: std::time::Duration,
-        peak_memory: u64,
+        used: Used,
     ) -> Report<'a> {
+        let millis = |time: std::time::Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         Report {
             status: self.ended,
             exit_code: self.status.code(),
             stdout,
             stderr,
-            duration_ms: (duration.as_secs_f64() * 1e6).round() / 1e3,
-            peak_memory_bytes: peak_memory,
+            duration_ms: millis(duration),
+            peak_memory_bytes: used.peak_memory,
+            cpu_ms: millis(used.cpu),
+            fuel: used.fuel,
             stopped_by: self.stopped_by,
             error: self.error.as_ref(),
         }

@@ -3,8 +3,10 @@
 use ophidia::LimitExceeded;
 
 /// What helps, by the limit's name.
-const WAYS_OUT: [(&str, &str); 3] = [
+const WAYS_OUT: [(&str, &str); 5] = [
     ("timeout", "raise it with --timeout"),
+    ("cpu", "raise it with --cpu"),
+    ("fuel", "raise it with --fuel"),
     ("memory", "raise it with --memory"),
     ("output", "run it without --json: then output is not held"),
 ];

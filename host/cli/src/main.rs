@@ -10,6 +10,7 @@ mod interrupt;
 mod load;
 mod module;
 mod options;
+mod policy;
 mod program;
 mod progress;
 mod repl;
@@ -49,6 +50,8 @@ enum Command {
     Guest(guest::Guest),
     Doctor(doctor::Doctor),
     Bindgen(Box<bindgen::Bindgen>),
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
 }
 
 const EXAMPLES: &str = "\
@@ -96,6 +99,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Guest(guest)) => guest.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
+        Some(Command::Policy(policy)) => policy.run(),
         None if std::io::stdin().is_terminal() => repl::Repl::default().run(),
         None => run::run_stdin(),
     };

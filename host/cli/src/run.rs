@@ -1,6 +1,6 @@
 //! `ophidia run`: a program, from its first line to its exit status.
 
-use crate::ending::Ending;
+use crate::ending::{Ending, Used};
 use crate::interrupt::{Interrupts, LastResort};
 use crate::options::PythonOptions;
 use crate::program::Program;
@@ -31,8 +31,8 @@ pub(crate) struct Run {
     /// Capture the output and print one line of JSON at the end
     ///
     /// Fields: status (ok, exit, exception, limit, interrupted, failed), exit_code, stdout, stderr,
-    /// duration_ms, peak_memory_bytes, stopped_by (null, interrupt, or the limit: timeout, memory,
-    /// output), error (null, or type, message and traceback). 64MiB of each stream are held; the limit
+    /// duration_ms, peak_memory_bytes, cpu_ms, fuel (units of work), stopped_by (null, interrupt, or the
+    /// limit: timeout, cpu, fuel, memory, output), error (null, or type, message and traceback). 64MiB of each stream are held; the limit
     /// `output` stops a program that writes more. Only a mistake in the options themselves gives no such
     /// line, but a message and status 2.
     #[arg(long)]
@@ -252,12 +252,16 @@ fn print_report(
     said: &str,
     elapsed: Duration,
 ) -> Status {
-    let (stdout, stderr, peak) = match py {
-        Some(py) => (py.take_stdout(), py.take_stderr(), py.usage().peak_memory),
-        None => (Vec::new(), Vec::new(), 0),
+    let (stdout, stderr, used) = match py {
+        Some(py) => {
+            let (usage, fuel) = (py.usage(), py.fuel().unwrap_or_default());
+            let used = Used { peak_memory: usage.peak_memory, cpu: usage.cpu, fuel };
+            (py.take_stdout(), py.take_stderr(), used)
+        }
+        None => (Vec::new(), Vec::new(), Used::default()),
     };
     let stderr = String::from_utf8_lossy(&stderr) + said;
-    let report = ending.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, peak).to_json();
+    let report = ending.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, used).to_json();
     match writeln!(std::io::stdout(), "{report}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             say(&format!("the report cannot be written: {error}"));

@@ -1,17 +1,35 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
-use crate::Usage;
+use crate::progress::say;
 use crate::trees::Trees;
-use crate::values::{self, Files, Memory, Size, Timeout, Variable};
+use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
-use ophidia::{Access, DirGrant, InterpreterBuilder, Limits, Mount, Quota, Runtime, Tree};
+use crate::{Usage, policy};
+use ophidia::{
+    Access, Audit, DirGrant, InterpreterBuilder, Limits, Mount, Policy, Quota, Runtime, Tree,
+};
+use parking_lot::Mutex;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The options.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Sandbox {
+    /// Grant and limit what this file says: `ophidia policy check FILE` says it in words
+    ///
+    /// Options that grant add to it; those that limit cannot stand beside it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "timeout", "grace", "cpu", "fuel", "memory", "files", "folder", "tmp", "clock", "seed",
+        ],
+        help_heading = HEADING
+    )]
+    policy: Option<PathBuf>,
+
     /// Grant a folder, read-only unless `:rw` follows
     ///
     /// The program sees it under its own absolute path, or as GUEST. Repeatable. The folder of the
@@ -52,6 +70,30 @@ pub(crate) struct Sandbox {
     )]
     timeout: Timeout,
 
+    /// How long it may go on after --timeout, when it has been told by a TimeoutError: 100ms, 0s
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value_t = Grace(Limits::default().grace),
+        value_parser = values::grace,
+        help_heading = HEADING
+    )]
+    grace: Grace,
+
+    /// Processor time it may use: 500ms, 2s, none
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value_t = Timeout(Limits::default().cpu),
+        value_parser = values::timeout,
+        help_heading = HEADING
+    )]
+    cpu: Timeout,
+
+    /// Units of work it may do, which are the same in each run; --json tells how many it did
+    #[arg(long, value_name = "N", value_parser = values::count, help_heading = HEADING)]
+    fuel: Option<u64>,
+
     /// Linear memory it may have: 256MiB, 1GiB; 4GiB at most
     #[arg(
         long,
@@ -85,6 +127,20 @@ pub(crate) struct Sandbox {
     #[command(flatten)]
     trees: Trees,
 
+    /// Write a line of JSON to this file for each file that it opens and each denial
+    ///
+    /// Fields: event (opened or denied), path; write of what was opened; action and reason of what was denied.
+    #[arg(long, value_name = "FILE", help_heading = HEADING)]
+    audit: Option<PathBuf>,
+
+    /// Who writes them.
+    #[arg(skip)]
+    auditor: Option<Audit>,
+
+    /// What it says.
+    #[arg(skip)]
+    ruled: Option<Policy>,
+
     /// What of the folders no option asked for.
     #[arg(skip)]
     unasked: Vec<String>,
@@ -102,6 +158,15 @@ const STDLIB: &str = "/usr/lib/python3.13";
 impl Sandbox {
     /// Refuses folders that would hide each other, and grants the sites.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        if let Some(file) = &self.audit {
+            self.auditor = Some(auditor(file)?);
+        }
+        if let Some(file) = &self.policy {
+            let mut policy = policy::read(file)?;
+            self.dirs.append(&mut policy.grants.dirs);
+            self.memory = Memory(policy.limits.memory);
+            self.ruled = Some(policy);
+        }
         for (i, dir) in self.dirs.iter().enumerate() {
             if self.dirs[..i].iter().any(|other| other.guest == dir.guest) {
                 return Err(Usage(format!(
@@ -224,6 +289,24 @@ impl Sandbox {
         best.and_then(|(_, path)| path.into_os_string().into_string().ok()).unwrap_or(own)
     }
 
+    /// What the options allow.
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            timeout: self.timeout.0,
+            grace: self.grace.0,
+            cpu: self.cpu.0,
+            fuel: self.fuel,
+            memory: self.memory.0,
+            files: self.files.0,
+            folder: match self.folder.0 {
+                0 => Quota { bytes: u64::MAX, files: u64::MAX },
+                bytes => Quota { bytes, ..default.folder },
+            },
+            ..default
+        }
+    }
+
     /// How a folder is mounted: one of packages is read once; and where /tmp itself is granted because the script
     /// is in it, programs still find a place to write.
     fn mount(&self, dir: &DirGrant) -> Mount {
@@ -242,15 +325,18 @@ impl Sandbox {
 
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
-        let mut builder =
-            runtime.interpreter().timeout(self.timeout.0).memory(self.memory.0).files(self.files.0);
-        let folder = Limits::default().folder;
-        builder = self.trees.apply(builder).folder(match self.folder.0 {
-            0 => Quota { bytes: u64::MAX, files: u64::MAX },
-            bytes => Quota { bytes, ..folder },
+        let mut builder = self.trees.apply(match &self.ruled {
+            Some(policy) => {
+                let builder = runtime.interpreter().limits(policy.limits.clone());
+                builder.grants(policy.grants.clone())
+            }
+            None => self.trees.rule(runtime.interpreter().limits(self.limits())),
         });
         for dir in self.dirs.iter().chain(&self.bytecode) {
             builder = builder.mount(self.mount(dir));
+        }
+        if let Some(auditor) = &self.auditor {
+            builder = builder.audit(auditor.clone());
         }
         for variable in &self.variables {
             builder = builder.env(&variable.name, &variable.value);
@@ -260,4 +346,19 @@ impl Sandbox {
         }
         builder.current_dir_name(self.current_dir())
     }
+}
+
+/// Writes events to a file, which is emptied first.
+fn auditor(path: &Path) -> Result<Audit, Usage> {
+    let file = fs::File::create(path).map_err(|error| {
+        Usage(format!("--audit {}: {error}: name a file that can be written", path.display()))
+    })?;
+    let (file, name) = (Mutex::new(file), path.to_owned());
+    let told = std::sync::Once::new();
+    Ok(Audit::new(move |event| {
+        let line = serde_json::to_string(event).unwrap_or_default() + "\n";
+        if let Err(error) = file.lock().write_all(line.as_bytes()) {
+            told.call_once(|| say(&format!("--audit {}: {error}", name.display())));
+        }
+    }))
 }

@@ -134,11 +134,14 @@ impl Trees {
         Ok(())
     }
 
-    /// An interpreter with these.
-    pub(crate) fn apply(&self, mut builder: InterpreterBuilder) -> InterpreterBuilder {
-        for mount in self.overlays.iter().chain(&self.given) {
-            builder = builder.mount(mount.clone());
-        }
+    /// An interpreter with these trees.
+    pub(crate) fn apply(&self, builder: InterpreterBuilder) -> InterpreterBuilder {
+        let mounts = self.overlays.iter().chain(&self.given);
+        mounts.fold(builder, |builder, mount| builder.mount(mount.clone()))
+    }
+
+    /// An interpreter with what else these options say.
+    pub(crate) fn rule(&self, builder: InterpreterBuilder) -> InterpreterBuilder {
         let tmp = (self.tmp.0 > 0).then(|| Quota::of_bytes(self.tmp.0));
         builder.tmp(tmp).clock(self.clock).seed(self.seed)
     }

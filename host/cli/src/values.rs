@@ -30,6 +30,16 @@ impl Display for Timeout {
     }
 }
 
+/// `--grace`: a time, which may be none at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Grace(pub(crate) Duration);
+
+impl Display for Grace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", humantime::format_duration(self.0))
+    }
+}
+
 /// `--memory`, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Memory(pub(crate) u64);
@@ -117,6 +127,21 @@ pub(crate) fn timeout(text: &str) -> Result<Timeout, String> {
         Ok(Duration::ZERO) => Err("nothing can run in no time: give more, or none".into()),
         Ok(time) => Ok(Timeout(Some(time))),
         Err(_) => Err("give a number and a unit, such as 500ms, 2s or 1m, or none".into()),
+    }
+}
+
+/// Reads `100ms`, `0s`.
+pub(crate) fn grace(text: &str) -> Result<Grace, String> {
+    let time = humantime::parse_duration(text);
+    time.map(Grace).map_err(|_| "give a number and a unit, such as 100ms or 0s".into())
+}
+
+/// Reads a number, which may have `_` between digits.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    match text.replace('_', "").parse() {
+        Ok(0) => Err("nothing can run with none: give more".into()),
+        Ok(count) => Ok(count),
+        Err(_) => Err("give a whole number, such as 1_000_000".into()),
     }
 }
 

@@ -65,16 +65,28 @@ impl<T: HasBridge> Guest<'_, T> {
     }
 
     fn raised(&mut self) -> Error {
-        let refused = self.sandbox().ledger.take_refused();
-        let error = match (super::raised(&self.store), refused) {
-            (Ok(raised), Some(limit)) if raised.no_memory => {
-                // Without the object itself, which would be held for nobody.
-                let said = PythonError { exception: None, ..raised.error };
-                self.bridge().at_limit = Some(Box::new(said));
-                limit.into()
+        let state = self.sandbox();
+        let refused = state.ledger.take_refused();
+        // Inside a call of the host it is Python's to catch: the operation goes on for as long.
+        let late = if state.calls == 0 { state.control.told() } else { None };
+        let error = match super::raised(&self.store) {
+            Ok(raised) => {
+                let limit = match (raised.no_memory, raised.no_time) {
+                    (true, _) => refused,
+                    (_, true) => late,
+                    _ => None,
+                };
+                match limit {
+                    Some(limit) => {
+                        // Without the object itself, which would be held for nobody.
+                        let said = PythonError { exception: None, ..raised.error };
+                        self.bridge().at_limit = Some(Box::new(said));
+                        limit.into()
+                    }
+                    None => raised.error.into(),
+                }
             }
-            (Ok(raised), _) => raised.error.into(),
-            (Err(fault), _) => fault,
+            Err(fault) => fault,
         };
         self.ours(error)
     }

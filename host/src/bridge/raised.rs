@@ -4,7 +4,7 @@
 use super::{HasBridge, bytes, object, tag, text, utf8};
 use crate::error::{Error, PythonError, Result};
 use crate::value::Object;
-use ophidia_abi::{CUT, ERROR_TEXT, LOST, MEMORY_ERROR, SlotIndex, Tag};
+use ophidia_abi::{CUT, ERROR_TEXT, LOST, MEMORY_ERROR, SlotIndex, TIMEOUT_ERROR, Tag};
 use wasmtime::StoreContextMut;
 
 /// What each text of an exception may take whatever the limit of a value is, in bytes.
@@ -15,6 +15,8 @@ const TEXT: usize = 16 << 10;
 pub(super) struct Raised {
     pub(super) error: PythonError,
     pub(super) no_memory: bool,
+    /// The same of its time.
+    pub(super) no_time: bool,
 }
 
 /// Reads the error slots.
@@ -26,8 +28,9 @@ pub(super) fn raised<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Rai
         exit_status: None,
         exception: exception(store)?,
     };
-    let no_memory = kind(store)? & u64::from(MEMORY_ERROR | LOST) != 0;
-    Ok(Raised { error, no_memory })
+    let kind = kind(store)?;
+    let no_memory = kind & u64::from(MEMORY_ERROR | LOST) != 0;
+    Ok(Raised { error, no_memory, no_time: kind & u64::from(TIMEOUT_ERROR) != 0 })
 }
 
 /// Reads what `SystemExit` left.

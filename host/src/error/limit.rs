@@ -7,11 +7,36 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitExceeded {
-    /// An operation took longer than [`Limits::timeout`](crate::Limits::timeout).
+    /// An operation took longer than [`Limits::timeout`](crate::Limits::timeout): Python was told by a `TimeoutError`
+    /// that nothing caught, or went on past [`Limits::grace`](crate::Limits::grace).
     #[error("limit timeout: {limit:?} allowed, not finished by then")]
     Timeout {
         /// What was allowed.
         limit: Duration,
+    },
+    /// An interpreter has used more processor time than [`Limits::cpu`](crate::Limits::cpu).
+    #[error("limit cpu: {limit:?} of processor time allowed, used up")]
+    Cpu {
+        /// What was allowed.
+        limit: Duration,
+    },
+    /// An interpreter has lived longer than [`Limits::life`](crate::Limits::life).
+    #[error("limit life: {limit:?} allowed since its start")]
+    Life {
+        /// What was allowed.
+        limit: Duration,
+    },
+    /// An interpreter has burnt more than [`Limits::fuel`](crate::Limits::fuel).
+    #[error("limit fuel: {limit} units of work allowed, used up")]
+    Fuel {
+        /// What was allowed.
+        limit: u64,
+    },
+    /// The guest has called functions of the host more often than [`Limits::host_calls`](crate::Limits::host_calls).
+    #[error("limit host_calls: {limit} calls of functions of the host allowed")]
+    HostCalls {
+        /// What was allowed.
+        limit: u64,
     },
     /// The guest asked for more linear memory than [`Limits::memory`](crate::Limits::memory).
     #[error("limit memory: {asked} bytes asked, {limit} allowed")]
@@ -89,6 +114,10 @@ impl LimitExceeded {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Timeout { .. } => "timeout",
+            Self::Cpu { .. } => "cpu",
+            Self::Life { .. } => "life",
+            Self::Fuel { .. } => "fuel",
+            Self::HostCalls { .. } => "host_calls",
             Self::Memory { .. } => "memory",
             Self::Input { .. } => "input",
             Self::Value { .. } => "value",
@@ -107,6 +136,10 @@ mod tests {
     fn texts_begin_with_the_name_and_know_of_no_command_line() {
         for limit in [
             LimitExceeded::Timeout { limit: Duration::from_secs(1) },
+            LimitExceeded::Cpu { limit: Duration::from_secs(1) },
+            LimitExceeded::Life { limit: Duration::from_secs(1) },
+            LimitExceeded::Fuel { limit: 1 },
+            LimitExceeded::HostCalls { limit: 1 },
             LimitExceeded::Memory { asked: 2, limit: 1 },
             LimitExceeded::Input { asked: 2, limit: 1 },
             LimitExceeded::Value { limit: 1 },

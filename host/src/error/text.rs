@@ -25,6 +25,7 @@ pub(crate) fn cut(mut text: String) -> String {
 }
 
 /// The same of what is yet to be written: what is cut off is never held.
+#[cfg(feature = "serde")]
 pub(crate) fn written(said: impl Display) -> String {
     struct Bounded(String);
     impl Write for Bounded {

@@ -13,6 +13,7 @@ use crate::sandbox::control::{Control, Wake};
 use crate::sandbox::current;
 use crate::value::HostObject;
 use crate::value::Value;
+use ophidia_abi::ASK_TIMEOUT;
 use ophidia_abi::Want;
 use parking_lot::{Mutex, MutexGuard};
 use std::any::Any;
@@ -100,8 +101,11 @@ impl<T> Cell<T> {
             match waiter.control.wait_for(None, || self.value.try_lock().is_some()) {
                 Ok(Wake::Elapsed) => {}
                 Ok(Wake::Interrupted) => {
-                    waiter.control.take_interrupt();
-                    return Err(PythonError::new("KeyboardInterrupt", ""));
+                    let class = match waiter.control.take_interrupt() {
+                        Some(ASK_TIMEOUT) => "TimeoutError",
+                        _ => "KeyboardInterrupt",
+                    };
+                    return Err(PythonError::new(class, ""));
                 }
                 // Python is told this, and ended for the same reason as soon as it runs.
                 Err(stop) => {

@@ -82,6 +82,14 @@ pub(crate) fn snapshot() -> Result<Engine> {
     engine(&config)
 }
 
+/// The engine for programs that are not metered and still have to end.
+#[cfg(feature = "any-guest")]
+pub(crate) fn fuelled() -> Result<Engine> {
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    engine(&config)
+}
+
 fn engine(config: &Config) -> Result<Engine> {
     Engine::new(config).map_err(|error| Error::Host(format!("wasmtime: {error:#}")))
 }

@@ -2,7 +2,8 @@
 //! whatever it does; without it nothing could stop a loop.
 //!
 //! A new global counts down from [`BUDGET`]. Code that may run again takes something from it, and
-//! when it falls below zero it is filled up and the host is called ([`deadline`](crate::sandbox::control)).
+//! when it falls below zero the host is called ([`deadline`](crate::sandbox::control)) with what it is then, and it is
+//! filled up. So the host can count all that is ever taken, the same in each run: that is fuel.
 //! What takes from it:
 //!
 //! - the head of every loop: 1; of one without calls and without a loop inside, 1 for each
@@ -39,19 +40,22 @@ use bulk::Pieces;
 use ophidia_abi::{HOST_MODULE, import};
 use survey::Survey;
 use wasm_encoder::{
-    BranchHints, CodeSection, ConstExpr, Encode, GlobalSection, GlobalType, Module, RawSection,
-    SectionId, ValType,
+    BranchHints, CodeSection, ConstExpr, Encode, ExportKind, GlobalSection, GlobalType, Module,
+    RawSection, SectionId, ValType,
 };
 use wasmparser::{
     BinaryReaderError, FunctionBody, GlobalSectionReader, Parser, Payload, SectionLimited,
 };
 
 /// Raised with every change of what is written, so that no image made before is used.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// What guest code takes from before it calls the host: with some 10⁸ loop heads a second a call
 /// every 40 µs, which costs 0.1 % of the time.
-const BUDGET: i32 = 4_000;
+pub(crate) const BUDGET: i32 = 4_000;
+
+/// The name under which the module exports what is left of it.
+pub(crate) const LEFT: &str = "ophidia_budget";
 
 /// Bytes of a bulk memory operation that count as 1, as a power of two.
 const BULK_SHIFT: i32 = 6;
@@ -113,6 +117,14 @@ fn rewrite_with(
             }
             Payload::GlobalSection(section) => {
                 module.section(&with_budget(wasm, section)?);
+            }
+            Payload::ExportSection(section) => {
+                let mut added = Vec::new();
+                LEFT.encode(&mut added);
+                ExportKind::Global.encode(&mut added);
+                writer.budget.encode(&mut added);
+                let data = with(wasm, &section, 1, &added);
+                module.section(&RawSection { id: SectionId::Export.into(), data: &data });
             }
             Payload::CodeSectionStart { .. } => {
                 let mut code = CodeSection::new();

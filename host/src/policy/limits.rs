@@ -19,6 +19,26 @@ pub struct Limits {
     /// `None` is no limit. Default: 60 seconds. In serde's formats a number of seconds, such as `2.5`.
     #[cfg_attr(feature = "serde", serde(with = "seconds"))]
     pub timeout: Option<Duration>,
+    /// How long an operation may go on after that. When its time is over a `TimeoutError` is raised in Python, so that
+    /// `finally` and `with` do their work; an operation that ends with it, or by itself, leaves the interpreter
+    /// usable. What goes on is ended, and the interpreter poisoned. With zero that happens at once. Default: 100 ms.
+    /// In serde's formats a number of seconds.
+    #[cfg_attr(feature = "serde", serde(with = "whole_seconds"))]
+    pub grace: Duration,
+    /// Processor time of all operations of an interpreter, without waiting. `None`, the default, is no limit. In
+    /// serde's formats a number of seconds.
+    #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+    pub cpu: Option<Duration>,
+    /// How long an interpreter can be used after its start, however long nobody does. `None`, the default, is no
+    /// limit. In serde's formats a number of seconds.
+    #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+    pub life: Option<Duration>,
+    /// Units of work of all operations of an interpreter: what metered code counts, loop heads, indirect calls and
+    /// bytecode in the main. A program that reads no clock and no entropy of the host burns the same in each run
+    /// with the same image. `None`, the default, is no limit.
+    pub fuel: Option<u64>,
+    /// How often the guest may call functions of the host. Default: no limit but what a `u64` holds.
+    pub host_calls: u64,
     /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
     /// address space, most of it shared with the image.
     pub memory: u64,
@@ -43,6 +63,11 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             timeout: Some(Duration::from_secs(60)),
+            grace: Duration::from_millis(100),
+            cpu: None,
+            life: None,
+            fuel: None,
+            host_calls: u64::MAX,
             memory: 256 << 20,
             value: 256 << 20,
             objects: 1_000_000,
@@ -50,6 +75,22 @@ impl Default for Limits {
             files: 64,
             folder: Quota { bytes: 1 << 30, files: 100_000 },
         }
+    }
+}
+
+/// A time that is there as a number of seconds.
+#[cfg(feature = "serde")]
+mod whole_seconds {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        time.as_secs_f64().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(from)?;
+        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
     }
 }
 

@@ -50,7 +50,8 @@ pub enum Tree {
     Memory,
     /// These files for reading, by their paths in it.
     Files(BTreeMap<String, Bytes>),
-    /// The files of a tar or zip archive, for reading. It is read when a sandbox is built.
+    /// The files of a tar archive (also compressed with gzip) or a zip archive, for reading, read when a sandbox is
+    /// built. With the feature `archives`.
     Archive(PathBuf),
     /// What another tree holds, which may be changed in memory: the tree itself stays as it is.
     Overlay(Box<Self>),

@@ -127,11 +127,15 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let stdin = streams.stdin.unwrap_or_else(|| stdin.clone().into());
     let stdout = streams.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout));
     let stderr = streams.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr));
-    let control = Arc::new(Control::new(settings.limits.timeout));
+    let control = Arc::new(Control::of(&settings.limits));
     let stream = |output| Stdout::new(output, settings.limits.output);
     let (stdout, stderr) = (stream(stdout), stream(stderr));
-    let streams =
-        wasi::Streams { stdin: Stdin::new(stdin), stdout: stdout.clone(), stderr: stderr.clone() };
+    let streams = wasi::Streams {
+        stdin: Stdin::new(stdin),
+        stdout: stdout.clone(),
+        stderr: stderr.clone(),
+        audit: settings.audit.clone(),
+    };
     let shared = &runtime.shared;
     let context =
         Context::new(&shared.stdlib, world, &settings.limits, streams, Arc::clone(&control));

@@ -38,6 +38,7 @@ pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<V
         stdin: Stdin::new(Input::empty()),
         stdout: stdout.clone(),
         stderr: stderr.clone(),
+        audit: None,
     };
     let grants = Grants { env: preload.environment(), ..Grants::default() };
     let limits = Limits { memory: MEMORY_LIMIT, ..Limits::default() };

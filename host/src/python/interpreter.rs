@@ -23,6 +23,10 @@ pub struct Usage {
     /// How many operations there were: calls of methods of [`Python`], but for those that functions of the host
     /// and converters make in the course of one.
     pub operations: u64,
+    /// Processor time of its operations, but for those of a few microseconds.
+    pub cpu: Duration,
+    /// How often it has called functions of the host.
+    pub host_calls: u64,
     /// Bytes and files that it has now in trees in memory, `/tmp` included.
     pub trees: Stored,
     /// Bytes and files that it has added to folders of the host.
@@ -101,9 +105,26 @@ impl Interpreter {
             peak_memory: state.ledger.memory_peak(),
             duration: state.operations.duration(),
             operations: state.operations.count(),
+            cpu: state.control.cpu(),
+            host_calls: state.ledger.host_calls(),
             trees: stored(trees),
             folders: stored(folders),
         }
+    }
+
+    /// The units of work that it has burnt, as [`Limits::fuel`](crate::Limits::fuel) counts them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GuestFault`](crate::Error::GuestFault) when the image does not say.
+    pub fn fuel(&mut self) -> crate::Result<u64> {
+        let store = &mut self.python.guest().store;
+        let linked = Arc::clone(store.data().sandbox.linked()?);
+        let left = match linked.budget(&mut *store)?.get(&mut *store) {
+            wasmtime::Val::I32(left) => left,
+            _ => 0,
+        };
+        Ok(store.data().sandbox.ledger.fuel.burnt(left))
     }
 
     /// Runs this as if in the middle of an entry, for tests of what becomes of a panic there.

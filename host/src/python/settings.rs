@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::function::Module;
 use crate::policy::{Grants, InputKind, Limits, OutputKind};
-use crate::sandbox::wasi::World;
+use crate::sandbox::wasi::{Audit, World};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -58,6 +58,7 @@ pub(super) struct Settings {
     pub(super) sites: Vec<String>,
     pub(super) modules: Vec<Module>,
     pub(super) tokio: Option<Handle>,
+    pub(super) audit: Option<Audit>,
 }
 
 impl Sandbox {
@@ -233,6 +234,13 @@ macro_rules! setters {
                 self
             }
 
+            /// Who is told of the files that it opens, and of what it is denied.
+            #[must_use]
+            pub fn audit(mut self, audit: crate::sandbox::wasi::Audit) -> Self {
+                self.settings.audit = Some(audit);
+                self
+            }
+
             /// The tokio runtime that asynchronous functions of the host run on. Default: the one in whose
             /// context the interpreter is called.
             #[must_use]
@@ -245,6 +253,41 @@ macro_rules! setters {
             #[must_use]
             pub fn timeout(mut self, timeout: impl Into<Option<std::time::Duration>>) -> Self {
                 self.settings.limits.timeout = timeout.into();
+                self
+            }
+
+            /// Sets [`Limits::grace`](crate::Limits::grace).
+            #[must_use]
+            pub fn grace(mut self, grace: std::time::Duration) -> Self {
+                self.settings.limits.grace = grace;
+                self
+            }
+
+            /// Sets [`Limits::cpu`](crate::Limits::cpu).
+            #[must_use]
+            pub fn cpu(mut self, time: impl Into<Option<std::time::Duration>>) -> Self {
+                self.settings.limits.cpu = time.into();
+                self
+            }
+
+            /// Sets [`Limits::life`](crate::Limits::life).
+            #[must_use]
+            pub fn life(mut self, time: impl Into<Option<std::time::Duration>>) -> Self {
+                self.settings.limits.life = time.into();
+                self
+            }
+
+            /// Sets [`Limits::fuel`](crate::Limits::fuel).
+            #[must_use]
+            pub fn fuel(mut self, units: impl Into<Option<u64>>) -> Self {
+                self.settings.limits.fuel = units.into();
+                self
+            }
+
+            /// Sets [`Limits::host_calls`](crate::Limits::host_calls).
+            #[must_use]
+            pub fn host_calls(mut self, count: u64) -> Self {
+                self.settings.limits.host_calls = count;
                 self
             }
 

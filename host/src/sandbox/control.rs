@@ -5,17 +5,21 @@
 //! so; the host then looks at that interpreter's [`Control`]. A host call that waits (a sleep, a read
 //! of standard input) looks at the same control itself.
 
+mod cpu;
 mod descriptor;
 
 pub(crate) use descriptor::is_ready;
 
+use super::fuel;
 use super::state::HasSandbox;
 use crate::error::{Error, LimitExceeded, PythonError};
+use crate::policy::Limits;
+use cpu::Cpu;
 use descriptor::Bell;
-use ophidia_abi::{Frame, HOST_MODULE, import};
+use ophidia_abi::{ASK_INTERRUPT, ASK_TIMEOUT, Frame, HOST_MODULE, import};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut};
 
@@ -45,12 +49,20 @@ impl From<Stop> for Error {
     }
 }
 
+/// When an operation ends, and why.
+#[derive(Debug)]
+struct Deadline {
+    at: Instant,
+    hard: Instant,
+    limit: LimitExceeded,
+}
+
 /// What a waiting host call is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
     /// The time to wait is over.
     Elapsed,
-    /// A `KeyboardInterrupt` is asked for.
+    /// Python is asked for a `KeyboardInterrupt`, or for a `TimeoutError`.
     Interrupted,
 }
 
@@ -64,6 +76,12 @@ const FRESH: u64 = u64::MAX - 1;
 #[derive(Debug)]
 pub(crate) struct Control {
     timeout: Option<Duration>,
+    /// How long an operation goes on after its time, in which it is told and may end by itself.
+    grace: Duration,
+    /// When the interpreter's life ends.
+    end: Option<(Instant, Duration)>,
+    /// Processor time.
+    cpu: Cpu,
     /// What instants are counted from.
     origin: Instant,
     /// When the running operation began, in nanoseconds. Reading a clock takes longer than many operations
@@ -73,19 +91,39 @@ pub(crate) struct Control {
     /// something to ring here.
     waiting: Mutex<Option<Bell>>,
     changed: Condvar,
-    interrupt: AtomicBool,
+    /// What Python is to be asked for: nothing, [`ASK_INTERRUPT`] or [`ASK_TIMEOUT`].
+    asked: AtomicU32,
+    /// Whether the running operation has been told that its time is over.
+    told: AtomicBool,
     cancel: AtomicBool,
 }
 
 impl Control {
+    /// One without limits but for that of an operation, which ends at once.
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
-        Self {
+        Self::of(&Limits {
             timeout,
-            origin: Instant::now(),
+            grace: Duration::ZERO,
+            cpu: None,
+            life: None,
+            ..Limits::default()
+        })
+    }
+
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let origin = Instant::now();
+        let end = limits.life.and_then(|life| Some((origin.checked_add(life)?, life)));
+        Self {
+            timeout: limits.timeout,
+            grace: limits.grace,
+            end,
+            cpu: Cpu::new(limits.cpu),
+            origin,
             began: AtomicU64::new(IDLE),
             waiting: Mutex::default(),
             changed: Condvar::new(),
-            interrupt: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
+            told: AtomicBool::new(false),
             cancel: AtomicBool::new(false),
         }
     }
@@ -93,7 +131,8 @@ impl Control {
     /// Starts the clock of an operation, which has run this long already.
     #[inline]
     pub(super) fn begin(&self, spent: Duration) {
-        self.interrupt.store(false, Ordering::Relaxed);
+        self.asked.store(0, Ordering::Relaxed);
+        self.told.store(false, Ordering::Relaxed);
         self.began.store(FRESH, Ordering::Relaxed);
         if !spent.is_zero() {
             self.look_at_clock(spent);
@@ -108,7 +147,10 @@ impl Control {
         self.began.store(IDLE, Ordering::Relaxed);
         match began {
             IDLE | FRESH => None,
-            nanos => Some(self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos))),
+            nanos => Some({
+                self.cpu.end();
+                self.origin.elapsed().saturating_sub(Duration::from_nanos(nanos))
+            }),
         }
     }
 
@@ -120,15 +162,39 @@ impl Control {
         }
     }
 
-    /// When the running operation has to end.
-    fn deadline(&self) -> Option<(Instant, Duration)> {
+    /// When the running operation is told to end, and when it has to.
+    fn deadline(&self) -> Option<Deadline> {
         let nanos = match self.began.load(Ordering::Relaxed) {
             IDLE => return None,
             FRESH => self.look_at_clock(Duration::ZERO),
             nanos => nanos,
         };
+        let own = self.timeout.and_then(|limit| {
+            let at = self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?;
+            let limit = LimitExceeded::Timeout { limit };
+            Some(Deadline { at, hard: at.checked_add(self.grace)?, limit })
+        });
+        match (own, self.end) {
+            (Some(own), Some((end, _))) if own.hard <= end => Some(own),
+            (_, Some((end, limit))) => {
+                Some(Deadline { at: end, hard: end, limit: LimitExceeded::Life { limit } })
+            }
+            (own, None) => own,
+        }
+    }
+
+    /// What the running operation has been told of by a `TimeoutError`.
+    pub(crate) fn told(&self) -> Option<LimitExceeded> {
         let limit = self.timeout?;
-        Some((self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?, limit))
+        self.told.load(Ordering::Relaxed).then_some(LimitExceeded::Timeout { limit })
+    }
+
+    /// Asks Python for a `TimeoutError`, once in an operation.
+    #[cold]
+    fn tell(&self) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            self.asked.store(ASK_TIMEOUT, Ordering::Release);
+        }
     }
 
     #[cold]
@@ -136,17 +202,24 @@ impl Control {
         let since = self.origin.elapsed().saturating_sub(spent);
         let nanos = u64::try_from(since.as_nanos()).unwrap_or(FRESH - 1);
         self.began.store(nanos, Ordering::Relaxed);
+        self.cpu.begin();
         nanos
     }
 
     pub(crate) fn interrupt(&self) {
-        self.interrupt.store(true, Ordering::Release);
+        // A time that is over is not taken back.
+        let _ = self.asked.compare_exchange(0, ASK_INTERRUPT, Ordering::Release, Ordering::Relaxed);
         self.wake();
     }
 
     pub(crate) fn cancel(&self) {
         self.cancel.store(true, Ordering::Release);
         self.wake();
+    }
+
+    /// Processor time of operations that have ended.
+    pub(crate) fn cpu(&self) -> Duration {
+        self.cpu.used()
     }
 
     /// Makes whoever waits look again.
@@ -157,26 +230,40 @@ impl Control {
         self.changed.notify_all();
     }
 
-    /// Takes the request for a `KeyboardInterrupt`, if there is one.
-    pub(crate) fn take_interrupt(&self) -> bool {
-        self.interrupt.load(Ordering::Relaxed) && self.interrupt.swap(false, Ordering::Acquire)
+    /// Takes what Python is to be asked for, if it is anything.
+    pub(crate) fn take_interrupt(&self) -> Option<u32> {
+        match self.asked.load(Ordering::Relaxed) {
+            0 => None,
+            _ => Some(self.asked.swap(0, Ordering::Acquire)).filter(|asked| *asked != 0),
+        }
     }
 
     pub(crate) fn interrupt_pending(&self) -> bool {
-        self.interrupt.load(Ordering::Acquire)
+        self.asked.load(Ordering::Acquire) != 0
     }
 
-    /// Fails when the operation has to end now.
+    /// Fails when the operation has to end now. When it is to end by itself, that is asked of Python.
     pub(crate) fn check(&self) -> Result<(), Stop> {
         if self.cancel.load(Ordering::Acquire) {
             return Err(Stop::Cancelled);
         }
-        match self.deadline() {
-            Some((at, limit)) if Instant::now() >= at => {
-                Err(Stop::Limit(LimitExceeded::Timeout { limit }))
-            }
-            _ => Ok(()),
+        self.cpu.check()?;
+        let Some(deadline) = self.deadline() else { return Ok(()) };
+        let now = Instant::now();
+        if now >= deadline.hard {
+            return Err(Stop::Limit(deadline.limit));
         }
+        if now >= deadline.at {
+            self.tell();
+        }
+        Ok(())
+    }
+
+    /// When somebody who waits has to look again.
+    fn next_look(&self) -> Option<Instant> {
+        let deadline = self.deadline()?;
+        let told = self.told.load(Ordering::Relaxed);
+        Some(if told { deadline.hard } else { deadline.at })
     }
 
     /// Waits until `until`, the deadline, an interruption or a cancellation, whichever is first.
@@ -201,7 +288,7 @@ impl Control {
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
-            let next = [until, self.deadline().map(|(at, _)| at)].into_iter().flatten().min();
+            let next = [until, self.next_look()].into_iter().flatten().min();
             match next {
                 Some(next) => {
                     self.changed.wait_until(&mut guard, next);
@@ -214,7 +301,8 @@ impl Control {
 
 /// Links the function that metered guest code calls.
 pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
-    let meter = |mut caller: Caller<'_, T>, _work: u32| -> wasmtime::Result<()> {
+    let meter = |mut caller: Caller<'_, T>, left: i32| -> wasmtime::Result<()> {
+        fuel::refill(&mut caller, left)?;
         caller.data().sandbox().control.check()?;
         raise_interrupt(caller.as_context_mut());
         Ok(())
@@ -223,15 +311,13 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
     Ok(())
 }
 
-/// Sets the words that make the evaluation loop raise `KeyboardInterrupt`, if that is asked for.
+/// Sets the words that make the evaluation loop raise `KeyboardInterrupt` or `TimeoutError`, if that is asked for.
 ///
 /// As the bridge arranges it: one word says what is asked, the other makes the loop look. A guest
 /// that names words elsewhere in its own memory harms only itself.
 pub(crate) fn raise_interrupt<T: HasSandbox>(mut store: StoreContextMut<'_, T>) {
     let state = store.data().sandbox();
-    if !state.control.take_interrupt() {
-        return;
-    }
+    let Some(asked) = state.control.take_interrupt() else { return };
     let (Some(memory), frame) = (state.memory, state.frame) else { return };
     let word = |store: &StoreContextMut<'_, T>, offset: usize| {
         let address = frame.checked_add(u32::try_from(offset).ok()?)?;
@@ -242,7 +328,7 @@ pub(crate) fn raise_interrupt<T: HasSandbox>(mut store: StoreContextMut<'_, T>) 
     let bits = word(&store, std::mem::offset_of!(Frame, eval_breaker_bits));
     let (Some(flag), Some(breaker), Some(bits)) = (flag, breaker, bits) else { return };
     let Ok(current) = memory.u32(&store, breaker) else { return };
-    let _ = memory.write(&mut store, flag, &1u32.to_le_bytes());
+    let _ = memory.write(&mut store, flag, &asked.to_le_bytes());
     let _ = memory.write(&mut store, breaker, &(current | bits).to_le_bytes());
 }
 

@@ -1,18 +1,21 @@
 //! The guest's exports: found once in a module, and in each instance of it.
 
+use super::fuel;
 use super::memory::GuestMemory;
 use super::state::HasSandbox;
 use crate::error::{Error, Result};
+use crate::image::LEFT;
 use ophidia_abi::{MEMORY, export as name};
 use std::sync::{Arc, OnceLock};
 use wasmtime::{
-    AsContextMut, Extern, Instance, Module, ModuleExport, Store, StoreContextMut, TypedFunc,
-    WasmParams,
+    AsContextMut, Extern, Global, Instance, Module, ModuleExport, Store, StoreContextMut,
+    TypedFunc, WasmParams,
 };
 
 /// The guest's exports by index, so that a new interpreter looks up no names.
 pub(crate) struct Exports {
     memory: ModuleExport,
+    budget: ModuleExport,
     frame: ModuleExport,
     buffer: ModuleExport,
     start: ModuleExport,
@@ -34,6 +37,7 @@ impl Exports {
         };
         Ok(Self {
             memory: find(MEMORY)?,
+            budget: find(LEFT)?,
             frame: find(name::FRAME)?,
             buffer: find(name::BUFFER)?,
             start: find(name::START)?,
@@ -89,6 +93,7 @@ type Text = (u32, u32);
 /// An instance's exports.
 pub(crate) struct Linked {
     pub(super) instance: Instance,
+    budget: ModuleExport,
     pub(crate) operate: Operate,
     pub(crate) operate_on: OperateOn,
     pub(super) frame: Export<()>,
@@ -115,6 +120,7 @@ impl Linked {
             .ok_or_else(|| Error::GuestFault("its memory is not a memory".into()))?;
         let linked = Self {
             instance,
+            budget: exports.budget,
             operate: operation(&mut *store, &instance, &exports.operate)?,
             operate_on: operation(&mut *store, &instance, &exports.operate_on)?,
             frame: Export::new(exports.frame),
@@ -126,10 +132,23 @@ impl Linked {
             complete: Export::new(exports.complete),
             finish: Export::new(exports.finish),
         };
+        if let Some(first) = store.data().sandbox().ledger.fuel.first() {
+            let budget = linked.budget(&mut *store)?;
+            fuel::set(store.as_context_mut(), budget, first);
+            store.data_mut().sandbox_mut().budget = Some(budget);
+        }
         let state = store.data_mut().sandbox_mut();
         state.memory = Some(memory);
         state.linked = Some(Arc::new(linked));
         Ok(())
+    }
+
+    /// What guest code takes from.
+    pub(crate) fn budget(&self, store: impl AsContextMut) -> Result<Global> {
+        self.instance
+            .get_module_export(store, &self.budget)
+            .and_then(Extern::into_global)
+            .ok_or_else(|| Error::GuestFault("its budget is not a global".into()))
     }
 }
 

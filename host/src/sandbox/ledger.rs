@@ -1,6 +1,8 @@
 //! The ledger: what one guest has consumed, and the refusal of what it may not have.
 
+use super::fuel::Fuel;
 use crate::error::LimitExceeded;
+use crate::policy::Limits;
 use wasmtime::ResourceLimiter;
 
 /// Function-pointer table entries a guest may have; the guest's own table is far smaller and
@@ -12,6 +14,10 @@ const TABLE_ELEMENTS: usize = 65_536;
 pub(crate) struct Ledger {
     memory_limit: u64,
     memory_peak: u64,
+    pub(crate) fuel: Fuel,
+    /// Calls of functions of the host.
+    host_calls: u64,
+    most_host_calls: u64,
     /// What the entry under way was refused.
     refused: Option<Box<LimitExceeded>>,
     /// What could not be captured, and whether the guest knows.
@@ -19,8 +25,31 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(memory_limit: u64) -> Self {
-        Self { memory_limit, memory_peak: 0, refused: None, output: None }
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            memory_limit: limits.memory,
+            memory_peak: 0,
+            fuel: Fuel::new(limits.fuel),
+            host_calls: 0,
+            most_host_calls: limits.host_calls,
+            refused: None,
+            output: None,
+        }
+    }
+
+    /// Counts a call of a function of the host.
+    #[inline]
+    pub(crate) fn call_host(&mut self) -> Result<(), LimitExceeded> {
+        self.host_calls += 1;
+        if self.host_calls > self.most_host_calls {
+            return Err(LimitExceeded::HostCalls { limit: self.most_host_calls });
+        }
+        Ok(())
+    }
+
+    /// How many there have been.
+    pub(crate) fn host_calls(&self) -> u64 {
+        self.host_calls
     }
 
     /// The most linear memory there may be, in bytes.

@@ -14,7 +14,7 @@ use crate::policy::Limits;
 use ophidia_abi::{Frame, LEVELS, MEMORY, SHORT_INPUT};
 use std::ops::Range;
 use std::sync::Arc;
-use wasmtime::{Instance, Store};
+use wasmtime::{Global, Instance, Store};
 
 /// What holds a [`SandboxState`]: the data of a store, whatever else it holds for the layers above.
 pub(crate) trait HasSandbox: 'static {
@@ -29,6 +29,8 @@ pub(crate) struct SandboxState {
     pub(crate) stderr: Stdout,
     pub(crate) control: Arc<Control>,
     pub(crate) ledger: Ledger,
+    /// What guest code takes from, where it has to be set.
+    pub(crate) budget: Option<Global>,
     pub(crate) memory: Option<GuestMemory>,
     pub(crate) linked: Option<Arc<Linked>>,
     /// Spare clone of `linked`; an entry takes it instead of touching the reference count.
@@ -64,7 +66,8 @@ impl SandboxState {
             stdout,
             stderr,
             control,
-            ledger: Ledger::new(limits.memory),
+            ledger: Ledger::new(limits),
+            budget: None,
             memory: None,
             linked: None,
             spare: None,

@@ -5,6 +5,7 @@
 //! move or wait look at the interpreter's [`Control`], so that they end with the deadline.
 
 mod abi;
+mod audit;
 mod call;
 mod clocks;
 mod descriptors;
@@ -22,6 +23,7 @@ mod process;
 mod tree;
 mod world;
 
+pub use audit::{Audit, AuditEvent};
 pub use exchange::{ChangeKind, FileChange, FileEntry, FileKind};
 pub use input::Input;
 pub use output::Output;
@@ -45,15 +47,18 @@ pub(crate) struct Context {
     args: Arc<[String]>,
     /// Each as `NAME=VALUE`.
     env: Arc<[String]>,
+    audit: Option<Audit>,
     control: Arc<Control>,
 }
 
-/// The three standard streams.
+/// The three standard streams, and who listens besides.
 #[derive(Debug)]
 pub(crate) struct Streams {
     pub(crate) stdin: Stdin,
     pub(crate) stdout: Stdout,
     pub(crate) stderr: Stdout,
+    /// Who is told of what it opens and may not.
+    pub(crate) audit: Option<Audit>,
 }
 
 impl Context {
@@ -73,7 +78,8 @@ impl Context {
             Descriptor::Output(streams.stderr),
             Descriptor::Folder(OpenFolder {
                 position: namespace.root(),
-                granted: Some("/".into()),
+                path: "/".into(),
+                granted: true,
             }),
         ];
         Self {
@@ -83,8 +89,46 @@ impl Context {
             entropy: Entropy::new(world.seed()),
             args: world.args(),
             env: world.env(),
+            audit: streams.audit,
             control,
         }
+    }
+
+    /// What a program begins with that is no guest: these folders, each by itself.
+    #[cfg(feature = "any-guest")]
+    pub(crate) fn over(
+        dirs: &[(std::path::PathBuf, String)],
+        args: &[String],
+        env: &[(String, String)],
+        streams: Streams,
+        control: Arc<Control>,
+    ) -> crate::Result<Self> {
+        let mut first = vec![
+            Descriptor::Input(streams.stdin),
+            Descriptor::Output(streams.stdout),
+            Descriptor::Output(streams.stderr),
+        ];
+        for (host, name) in dirs {
+            let folder = tree::host::Folder::open_ambient(host, true).map_err(|error| {
+                crate::Error::Grant(format!("folder {}: {error}", host.display()))
+            })?;
+            let position = mounts::Position::folder(tree::Folder::Host(folder));
+            first.push(Descriptor::Folder(OpenFolder {
+                position,
+                path: (**name).into(),
+                granted: true,
+            }));
+        }
+        Ok(Self {
+            descriptors: Descriptors::new(first, 1_000),
+            namespace: Namespace::new(Arc::default(), Vec::new()),
+            clocks: Clocks::new(crate::policy::Clock::Host),
+            entropy: Entropy::new(None),
+            args: args.into(),
+            env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            audit: None,
+            control,
+        })
     }
 
     /// The time of day by the guest's clock, in nanoseconds since 1970.

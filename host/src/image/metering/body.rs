@@ -159,11 +159,11 @@ impl Body<'_> {
             ]),
         }
         self.unlikely_if_spent(BlockType::Empty);
-        self.add(&[I::I32Const(BUDGET), I::GlobalSet(budget)]);
         for (local, global) in &held {
             self.add(&[I::LocalGet(*local), I::GlobalSet(*global)]);
         }
-        self.add(&[I::I32Const(0), I::Call(self.writer.meter)]);
+        self.add(&[I::GlobalGet(budget), I::I32Const(BUDGET), I::GlobalSet(budget)]);
+        self.add(&[I::Call(self.writer.meter)]);
         for (local, global) in &held {
             self.add(&[I::GlobalGet(*global), I::LocalSet(*local)]);
         }

@@ -70,7 +70,7 @@ fn body(bulk: Bulk, budget: u32, meter: u32) -> Function {
         Bulk::Copy => COPY,
         Bulk::Fill => FILL,
     };
-    let look = [I::I32Const(BUDGET), I::GlobalSet(budget), I::I32Const(0), I::Call(meter)];
+    let look = [I::GlobalGet(budget), I::I32Const(BUDGET), I::GlobalSet(budget), I::Call(meter)];
     let whole = [I::LocalGet(TO), I::LocalGet(FROM), I::LocalGet(LEN), plain.clone()];
     let mut function = Function::new([]);
     let mut add = |instructions: &[Instruction<'_>]| {

@@ -76,7 +76,7 @@ impl Control {
                 return Ok(Wake::Elapsed);
             }
             let slice = if ear.is_none() { now.checked_add(SLICE) } else { None };
-            let next = [until, self.deadline().map(|(at, _)| at), slice];
+            let next = [until, self.next_look(), slice];
             let left = next.into_iter().flatten().min().map(|at| timespec(at - now));
             let other = ear.map_or(fd, AsFd::as_fd);
             let heard = PollFlags::IN;

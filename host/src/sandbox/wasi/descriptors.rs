@@ -20,8 +20,9 @@ pub(super) enum Descriptor {
 #[derive(Debug)]
 pub(super) struct OpenFolder {
     pub(super) position: Position,
-    /// The path at which the guest sees it, when it was granted.
-    pub(super) granted: Option<Arc<str>>,
+    /// The path at which the guest sees it, or came to it.
+    pub(super) path: Arc<str>,
+    pub(super) granted: bool,
 }
 
 /// An open file.
@@ -38,7 +39,7 @@ impl Descriptor {
     fn is_opened(&self) -> bool {
         match self {
             Self::File(_) => true,
-            Self::Folder(folder) => folder.granted.is_none(),
+            Self::Folder(folder) => !folder.granted,
             Self::Input(_) | Self::Output(_) => false,
         }
     }

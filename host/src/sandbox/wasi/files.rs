@@ -264,7 +264,7 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
     let stat = match call.context.descriptors.get(fd)? {
         Descriptor::Input(stdin) => of(stream_type(stdin.is_terminal()), 0, rights::FD_READ),
         Descriptor::Output(stdout) => of(stream_type(stdout.is_terminal()), 0, rights::FD_WRITE),
-        Descriptor::Folder(open) if open.granted.is_some() => FdStat {
+        Descriptor::Folder(open) if open.granted => FdStat {
             kind: FileType::Folder,
             flags: 0,
             rights: rights::GRANTED,

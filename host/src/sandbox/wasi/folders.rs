@@ -10,7 +10,7 @@ const ENTRIES: u32 = 256;
 /// The path of a granted folder.
 fn granted<'a>(call: &'a Call<'_>, fd: u32) -> Answer<&'a str> {
     let open = call.context.descriptors.folder(fd)?;
-    Ok(open.granted.as_deref().ok_or(Errno::BadDescriptor)?)
+    if open.granted { Ok(&open.path) } else { Err(Errno::BadDescriptor.into()) }
 }
 
 pub(super) fn fd_prestat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
@@ -26,8 +26,7 @@ pub(super) fn fd_prestat_dir_name(call: &mut Call<'_>, fd: u32, to: u32, len: u3
         return Err(Errno::NameTooLong.into());
     }
     let open = call.context.descriptors.folder(fd)?;
-    let path = open.granted.as_deref().unwrap_or_default();
-    Ok(call.memory.put(to, path.as_bytes())?)
+    Ok(call.memory.put(to, open.path.as_bytes())?)
 }
 
 /// Fills a buffer with entries; the last may be cut off, which says that there are more.

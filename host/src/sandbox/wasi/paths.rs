@@ -1,6 +1,7 @@
 //! Calls on paths, each looked up from a folder that the guest has.
 
 use super::abi::{fdflags, follows, oflags, only, rights, set_times};
+use super::audit;
 use super::call::{Call, path};
 use super::descriptors::{Descriptor, OpenFile, OpenFolder};
 use super::errno::{Answer, Errno};
@@ -48,24 +49,27 @@ pub(super) fn path_open(
         true => Follow::Never,
         false => Follow::yes(how.follow),
     };
-    let opened = match find(call, fd, (at, len), follow)?.open(how, now)? {
-        OpenedAt::Folder(position) => Descriptor::Folder(OpenFolder { position, granted: None }),
-        OpenedAt::File(file) => Descriptor::File(OpenFile { file, position: 0, flags }),
+    let text = (at, len);
+    let opened = match audit::at(call, ("open", fd, text), follow, |_, found| found.open(how, now))?
+    {
+        OpenedAt::Folder(position) => {
+            let path = audit::folder(call, fd, text);
+            Descriptor::Folder(OpenFolder { position, path, granted: false })
+        }
+        OpenedAt::File(file) => {
+            audit::opened(call, fd, text, how.write)?;
+            Descriptor::File(OpenFile { file, position: 0, flags })
+        }
     };
     let number = call.context.descriptors.insert(opened)?;
     call.put_u32(to, number)
 }
 
-/// What a path leads to from one of the guest's folders.
-fn find<'a>(
-    call: &'a Call<'_>,
-    fd: u32,
-    (at, len): (u32, u32),
-    follow: Follow,
-) -> Answer<Found<'a>> {
+/// What the second path of a call leads to.
+fn find<'a>(call: &'a Call<'_>, fd: u32, (at, len): (u32, u32)) -> Answer<Found<'a>> {
     let context = &call.context;
     let from = &context.descriptors.folder(fd)?.position;
-    context.namespace.find(from, path(&call.memory, at, len)?, follow)
+    context.namespace.find(from, path(&call.memory, at, len)?, Follow::Never)
 }
 
 pub(super) fn path_filestat_get(
@@ -77,7 +81,8 @@ pub(super) fn path_filestat_get(
     to: u32,
 ) -> Answer {
     let follow = follows(lookup)?;
-    let stat = find(call, fd, (at, len), Follow::yes(follow))?.stat(follow)?;
+    let at = ("stat", fd, (at, len));
+    let stat = audit::at(call, at, Follow::yes(follow), |_, found| found.stat(follow))?;
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
 
@@ -94,19 +99,23 @@ pub(super) fn path_filestat_set_times(
 ) -> Answer {
     let times = set_times(accessed, modified, flags)?;
     let (follow, now) = (follows(lookup)?, call.context.now());
-    find(call, fd, (at, len), Follow::yes(follow))?.set_times(follow, times, now)
+    let at = ("utime", fd, (at, len));
+    audit::at(call, at, Follow::yes(follow), |_, found| found.set_times(follow, times, now))
 }
 
 pub(super) fn path_create_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), Follow::Never)?.create_folder(call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("mkdir", fd, (at, len)), Follow::Never, |_, found| found.create_folder(now))
 }
 
 pub(super) fn path_remove_directory(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), Follow::Never)?.remove_folder(call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("rmdir", fd, (at, len)), Follow::Never, |_, found| found.remove_folder(now))
 }
 
 pub(super) fn path_unlink_file(call: &mut Call<'_>, fd: u32, at: u32, len: u32) -> Answer {
-    find(call, fd, (at, len), Follow::Never)?.remove_file(call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("unlink", fd, (at, len)), Follow::Never, |_, found| found.remove_file(now))
 }
 
 #[expect(clippy::too_many_arguments, reason = "as many as preview 1 has")]
@@ -124,8 +133,10 @@ pub(super) fn path_link(
         // Following here would link to what the link names, which may lie elsewhere.
         return Err(Errno::Invalid.into());
     }
-    let to = find(call, to_fd, (to_at, to_len), Follow::Never)?;
-    find(call, fd, (at, len), Follow::Never)?.link(to, call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("link", fd, (at, len)), Follow::Never, |call, found| {
+        found.link(find(call, to_fd, (to_at, to_len))?, now)
+    })
 }
 
 pub(super) fn path_rename(
@@ -137,8 +148,10 @@ pub(super) fn path_rename(
     to_at: u32,
     to_len: u32,
 ) -> Answer {
-    let to = find(call, to_fd, (to_at, to_len), Follow::Never)?;
-    find(call, fd, (at, len), Follow::Never)?.rename(to, call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("rename", fd, (at, len)), Follow::Never, |call, found| {
+        found.rename(find(call, to_fd, (to_at, to_len))?, now)
+    })
 }
 
 pub(super) fn path_symlink(
@@ -149,8 +162,10 @@ pub(super) fn path_symlink(
     at: u32,
     len: u32,
 ) -> Answer {
-    let text = path(&call.memory, text, text_len)?;
-    find(call, fd, (at, len), Follow::Never)?.symlink(text, call.context.now())
+    let now = call.context.now();
+    audit::at(call, ("symlink", fd, (at, len)), Follow::Never, |call, found| {
+        found.symlink(path(&call.memory, text, text_len)?, now)
+    })
 }
 
 pub(super) fn path_readlink(
@@ -162,7 +177,8 @@ pub(super) fn path_readlink(
     room: u32,
     to: u32,
 ) -> Answer {
-    let text = find(call, fd, (at, len), Follow::Slash)?.read_link()?;
+    let at = ("readlink", fd, (at, len));
+    let text = audit::at(call, at, Follow::Slash, |_, found| found.read_link())?;
     let bytes = text.as_os_str().as_bytes();
     let fits = usize::try_from(room).map_or(bytes.len(), |room| room.min(bytes.len()));
     call.memory.put(buffer, bytes.get(..fits).unwrap_or(bytes))?;

@@ -1,5 +1,7 @@
 //! Trees: what a guest may find at a path. A folder of the host, or one in memory; both have the same operations.
 
+#[cfg(feature = "archives")]
+pub(super) mod archive;
 pub(super) mod given;
 pub(super) mod host;
 pub(super) mod memory;

@@ -206,8 +206,16 @@ fn open(
             given::of_files(files, device, now)
                 .map_err(|error| Error::Grant(format!("files for {}: {error}", mount.guest)))?,
         ),
+        #[cfg(not(feature = "archives"))]
         policy::Tree::Archive(path) => {
-            Ready::Shared(given::of_archive(path, device, now).map_err(|error| {
+            return Err(Error::Grant(format!(
+                "archive {}: archives are read by the feature `archives` of the crate",
+                path.display()
+            )));
+        }
+        #[cfg(feature = "archives")]
+        policy::Tree::Archive(path) => {
+            Ready::Shared(super::tree::archive::of_archive(path, device, now).map_err(|error| {
                 failed("archive", path, error, "name a tar or zip archive that can be read")
             })?)
         }

@@ -1,0 +1,126 @@
+//! `ophidia policy`: what a policy file allows, in words.
+
+use crate::Usage;
+use crate::status::Status;
+use ophidia::{Access, Clock, Policy, Quota, Tree};
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Work with policy files
+#[derive(clap::Subcommand, Debug)]
+pub(crate) enum PolicyCommand {
+    /// Say in words what a policy file allows
+    ///
+    /// Status 0 where it can be used as it is, else 2 with the reason.
+    Check {
+        /// A file of TOML with the tables grants and limits
+        file: PathBuf,
+    },
+}
+
+impl PolicyCommand {
+    /// Runs it.
+    pub(crate) fn run(self) -> anyhow::Result<Status> {
+        let Self::Check { file } = self;
+        let policy = read(&file)?;
+        // Opens every folder and archive, as a run would.
+        ophidia::Sandbox::builder()
+            .grants(policy.grants.clone())
+            .limits(policy.limits.clone())
+            .build()
+            .map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+        std::io::stdout().write_all(words(&policy).as_bytes())?;
+        Ok(Status::SUCCESS)
+    }
+}
+
+/// Reads a policy; paths in it are relative to the folder that it is in.
+pub(crate) fn read(file: &Path) -> Result<Policy, Usage> {
+    let refused = |reason: String| Usage(format!("{}: {reason}", file.display()));
+    let text = fs::read_to_string(file)
+        .map_err(|error| refused(format!("{error}: name a policy file that can be read")))?;
+    let policy = Policy::from_toml(&text).map_err(refused)?;
+    Ok(policy.relative_to(file.parent().unwrap_or(Path::new("."))))
+}
+
+fn words(policy: &Policy) -> String {
+    let (grants, limits) = (&policy.grants, &policy.limits);
+    let mut out = String::from("It may touch:\n");
+    let mut line = |text: String| out.push_str(&format!("  {text}\n"));
+    for dir in &grants.dirs {
+        let verb = if dir.access == Access::ReadWrite { "read and write" } else { "read" };
+        line(format!("{verb} {} as {}", dir.host.display(), dir.guest));
+    }
+    for mount in &grants.mounts {
+        let quota = mount.quota.map(|most| format!(", adding {}", quota(most))).unwrap_or_default();
+        line(format!("{} as {}{quota}", tree(&mount.tree), mount.guest));
+    }
+    match grants.tmp {
+        Some(most) => line(format!("write to /tmp, in memory, {}", quota(most))),
+        None => line("no /tmp".into()),
+    }
+    for (name, value) in &grants.env {
+        line(format!("the variable {name}={value}"));
+    }
+    line(match grants.clock {
+        Clock::Host => "the clock of the host".into(),
+        fixed => format!("a clock that reads {fixed}"),
+    });
+    line(match grants.seed {
+        Some(seed) => format!("random values that are the same in each run (seed {seed})"),
+        None => "random values of the system".into(),
+    });
+    line("the standard library, /dev/null, /dev/zero, /dev/urandom".into());
+    line("nothing else: no network, no processes, no other file".into());
+    out.push_str("It may use:\n");
+    let time = |time: Option<std::time::Duration>| {
+        time.map_or("any".into(), |time| humantime::format_duration(time).to_string())
+    };
+    let mut row = |what: &str, value: String| {
+        let _ = writeln!(out, "  {what:<44} {value}");
+    };
+    row("time of a call (limits.timeout)", time(limits.timeout));
+    row("time to end after that (limits.grace)", time(Some(limits.grace)));
+    row("processor time (limits.cpu)", time(limits.cpu));
+    row("life time (limits.life)", time(limits.life));
+    row("units of work (limits.fuel)", limits.fuel.map_or("any".into(), |fuel| fuel.to_string()));
+    row("linear memory (limits.memory)", bytes(limits.memory));
+    row("added to each folder (limits.folder)", quota(limits.folder));
+    row("open files (limits.files)", limits.files.to_string());
+    row("captured output, each stream (limits.output)", bytes(limits.output));
+    row("one value (limits.value)", bytes(limits.value));
+    row("objects held (limits.objects)", limits.objects.to_string());
+    let calls = limits.host_calls;
+    row(
+        "calls of the host (limits.host_calls)",
+        if calls == u64::MAX { "any".into() } else { calls.to_string() },
+    );
+    out
+}
+
+fn tree(tree: &Tree) -> String {
+    match tree {
+        Tree::Folder { host, access: Access::ReadWrite } => {
+            format!("read and write {}", host.display())
+        }
+        Tree::Folder { host, access: Access::ReadOnly } => format!("read {}", host.display()),
+        Tree::Kept(host) => format!("read {}, as it is at first", host.display()),
+        Tree::Memory => "write to a folder in memory".into(),
+        Tree::Files(files) => format!("read {} given files", files.len()),
+        Tree::Archive(path) => format!("read what the archive {} holds", path.display()),
+        Tree::Overlay(below) => format!("{}, changed in memory alone,", self::tree(below)),
+    }
+}
+
+fn quota(most: Quota) -> String {
+    match most {
+        Quota { bytes: u64::MAX, files: u64::MAX } => "without bound".into(),
+        Quota { bytes: most, files } => format!("at most {} in {files} files", bytes(most)),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    crate::values::Size(count).to_string()
+}

@@ -1,0 +1,280 @@
+//! Time, processor time, life, fuel, calls of the host: each limit fires in Python code and inside one long call of C
+//! code, and what may go on goes on.
+
+use crate::library::RUNTIME;
+use crate::support::{number, ophidia, text};
+use ophidia::{
+    Error, Function, Input, Interpreter, InterpreterBuilder, LimitExceeded, Result, Shared,
+};
+use std::io::Read;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const SOON: Duration = Duration::from_millis(200);
+
+/// One C call that takes for ever.
+const ENDLESS: &str = "import itertools\nsum(itertools.repeat(0))";
+
+fn soon() -> InterpreterBuilder {
+    RUNTIME.interpreter().timeout(SOON)
+}
+
+#[track_caller]
+fn is_late<T: std::fmt::Debug>(ended: Result<T>) {
+    let wanted = LimitExceeded::Timeout { limit: SOON };
+    assert!(matches!(&ended, Err(Error::Limit(limit)) if *limit == wanted), "{ended:?}");
+}
+
+/// Input that never comes.
+struct Never(mpsc::Receiver<()>);
+
+impl Read for Never {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        let _ = self.0.recv();
+        Ok(0)
+    }
+}
+
+#[test]
+fn python_is_told_before_it_is_ended() {
+    let (held, receiver) = mpsc::channel();
+    let tokio =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let value = Shared::new(0_i64);
+    let inside = value.clone();
+    let mut py = soon()
+        .stdin(Input::reader(Never(receiver)))
+        .tokio(tokio.handle().clone())
+        .build()
+        .expect("one");
+    py.set("never", Function::new_async("never", std::future::pending::<()>)).expect("set");
+    py.set(
+        "wait",
+        Function::new("wait", move || inside.with(|_| ()).expect("it is never poisoned")),
+    )
+    .ok();
+    py.run("import asyncio, re, threading, time\nlog = []\nasync def forever(): await asyncio.sleep(1e6)\nasync def host(): await never()")
+        .expect("the start");
+    for (place, what) in [
+        "while True: pass",
+        "for _ in iter(int, 1): pass",
+        "time.sleep(1e6)",
+        "input()",
+        "asyncio.run(forever())",
+        "asyncio.run(host())",
+        "re.match('(a+)+$', 'a' * 40 + 'b')",
+        "threading.Event().wait(1e6)",
+        "[x for x in iter(int, 1)]",
+        "def f(): f()\nwhile True:\n    try: f()\n    except RecursionError: pass",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let before = Instant::now();
+        let body = what.replace('\n', "\n    ");
+        is_late(py.run(&format!("try:\n    {body}\nfinally: log.append({place})")));
+        let took = before.elapsed();
+        assert!(!py.is_poisoned(), "{what}: it ended by itself");
+        assert!(took >= SOON && took < SOON * 10, "{what}: {took:?}");
+        let said = py.take_exception_at_limit().expect("what Python said");
+        assert_eq!(said.type_name, "TimeoutError", "{what}");
+        assert!(said.traceback.contains("Traceback"), "{what}: {}", said.traceback);
+        assert_eq!(number(&mut py, "log[-1]"), i64::try_from(place).expect("small"), "{what}");
+    }
+    drop(held);
+    // What catches it may still answer.
+    assert_eq!(text(&mut py, "'before'"), "before");
+    py.run("def partial():\n    found = 0\n    try:\n        while True: found += 1\n    except TimeoutError: return found > 0")
+        .expect("a function");
+    assert_eq!(text(&mut py, "str(partial())"), "True");
+    // A TimeoutError of the program's own is none of the limit's.
+    let own = py.run("raise TimeoutError('own')");
+    assert!(matches!(own, Err(Error::Python(_))), "{own:?}");
+}
+
+#[test]
+fn what_does_not_end_by_itself_is_ended() {
+    for what in [
+        ENDLESS,
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "class A:\n    def __del__(self):\n        while True: pass\na = A()\ndel a\nwhile True: pass",
+        "try:\n    while True: pass\nfinally:\n    while True: pass",
+        "import numpy\na = numpy.zeros((1500, 1500))\nwhile True:\n    try: numpy.linalg.eigvals(a + numpy.random.rand(1500, 1500))\n    except TimeoutError: pass",
+    ] {
+        let mut py = soon().build().expect("an interpreter");
+        let before = Instant::now();
+        is_late(py.run(what));
+        assert!(py.is_poisoned(), "{what}");
+        assert!(before.elapsed() < SOON * 20, "{what}: {:?}", before.elapsed());
+    }
+    // Without grace at once.
+    let mut py = soon().grace(Duration::ZERO).build().expect("an interpreter");
+    is_late(py.run("try:\n    while True: pass\nfinally: print('told')"));
+    assert!(py.is_poisoned());
+    assert_eq!(py.take_stdout(), b"");
+}
+
+#[test]
+fn processor_time_is_what_is_used_of_it() {
+    let cpu = || RUNTIME.interpreter().cpu(SOON).timeout(Duration::from_secs(60));
+    for what in ["while True: pass", ENDLESS] {
+        let mut py = cpu().build().expect("an interpreter");
+        let ended = py.run(what);
+        assert!(
+            matches!(ended, Err(Error::Limit(LimitExceeded::Cpu { limit })) if limit == SOON),
+            "{ended:?}"
+        );
+        assert!(py.is_poisoned());
+        assert!(py.usage().cpu >= SOON, "{:?}", py.usage());
+    }
+    let mut py = cpu().build().expect("an interpreter");
+    py.run("import time\ntime.sleep(0.5)").expect("waiting uses none");
+    assert!(py.usage().cpu < SOON);
+    // Of all operations together.
+    let ended =
+        (0..1000).map(|_| py.run("sum(range(10**6))")).find(Result::is_err).expect("it fires");
+    assert!(matches!(ended, Err(Error::Limit(LimitExceeded::Cpu { .. }))), "{ended:?}");
+}
+
+#[test]
+fn a_life_ends() {
+    let life = || RUNTIME.interpreter().life(SOON);
+    let is_over = |ended: Result<()>| {
+        assert!(
+            matches!(ended, Err(Error::Limit(LimitExceeded::Life { limit })) if limit == SOON),
+            "{ended:?}"
+        );
+    };
+    for what in ["while True: pass", ENDLESS, "import time\ntime.sleep(1e6)"] {
+        let mut py = life().build().expect("an interpreter");
+        is_over(py.run(what));
+    }
+    // Also while nobody uses it.
+    let mut py = life().build().expect("an interpreter");
+    py.run("x = 1").expect("alive");
+    thread::sleep(SOON);
+    is_over(
+        (0..10_000)
+            .map(|_| py.run("for i in range(10_000): pass"))
+            .find(Result::is_err)
+            .unwrap_or(Ok(())),
+    );
+}
+
+#[test]
+fn fuel_is_counted_exactly_and_the_same_each_time() {
+    const PROGRAM: &str = "import json, re\n\
+        data = [json.loads(json.dumps({'a': [i] * 10})) for i in range(300)]\n\
+        total = sum(len(re.findall('[a-z]+', str(d))) for d in data)\n\
+        b = bytes(10_000_000)";
+    let burn = |limit: Option<u64>| -> (Result<()>, u64) {
+        let builder = RUNTIME.interpreter().fuel(limit).seed(1);
+        let mut py = builder
+            .clock(ophidia::Clock::Fixed { start: SOON, step: Duration::ZERO })
+            .build()
+            .expect("one");
+        let ended = py.run(PROGRAM);
+        (ended, py.fuel().expect("it says"))
+    };
+    let (ended, burnt) = burn(None);
+    ended.expect("no limit");
+    assert!(burnt > 10_000, "{burnt}");
+    assert_eq!(burn(None).1, burnt);
+    let (ended, again) = burn(Some(burnt));
+    ended.expect("as much as it needs");
+    assert_eq!(again, burnt);
+    for limit in [burnt - 1, burnt / 2, 4_001, 4_000, 3_999] {
+        let (ended, used) = burn(Some(limit));
+        assert!(
+            matches!(ended, Err(Error::Limit(LimitExceeded::Fuel { limit: said })) if said == limit),
+            "{ended:?}"
+        );
+        assert!(used > limit && used < limit + 200_000, "{used} of {limit}");
+    }
+    for what in ["while True: pass", ENDLESS, "b'x' * 10**9"] {
+        let mut py =
+            RUNTIME.interpreter().fuel(1_000_000).memory(2 << 30).build().expect("an interpreter");
+        let ended = py.run(what);
+        assert!(
+            matches!(ended, Err(Error::Limit(LimitExceeded::Fuel { .. }))),
+            "{what}: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn calls_of_the_host_are_bounded() {
+    let mut py = RUNTIME.interpreter().host_calls(1_000).build().expect("an interpreter");
+    py.set("f", Function::new("f", || 1_i64)).expect("set");
+    py.run("for _ in range(1_000): f()").expect("as often as it may");
+    assert_eq!(py.usage().host_calls, 1_000);
+    let ended = py.run("try: f()\nexcept BaseException: pass");
+    assert!(
+        matches!(ended, Err(Error::Limit(LimitExceeded::HostCalls { limit: 1_000 }))),
+        "{ended:?}"
+    );
+    let mut py = RUNTIME.interpreter().host_calls(1_000).build().expect("an interpreter");
+    py.set("f", Function::new("f", |_: i64| 1_i64)).expect("set");
+    let ended = py.run("import itertools\nsum(map(f, itertools.repeat(0)))");
+    assert!(matches!(ended, Err(Error::Limit(LimitExceeded::HostCalls { .. }))), "{ended:?}");
+}
+
+#[test]
+fn memory_that_is_refused_can_be_done_without() {
+    let mut py: Interpreter =
+        RUNTIME.interpreter().memory(64 << 20).build().expect("an interpreter");
+    py.run(
+        "caught = 0\n\
+         for what in [lambda: bytearray(10**9), lambda: [0] * 10**8, lambda: 'x' * 10**9, lambda: list(range(10**8))]:\n\
+         \x20   try: what()\n\
+         \x20   except MemoryError: caught += 1\n\
+         assert caught == 4 and sum(range(1000)) == 499500",
+    )
+    .expect("it goes on");
+    let ended = py.run("held = []\nwhile True: held.append(bytes(100_000))");
+    assert!(matches!(ended, Err(Error::Limit(LimitExceeded::Memory { .. }))), "{ended:?}");
+    py.run("del held\nassert len(bytes(1_000_000)) == 1_000_000").expect("room again");
+}
+
+#[test]
+fn the_command_has_the_limits_too() {
+    let json = |options: &[&str], code: &str| -> serde_json::Value {
+        let ran = ophidia(["run", "--json"]).args(options).args(["-c", code]).run();
+        serde_json::from_slice(&ran.stdout).expect("a line of JSON")
+    };
+    let told =
+        json(&["--timeout", "200ms"], "try:\n    while True: pass\nfinally: print('cleaned')");
+    assert_eq!(
+        (&told["status"], &told["stopped_by"]),
+        (&"limit".into(), &"timeout".into()),
+        "{told}"
+    );
+    assert_eq!((&told["exit_code"], &told["stdout"]), (&124.into(), &"cleaned\n".into()), "{told}");
+    let traceback = told["error"]["traceback"].as_str().expect("where it was");
+    assert!(traceback.contains("line 2") && traceback.contains("TimeoutError"), "{traceback}");
+    let ended = json(
+        &["--timeout", "200ms", "--grace", "0s"],
+        "try:\n    while True: pass\nfinally: print('cleaned')",
+    );
+    assert_eq!((&ended["exit_code"], &ended["stdout"]), (&124.into(), &"".into()), "{ended}");
+    let cpu = json(&["--cpu", "200ms"], "while True: pass");
+    assert_eq!((&cpu["stopped_by"], &cpu["exit_code"]), (&"cpu".into(), &124.into()), "{cpu}");
+    assert!(cpu["cpu_ms"].as_f64().expect("a number") >= 200.0, "{cpu}");
+    let options = ["--seed", "1", "--clock", "2020-01-01T00:00:00Z"];
+    let work = |more: &[&str]| json(&[&options[..], more].concat(), "print(sum(range(100_000)))");
+    let (one, other) = (work(&[]), work(&[]));
+    assert_eq!(one["fuel"], other["fuel"]);
+    let fuel = one["fuel"].as_u64().expect("a number");
+    assert_eq!(work(&["--fuel", &fuel.to_string()])["exit_code"], 0);
+    let out = work(&["--fuel", &(fuel / 2).to_string()]);
+    assert_eq!((&out["stopped_by"], &out["exit_code"]), (&"fuel".into(), &125.into()), "{out}");
+    for (options, says) in [
+        (["--fuel", "0"], "give more"),
+        (["--fuel", "some"], "whole number"),
+        (["--grace", "soon"], "100ms"),
+        (["--cpu", "0s"], "none"),
+    ] {
+        ophidia(["run"]).args(options).args(["-c", "1"]).expect_status(2).stderr_has(says);
+    }
+}

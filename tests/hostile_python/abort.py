@@ -1,0 +1,6 @@
+# threat: T2
+# ends: guest fault, exit
+
+import os
+
+os.abort()

@@ -1,0 +1,12 @@
+# threat: T3
+# ends: limit timeout
+
+import asyncio
+
+
+async def spin():
+    while True:
+        await asyncio.sleep(0)
+
+
+asyncio.run(spin())

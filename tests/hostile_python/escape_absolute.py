@@ -1,0 +1,4 @@
+# threat: T9
+# ends: exception FileNotFoundError
+
+open("/etc/passwd")

@@ -1,0 +1,6 @@
+# threat: T10
+# ends: exception
+
+import socket
+
+socket.getaddrinfo("example.com", 80)

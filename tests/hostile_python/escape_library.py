@@ -1,0 +1,6 @@
+# threat: T9
+# ends: exception PermissionError
+
+import os
+
+open(os.__file__, "a")

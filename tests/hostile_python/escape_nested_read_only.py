@@ -1,0 +1,4 @@
+# threat: T9
+# ends: exception PermissionError
+
+open("/rw/kept/file", "w")

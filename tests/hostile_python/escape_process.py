@@ -1,0 +1,6 @@
+# threat: T9
+# ends: exception
+
+import subprocess
+
+subprocess.run(["/bin/sh", "-c", "id"])

@@ -1,0 +1,6 @@
+# threat: T9
+# ends: exception PermissionError
+
+import os
+
+os.rename("/ro/file", "/rw/file")

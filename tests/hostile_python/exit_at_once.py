@@ -1,0 +1,6 @@
+# threat: T2
+# ends: exit
+
+import os
+
+os._exit(7)

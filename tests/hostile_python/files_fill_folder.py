@@ -1,0 +1,6 @@
+# threat: T7
+# ends: exception OSError
+
+with open("/rw/a", "wb") as file:
+    while True:
+        file.write(bytes(65_536))

@@ -1,0 +1,5 @@
+# threat: T8
+# ends: limit objects
+
+while True:
+    keep(object())

@@ -1,0 +1,9 @@
+# threat: T8
+# ends: exception
+
+
+def back():
+    call(back)
+
+
+call(back)

@@ -1,0 +1,5 @@
+# threat: T8
+# ends: limit host_calls
+
+while True:
+    nothing()

@@ -1,0 +1,6 @@
+# threat: T3
+# ends: limit timeout
+
+import math
+
+math.factorial(10**7)

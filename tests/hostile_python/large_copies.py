@@ -1,0 +1,6 @@
+# threat: T3
+# ends: limit timeout
+
+data = bytearray(20 << 20)
+while True:
+    data[1:] = data[:-1]

@@ -1,0 +1,12 @@
+# threat: T3
+# ends: limit timeout
+
+
+class Never:
+    def __del__(self):
+        while True:
+            pass
+
+
+never = Never()
+del never

@@ -1,0 +1,5 @@
+# threat: T3
+# ends: limit timeout
+
+while True:
+    pass

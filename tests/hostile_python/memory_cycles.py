@@ -1,0 +1,9 @@
+# threat: T4
+# ends: limit memory
+
+import gc
+
+gc.disable()
+while True:
+    cycle = [bytes(1000)]
+    cycle.append(cycle)

@@ -1,0 +1,4 @@
+# threat: T4
+# ends: limit memory
+
+bytearray(10**9)

@@ -1,0 +1,5 @@
+# threat: T6
+# ends: limit output
+
+while True:
+    print("x" * 100_000)

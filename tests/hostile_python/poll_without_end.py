@@ -1,0 +1,7 @@
+# threat: T3
+# ends: limit timeout
+
+import select
+
+while True:
+    select.select([], [], [], 0)

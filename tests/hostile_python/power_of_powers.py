@@ -1,0 +1,4 @@
+# threat: T3
+# ends: limit timeout
+
+9**9**9

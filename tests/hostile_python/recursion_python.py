@@ -1,0 +1,9 @@
+# threat: T5
+# ends: exception
+
+
+def again():
+    again()
+
+
+again()
