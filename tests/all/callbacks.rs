@@ -316,7 +316,8 @@ fn what_python_drops_is_dropped_here() -> ophidia::Result<()> {
 
 #[test]
 fn limits_hold_in_calls_that_call_back() -> ophidia::Result<()> {
-    let mut py = RUNTIME.interpreter().timeout(Duration::from_millis(200)).objects(100).build()?;
+    let late = RUNTIME.interpreter().timeout(Duration::from_millis(200)).grace(Duration::ZERO);
+    let mut py = late.objects(100).build()?;
     // Swallowing the error does not keep the guest going.
     let swallow = |py: &mut Python<'_>| {
         let _ = py.run("while True: pass");

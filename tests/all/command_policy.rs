@@ -56,8 +56,9 @@ assert dict(os.environ) == {'MODE': 'test'}
 assert open('/in/a').read() == open('/project/a').read() == 'given'
 open('/project/a', 'w').write('new')
 def full(path, size):
-    try: open(path, 'wb').write(bytes(size))
-    except OSError as error: return True
+    try:
+        with open(path, 'wb') as file: file.write(bytes(size))
+    except OSError: return True
     return False
 assert full('/in/b', 1) and not full('/out/b', 1000) and full('/out/c', 1)
 assert not full('/scratch/a', 8192) and full('/scratch/b', 1) and full('/tmp/a', 5000)
@@ -69,8 +70,7 @@ while True: pass";
             .args(["-c", program])
             .current_dir(made.path().join("elsewhere"))
     };
-    let first = run().expect_status(124);
-    first.stderr_has("400ms");
+    let first = run().expect_status(124).stderr_has("400ms");
     assert!(first.stdout().starts_with("1577836800.0 0."), "{first}");
     assert_eq!(first.stdout(), {
         fs::remove_file(made.path().join("out/b")).expect("it is there");
@@ -120,15 +120,11 @@ fn what_is_wrong_is_said_before_anything_runs() {
         ("not toml", &["line 1"]),
     ] {
         let policy = write(made.path(), text);
-        for call in [
-            ophidia(["policy", "check"]).arg(&policy),
-            ophidia(["run", "--policy"]).arg(&policy).args(["-c", "print('ran')"]),
-        ] {
-            let outcome = call.expect_status(2);
+        let check = ophidia(["policy", "check"]).arg(&policy).expect_status(2);
+        let run = ophidia(["run", "--policy"]).arg(&policy).args(["-c", "print('ran')"]);
+        for outcome in [check.stderr_has("policy.toml"), run.expect_status(2)] {
             assert!(outcome.stdout.is_empty(), "{outcome}");
-            says.iter().fold(outcome.stderr_has("policy.toml"), |outcome, words| {
-                outcome.stderr_has(words)
-            });
+            says.iter().fold(outcome, |outcome, words| outcome.stderr_has(words));
         }
     }
     ophidia(["policy", "check", "/no/such"]).expect_status(2).stderr_has("/no/such");

@@ -44,6 +44,8 @@ fn python_is_told_before_it_is_ended() {
     let value = Shared::new(0_i64);
     let inside = value.clone();
     let mut py = soon()
+        // The machine may be busy: what is asked is whether it ends by itself, not how soon.
+        .grace(Duration::from_secs(5))
         .stdin(Input::reader(Never(receiver)))
         .tokio(tokio.handle().clone())
         .build()
@@ -76,7 +78,7 @@ fn python_is_told_before_it_is_ended() {
         is_late(py.run(&format!("try:\n    {body}\nfinally: log.append({place})")));
         let took = before.elapsed();
         assert!(!py.is_poisoned(), "{what}: it ended by itself");
-        assert!(took >= SOON && took < SOON * 10, "{what}: {took:?}");
+        assert!(took >= SOON && took < SOON * 40, "{what}: {took:?}");
         let said = py.take_exception_at_limit().expect("what Python said");
         assert_eq!(said.type_name, "TimeoutError", "{what}");
         assert!(said.traceback.contains("Traceback"), "{what}: {}", said.traceback);

@@ -36,8 +36,8 @@ outer = Outer()
 ";
 
 fn limited() -> Interpreter {
-    let mut py =
-        RUNTIME.interpreter().timeout(Duration::from_millis(300)).build().expect("an interpreter");
+    let short = RUNTIME.interpreter().timeout(Duration::from_millis(300)).grace(Duration::ZERO);
+    let mut py = short.build().expect("an interpreter");
     py.run(SLOW).expect("definitions");
     py
 }

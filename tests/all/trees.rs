@@ -226,6 +226,31 @@ fn memory_has_a_quota_of_bytes_and_files() {
     assert_eq!(py.usage().trees.files, 20);
 }
 
+/// Names count, whoever made what they stand for, and what they were before is not kept for ever.
+#[test]
+fn names_are_bounded_too() {
+    let quota = Some(Quota { bytes: 4096, files: 20 });
+    let below = files([("given", "text")]);
+    let mut py = mounts([Mount { quota, ..Mount::new("/over", Tree::Overlay(Box::new(below))) }]);
+    py.run(
+        "os.chdir('/over')\n\
+         for i in range(20): os.link('given', f'n{i}')\n\
+         assert fails(os.link, 'given', 'more') == 'ENOSPC'\n\
+         assert os.stat('given').st_nlink == 21\n\
+         os.unlink('given'); os.mkdir('d')\n\
+         assert fails(os.mkdir, 'e') == 'ENOSPC'\n\
+         for i in range(20): assert open(f'n{i}').read() == 'text'; os.unlink(f'n{i}')",
+    )
+    .expect("as many as there may be");
+    assert_eq!(py.usage().trees.files, 1);
+    let changes: Vec<_> = py.files().changes().into_iter().map(|change| change.path).collect();
+    assert_eq!(changes, [std::path::Path::new("/over/d"), std::path::Path::new("/over/given")]);
+    py.files().put("/over/moves", *b"x").expect("put");
+    py.run("for i in range(2_000): os.rename('moves' if i == 0 else f'm{i - 1}', f'm{i}')")
+        .expect("moved");
+    assert_eq!(py.files().changes().len(), 4);
+}
+
 /// Deep folders, many names, long listings: nothing of it is quadratic, and no stack is used up.
 #[test]
 fn many_and_deep() {

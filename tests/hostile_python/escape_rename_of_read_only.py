@@ -1,5 +1,5 @@
 # threat: T9
-# ends: exception PermissionError
+# ends: exception OSError
 
 import os
 

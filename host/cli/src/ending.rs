@@ -135,6 +135,16 @@ impl Ending {
         ending
     }
 
+    /// Of a program that has caught what it was told when its time was over, and has ended by itself.
+    pub(crate) fn late(self, limit: Option<std::time::Duration>) -> Self {
+        match (self.ended, limit) {
+            (Ended::Limit | Ended::Failed | Ended::Interrupted, _) | (_, None) => self,
+            (_, Some(limit)) => {
+                Self { said: self.said, ..Self::of_limit(&LimitExceeded::Timeout { limit }) }
+            }
+        }
+    }
+
     /// With what Python said where a limit fired.
     pub(crate) fn told(mut self, exception: Option<PythonError>) -> Self {
         if let (Ended::Limit, Some(exception)) = (self.ended, exception) {

@@ -45,7 +45,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
-    Repl(repl::Repl),
+    Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
     Doctor(doctor::Doctor),

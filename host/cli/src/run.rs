@@ -164,6 +164,9 @@ fn execute(
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
     let mut ending = Ending::of(result, interrupted).told(py.take_exception_at_limit());
+    if py.was_late() && !py.is_poisoned() {
+        ending = ending.late(sandbox.timeout());
+    }
     show(&ending, &mut said, json);
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());

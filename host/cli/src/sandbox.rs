@@ -268,6 +268,11 @@ impl Sandbox {
         Ok(())
     }
 
+    /// What one operation may take.
+    pub(crate) fn timeout(&self) -> Option<std::time::Duration> {
+        self.ruled.as_ref().map_or(self.timeout.0, |policy| policy.limits.timeout)
+    }
+
     /// Bytes of linear memory; nothing larger can be handed to the guest either.
     pub(crate) fn memory(&self) -> u64 {
         self.memory.0

@@ -36,8 +36,8 @@ Exit statuses:
   1    an exception was not caught (its traceback is on standard error)
   2    the command cannot be carried out as given: an option, a path
   120  the last output could not be written, as with python3, or a file of --out
-  124  --timeout or --cpu fired
-  125  --memory, --fuel or another limit fired
+  124  --timeout fired, or --cpu
+  125  --memory or another limit fired
   126  the guest or the host failed
   130  interrupted with Ctrl-C
   n    the program's own, from sys.exit(n)

@@ -146,6 +146,12 @@ impl Interpreter {
         self.state_mut().bridge.at_limit.take().map(|error| *error)
     }
 
+    /// Whether Python was told in the last operation that its time is over, whatever it made of that.
+    #[must_use]
+    pub fn was_late(&self) -> bool {
+        self.state().sandbox.control.told().is_some()
+    }
+
     /// Whether the interpreter can no longer be used.
     #[must_use]
     pub fn is_poisoned(&self) -> bool {

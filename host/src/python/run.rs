@@ -216,7 +216,12 @@ impl Python<'_> {
     pub fn finish(&mut self) -> Result<()> {
         let mut guest = self.guest();
         guest.release_dropped()?;
-        guest.enter(|guest| guest.status(|linked| &linked.finish, ())).map(drop)
+        guest.enter(|guest| guest.status(|linked| &linked.finish, ()))?;
+        // What Python is told while it ends is an exception that nobody catches, and that python3 ignores.
+        match guest.sandbox().control.told() {
+            Some(limit) => Err(limit.into()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn run_mode(

@@ -303,7 +303,7 @@ impl<'n> Walk<'n> {
                                 return Err(Errno::NameTooLong.into());
                             }
                             if longer.first() == Some(&b'/') {
-                                self.to_root()?;
+                                self.start_again()?;
                             }
                             (text, at) = (longer, 0);
                         }
@@ -410,7 +410,7 @@ impl<'n> Walk<'n> {
         })
     }
 
-    fn to_root(&mut self) -> Answer {
+    fn start_again(&mut self) -> Answer {
         if self.start.mount != Some(0) {
             return Err(Errno::NotPermitted.into());
         }

@@ -42,7 +42,7 @@ impl Stdlib {
 
 /// A folder of the host that is read once.
 fn kept(folder: host::Folder, device: u64) -> Arc<FolderNode> {
-    Tree::new(Kind::Shared, NOTHING, device, Some(Below::Host(folder, PathBuf::new())), 0)
+    Tree::root(Kind::Shared, NOTHING, device, Some(Below::Host(folder, PathBuf::new())), 0)
 }
 
 /// What a guest is given, checked, opened and written as it reads it.
@@ -145,7 +145,7 @@ impl World {
             Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
             Ready::Own(below) => {
                 let quota = quota.unwrap_or_default();
-                Folder::Memory(Tree::new(Kind::Own, quota, device, below.clone(), self.born()))
+                Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
             }
         });
         Namespace::new(Arc::clone(&self.shape), trees.collect())

@@ -17,7 +17,7 @@ pub(in crate::sandbox::wasi) fn of_archive(
     device: u64,
     now: u64,
 ) -> io::Result<Arc<FolderNode>> {
-    let root = Tree::new(Kind::Shared, NOTHING, device, None, now);
+    let root = Tree::root(Kind::Shared, NOTHING, device, None, now);
     let mut file = BufReader::new(File::open(path)?);
     let mut first = [0; 4];
     let len = file.read(&mut first)?;

@@ -19,7 +19,7 @@ pub(in crate::sandbox::wasi) fn of_files(
     device: u64,
     now: u64,
 ) -> io::Result<Arc<FolderNode>> {
-    let root = Tree::new(Kind::Shared, NOTHING, device, None, now);
+    let root = Tree::root(Kind::Shared, NOTHING, device, None, now);
     for (path, bytes) in files {
         put(&root, Path::new(path), Some(Arc::clone(&bytes.0)), now)?;
     }

@@ -50,7 +50,7 @@ pub(in super::super) enum Kind {
 
 impl Tree {
     /// A tree, and its first folder. What lies below is seen in it.
-    pub(in super::super) fn new(
+    pub(in super::super) fn root(
         kind: Kind,
         most: Most,
         device: u64,
@@ -72,7 +72,7 @@ impl Tree {
 
 /// A tree of the devices that programs expect.
 pub(in super::super) fn devices(device: u64) -> Arc<FolderNode> {
-    let folder = Tree::new(Kind::Shared, Most { bytes: 0, files: 0 }, device, None, 0);
+    let folder = Tree::root(Kind::Shared, Most { bytes: 0, files: 0 }, device, None, 0);
     for (name, device) in [
         ("null", Device::Null),
         ("zero", Device::Zero),
@@ -206,11 +206,16 @@ impl Head {
         Ok(())
     }
 
-    /// How many names it has by now.
-    fn linked(&self, by: i32) -> u32 {
-        let links = self.links.load(Ordering::Relaxed).saturating_add_signed(by);
-        self.links.store(links, Ordering::Relaxed);
-        links
+    /// It has one name more.
+    fn linked(&self) {
+        self.links.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It has one name less. All but one counted by themselves.
+    fn unlinked(&self) {
+        if self.links.fetch_sub(1, Ordering::Relaxed) > 1 {
+            self.tree.quota.give_file_back();
+        }
     }
 }
 

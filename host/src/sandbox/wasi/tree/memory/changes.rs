@@ -1,5 +1,6 @@
 //! What a program has made of a tree.
 
+use super::folder::Contents;
 use super::{FolderNode, Node, Origin};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -24,7 +25,7 @@ impl FolderNode {
     ) {
         let mut left = vec![(Arc::clone(self), at.to_owned(), false)];
         while let Some((folder, at, all)) = left.pop() {
-            let (there, gone) = folder.everything(all);
+            let Contents { there, gone } = folder.everything(all);
             for (name, node, moved) in there {
                 let path = at.join(OsStr::from_bytes(&name));
                 let all = all || moved;

@@ -197,11 +197,12 @@ impl FolderNode {
             return Err(Errno::NotPermitted.into());
         }
         self.admits(name)?;
-        // A name takes room of the host's; the file's head counts once only.
         if node.head().links.load(std::sync::atomic::Ordering::Relaxed) >= LINKS {
             return Err(Errno::TooManyLinks.into());
         }
-        node.head().linked(1);
+        // Each name takes room of the host's, and counts as a file does.
+        self.head.tree.quota.take_file().map_err(|_| Errno::NoSpace)?;
+        node.head().linked();
         self.put(name, node)?;
         self.mark_moved(name)?;
         self.head.touch(now);
@@ -214,7 +215,7 @@ impl FolderNode {
             None => Err(Errno::NoEntry.into()),
             Some(Node::Folder(_)) => Err(Errno::IsFolder.into()),
             Some(node) => {
-                node.head().linked(-1);
+                node.head().unlinked();
                 self.entries()?.remove(name, node.head());
                 self.head.touch(now);
                 Ok(())
@@ -281,7 +282,7 @@ impl FolderNode {
             (Node::Folder(_), Some(_)) => return Err(Errno::NotFolder.into()),
             (_, Some(Node::Folder(_))) => return Err(Errno::IsFolder.into()),
             (_, Some(there)) => {
-                there.head().linked(-1);
+                there.head().unlinked();
                 to.entries()?.remove(to_name, there.head());
             }
         }
@@ -343,7 +344,7 @@ impl FolderNode {
         match self.child(name)? {
             Some(Node::Folder(_)) => return Err(Errno::IsFolder.into()),
             Some(node) => {
-                node.head().linked(-1);
+                node.head().unlinked();
                 self.entries()?.take(name);
             }
             None => {}
@@ -376,12 +377,8 @@ impl FolderNode {
         Ok(())
     }
 
-    /// What it holds by now and the program may have changed, each with whether it has its name from the program;
-    /// and the names of what was given and is gone. With `all` what nobody has looked at, too.
-    pub(super) fn everything(
-        self: &Arc<Self>,
-        all: bool,
-    ) -> (Vec<(Arc<[u8]>, Node, bool)>, Vec<Arc<[u8]>>) {
+    /// What it holds by now and the program may have changed. With `all` what nobody has looked at, too.
+    pub(super) fn everything(self: &Arc<Self>, all: bool) -> Contents {
         if all {
             let names: Vec<_> = match self.entries() {
                 Ok(entries) => entries.slots.keys().cloned().collect(),
@@ -398,13 +395,21 @@ impl FolderNode {
             What::Below { .. } => None,
         });
         let gone = entries.gone.iter().filter(|name| !entries.slots.contains_key(*name));
-        (there.collect(), gone.cloned().collect())
+        Contents { there: there.collect(), gone: gone.cloned().collect() }
     }
 
     /// Whether something that was given had this name and is gone.
     pub(super) fn had(&self, name: &[u8]) -> bool {
         self.entries.lock().gone.contains(name)
     }
+}
+
+/// What a folder holds.
+pub(super) struct Contents {
+    /// Each by its name, with whether the program has given it that.
+    pub(super) there: Vec<(Arc<[u8]>, Node, bool)>,
+    /// Names of what was given and is gone.
+    pub(super) gone: Vec<Arc<[u8]>>,
 }
 
 /// Names of one file.
@@ -426,7 +431,9 @@ impl Entries {
 
     /// On the program's behalf: what was given is remembered.
     fn remove(&mut self, name: &[u8], head: &Head) {
-        if self.take(name).is_some() && head.origin == Origin::Given {
+        // A name that the program has given was not there before.
+        let slot = self.take(name);
+        if slot.is_some_and(|slot| !slot.moved) && head.origin == Origin::Given {
             self.gone.insert(name.into());
         }
     }
