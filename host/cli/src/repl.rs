@@ -55,7 +55,7 @@ impl Repl {
             });
             let exited =
                 matches!(&result, Err(ophidia::Error::Python(e)) if e.exit_status.is_some());
-            let ending = Ending::of(result, interrupted);
+            let ending = Ending::of(result, interrupted).told(py.take_exception_at_limit());
             ending.show();
             if exited {
                 finish(&mut py, &interrupts);
