@@ -191,7 +191,7 @@ mod tests {
     fn a_step_has_no_variable_of_the_users() {
         let machine = Machine::new();
         let bin = machine.bin("");
-        let said = step(&bin, "env").expect("it runs");
+        let said = step(&bin, "/usr/bin/env").expect("it runs");
         let names = |line: &str| line.split('=').next().unwrap_or_default().to_owned();
         let mut found: Vec<String> = said.lines().map(names).collect();
         // Of the shell itself, and what is passed on where it is set.
