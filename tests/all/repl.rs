@@ -176,7 +176,7 @@ fn a_statement_that_cannot_be_interrupted_is_cancelled() {
 fn a_limit_is_said_and_a_new_session_begins_only_where_it_has_to() {
     let mut session = Session::start(&["repl", "--timeout", "300ms"]);
     session.types("x = 1").types("exec('while True: pass')");
-    session.sees("TimeoutError").sees("ophidia: limit timeout: 300ms allowed").sees(">>> ");
+    session.sees("TimeoutError").sees("ophidia: limit timeout: 300ms allowed");
     session.types("x + 40").sees("\n41");
     session.types("import itertools").types("sum(itertools.repeat(0))");
     session.sees("ophidia: limit timeout: 300ms allowed").sees("a new session begins");

@@ -74,7 +74,7 @@ fn large_lengths_take_nothing_of_the_host() {
     let buffer = format!(
         "{grow} (i32.store (i32.const 0) (i32.const 1048576))
          (i32.store (i32.const 4) (i32.const 58720256))
-         (drop (call $path_open (i32.const 3) (i32.const 1) (i32.const {ROOM}) (i32.const 10)
+         (drop (call $path_open (i32.const 3) (i32.const 1) (i32.const {ROOM}) (i32.const 29)
            (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 8)))"
     );
     let read = "(i32.load (i32.const 8)) (i32.const 0) (i32.const 1)";
@@ -87,7 +87,7 @@ fn large_lengths_take_nothing_of_the_host() {
         let body = format!(
             "{buffer} (call $value (i32.const 2) (i32.const 0) (i64.extend_i32_u (call {call})))"
         );
-        let guest = running(&format!("{body} (i32.const 0)")).with(&data(ROOM, b"Cargo.toml"));
+        let guest = running(&format!("{body} (i32.const 0)")).with(&data(ROOM, b"usr/lib/python3.13/Cargo.toml"));
         let result = attack(&guest, |py| py.eval("!"));
         assert!(matches!(result, Ok(Value::Int(0))), "{call}: {result:?}");
     }

@@ -181,5 +181,5 @@ impl Guest {
 /// What the guest makes of its start.
 pub fn interpreter(runtime: &Runtime) -> Result<Interpreter, Error> {
     let py = runtime.interpreter().value(VALUE).objects(OBJECTS).memory(64 << 20).output(1 << 16);
-    py.timeout(Duration::from_millis(300)).build()
+    py.timeout(Duration::from_millis(300)).grace(Duration::ZERO).build()
 }

@@ -580,6 +580,10 @@ impl Position {
     ) -> Answer {
         let mounted = self.mount.and_then(|mount| names.shape.0.get(mount)).map(|name| &name.below);
         let mut on = true;
+        let first = if from & MOUNTED == 0 { 0 } else { from & !MOUNTED };
+        if usize::try_from(first).map_or(true, |first| first > mounted.map_or(0, BTreeMap::len)) {
+            return Err(Errno::Invalid.into());
+        }
         if from & MOUNTED == 0 {
             match &self.inner {
                 Some(folder) => folder.list(from, chunk, &mut |entry| {
@@ -600,7 +604,6 @@ impl Position {
                 }
             }
         }
-        let first = if from & MOUNTED == 0 { 0 } else { from & !MOUNTED };
         for (place, (name, mount)) in (0..).zip(mounted.into_iter().flatten()) {
             if !on {
                 break;
