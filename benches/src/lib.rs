@@ -188,7 +188,7 @@ pub fn native_python() -> Result<PathBuf> {
     Ok(guest.native_python())
 }
 
-/// Lets this process have so many files open: every interpreter holds one, that of its standard library.
+/// Lets this process have so many files open.
 ///
 /// # Errors
 ///

@@ -205,6 +205,22 @@ fn fuel_is_counted_exactly_and_the_same_each_time() {
     }
 }
 
+/// Where a file ends the host is asked to look; that is no work.
+#[test]
+fn reading_to_the_end_of_a_file_burns_little() {
+    let mut py = RUNTIME.interpreter().fuel(1_000_000).build().expect("an interpreter");
+    py.run("for _ in range(50): open('/dev/null').read(); open(__import__('os').__file__).read()")
+        .expect("little work");
+}
+
+/// A grace past what a clock can tell leaves the deadline as it is.
+#[test]
+fn a_grace_without_end_is_no_time_without_end() {
+    let mut py = soon().grace(Duration::MAX).build().expect("an interpreter");
+    is_late(py.run("while True: pass"));
+    assert!(!py.is_poisoned());
+}
+
 #[test]
 fn calls_of_the_host_are_bounded() {
     let mut py = RUNTIME.interpreter().host_calls(1_000).build().expect("an interpreter");

@@ -88,6 +88,17 @@ fn paths_lead_where_they_do_on_linux() {
     }
 }
 
+/// Each `..` in a folder of the host costs a call of it: a path of them is bounded.
+#[test]
+fn a_path_of_nothing_but_steps_up_is_bounded() {
+    let made = folder();
+    fs::create_dir(made.path().join("a")).expect("a folder");
+    let mut py = mounts([Mount::new("/h", host(&made, Access::ReadOnly))]);
+    py.run("os.stat('/h' + '/a/..' * 200)\nos.stat('/tmp' + '/..' * 1000)")
+        .expect("as many as anybody needs");
+    assert_eq!(text(&mut py, "fails(os.stat, '/h' + '/a/..' * 600)"), "ENAMETOOLONG");
+}
+
 #[test]
 fn what_is_mounted_is_listed_and_stays() {
     let made = folder();
@@ -640,8 +651,8 @@ fn the_command_takes_files_in_and_out() {
     fs::create_dir(at("src")).expect("a folder");
     fs::write(at("src/a"), "a").expect("a file");
     let program = "import os, pathlib, sys\n\
-         assert open('/tmp/given').read() == open('/work/given').read() == 'input'\n\
-         open('/work/given', 'a').write('!')\n\
+         assert open('/tmp/given').read() == open('/job/given').read() == 'input'\n\
+         open('/job/given', 'a').write('!')\n\
          pathlib.Path('/tmp/x/y').mkdir(parents=True)\n\
          pathlib.Path('/tmp/x/y/z').write_text('zz')\n\
          os.symlink('/etc', '/tmp/link')\n\
@@ -650,14 +661,14 @@ fn the_command_takes_files_in_and_out() {
     let input = at("in.txt");
     let call = ophidia(["run"])
         .args(["--file", &format!("{}::/tmp/given", input.display())])
-        .args(["--file", &format!("{}::/work/given", input.display())])
+        .args(["--file", &format!("{}::/job/given", input.display())])
         .args(["--overlay", &format!("{}::/src", at("src").display())])
         .arg("--out")
         .arg(at("out"))
         .args(["-c", program]);
     call.expect_status(3);
     let read = |name: &str| fs::read_to_string(at(name)).expect(name);
-    assert_eq!((read("out/tmp/x/y/z"), read("out/work/given")), ("zz".into(), "input!".into()));
+    assert_eq!((read("out/tmp/x/y/z"), read("out/job/given")), ("zz".into(), "input!".into()));
     assert_eq!(
         (read("out/src/a"), read("src/a"), read("in.txt")),
         ("changed".into(), "a".into(), "input".into())
@@ -753,6 +764,15 @@ fn what_is_opened_and_denied_is_told() {
             .iter()
             .filter(|line| line["event"] == "denied")
             .all(|line| line["reason"].as_str().is_some_and(|reason| reason.contains("grant")))
+    );
+    // A program cannot fill a disk with it.
+    let flood =
+        "import os\nfor _ in range(101_000):\n    try: os.mkdir('/a')\n    except OSError: pass";
+    ophidia(["run", "--audit"]).arg(&log).args(["-c", flood]).expect_ok();
+    let said = fs::read_to_string(&log).expect("it is there");
+    assert_eq!(
+        (said.lines().count(), said.lines().last()),
+        (100_001, Some("{\"event\":\"left-out\"}"))
     );
     ophidia(["run", "--audit", "/proc/none", "-c", "1"]).expect_status(2).stderr_has("name a file");
 }

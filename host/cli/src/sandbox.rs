@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The options.
 #[derive(clap::Args, Clone, Debug, Default)]
@@ -129,7 +130,8 @@ pub(crate) struct Sandbox {
 
     /// Write a line of JSON to this file for each file that it opens and each denial
     ///
-    /// Fields: event (opened or denied), path; write of what was opened; action and reason of what was denied.
+    /// Fields: event (opened or denied), path; write of what was opened; action and reason of what was denied. After
+    /// 100,000 lines the rest is left out, and the last line says so: event is left-out.
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     audit: Option<PathBuf>,
 
@@ -308,6 +310,8 @@ impl Sandbox {
                 0 => Quota { bytes: u64::MAX, files: u64::MAX },
                 bytes => Quota { bytes, ..default.folder },
             },
+            // What --out takes out of memory at once.
+            value: default.value.max(self.trees.tmp().bytes),
             ..default
         }
     }
@@ -353,6 +357,9 @@ impl Sandbox {
     }
 }
 
+/// Lines of an audit: a program chooses how many there would be.
+const AUDITED: u64 = 100_000;
+
 /// Writes events to a file, which is emptied first.
 fn auditor(path: &Path) -> Result<Audit, Usage> {
     let file = fs::File::create(path).map_err(|error| {
@@ -360,8 +367,13 @@ fn auditor(path: &Path) -> Result<Audit, Usage> {
     })?;
     let (file, name) = (Mutex::new(file), path.to_owned());
     let told = std::sync::Once::new();
+    let lines = AtomicU64::new(0);
     Ok(Audit::new(move |event| {
-        let line = serde_json::to_string(event).unwrap_or_default() + "\n";
+        let line = match lines.fetch_add(1, Ordering::Relaxed) {
+            0..AUDITED => serde_json::to_string(event).unwrap_or_default() + "\n",
+            AUDITED => "{\"event\":\"left-out\"}\n".to_owned(),
+            _ => return,
+        };
         if let Err(error) = file.lock().write_all(line.as_bytes()) {
             told.call_once(|| say(&format!("--audit {}: {error}", name.display())));
         }

@@ -66,6 +66,9 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
+/// Longer than anything runs.
+const AGES: Duration = Duration::from_secs(1 << 32);
+
 /// No operation is running.
 const IDLE: u64 = u64::MAX;
 
@@ -172,7 +175,9 @@ impl Control {
         let own = self.timeout.and_then(|limit| {
             let at = self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?;
             let limit = LimitExceeded::Timeout { limit };
-            Some(Deadline { at, hard: at.checked_add(self.grace)?, limit })
+            // So long a grace is none that ends; what is told stays told.
+            let hard = at.checked_add(self.grace).or_else(|| at.checked_add(AGES)).unwrap_or(at);
+            Some(Deadline { at, hard, limit })
         });
         match (own, self.end) {
             (Some(own), Some((end, _))) if own.hard <= end => Some(own),

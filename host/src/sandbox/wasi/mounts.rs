@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// As many links as a system follows.
 const LINKS: u32 = 40;
 
+/// As many `..` in folders of the host are followed in one path: nobody looks at the deadline meanwhile.
+const UPS: u32 = 256;
+
 /// The longest name, as on Linux.
 const LONGEST_NAME: usize = 255;
 
@@ -148,6 +151,8 @@ struct Walk<'a> {
     /// The mounted name that was left last, and how many names ago.
     left: Option<(usize, usize)>,
     links: u32,
+    /// How often a folder of the host was left by `..`, which the host is asked for each time.
+    ups: u32,
 }
 
 impl Namespace {
@@ -204,6 +209,7 @@ impl Namespace {
             inner: Inner::Nothing,
             left: None,
             links: 0,
+            ups: 0,
         };
         walk.inner = match (&from.inner, from.mount) {
             (Some(Folder::Memory(folder)), None) => Inner::Memory(Arc::clone(folder)),
@@ -348,6 +354,10 @@ impl<'n> Walk<'n> {
         }
         match &mut self.inner {
             Inner::Host(folder, path) => {
+                self.ups += 1;
+                if self.ups > UPS {
+                    return Err(Errno::NameTooLong.into());
+                }
                 // What is above a link is above where it leads.
                 let mut path = folder.place_of_folder(path)?;
                 path.pop();
