@@ -12,7 +12,7 @@ from collections import namedtuple
 from types import ModuleType
 from typing import NoReturn
 
-from _ophidia import absent_ctypes, absent_ssl
+from _ophidia import absent_ctypes
 
 
 def _refusal(error: type[OSError], code: int, why: str):
@@ -257,4 +257,3 @@ def install() -> None:
     _memmap()
     _os()
     sys.modules["_ctypes"] = absent_ctypes
-    sys.modules["ssl"] = absent_ssl

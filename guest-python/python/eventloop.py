@@ -1,24 +1,36 @@
-"""An asyncio event loop for a world without sockets, pipes and threads: timers, tasks and queues.
+"""An asyncio event loop for one thread and no signals: tasks, timers, sockets, and functions of the host.
 
-The stock loop wakes itself through a socket pair, which WASI does not have. What wakes this loop from
-outside is a function of the host that has ended; it waits for these where it sleeps.
+What wakes this loop from outside is a socket or a function of the host that has ended; it waits for these
+where it sleeps. Nothing else can, so it needs no socket pair, and a loop without sockets has no descriptor.
 """
 
 import asyncio
 import contextvars
-import socket
+import select
+import selectors
 import time
-from asyncio import base_events, events
+from asyncio import events, selector_events
 from collections.abc import Callable
 
 from _ophidia import interop
 
+# Stands for whatever the host works on, where descriptors are waited for.
+_HOST = 0x7FFFFFFF
 
-class _Sleeper:
-    """Stands where a selector stands: no file is ever ready, so selecting is sleeping, or waiting for
-    the host."""
 
-    def select(self, timeout: float | None) -> list[object]:
+class _Selector(selectors.PollSelector):
+    """Waits for sockets, for the host, or for both. Without either, selecting is sleeping."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._fd_to_key:
+            if not interop.is_waiting():
+                return super().select(timeout)
+            self._selector.register(_HOST, select.POLLIN)
+            try:
+                return super().select(timeout)
+            finally:
+                self._selector.unregister(_HOST)
+                interop.attend(0)
         if interop.is_waiting():
             interop.attend(timeout)
             return []
@@ -32,18 +44,20 @@ class _Sleeper:
         return []
 
 
-class EventLoop(base_events.BaseEventLoop):
-    """Runs callbacks and timers; transports, subprocesses and executors are refused by asyncio."""
+class EventLoop(selector_events.BaseSelectorEventLoop):
+    """Runs callbacks, timers and streams; subprocesses and executors are refused by asyncio."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._selector = _Sleeper()
+        super().__init__(_Selector())
 
-    def _process_events(self, event_list: list[object]) -> None:
-        """Nothing to process: the sleeper reports no events."""
+    def _make_self_pipe(self) -> None:
+        """None is needed: callbacks are only ever added from this loop's own thread."""
+
+    def _close_self_pipe(self) -> None:
+        """There is none."""
 
     def _write_to_self(self) -> None:
-        """Nothing to wake: callbacks are only ever added from this loop's own thread."""
+        """Nothing to wake."""
 
     def run_in_executor(self, executor: object, func: Callable, *args: object) -> asyncio.Future:
         """Without an executor of the program's own, run the function at once: there are no threads."""
@@ -60,10 +74,6 @@ class EventLoop(base_events.BaseEventLoop):
         except BaseException as error:
             future.set_exception(error)
         return future
-
-    async def getaddrinfo(self, *args: object, **kwargs: object) -> list[tuple]:
-        """Fail as a program expects of a name look-up, where a thread would be asked to do it."""
-        return socket.getaddrinfo(*args, **kwargs)
 
 
 class EventLoopPolicy(events.BaseDefaultEventLoopPolicy):

@@ -14,13 +14,13 @@ MODULES = """
 abc argparse ast asyncio base64 bdb binascii bisect calendar cmath cmd codecs codeop collections
 collections.abc colorsys concurrent.futures configparser contextlib contextvars copy copyreg csv
 dataclasses datetime decimal difflib dis email email.message email.parser enum errno fnmatch
-fractions functools glob graphlib gzip hashlib heapq hmac html html.parser http importlib.metadata
+fractions functools glob graphlib gzip hashlib heapq hmac html html.parser http http.client importlib.metadata
 importlib.resources inspect io ipaddress itertools json keyword linecache locale logging math
 mimetypes numbers opcode operator os pathlib pickle pkgutil platform pprint queue quopri random re
-reprlib runpy secrets select selectors shlex shutil signal socket sqlite3 stat statistics string
+reprlib runpy secrets select selectors shlex shutil signal socket sqlite3 ssl stat statistics string
 stringprep struct subprocess tarfile tempfile textwrap threading time timeit token tokenize
-traceback types typing unicodedata unittest urllib.parse uuid warnings weakref xml.etree.ElementTree
-zipfile zlib zoneinfo bz2 lzma encodings.ascii encodings.latin_1 encodings.idna encodings.utf_8_sig
+traceback types typing unicodedata unittest urllib.parse urllib.request uuid warnings weakref
+xml.etree.ElementTree zipfile zlib zoneinfo bz2 lzma encodings.ascii encodings.latin_1 encodings.idna encodings.utf_8_sig
 encodings.cp437 array _strptime
 """.split()
 
@@ -73,19 +73,21 @@ def _dtypes() -> list:
     return [numpy.dtype(code) for code in numpy.typecodes["All"]] if numpy is not None else []
 
 
+# Before anything imports `ssl`.
+sys.modules["_ssl"] = importlib.import_module("_ophidia.tls")
+
 _filters = list(warnings.filters)
 _modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUMPY
 for _name in _modules:
     importlib.import_module(_name)
 
-from _ophidia import absent, clock, depth, eventloop, interop, kdf, launch, network, options, sources  # noqa: E402, F401
+from _ophidia import absent, clock, depth, eventloop, interop, kdf, launch, options, sources  # noqa: E402, F401
 
 absent.install()
 depth.install()
 clock.install()
 eventloop.install()
 kdf.install()
-network.install()
 sources.install()
 _warm()
 _settle()

@@ -74,8 +74,8 @@ pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};
 pub use ophidia_guest as guest;
 pub use policy::{
-    Access, Bytes, Clock, DirGrant, Grants, InputKind, Limits, Mount, OutputKind, Policy, Quota,
-    Tree,
+    Access, Bytes, Clock, DirGrant, Grants, HttpGrant, InputKind, Limits, Mount, Network,
+    NetworkLimits, OutputKind, Policy, Quota, Secret, Tree,
 };
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{

@@ -4,6 +4,7 @@ mod clock;
 mod file;
 mod grants;
 mod limits;
+mod network;
 mod streams;
 mod trees;
 
@@ -11,5 +12,6 @@ pub use clock::Clock;
 pub use file::Policy;
 pub use grants::{Access, DirGrant, Grants};
 pub use limits::Limits;
+pub use network::{HttpGrant, Network, NetworkLimits, Secret};
 pub use streams::{InputKind, OutputKind};
 pub use trees::{Bytes, Mount, Quota, Tree};

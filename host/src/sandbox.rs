@@ -7,6 +7,7 @@ pub(crate) mod fuel;
 pub(crate) mod instance;
 pub(crate) mod ledger;
 pub(crate) mod memory;
+pub(crate) mod net;
 pub(crate) mod operation;
 pub(crate) mod stack;
 pub(crate) mod state;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 12
+#define OPHIDIA_ABI_VERSION 13
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_BY_NAME 2147483648u
 #define OPHIDIA_LEVELS 32
@@ -26,6 +26,14 @@
 #define OPHIDIA_MAX_DIMENSIONS 64
 #define OPHIDIA_READ_ONLY 1u
 #define OPHIDIA_INDIRECT 2u
+#define OPHIDIA_ADDRESS 24u
+#define OPHIDIA_FAMILY_V4 1u
+#define OPHIDIA_FAMILY_V6 2u
+#define OPHIDIA_SOCKET_ERROR 0u
+#define OPHIDIA_SOCKET_NO_DELAY 1u
+#define OPHIDIA_SOCKET_KEEP_ALIVE 2u
+#define OPHIDIA_TLS_PENDING 5u
+#define OPHIDIA_TLS_FIRST_ERROR (-1000)
 #define OPHIDIA_NO_OFFSET (-9223372036854775807ll - 1)
 
 enum ophidia_tag {
@@ -234,5 +242,77 @@ uint32_t ophidia_host_call(uint32_t function, uint32_t arguments, uint32_t len, 
 /* Lets go of a function or an object of the host. */
 __attribute__((import_module("ophidia"), import_name("forget")))
 void ophidia_host_forget(uint32_t what);
+
+/* Writes out the text of the last denial if it had this error number, with no null byte behind it; gives its length, 0 when there is none. It is told once. */
+__attribute__((import_module("ophidia"), import_name("denied")))
+uint32_t ophidia_host_denied(uint32_t error, uint32_t to, uint32_t room);
+
+/* Opens a socket of a family ([`FAMILY_V4`](crate::FAMILY_V4) or [`FAMILY_V6`](crate::FAMILY_V6)) for one stream, and writes its descriptor. Like all functions of sockets and TLS it gives an error number of WASI. */
+__attribute__((import_module("ophidia"), import_name("socket_open")))
+uint32_t ophidia_host_socket_open(uint32_t family, uint32_t to);
+
+/* Opens two sockets that are connected to each other, in the host's memory, and writes both descriptors. */
+__attribute__((import_module("ophidia"), import_name("socket_pair")))
+uint32_t ophidia_host_socket_pair(uint32_t to);
+
+/* Connects a socket to the address in a record of [`ADDRESS`](crate::ADDRESS) bytes. */
+__attribute__((import_module("ophidia"), import_name("socket_connect")))
+uint32_t ophidia_host_socket_connect(uint32_t fd, uint32_t address);
+
+/* Writes the address of a socket's own end, or with `peer` that of the other. */
+__attribute__((import_module("ophidia"), import_name("socket_name")))
+uint32_t ophidia_host_socket_name(uint32_t fd, uint32_t peer, uint32_t to);
+
+/* Writes the number that an option of a socket has. */
+__attribute__((import_module("ophidia"), import_name("socket_get")))
+uint32_t ophidia_host_socket_get(uint32_t fd, uint32_t option, uint32_t to);
+
+/* Sets an option of a socket to a number. */
+__attribute__((import_module("ophidia"), import_name("socket_set")))
+uint32_t ophidia_host_socket_set(uint32_t fd, uint32_t option, uint32_t value);
+
+/* Looks up the addresses of a host's name, writes at most `room` records and how many there are. */
+__attribute__((import_module("ophidia"), import_name("socket_resolve")))
+uint32_t ophidia_host_socket_resolve(uint32_t name, uint32_t name_len, uint32_t to, uint32_t room, uint32_t count);
+
+/* Begins a client's connection of TLS out of a record (see the host's `tls.rs`), and writes its descriptor. */
+__attribute__((import_module("ophidia"), import_name("tls_open")))
+uint32_t ophidia_host_tls_open(uint32_t settings, uint32_t len, uint32_t to);
+
+/* Takes certificates, each behind its length, that connections can trust beside the host's; writes their number. */
+__attribute__((import_module("ophidia"), import_name("tls_trust")))
+uint32_t ophidia_host_tls_trust(uint32_t certificates, uint32_t len, uint32_t to);
+
+/* Lets a connection of TLS run over a connected socket. */
+__attribute__((import_module("ophidia"), import_name("tls_attach")))
+uint32_t ophidia_host_tls_attach(uint32_t tls, uint32_t fd);
+
+/* Goes on with the handshake; gives 0 at its end, or a code of [`tls`](crate::tls). All functions from here on give a number, a code, or an error number of WASI as [`tls::error`](crate::tls::error) makes it. */
+__attribute__((import_module("ophidia"), import_name("tls_handshake")))
+uint32_t ophidia_host_tls_handshake(uint32_t tls);
+
+/* Reads plaintext; gives how many bytes. */
+__attribute__((import_module("ophidia"), import_name("tls_read")))
+uint32_t ophidia_host_tls_read(uint32_t tls, uint32_t at, uint32_t len);
+
+/* Writes plaintext; gives how many bytes were taken. */
+__attribute__((import_module("ophidia"), import_name("tls_write")))
+uint32_t ophidia_host_tls_write(uint32_t tls, uint32_t at, uint32_t len);
+
+/* Says that no more is written; gives 0 when the peer has said so too. */
+__attribute__((import_module("ophidia"), import_name("tls_shutdown")))
+uint32_t ophidia_host_tls_shutdown(uint32_t tls);
+
+/* Takes what came from the peer of a connection without a socket, nothing for its end; gives how much was taken. */
+__attribute__((import_module("ophidia"), import_name("tls_feed")))
+uint32_t ophidia_host_tls_feed(uint32_t tls, uint32_t at, uint32_t len);
+
+/* Writes out what is for the peer of a connection without a socket; gives how much. */
+__attribute__((import_module("ophidia"), import_name("tls_take")))
+uint32_t ophidia_host_tls_take(uint32_t tls, uint32_t at, uint32_t room);
+
+/* Writes out what is known of a connection, as much as there is room for; gives how much there is. */
+__attribute__((import_module("ophidia"), import_name("tls_about")))
+uint32_t ophidia_host_tls_about(uint32_t tls, uint32_t what, uint32_t at, uint32_t room);
 
 #endif

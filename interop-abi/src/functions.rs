@@ -110,6 +110,45 @@ functions! {
     fn CALL = "call"(function, arguments, len, count, keywords, level) -> I32;
     /// Lets go of a function or an object of the host.
     fn FORGET = "forget"(what);
+    /// Writes out the text of the last denial if it had this error number, with no null byte behind it; gives its
+    /// length, 0 when there is none. It is told once.
+    fn DENIED = "denied"(error, to, room) -> I32;
+    /// Opens a socket of a family ([`FAMILY_V4`](crate::FAMILY_V4) or [`FAMILY_V6`](crate::FAMILY_V6)) for one stream,
+    /// and writes its descriptor. Like all functions of sockets and TLS it gives an error number of WASI.
+    fn SOCKET_OPEN = "socket_open"(family, to) -> I32;
+    /// Opens two sockets that are connected to each other, in the host's memory, and writes both descriptors.
+    fn SOCKET_PAIR = "socket_pair"(to) -> I32;
+    /// Connects a socket to the address in a record of [`ADDRESS`](crate::ADDRESS) bytes.
+    fn SOCKET_CONNECT = "socket_connect"(fd, address) -> I32;
+    /// Writes the address of a socket's own end, or with `peer` that of the other.
+    fn SOCKET_NAME = "socket_name"(fd, peer, to) -> I32;
+    /// Writes the number that an option of a socket has.
+    fn SOCKET_GET = "socket_get"(fd, option, to) -> I32;
+    /// Sets an option of a socket to a number.
+    fn SOCKET_SET = "socket_set"(fd, option, value) -> I32;
+    /// Looks up the addresses of a host's name, writes at most `room` records and how many there are.
+    fn SOCKET_RESOLVE = "socket_resolve"(name, name_len, to, room, count) -> I32;
+    /// Begins a client's connection of TLS out of a record (see the host's `tls.rs`), and writes its descriptor.
+    fn TLS_OPEN = "tls_open"(settings, len, to) -> I32;
+    /// Takes certificates, each behind its length, that connections can trust beside the host's; writes their number.
+    fn TLS_TRUST = "tls_trust"(certificates, len, to) -> I32;
+    /// Lets a connection of TLS run over a connected socket.
+    fn TLS_ATTACH = "tls_attach"(tls, fd) -> I32;
+    /// Goes on with the handshake; gives 0 at its end, or a code of [`tls`](crate::tls). All functions from here on give
+    /// a number, a code, or an error number of WASI as [`tls::error`](crate::tls::error) makes it.
+    fn TLS_HANDSHAKE = "tls_handshake"(tls) -> I32;
+    /// Reads plaintext; gives how many bytes.
+    fn TLS_READ = "tls_read"(tls, at, len) -> I32;
+    /// Writes plaintext; gives how many bytes were taken.
+    fn TLS_WRITE = "tls_write"(tls, at, len) -> I32;
+    /// Says that no more is written; gives 0 when the peer has said so too.
+    fn TLS_SHUTDOWN = "tls_shutdown"(tls) -> I32;
+    /// Takes what came from the peer of a connection without a socket, nothing for its end; gives how much was taken.
+    fn TLS_FEED = "tls_feed"(tls, at, len) -> I32;
+    /// Writes out what is for the peer of a connection without a socket; gives how much.
+    fn TLS_TAKE = "tls_take"(tls, at, room) -> I32;
+    /// Writes out what is known of a connection, as much as there is room for; gives how much there is.
+    fn TLS_ABOUT = "tls_about"(tls, what, at, room) -> I32;
 }
 
 /// The module name of what the guest imports from WASI preview 1.

@@ -1,11 +1,11 @@
 //! The C header of the bridge, written from the lists of this crate.
 
 use crate::{
-    ATTEND, BY_NAME, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FRAME_FIELDS, Frame,
-    HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH, MAX_DIMENSIONS,
-    MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED, READ_ONLY, RELEASE,
-    RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, TIMEOUT_ERROR, Tag, VERSION,
-    ValueType, Want,
+    ADDRESS, ATTEND, BY_NAME, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FAMILY_V4, FAMILY_V6,
+    FRAME_FIELDS, Frame, HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH,
+    MAX_DIMENSIONS, MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED,
+    READ_ONLY, RELEASE, RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, TIMEOUT_ERROR,
+    Tag, VERSION, ValueType, Want, socket_option, tls,
 };
 use core::fmt::{Result, Write};
 
@@ -41,6 +41,18 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_MAX_DIMENSIONS {MAX_DIMENSIONS}")?;
     writeln!(out, "#define OPHIDIA_READ_ONLY {READ_ONLY}u")?;
     writeln!(out, "#define OPHIDIA_INDIRECT {INDIRECT}u")?;
+    for (name, number) in [
+        ("ADDRESS", ADDRESS),
+        ("FAMILY_V4", FAMILY_V4),
+        ("FAMILY_V6", FAMILY_V6),
+        ("SOCKET_ERROR", socket_option::ERROR),
+        ("SOCKET_NO_DELAY", socket_option::NO_DELAY),
+        ("SOCKET_KEEP_ALIVE", socket_option::KEEP_ALIVE),
+        ("TLS_PENDING", tls::PENDING),
+    ] {
+        writeln!(out, "#define OPHIDIA_{name} {number}u")?;
+    }
+    writeln!(out, "#define OPHIDIA_TLS_FIRST_ERROR ({})", tls::FIRST_ERROR)?;
     // C has no literal of the least number.
     writeln!(out, "#define OPHIDIA_NO_OFFSET ({}ll - 1)\n", crate::NO_OFFSET + 1)?;
     constants(out, "tag", "TAG", Tag::ALL.iter().map(|(tag, name)| (*name, *tag as u32)))?;

@@ -12,6 +12,7 @@ mod frame;
 mod functions;
 pub mod header;
 mod layout;
+mod network;
 mod numbered;
 mod operation;
 
@@ -25,10 +26,11 @@ pub use functions::{
     import,
 };
 pub use layout::{INDIRECT, Layout, MAX_DIMENSIONS, READ_ONLY};
+pub use network::{ADDRESS, FAMILY_V4, FAMILY_V6, HOST_DESCRIPTOR, socket_option, tls};
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

@@ -143,7 +143,7 @@ impl Drop for End {
         if !self.cancelled.load(Ordering::Relaxed) {
             list.push((self.number, result));
             drop(list);
-            self.control.wake();
+            self.control.arrive();
         }
     }
 }
@@ -299,6 +299,7 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
     if wake == Wake::Interrupted {
         control::raise_interrupt(caller.as_context_mut());
     }
+    caller.data().sandbox.control.take_arrived();
     let ended = std::mem::take(&mut *ended.list.lock());
     let running = &mut caller.data_mut().session.tasks.running;
     Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())

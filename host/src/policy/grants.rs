@@ -1,6 +1,6 @@
 //! Grants: what a guest may touch. Plain data; the default grants nothing.
 
-use super::{Clock, Mount, Quota, Tree};
+use super::{Clock, Mount, Network, Quota, Tree};
 use std::path::PathBuf;
 
 /// Whether a granted folder may be changed.
@@ -60,6 +60,8 @@ pub struct Grants {
     /// What a guest may write to `/tmp`, a tree in memory of each interpreter's own, unless something else is granted
     /// there. `None` is no `/tmp`. Default: [`Quota::default`].
     pub tmp: Option<Quota>,
+    /// Hosts and origins. Default: none.
+    pub network: Network,
     /// Environment variables: names and values.
     pub env: Vec<(String, String)>,
     /// Where clocks come from. Default: the host's.
@@ -74,6 +76,7 @@ impl Default for Grants {
             dirs: Vec::new(),
             mounts: Vec::new(),
             tmp: Some(Quota::default()),
+            network: Network::default(),
             env: Vec::new(),
             clock: Clock::default(),
             seed: None,

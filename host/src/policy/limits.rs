@@ -1,6 +1,6 @@
 //! Limits: the numbers a guest may not exceed, their units and defaults. Plain data.
 
-use super::Quota;
+use super::{NetworkLimits, Quota};
 use std::time::Duration;
 
 /// What one interpreter may use. Every field has a default, in serde's formats too:
@@ -57,6 +57,8 @@ pub struct Limits {
     /// What the guest may add to each folder of the host that is granted for writing, unless the grant says how much.
     /// More fails with `OSError` (`EDQUOT`) in Python. Default: 1 GiB in 100,000 files.
     pub folder: Quota,
+    /// What it may use of the network.
+    pub network: NetworkLimits,
 }
 
 impl Default for Limits {
@@ -74,21 +76,27 @@ impl Default for Limits {
             output: 64 << 20,
             files: 64,
             folder: Quota { bytes: 1 << 30, files: 100_000 },
+            network: NetworkLimits::default(),
         }
     }
 }
 
 /// A time that is there as a number of seconds.
 #[cfg(feature = "serde")]
-mod whole_seconds {
+pub(super) mod whole_seconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use std::time::Duration;
 
-    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(
+        time: &Duration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         time.as_secs_f64().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Duration, D::Error> {
         let seconds = f64::deserialize(from)?;
         Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
     }

@@ -166,6 +166,20 @@ macro_rules! setters {
                 self
             }
 
+            /// Grants a host of the network: `HOST[:PORT]`, see [`Network::hosts`](crate::Network::hosts).
+            #[must_use]
+            pub fn net(mut self, host: impl Into<String>) -> Self {
+                self.settings.grants.network.hosts.push(host.into());
+                self
+            }
+
+            /// Grants requests to an origin.
+            #[must_use]
+            pub fn http(mut self, grant: crate::policy::HttpGrant) -> Self {
+                self.settings.grants.network.http.push(grant);
+                self
+            }
+
             /// Sets what may be written to `/tmp`, [`Grants::tmp`](crate::Grants::tmp).
             #[must_use]
             pub fn tmp(mut self, quota: impl Into<Option<crate::policy::Quota>>) -> Self {
@@ -323,6 +337,13 @@ macro_rules! setters {
             #[must_use]
             pub fn folder(mut self, quota: crate::policy::Quota) -> Self {
                 self.settings.limits.folder = quota;
+                self
+            }
+
+            /// Sets [`Limits::network`](crate::Limits::network).
+            #[must_use]
+            pub fn network_limits(mut self, limits: crate::policy::NetworkLimits) -> Self {
+                self.settings.limits.network = limits;
                 self
             }
 

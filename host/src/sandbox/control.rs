@@ -99,6 +99,8 @@ pub(crate) struct Control {
     /// Whether the running operation has been told that its time is over.
     told: AtomicBool,
     cancel: AtomicBool,
+    /// Whether something of the host has ended that the guest's event loop may wait for.
+    arrived: AtomicBool,
 }
 
 impl Control {
@@ -128,6 +130,7 @@ impl Control {
             asked: AtomicU32::new(0),
             told: AtomicBool::new(false),
             cancel: AtomicBool::new(false),
+            arrived: AtomicBool::new(false),
         }
     }
 
@@ -225,6 +228,21 @@ impl Control {
     /// Processor time of operations that have ended.
     pub(crate) fn cpu(&self) -> Duration {
         self.cpu.used()
+    }
+
+    /// Says that something of the host has ended, and wakes whoever waits.
+    pub(crate) fn arrive(&self) {
+        self.arrived.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Takes note of that; what ends from here on is said anew.
+    pub(crate) fn take_arrived(&self) {
+        self.arrived.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.arrived.load(Ordering::Acquire)
     }
 
     /// Makes whoever waits look again.

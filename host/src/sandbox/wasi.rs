@@ -20,6 +20,8 @@ mod output;
 mod paths;
 mod poll;
 mod process;
+mod secure;
+mod sockets;
 mod tree;
 mod world;
 
@@ -32,8 +34,10 @@ pub(crate) use {input::Stdin, link::add_to_linker, output::Stdout};
 
 use crate::policy::Limits;
 use crate::sandbox::control::Control;
+use crate::sandbox::net::Network;
 use clocks::{Clocks, Entropy};
 use descriptors::{Descriptor, Descriptors, OpenFolder};
+use errno::Errno;
 use mounts::Namespace;
 use std::sync::Arc;
 
@@ -49,6 +53,9 @@ pub(crate) struct Context {
     env: Arc<[String]>,
     audit: Option<Audit>,
     control: Arc<Control>,
+    pub(crate) network: Network,
+    /// What is to be said of the last error of this number.
+    denial: Option<(Errno, String)>,
 }
 
 /// The three standard streams, and who listens besides.
@@ -91,6 +98,8 @@ impl Context {
             env: world.env(),
             audit: streams.audit,
             control,
+            network: Network::new(world.network(), limits.network),
+            denial: None,
         }
     }
 
@@ -128,6 +137,11 @@ impl Context {
             env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             audit: None,
             control,
+            network: Network::new(
+                Arc::default(),
+                crate::policy::NetworkLimits::default(),
+            ),
+            denial: None,
         })
     }
 

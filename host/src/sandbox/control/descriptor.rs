@@ -38,6 +38,9 @@ pub(crate) fn is_ready(fd: BorrowedFd<'_>, flags: PollFlags) -> bool {
     !matches!(poll(&mut polled, Some(&Timespec::default())), Ok(0) | Err(Errno::INTR))
 }
 
+/// A descriptor that is waited for, and what for.
+pub(crate) type Waited<'a> = (BorrowedFd<'a>, PollFlags);
+
 impl Control {
     /// Waits until a descriptor is ready, `until`, the deadline, an interruption or a cancellation,
     /// whichever is first. Which of the first two it was is for the caller to see.
@@ -47,6 +50,16 @@ impl Control {
         flags: PollFlags,
         until: Option<Instant>,
     ) -> Result<Wake, Stop> {
+        self.wait_for_descriptors(&[(fd, flags)], until, || false)
+    }
+
+    /// The same for any of several, and until `ready` says so after a [`wake`](Self::wake).
+    pub(crate) fn wait_for_descriptors(
+        &self,
+        waited: &[Waited<'_>],
+        until: Option<Instant>,
+        ready: impl Fn() -> bool,
+    ) -> Result<Wake, Stop> {
         let ear = match Bell::new() {
             Ok((bell, ear)) => {
                 *self.waiting.lock() = Some(bell);
@@ -54,7 +67,7 @@ impl Control {
             }
             Err(_) => None,
         };
-        let woken = self.wait_with(ear.as_ref(), fd, flags, until);
+        let woken = self.wait_with(ear.as_ref(), waited, until, ready);
         *self.waiting.lock() = None;
         woken
     }
@@ -62,33 +75,33 @@ impl Control {
     fn wait_with(
         &self,
         ear: Option<&UnixStream>,
-        fd: BorrowedFd<'_>,
-        flags: PollFlags,
+        waited: &[Waited<'_>],
         until: Option<Instant>,
+        ready: impl Fn() -> bool,
     ) -> Result<Wake, Stop> {
+        let mut polled: Vec<PollFd<'_>> =
+            waited.iter().map(|(fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        if let Some(ear) = ear {
+            polled.push(PollFd::from_borrowed_fd(ear.as_fd(), PollFlags::IN));
+        }
         loop {
             self.check()?;
             if self.interrupt_pending() {
                 return Ok(Wake::Interrupted);
             }
             let now = Instant::now();
-            if until.is_some_and(|until| now >= until) {
+            if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
             let slice = if ear.is_none() { now.checked_add(SLICE) } else { None };
             let next = [until, self.next_look(), slice];
             let left = next.into_iter().flatten().min().map(|at| timespec(at - now));
-            let other = ear.map_or(fd, AsFd::as_fd);
-            let heard = PollFlags::IN;
-            let mut polled =
-                [PollFd::from_borrowed_fd(fd, flags), PollFd::from_borrowed_fd(other, heard)];
-            let polled = if ear.is_some() { &mut polled[..] } else { &mut polled[..1] };
-            match poll(polled, left.as_ref()) {
+            match poll(&mut polled, left.as_ref()) {
                 Err(Errno::INTR) => continue,
                 Err(_) => return Ok(Wake::Elapsed),
                 Ok(_) => {}
             }
-            if polled.first().is_some_and(|first| !first.revents().is_empty()) {
+            if polled.iter().take(waited.len()).any(|one| !one.revents().is_empty()) {
                 return Ok(Wake::Elapsed);
             }
             if let Some(mut ear) = ear {

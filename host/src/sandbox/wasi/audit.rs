@@ -4,6 +4,7 @@ use super::call::{Call, path};
 use super::errno::{Answer, Errno, Failure};
 use super::mounts::{Follow, Found};
 use crate::error::panicked;
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -21,14 +22,21 @@ pub enum AuditEvent {
         /// Whether it may write to it.
         write: bool,
     },
+    /// It has begun a connection.
+    Connected {
+        /// The host and the port, as the guest names them.
+        host: String,
+        /// The address.
+        address: String,
+    },
     /// It was not allowed something.
     Denied {
-        /// What it tried: `open`, `mkdir`, `rename` and the like.
+        /// What it tried: `open`, `mkdir`, `rename`, `resolve`, `connect`, `request` and the like.
         action: &'static str,
-        /// The path.
+        /// The path, or the host.
         path: String,
         /// Which rule forbids it, and the way out.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
 }
 
@@ -43,7 +51,7 @@ impl Audit {
         Self(Arc::new(tell))
     }
 
-    fn tell(&self, event: &AuditEvent) -> Answer {
+    pub(super) fn tell(&self, event: &AuditEvent) -> Answer {
         catch_unwind(AssertUnwindSafe(|| (self.0)(event)))
             .map_err(|panic| panicked("the audit", &*panic).into())
     }
@@ -83,16 +91,20 @@ pub(super) fn at<T>(
         (found, nowhere)
     };
     let answer = found.and_then(|found| act(call, found));
-    if let (Some(audit), Err(Failure::Errno(errno))) = (&call.context.audit, &answer) {
-        let reason = match errno {
-            Errno::NotPermitted if nowhere => Some(NOT_GRANTED),
-            Errno::NotPermitted => Some(NOT_ALLOWED),
-            Errno::NoEntry if nowhere => Some(NOT_GRANTED),
-            _ => None,
-        };
-        if let Some(reason) = reason {
-            audit.tell(&AuditEvent::Denied { action, path: text(call, fd, text_at), reason })?;
-        }
+    let Err(Failure::Errno(errno)) = &answer else { return answer };
+    let reason = match errno {
+        Errno::NotPermitted if nowhere => NOT_GRANTED,
+        Errno::NotPermitted => NOT_ALLOWED,
+        Errno::NoEntry if nowhere => NOT_GRANTED,
+        _ => return answer,
+    };
+    if let Some(audit) = &call.context.audit {
+        let path = text(call, fd, text_at);
+        audit.tell(&AuditEvent::Denied { action, path, reason: reason.into() })?;
+    }
+    // What is not found says so in the system's words: programs ask for what may be anywhere.
+    if *errno == Errno::NotPermitted {
+        call.context.deny(*errno, reason.into());
     }
     answer
 }

@@ -5,6 +5,7 @@ use super::input::Stdin;
 use super::mounts::Position;
 use super::output::Stdout;
 use super::tree::File;
+use crate::sandbox::net::{Socket, Tls};
 use std::sync::Arc;
 
 /// What a descriptor is of.
@@ -14,6 +15,8 @@ pub(super) enum Descriptor {
     Output(Stdout),
     Folder(OpenFolder),
     File(OpenFile),
+    Socket(Box<Socket>),
+    Tls(Box<Tls>),
 }
 
 /// A folder, granted or opened.
@@ -38,7 +41,7 @@ impl Descriptor {
     /// Whether it counts: whatever the guest has opened itself.
     fn is_opened(&self) -> bool {
         match self {
-            Self::File(_) => true,
+            Self::File(_) | Self::Socket(_) | Self::Tls(_) => true,
             Self::Folder(folder) => !folder.granted,
             Self::Input(_) | Self::Output(_) => false,
         }
@@ -112,6 +115,20 @@ impl Descriptors {
         Ok(self.slot(number)?.as_mut().ok_or(Errno::BadDescriptor)?)
     }
 
+    /// Two that differ.
+    pub(super) fn two_mut(
+        &mut self,
+        one: u32,
+        other: u32,
+    ) -> Answer<(&mut Descriptor, &mut Descriptor)> {
+        let at = |number| usize::try_from(number).map_err(|_| Errno::BadDescriptor);
+        let both = self.table.get_disjoint_mut([at(one)?, at(other)?]);
+        match both.map_err(|_| Errno::BadDescriptor)? {
+            [Some(one), Some(other)] => Ok((one, other)),
+            _ => Err(Errno::BadDescriptor.into()),
+        }
+    }
+
     pub(super) fn folder(&self, number: u32) -> Answer<&OpenFolder> {
         match self.get(number)? {
             Descriptor::Folder(folder) => Ok(folder),
@@ -137,8 +154,10 @@ impl Descriptors {
     pub(super) fn seekable(&mut self, number: u32) -> Answer<&mut OpenFile> {
         match self.get_mut(number)? {
             Descriptor::File(file) => Ok(file),
-            Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::NoSeek.into()),
-            Descriptor::Folder(_) => Err(Errno::BadDescriptor.into()),
+            Descriptor::Input(_) | Descriptor::Output(_) | Descriptor::Socket(_) => {
+                Err(Errno::NoSeek.into())
+            }
+            Descriptor::Folder(_) | Descriptor::Tls(_) => Err(Errno::BadDescriptor.into()),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::abi::{FdStat, FileStat, FileType, fdflags, only, rights, set_times};
 use super::call::{Buffers, Call, PIECE};
 use super::descriptors::{Descriptor, OpenFile};
 use super::errno::{Answer, Errno, Failure};
+use super::sockets;
 use crate::sandbox::control::Control;
 
 pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Answer {
@@ -50,12 +51,23 @@ pub(super) fn fd_pwrite(
 
 /// Fills the guest's buffers from an offset, or from the file's position.
 fn read(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) -> Answer<u32> {
-    call.context.descriptors.get(fd)?;
+    let is_socket = matches!(call.context.descriptors.get(fd)?, Descriptor::Socket(_));
     let mut total = 0;
     for index in buffers.indices() {
         let (at, len) = buffers.get(&call.memory, index)?;
         let len = len.min(u32::MAX - total);
         if len == 0 {
+            continue;
+        }
+        if is_socket {
+            if offset.is_some() {
+                return Err(Errno::NoSeek.into());
+            }
+            let received =
+                sockets::receive(call, fd, (at, len), 0).map(|received| received as usize);
+            if count(call, &mut total, len, received)? != Some(true) {
+                break;
+            }
             continue;
         }
         let control = &call.context.control;
@@ -72,7 +84,7 @@ fn read(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) -> 
                 let offset = offset.map(|offset| offset.saturating_add(total.into()));
                 read_file(control, open, bytes, offset)
             }
-            Descriptor::Output(_) | Descriptor::Folder(_) => Err(Errno::BadDescriptor.into()),
+            _ => Err(Errno::BadDescriptor.into()),
         };
         if let Some(whole) = count(call, &mut total, len, read)? {
             // What more a stream has may not have come yet.
@@ -87,12 +99,22 @@ fn read(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) -> 
 }
 
 fn write(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) -> Answer<u32> {
-    call.context.descriptors.get(fd)?;
+    let is_socket = matches!(call.context.descriptors.get(fd)?, Descriptor::Socket(_));
     let mut total = 0;
     for index in buffers.indices() {
         let (at, len) = buffers.get(&call.memory, index)?;
         let len = len.min(u32::MAX - total);
         if len == 0 {
+            continue;
+        }
+        if is_socket {
+            if offset.is_some() {
+                return Err(Errno::NoSeek.into());
+            }
+            let sent = sockets::send(call, fd, (at, len)).map(|sent| sent as usize);
+            if count(call, &mut total, len, sent)? != Some(true) {
+                break;
+            }
             continue;
         }
         let now = call.context.now();
@@ -105,7 +127,7 @@ fn write(call: &mut Call<'_>, fd: u32, buffers: Buffers, offset: Option<u64>) ->
                 let offset = offset.map(|offset| offset.saturating_add(total.into()));
                 write_file(control, open, bytes, offset, now)
             }
-            Descriptor::Input(_) | Descriptor::Folder(_) => Err(Errno::BadDescriptor.into()),
+            _ => Err(Errno::BadDescriptor.into()),
         };
         if count(call, &mut total, len, written)? != Some(true) {
             break;
@@ -250,7 +272,7 @@ fn sync(call: &mut Call<'_>, fd: u32, data_only: bool) -> Answer {
     match call.context.descriptors.get(fd)? {
         Descriptor::File(open) => open.file.sync(data_only),
         Descriptor::Folder(open) => open.position.sync(),
-        Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::BadDescriptor.into()),
+        _ => Err(Errno::BadDescriptor.into()),
     }
 }
 
@@ -282,6 +304,10 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
             let held = rights::ALL & !unread(open.file.reads()) & !unwritten;
             of(open.file.stat()?.kind, open.flags, held)
         }
+        Descriptor::Socket(socket) => {
+            of(FileType::Socket, socket.flags, rights::FD_READ | rights::FD_WRITE)
+        }
+        Descriptor::Tls(_) => of(FileType::Unknown, 0, 0),
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
@@ -291,6 +317,10 @@ fn unread(reads: bool) -> u64 {
 }
 
 pub(super) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: u32, flags: u32) -> Answer {
+    if let Descriptor::Socket(socket) = call.context.descriptors.get_mut(fd)? {
+        socket.flags = only(flags, fdflags::NONBLOCK)?;
+        return Ok(());
+    }
     let open = call.context.descriptors.file_mut(fd)?;
     // How writes are synchronized was settled when the file was opened.
     let settled = fdflags::DSYNC | fdflags::RSYNC | fdflags::SYNC;
@@ -316,6 +346,8 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
         Descriptor::Output(stdout) => FileStat::of_stream(stream_type(stdout.is_terminal())),
         Descriptor::Folder(open) => open.position.stat()?,
         Descriptor::File(open) => open.file.stat()?,
+        Descriptor::Socket(_) => FileStat::of_stream(FileType::Socket),
+        Descriptor::Tls(_) => FileStat::of_stream(FileType::Unknown),
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
@@ -336,6 +368,6 @@ pub(super) fn fd_filestat_set_times(
     match call.context.descriptors.get(fd)? {
         Descriptor::File(open) => open.file.set_times(times, now),
         Descriptor::Folder(open) => open.position.set_times(times, now),
-        Descriptor::Input(_) | Descriptor::Output(_) => Err(Errno::BadDescriptor.into()),
+        _ => Err(Errno::BadDescriptor.into()),
     }
 }

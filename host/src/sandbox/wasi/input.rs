@@ -6,7 +6,7 @@ use crate::sandbox::control::{Control, Stop, Wake, is_ready};
 use rustix::event::PollFlags;
 use rustix::termios::isatty;
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,6 +66,14 @@ impl std::fmt::Debug for Input {
     }
 }
 
+/// What input comes by.
+pub(super) enum InputWait<'a> {
+    Descriptor(BorrowedFd<'a>),
+    /// A thread that reads, and sets this.
+    Thread(&'a AtomicBool),
+    Nothing,
+}
+
 /// A guest's standard input.
 #[derive(Debug)]
 pub(crate) struct Stdin(Input);
@@ -87,6 +95,15 @@ impl Stdin {
             Source::Inherit => is_ready(io::stdin().as_fd(), PollFlags::IN),
             Source::Channel(channel) => channel.is_ready(),
             Source::Bytes(_) | Source::Reader(_) | Source::Ended => true,
+        }
+    }
+
+    /// What a read waits for that would have to.
+    pub(super) fn waits_for(&self) -> InputWait<'_> {
+        match &self.0.0 {
+            Source::Inherit => InputWait::Descriptor(rustix::stdio::stdin()),
+            Source::Channel(channel) => InputWait::Thread(&channel.arrived),
+            Source::Bytes(_) | Source::Reader(_) | Source::Ended => InputWait::Nothing,
         }
     }
 

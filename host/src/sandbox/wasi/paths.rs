@@ -42,7 +42,7 @@ pub(super) fn path_open(
     match call.context.descriptors.get(fd)? {
         Descriptor::Folder(_) => {}
         Descriptor::File(_) => return Err(Errno::NotFolder.into()),
-        Descriptor::Input(_) | Descriptor::Output(_) => return Err(Errno::BadDescriptor.into()),
+        _ => return Err(Errno::BadDescriptor.into()),
     }
     let now = call.context.now();
     let follow = match how.create && how.exclusive {

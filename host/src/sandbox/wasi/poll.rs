@@ -1,15 +1,20 @@
-//! `poll_oneoff`: sleeping and waiting for standard input, ended by deadlines and interruptions.
+//! `poll_oneoff`: sleeping and waiting for standard input, sockets and the host's own work, ended by deadlines and interruptions.
 //!
 //! Layouts are those of the `subscription` and `event` records of WASI preview 1
 //! (48 and 32 bytes): <https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md>.
 
+use super::Context;
 use super::abi::Record;
 use super::call::{Call, element};
 use super::clocks::Clocks;
 use super::descriptors::Descriptor;
 use super::errno::{Answer, Errno};
-use super::{Context, Stdin};
+use super::input::InputWait;
 use crate::sandbox::control::{Stop, Wake};
+use rustix::event::PollFlags;
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const SUBSCRIPTION: u32 = 48;
@@ -114,6 +119,9 @@ pub(super) fn poll_oneoff(
 
 type Ready<'a> = Vec<(&'a Subscription, Option<Errno>)>;
 
+/// What a due subscription can be a descriptor of that is none: whatever of the host has ended.
+const HOST: u32 = ophidia_abi::HOST_DESCRIPTOR;
+
 /// The subscriptions that are due, or `None` when an interruption came first.
 fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<Ready<'a>>, Stop> {
     let clock = wanted.iter().filter_map(|one| match one.wanted {
@@ -127,20 +135,19 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
     let mut passed = Duration::ZERO;
     loop {
         let mut ready = Vec::new();
-        let mut waited = None;
         for subscription in wanted {
-            match is_due(context, subscription, passed) {
-                Due::Yes(error) => ready.push((subscription, error)),
-                Due::No => {}
-                Due::WhenInput(fd) => waited = Some(fd),
+            if let Some(error) = is_due(context, subscription, passed) {
+                ready.push((subscription, error));
             }
         }
         if !ready.is_empty() {
             context.clocks.pass(passed);
             return Ok(Some(ready));
         }
-        let control = &context.control;
-        if let (true, Some(time)) = (context.clocks.is_fixed(), clock) {
+        let control = Arc::clone(&context.control);
+        let waited = Waited::of(&context.descriptors, wanted);
+        if let (true, Some(time), true) = (context.clocks.is_fixed(), clock, waited.fds.is_empty())
+        {
             control.check()?;
             if control.interrupt_pending() {
                 return Ok(None);
@@ -148,9 +155,14 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
             passed = time;
             continue;
         }
-        let woken = match waited.and_then(|fd| stdin(&context.descriptors, fd)) {
-            Some(stdin) => stdin.wait(control, until)?,
-            None => control.wait(until)?,
+        let until = [until, waited.until].into_iter().flatten().min();
+        let arrived = || {
+            (waited.host && control.has_arrived())
+                || waited.input.is_some_and(|arrived| arrived.load(Ordering::Acquire))
+        };
+        let woken = match waited.fds.is_empty() {
+            true => control.wait_for(until, arrived)?,
+            false => control.wait_for_descriptors(&waited.fds, until, arrived)?,
         };
         if woken == Wake::Interrupted {
             return Ok(None);
@@ -159,35 +171,65 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
     }
 }
 
-enum Due {
-    Yes(Option<Errno>),
-    No,
-    /// When there is input at this descriptor.
-    WhenInput(u32),
+/// What subscriptions wait for that are not due.
+#[derive(Default)]
+struct Waited<'a> {
+    fds: Vec<(BorrowedFd<'a>, PollFlags)>,
+    until: Option<Instant>,
+    /// Set when there is input, where a thread reads it.
+    input: Option<&'a AtomicBool>,
+    /// Whether it is for something of the host to end.
+    host: bool,
 }
 
-fn is_due(context: &mut Context, subscription: &Subscription, passed: Duration) -> Due {
-    let fd = match subscription.wanted {
-        Wanted::Clock(time) => return if passed >= time { Due::Yes(None) } else { Due::No },
-        Wanted::Read(fd) | Wanted::Write(fd) => fd,
-    };
-    match (context.descriptors.get_mut(fd), &subscription.wanted) {
-        (Ok(Descriptor::Input(stdin)), Wanted::Read(_)) => {
-            if stdin.is_ready(&context.control) {
-                Due::Yes(None)
-            } else {
-                Due::WhenInput(fd)
+impl<'a> Waited<'a> {
+    fn of(descriptors: &'a super::Descriptors, wanted: &[Subscription]) -> Self {
+        let mut waited = Self::default();
+        for subscription in wanted {
+            let (fd, write) = match subscription.wanted {
+                Wanted::Clock(_) => continue,
+                Wanted::Read(fd) => (fd, false),
+                Wanted::Write(fd) => (fd, true),
+            };
+            waited.host |= fd == HOST;
+            match descriptors.get(fd) {
+                Ok(Descriptor::Input(stdin)) => match stdin.waits_for() {
+                    InputWait::Descriptor(fd) => waited.fds.push((fd, PollFlags::IN)),
+                    InputWait::Thread(arrived) => waited.input = Some(arrived),
+                    InputWait::Nothing => {}
+                },
+                Ok(Descriptor::Socket(socket)) => {
+                    if let Some((fd, flags, until)) = socket.waits_for(write) {
+                        waited.fds.push((fd, flags));
+                        waited.until = [waited.until, until].into_iter().flatten().min();
+                    }
+                }
+                _ => {}
             }
         }
-        // Files and folders are always ready, and so is output, which waits when it is written.
-        (Ok(_), _) => Due::Yes(None),
-        (Err(_), _) => Due::Yes(Some(Errno::BadDescriptor)),
+        waited
     }
 }
 
-fn stdin(descriptors: &super::Descriptors, fd: u32) -> Option<&Stdin> {
-    match descriptors.get(fd) {
-        Ok(Descriptor::Input(stdin)) => Some(stdin),
-        _ => None,
+/// Whether a subscription is due, and with which error.
+fn is_due(
+    context: &mut Context,
+    subscription: &Subscription,
+    passed: Duration,
+) -> Option<Option<Errno>> {
+    let (fd, write) = match subscription.wanted {
+        Wanted::Clock(time) => return (passed >= time).then_some(None),
+        Wanted::Read(HOST) => return context.control.has_arrived().then_some(None),
+        Wanted::Read(fd) => (fd, false),
+        Wanted::Write(fd) => (fd, true),
+    };
+    match context.descriptors.get_mut(fd) {
+        Ok(Descriptor::Input(stdin)) if !write => stdin.is_ready(&context.control).then_some(None),
+        Ok(Descriptor::Socket(socket)) => {
+            socket.is_ready(write, &mut context.network.traffic).then_some(None)
+        }
+        // Files and folders are always ready, and so is output, which waits when it is written.
+        Ok(_) => Some(None),
+        Err(_) => Some(Some(Errno::BadDescriptor)),
     }
 }

@@ -1,4 +1,4 @@
-//! Calls about the process: arguments, environment, clocks, entropy; and sockets, of which there are none.
+//! Calls about the process: arguments, environment, clocks, entropy.
 
 use super::call::{Call, PIECE, element};
 use super::errno::{Answer, Errno};
@@ -86,40 +86,4 @@ pub(super) fn sched_yield(_: &mut Call<'_>) -> Answer {
 
 pub(super) fn proc_raise(_: &mut Call<'_>, _signal: u32) -> Answer {
     Err(Errno::NotSupported.into())
-}
-
-fn no_socket(call: &Call<'_>, fd: u32) -> Answer {
-    call.context.descriptors.get(fd)?;
-    Err(Errno::NotSocket.into())
-}
-
-pub(super) fn sock_accept(call: &mut Call<'_>, fd: u32, _flags: u32, _to: u32) -> Answer {
-    no_socket(call, fd)
-}
-
-pub(super) fn sock_recv(
-    call: &mut Call<'_>,
-    fd: u32,
-    _buffers: u32,
-    _count: u32,
-    _flags: u32,
-    _to: u32,
-    _to_flags: u32,
-) -> Answer {
-    no_socket(call, fd)
-}
-
-pub(super) fn sock_send(
-    call: &mut Call<'_>,
-    fd: u32,
-    _buffers: u32,
-    _count: u32,
-    _flags: u32,
-    _to: u32,
-) -> Answer {
-    no_socket(call, fd)
-}
-
-pub(super) fn sock_shutdown(call: &mut Call<'_>, fd: u32, _how: u32) -> Answer {
-    no_socket(call, fd)
 }

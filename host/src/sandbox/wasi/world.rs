@@ -5,6 +5,7 @@ use super::tree::memory::{Below, FolderNode, Kind, Tree, devices};
 use super::tree::{Folder, given, host};
 use crate::error::{Error, Result};
 use crate::policy::{self, Access, Clock, Grants, Mount, Quota};
+use crate::sandbox::net::Rules;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ pub(crate) struct World {
     env: Arc<[String]>,
     clock: Clock,
     seed: Option<u64>,
+    network: Arc<Rules>,
 }
 
 /// A tree, as far as it can be made for all.
@@ -77,6 +79,7 @@ impl Default for World {
             env: Arc::default(),
             clock: Clock::default(),
             seed: None,
+            network: Arc::default(),
         };
         let mut shape = Shape::default();
         for (path, tree) in [(STDLIB, Ready::Stdlib), (DEVICES, Ready::Devices)] {
@@ -130,6 +133,7 @@ impl World {
         world.args = args.into();
         world.env = grants.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (world.clock, world.seed) = (grants.clock, grants.seed);
+        world.network = Arc::new(Rules::new(&grants.network)?);
         Ok(world)
     }
 
@@ -170,6 +174,10 @@ impl World {
 
     pub(super) fn clock(&self) -> Clock {
         self.clock
+    }
+
+    pub(super) fn network(&self) -> Arc<Rules> {
+        Arc::clone(&self.network)
     }
 
     pub(super) fn seed(&self) -> Option<u64> {
