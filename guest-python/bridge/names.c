@@ -63,6 +63,9 @@ enum {
 
 int h_errno;
 
+/* The number of the last denial of a name. */
+static uint32_t refused;
+
 static const struct {
     const char *name;
     int port;
@@ -185,6 +188,10 @@ look_up(const char *name, int flags, struct record *to)
         return NO_NAME;
     case __WASI_ERRNO_AGAIN:
         return AGAIN;
+    case __WASI_ERRNO_ACCES:
+    case __WASI_ERRNO_DQUOT:
+        refused = error;
+        return FAIL;
     default:
         errno = (int)error;
         return SYSTEM;
@@ -285,6 +292,12 @@ const char *gai_strerror(int error);
 const char *
 gai_strerror(int error)
 {
+    static char text[512];
+    uint32_t len = error == FAIL ? ophidia_host_denied(refused, address(text), sizeof text - 1) : 0;
+    if (len != 0 && len < sizeof text) {
+        text[len] = 0;
+        return text;
+    }
     switch (error) {
     case BAD_FLAGS:
         return "Bad value for ai_flags";

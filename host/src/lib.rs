@@ -79,7 +79,7 @@ pub use policy::{
 };
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
-    Files, Interpreter, InterpreterBuilder, Namespace, Runtime, RuntimeBuilder, Sandbox,
+    Files, Interpreter, InterpreterBuilder, Moved, Namespace, Runtime, RuntimeBuilder, Sandbox,
     SandboxBuilder, Stored, Streams, Usage,
 };
 #[cfg(feature = "any-guest")]

@@ -50,9 +50,11 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
-        "sockets",
+        "sockets that listen",
         &[
-            ("import socket; socket.socket()", "OSError"),
+            ("import socket; socket.socket(type=socket.SOCK_DGRAM)", "OSError"),
+            ("import socket; socket.socket().bind(('127.0.0.1', 8000))", "OSError"),
+            ("import socket; socket.create_connection(('127.0.0.1', 80))", "PermissionError"),
             ("import socketserver; socketserver.TCPServer(('127.0.0.1', 0), None)", "OSError"),
             ("import socket; socket.create_connection(('localhost', 80))", "socket.gaierror"),
             (
@@ -67,7 +69,10 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
                 "import asyncio; asyncio.run(asyncio.start_server(print, 'localhost', 80))",
                 "socket.gaierror",
             ),
-            ("import asyncio; asyncio.run(asyncio.open_connection('127.0.0.1', 80))", "OSError"),
+            (
+                "import asyncio; asyncio.run(asyncio.open_connection('127.0.0.1', 80))",
+                "PermissionError",
+            ),
         ],
     ),
     (
@@ -75,7 +80,6 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("import ctypes; ctypes.CDLL('libc.so.6')", "OSError"),
             ("import ctypes; assert ctypes.sizeof(ctypes.c_int * 4) == 16", ""),
-            ("import ssl; ssl.create_default_context().wrap_socket(None)", "ssl.SSLError"),
             ("import mmap; mmap.mmap(-1, 1)", "OSError"),
             ("import fcntl; fcntl.flock(0, fcntl.LOCK_EX)", "OSError"),
             ("import termios; termios.tcgetattr(0)", "termios.error"),
@@ -94,14 +98,25 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "`ssl` for servers",
+        &[
+            (
+                "import ssl; ssl.create_default_context().load_cert_chain('/usr/lib/python3.13/os.py')",
+                "ssl.SSLError",
+            ),
+            (
+                "import socket, ssl; ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_bio(ssl.MemoryBIO(), \
+                 ssl.MemoryBIO(), server_side=True)",
+                "ssl.SSLError",
+            ),
+            ("import ssl; assert ssl.create_default_context().check_hostname", ""),
+        ],
+    ),
+    (
         "asyncio subprocesses",
         &[
             (
                 "import asyncio; asyncio.run(asyncio.create_subprocess_exec('ls'))",
-                "NotImplementedError",
-            ),
-            (
-                "import asyncio; asyncio.new_event_loop().add_reader(0, print)",
                 "NotImplementedError",
             ),
             (

@@ -51,6 +51,8 @@ mod converters;
 mod cpython_suite;
 /// What a service compiles that depends on the library alone.
 mod dependencies;
+/// Clients of the network that everybody imports, unmodified: urllib, http.client, requests, httpx, aiohttp, pg8000.
+mod drivers;
 /// How programs end, beside a native Python.
 mod ends;
 /// Exceptions on their way out: texts of bounded size, limits told by class.
@@ -81,6 +83,8 @@ mod long_lives;
 mod names;
 /// Source text with names of its own, and with values of Rust's.
 mod namespaces;
+/// Hosts of the network: what is granted is reached, nothing else; bounds, deadlines, sockets.
+mod network;
 /// Integers of any size as floats.
 mod numbers;
 /// numpy in the guest: results, files, randomness, refusals.
@@ -93,6 +97,8 @@ mod numpy_sweep;
 mod objects;
 /// One operation, one deadline; what operations take.
 mod operations;
+/// Requests granted one by one, and secrets that the guest never holds.
+mod origins;
 /// Packages from the registry, and bytecode that is kept for them.
 mod packages;
 /// Host code that panics: the call ends with an error, the process goes on.
@@ -107,6 +113,8 @@ mod repl;
 mod reports;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// TLS, which the host does.
+mod secure;
 /// Several interpreters in one another's calls: an error ends only the one it is about.
 mod several;
 /// Slots of interpreters that have ended: what they keep, and trimming.

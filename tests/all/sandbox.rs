@@ -3,9 +3,9 @@
 use crate::library::RUNTIME;
 use crate::support::{cache, interpreter};
 use ophidia::{
-    Access, Arguments, Class, DirGrant, Error, Function, Grants, Input, InputKind, LimitExceeded,
-    Limits, Module, Mount, Output, OutputKind, PythonError, Quota, Runtime, Sandbox, Streams, Tree,
-    Value,
+    Access, Arguments, Class, DirGrant, Error, Function, Grants, HttpGrant, Input, InputKind,
+    LimitExceeded, Limits, Module, Mount, Network, Output, OutputKind, PythonError, Quota, Runtime,
+    Sandbox, Secret, Streams, Tree, Value,
 };
 use std::error::Error as _;
 use std::sync::{Arc, Mutex};
@@ -145,6 +145,15 @@ fn limits_and_grants_are_plain_data() {
             Mount::new("/over", Tree::Overlay(Box::new(Tree::Archive("/srv/a.zip".into())))),
         ],
         tmp: None,
+        network: Network {
+            hosts: vec!["api.example.com:443".into()],
+            http: vec![HttpGrant {
+                methods: vec!["GET".into()],
+                secrets: vec![Secret::new("X-Key", "swordfish")],
+                ..HttpGrant::new("https://example.com")
+            }],
+            roots: vec!["/srv/roots.pem".into()],
+        },
         env: vec![("A".into(), "b".into())],
         clock: "2020-01-01T00:00:00Z+1ms".parse().expect("a clock"),
         seed: Some(1),

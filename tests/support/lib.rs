@@ -2,6 +2,7 @@
 
 mod call;
 mod pieces;
+pub mod servers;
 mod site;
 pub mod suite;
 

@@ -40,7 +40,8 @@ fn install(requirements: &Path, target: &Path) {
         .arg(target);
     pip.args(["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]);
     pip.args(["--implementation", "cp", "--python-version", "3.13", "--abi", "cp313"]);
-    pip.args(["--platform", "manylinux2014_x86_64", "-r"]).arg(requirements);
+    pip.args(["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64", "-r"])
+        .arg(requirements);
     let output =
         pip.output().unwrap_or_else(|error| panic!("the tests need python3 with pip: {error}"));
     assert!(output.status.success(), "pip failed:\n{}", String::from_utf8_lossy(&output.stderr));

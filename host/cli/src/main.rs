@@ -9,6 +9,7 @@ mod hints;
 mod interrupt;
 mod load;
 mod module;
+mod network;
 mod options;
 mod policy;
 mod program;

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::status::Status;
-use ophidia::{Access, Clock, Policy, Quota, Tree};
+use ophidia::{Access, Clock, Network, Policy, Quota, Tree};
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -73,13 +73,14 @@ fn words(policy: &Policy) -> String {
         None => "random values of the system".into(),
     });
     line("the standard library, /dev/null, /dev/zero, /dev/urandom".into());
-    line("nothing else: no network, no processes, no other file".into());
+    network(&grants.network, &mut line);
+    line("nothing else: no other host, no processes, no other file".into());
     out.push_str("It may use:\n");
     let time = |time: Option<std::time::Duration>| {
         time.map_or("any".into(), |time| humantime::format_duration(time).to_string())
     };
     let mut row = |what: &str, value: String| {
-        let _ = writeln!(out, "  {what:<44} {value}");
+        let _ = writeln!(out, "  {what:<52} {value}");
     };
     row("time of a call (limits.timeout)", time(limits.timeout));
     row("time to end after that (limits.grace)", time(Some(limits.grace)));
@@ -97,7 +98,34 @@ fn words(policy: &Policy) -> String {
         "calls of the host (limits.host_calls)",
         if calls == u64::MAX { "any".into() } else { calls.to_string() },
     );
+    let net = &limits.network;
+    row("connections at once (limits.network.connections)", net.connections.to_string());
+    row("connections in all (limits.network.opened)", net.opened.to_string());
+    row("bytes sent (limits.network.sent)", bytes(net.sent));
+    row("bytes received (limits.network.received)", bytes(net.received));
+    row("time to connect (limits.network.connect)", time(Some(net.connect)));
     out
+}
+
+fn network(network: &Network, line: &mut impl FnMut(String)) {
+    for host in &network.hosts {
+        line(format!("connect to {host}"));
+    }
+    for grant in &network.http {
+        let methods =
+            if grant.methods.is_empty() { "any method".into() } else { grant.methods.join(", ") };
+        let paths = if grant.paths.is_empty() { "any path".into() } else { grant.paths.join(", ") };
+        line(format!("send requests to {}: {methods} of {paths}", grant.origin));
+        for secret in &grant.secrets {
+            line(format!("  with the header {}, which it does not see", secret.header));
+        }
+    }
+    if network.hosts.is_empty() && network.http.is_empty() {
+        line("no network".into());
+    }
+    for file in &network.roots {
+        line(format!("servers are trusted by the certificates in {}", file.display()));
+    }
 }
 
 fn tree(tree: &Tree) -> String {
@@ -122,5 +150,8 @@ fn quota(most: Quota) -> String {
 }
 
 fn bytes(count: u64) -> String {
+    if count == u64::MAX {
+        return "any".into();
+    }
     crate::values::Size(count).to_string()
 }

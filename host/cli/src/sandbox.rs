@@ -1,6 +1,7 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
+use crate::network::Net;
 use crate::progress::say;
 use crate::trees::Trees;
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
@@ -26,6 +27,7 @@ pub(crate) struct Sandbox {
         value_name = "FILE",
         conflicts_with_all = [
             "timeout", "grace", "cpu", "fuel", "memory", "files", "folder", "tmp", "clock", "seed",
+            "connections", "opened", "sent", "received", "connect",
         ],
         help_heading = HEADING
     )]
@@ -128,9 +130,13 @@ pub(crate) struct Sandbox {
     #[command(flatten)]
     trees: Trees,
 
-    /// Write a line of JSON to this file for each file that it opens and each denial
+    #[command(flatten)]
+    net: Net,
+
+    /// Write a line of JSON to this file for each file that it opens, each connection and each denial
     ///
-    /// Fields: event (opened or denied), path; write of what was opened; action and reason of what was denied. After
+    /// Fields: event (opened, connected or denied), path; write of what was opened; host and address of a connection;
+    /// action and reason of what was denied. After
     /// 100,000 lines the rest is left out, and the last line says so: event is left-out.
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     audit: Option<PathBuf>,
@@ -187,6 +193,7 @@ impl Sandbox {
                 )));
             }
         }
+        self.net.settle()?;
         self.trees.settle(self.dirs.iter().map(|dir| &*dir.guest))?;
         self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
     }
@@ -312,6 +319,7 @@ impl Sandbox {
             },
             // What --out takes out of memory at once.
             value: default.value.max(self.trees.tmp().bytes),
+            network: self.net.limits(),
             ..default
         }
     }
@@ -334,13 +342,14 @@ impl Sandbox {
 
     /// An interpreter with these grants and limits; its streams are the caller's to set.
     pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
-        let mut builder = self.trees.apply(match &self.ruled {
+        let builder = self.trees.apply(match &self.ruled {
             Some(policy) => {
                 let builder = runtime.interpreter().limits(policy.limits.clone());
                 builder.grants(policy.grants.clone())
             }
             None => self.trees.rule(runtime.interpreter().limits(self.limits())),
         });
+        let mut builder = self.net.apply(builder);
         for dir in self.dirs.iter().chain(&self.bytecode) {
             builder = builder.mount(self.mount(dir));
         }

@@ -202,7 +202,7 @@ pub(crate) fn variable(text: &str) -> Result<Variable, String> {
     Ok(Variable { name: name.to_owned(), value })
 }
 
-fn host_variable(name: &str) -> Result<String, String> {
+pub(crate) fn host_variable(name: &str) -> Result<String, String> {
     match std::env::var(name) {
         Ok(value) => Ok(value),
         Err(std::env::VarError::NotPresent) => {

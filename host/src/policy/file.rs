@@ -27,6 +27,14 @@ use std::path::{Path, PathBuf};
 /// [[grants.mounts]]
 /// guest = "/project"
 /// tree.overlay.folder.host = "project"
+///
+/// [grants.network]
+/// hosts = ["db.example.com:5432"]
+///
+/// [[grants.network.http]]
+/// origin = "https://api.example.com"
+/// methods = ["GET"]
+/// paths = ["/v1/"]
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -55,6 +63,9 @@ impl Policy {
         let folder = folder.as_ref();
         for dir in &mut self.grants.dirs {
             rebase(&mut dir.host, folder);
+        }
+        for roots in &mut self.grants.network.roots {
+            rebase(roots, folder);
         }
         for mount in &mut self.grants.mounts {
             let mut tree = &mut mount.tree;

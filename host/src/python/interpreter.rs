@@ -31,6 +31,23 @@ pub struct Usage {
     pub trees: Stored,
     /// Bytes and files that it has added to folders of the host.
     pub folders: Stored,
+    /// What it has used of the network; the limits are [`NetworkLimits`](crate::NetworkLimits).
+    pub network: Moved,
+}
+
+/// What a guest has used of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Connections that are open now.
+    pub connections: u32,
+    /// As many were open at once.
+    pub most_connections: u32,
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Bytes sent, TLS included.
+    pub sent: u64,
+    /// Bytes received, TLS included.
+    pub received: u64,
 }
 
 /// Bytes and files that a guest has written.
@@ -100,6 +117,7 @@ impl Interpreter {
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
         let (trees, folders) = state.wasi.stored();
+        let traffic = &state.wasi.network.traffic;
         let stored = |Quota { bytes, files }| Stored { bytes, files };
         Usage {
             peak_memory: state.ledger.memory_peak(),
@@ -109,6 +127,13 @@ impl Interpreter {
             host_calls: state.ledger.host_calls(),
             trees: stored(trees),
             folders: stored(folders),
+            network: Moved {
+                connections: traffic.open_now(),
+                most_connections: traffic.most_open,
+                opened: traffic.opened,
+                sent: traffic.sent,
+                received: traffic.received,
+            },
         }
     }
 

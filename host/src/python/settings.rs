@@ -180,6 +180,13 @@ macro_rules! setters {
                 self
             }
 
+            /// Trusts servers by the certificates in a file, [`Network::roots`](crate::Network::roots).
+            #[must_use]
+            pub fn roots(mut self, file: impl Into<std::path::PathBuf>) -> Self {
+                self.settings.grants.network.roots.push(file.into());
+                self
+            }
+
             /// Sets what may be written to `/tmp`, [`Grants::tmp`](crate::Grants::tmp).
             #[must_use]
             pub fn tmp(mut self, quota: impl Into<Option<crate::policy::Quota>>) -> Self {

@@ -137,10 +137,7 @@ impl Context {
             env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             audit: None,
             control,
-            network: Network::new(
-                Arc::default(),
-                crate::policy::NetworkLimits::default(),
-            ),
+            network: Network::new(Arc::default(), crate::policy::NetworkLimits::default()),
             denial: None,
         })
     }
