@@ -37,6 +37,8 @@ mod command_grants;
 mod command_guest;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.
 mod command_limits;
+/// The command's grants of the network.
+mod command_network;
 /// Policy files.
 mod command_policy;
 /// `ophidia run` against `python3`: arguments, statuses, streams, grants, Ctrl-C.

@@ -19,7 +19,7 @@ pub(crate) use tls::Tls;
 use crate::policy::NetworkLimits;
 use crate::sandbox::control::{Control, Stop};
 use rules::Denied;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -107,6 +107,8 @@ pub(crate) struct Network {
     found: HashMap<IpAddr, Vec<String>>,
     /// What was moved by each of the rules for origins.
     counts: Vec<Arc<http::Counts>>,
+    /// Names of origins that were last connected to as they are.
+    straight: HashSet<String>,
     pub(crate) trust: tls::Trust,
 }
 
@@ -119,6 +121,7 @@ impl Network {
             traffic: Traffic::new(limits),
             names: HashMap::new(),
             found: HashMap::new(),
+            straight: HashSet::new(),
             trust: tls::Trust::default(),
         }
     }
@@ -181,11 +184,17 @@ impl Network {
         let names = self.found.get(&address).or_else(|| self.found.get(&to.ip()));
         let way = self.rules.connect(address, to.port(), names.map_or(&[], Vec::as_slice))?;
         let mediator = match way {
-            rules::Way::Straight => None,
+            rules::Way::Straight => {
+                self.straight.extend(names.into_iter().flatten().cloned());
+                None
+            }
             rules::Way::Mediated(index) => {
-                let rule = self.rules.http.get(index).map(|origin| Arc::clone(&origin.rule));
-                let counts = self.counts.get(index).cloned();
-                rule.zip(counts)
+                let origin = self.rules.http.get(index);
+                if let Some(origin) = origin {
+                    self.straight.remove(&origin.host);
+                }
+                let rule = origin.map(|origin| Arc::clone(&origin.rule));
+                rule.zip(self.counts.get(index).cloned())
             }
         };
         socket.begin(SocketAddr::new(address, to.port()), mediator, &mut self.traffic)
@@ -204,10 +213,12 @@ impl Network {
         &self.rules.roots
     }
 
-    /// Whether requests to this host are granted one by one, over TLS.
-    pub(crate) fn is_mediated(&self, host: &str) -> bool {
-        rules::name(host).is_ok_and(|host| {
-            self.rules.http.iter().any(|origin| origin.rule.https && origin.host == host)
-        })
+    /// Whether TLS with this host is to an origin whose requests are looked at: one that is granted, unless the guest has
+    /// last connected to the same host as it is, by another port.
+    pub(crate) fn leads_to_origin(&self, host: &str) -> bool {
+        let Ok(host) = rules::name(host) else { return false };
+        let mut origins = self.rules.http.iter();
+        origins.any(|origin| origin.rule.https && origin.host == host)
+            && !self.straight.contains(&host)
     }
 }

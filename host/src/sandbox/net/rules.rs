@@ -138,7 +138,11 @@ impl Rules {
     pub(super) fn address_of(&self, name: &str, address: IpAddr) -> Result<(), Denied> {
         let Some(kind) = special(address) else { return Ok(()) };
         let local = name == "localhost" || name.ends_with(".localhost");
-        if (local && plain(address).is_loopback())
+        let named = || {
+            let mut hosts = self.hosts.iter().filter(|rule| !matches!(rule.host, Host::Any));
+            hosts.any(|rule| rule.has_name(name)) || self.http.iter().any(|rule| rule.host == name)
+        };
+        if (local && plain(address).is_loopback() && named())
             || self.hosts.iter().any(|rule| rule.has_address(address))
         {
             return Ok(());
@@ -170,9 +174,10 @@ impl Rules {
             return Ok(Way::Mediated(index));
         }
         let granted = self.hosts.iter().filter(|rule| rule.ports.contains(&port)).any(|rule| {
-            rule.has_address(address)
-                || names.iter().any(|name| rule.has_name(name))
-                || (matches!(rule.host, Host::Any) && special(address).is_none())
+            match rule.host {
+                Host::Any => special(address).is_none(),
+                _ => rule.has_address(address) || names.iter().any(|name| rule.has_name(name)),
+            }
         });
         if granted {
             return Ok(Way::Straight);

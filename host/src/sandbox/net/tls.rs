@@ -19,6 +19,7 @@ use super::traffic::Traffic;
 use super::{Fault, Network};
 use framed::Framed;
 use ophidia_abi::tls::{CLOSED, CUT, FAILED, WANT_READ, WANT_WRITE};
+use rustix::event::PollFlags;
 use rustls::ClientConnection;
 use std::io::{self, Read, Write};
 
@@ -29,6 +30,7 @@ const KEPT: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Tls {
     kind: Kind,
+    settings: Settings,
     failure: Option<Failure>,
     /// Plaintext that was taken although not all of it could be sent: what the next writing gives again.
     taken: usize,
@@ -43,6 +45,17 @@ enum Kind {
     Framed(Framed),
 }
 
+impl Kind {
+    fn new(network: &mut Network, settings: &Settings, framed: bool) -> Result<Self, Fault> {
+        if framed {
+            return Ok(Self::Framed(Framed::new(settings)));
+        }
+        let mut connection = config::connect(network, settings)?;
+        connection.set_buffer_limit(Some(KEPT));
+        Ok(Self::Own(Box::new(connection), Memory::default()))
+    }
+}
+
 /// Records on their way through the guest.
 #[derive(Debug, Default)]
 struct Memory {
@@ -55,19 +68,24 @@ type Outcome = Result<i32, Fault>;
 
 impl Tls {
     pub(crate) fn open(network: &mut Network, settings: &Settings) -> Result<Self, Fault> {
-        let kind = if network.is_mediated(&settings.name) {
-            Kind::Framed(Framed::new(settings))
-        } else {
-            let mut connection = config::connect(network, settings)?;
-            connection.set_buffer_limit(Some(KEPT));
-            Kind::Own(Box::new(connection), Memory::default())
-        };
-        Ok(Self { kind, failure: None, taken: 0, over: None })
+        let framed = network.leads_to_origin(&settings.name);
+        let kind = Kind::new(network, settings, framed)?;
+        Ok(Self { kind, settings: settings.clone(), failure: None, taken: 0, over: None })
     }
 
     /// Lets it run over a socket, by its descriptor.
-    pub(crate) fn attach(&mut self, fd: u32) {
+    pub(crate) fn attach(
+        &mut self,
+        fd: u32,
+        socket: &mut Socket,
+        network: &mut Network,
+    ) -> Result<(), Fault> {
+        let framed = socket.secure().is_some();
+        if framed != matches!(self.kind, Kind::Framed(_)) {
+            self.kind = Kind::new(network, &self.settings, framed)?;
+        }
         self.over = Some(fd);
+        Ok(())
     }
 
     /// The socket that it runs over.
@@ -150,6 +168,10 @@ impl Tls {
                 let Some(mediated) = socket.secure() else { return Err(not_its_socket()) };
                 return match mediated.write_plain(bytes, traffic) {
                     Ok(written) => Ok(number(written)),
+                    Err(fault) if fault.waits() => {
+                        let out = mediated.waits_for(true).contains(PollFlags::OUT);
+                        Ok(if out { WANT_WRITE } else { WANT_READ })
+                    }
                     Err(fault) => self.failed(fault),
                 };
             }
@@ -280,7 +302,7 @@ impl Tls {
                     return outcome;
                 };
                 let Some(mediated) = socket.secure() else { return Err(not_its_socket()) };
-                return match mediated.secure(framed.settings(), traffic) {
+                return match mediated.secure(&self.settings, traffic) {
                     Ok(()) => Ok(0),
                     Err(super::mediated::Unsecured::Failed(failure)) => {
                         self.failure = Some(failure);

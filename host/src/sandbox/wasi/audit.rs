@@ -51,6 +51,24 @@ impl Audit {
         Self(Arc::new(tell))
     }
 
+    /// Makes an event of `tracing` of each, with the target `ophidia::audit`: of a denial with the level WARN, of all
+    /// others with INFO. A guest chooses how many there are; what subscribes may have to bound them.
+    #[cfg(feature = "tracing")]
+    #[must_use]
+    pub fn tracing() -> Self {
+        Self::new(|event| match event {
+            AuditEvent::Opened { path, write } => {
+                tracing::info!(target: "ophidia::audit", path, write, "opened");
+            }
+            AuditEvent::Connected { host, address } => {
+                tracing::info!(target: "ophidia::audit", host, address, "connected");
+            }
+            AuditEvent::Denied { action, path, reason } => {
+                tracing::warn!(target: "ophidia::audit", action, path, %reason, "denied");
+            }
+        })
+    }
+
     pub(super) fn tell(&self, event: &AuditEvent) -> Answer {
         catch_unwind(AssertUnwindSafe(|| (self.0)(event)))
             .map_err(|panic| panicked("the audit", &*panic).into())

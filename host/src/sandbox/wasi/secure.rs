@@ -39,14 +39,15 @@ pub(super) fn trust(call: &mut Call<'_>, at: u32, len: u32, to: u32) -> Answer {
 }
 
 pub(super) fn attach(call: &mut Call<'_>, tls: u32, fd: u32) -> Answer {
-    if !matches!(call.context.descriptors.get(fd)?, Descriptor::Socket(_)) {
-        return Err(Errno::NotSocket.into());
-    }
-    match call.context.descriptors.get_mut(tls)? {
-        Descriptor::Tls(tls) => tls.attach(fd),
+    let context = &mut *call.context;
+    let attached = match context.descriptors.two_mut(tls, fd)? {
+        (Descriptor::Tls(tls), Descriptor::Socket(socket)) => {
+            tls.attach(fd, socket, &mut context.network)
+        }
+        (Descriptor::Tls(_), _) => return Err(Errno::NotSocket.into()),
         _ => return Err(Errno::BadDescriptor.into()),
-    }
-    Ok(())
+    };
+    told(call, ("tls", "the network"), attached)
 }
 
 /// A connection, and the socket that it runs over.

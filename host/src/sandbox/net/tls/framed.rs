@@ -43,7 +43,7 @@ pub(in super::super) fn head(bytes: &[u8]) -> Option<(u8, usize)> {
 /// The guest's side of one connection.
 #[derive(Debug)]
 pub(super) struct Framed {
-    settings: Settings,
+    name: String,
     begun: bool,
     /// What is known of the connection, once it is there.
     known: Option<Vec<u8>>,
@@ -58,7 +58,7 @@ pub(super) struct Framed {
 impl Framed {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            settings: settings.clone(),
+            name: settings.name.clone(),
             begun: false,
             known: None,
             failure: None,
@@ -70,10 +70,6 @@ impl Framed {
         }
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     pub(super) fn failure(&self) -> Option<Failure> {
         self.failure.clone()
     }
@@ -81,7 +77,7 @@ impl Framed {
     pub(super) fn handshake(&mut self) -> Result<i32, Fault> {
         if !self.begun {
             self.begun = true;
-            frame(START, self.settings.name.as_bytes(), &mut self.to);
+            frame(START, self.name.as_bytes(), &mut self.to);
         }
         Ok(match (&self.failure, &self.known) {
             (Some(_), _) => FAILED,
