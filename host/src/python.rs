@@ -26,7 +26,7 @@ use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use builder::{InterpreterBuilder, Streams};
 pub use converters::Converters;
 pub use files::Files;
-pub use interpreter::{Interpreter, Moved, Stored, Usage};
+pub use interpreter::{Held, Interpreter, Moved, Stored, Usage};
 pub use namespace::Namespace;
 pub use output::Captured;
 #[cfg(feature = "any-guest")]

@@ -114,3 +114,35 @@ fn four_interpreters_estimate_pi() {
     // Four standard deviations of one estimate.
     assert!(estimates.iter().all(|one| (one - std::f64::consts::PI).abs() < 0.03), "{estimates:?}");
 }
+
+#[test]
+fn with_a_clock_and_a_seed_every_example_repeats() {
+    let folder = repository().join("examples");
+    let text = fs::read_to_string(folder.join("examples.toml")).expect("the table can be read");
+    let table: Table = toml::from_str(&text).expect("the table is well formed");
+    for example in &table.example {
+        let run = || {
+            let stdin =
+                example.stdin.as_ref().map(|name| fs::read(folder.join(name)).expect("a file"));
+            let mut command =
+                ophidia(["run", "--clock", "2020-01-01T00:00:00Z+1ms", "--seed", "1"]);
+            if example.site {
+                command =
+                    command.arg("--site").arg(site_packages(&folder.join("requirements.txt")));
+            }
+            // What is written to is in memory, so that both runs find the same.
+            let work = if example.folder { &["/tmp"][..] } else { &[] };
+            let command = command.arg(folder.join(&example.file)).args(work);
+            command.stdin(stdin.unwrap_or_default()).expect_status(example.status)
+        };
+        let (one, other) = (run(), run());
+        assert!(one.stdout == other.stdout, "{}: {one:?}\n{other:?}", example.file);
+        // The time that a limit's or a program's end took is no output of the program.
+        assert_eq!(
+            one.stderr().lines().count(),
+            other.stderr().lines().count(),
+            "{}",
+            example.file
+        );
+    }
+}

@@ -296,3 +296,18 @@ fn the_command_has_the_limits_too() {
         ophidia(["run"]).args(options).args(["-c", "1"]).expect_status(2).stderr_has(says);
     }
 }
+
+#[test]
+fn usage_tells_what_is_open_and_held() {
+    let mut py = RUNTIME.interpreter().build().expect("one");
+    py.set("f", Function::new("f", || 1)).expect("set");
+    py.run("kept = [open('/tmp/a', 'w') for _ in range(5)]\nkept.pop().close()\nimport socket\npair = socket.socketpair()")
+        .expect("open");
+    let usage = py.usage();
+    assert_eq!((usage.files.now, usage.files.peak), (6, 6), "{usage:?}");
+    assert_eq!(usage.host_objects.now, 1, "{usage:?}");
+    py.run("for file in kept: file.close()\nfor end in pair: end.close()\ndel f, pair, kept, file, end").expect("closed");
+    let usage = py.usage();
+    assert_eq!((usage.files.now, usage.files.peak), (0, 6), "{usage:?}");
+    assert_eq!((usage.host_objects.now, usage.host_objects.peak), (0, 1), "{usage:?}");
+}

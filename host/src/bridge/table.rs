@@ -24,6 +24,12 @@ impl Table {
         Self { entries: Vec::new(), free: Vec::new(), limit }
     }
 
+    /// How many the guest holds, and has held at once.
+    pub(crate) fn held(&self) -> (u32, u32) {
+        let number = |count| u32::try_from(count).unwrap_or(u32::MAX);
+        (number(self.entries.len() - self.free.len()), number(self.entries.len()))
+    }
+
     pub(crate) fn insert(&mut self, what: Exported) -> Result<u32, ConversionError> {
         if let Some(number) = self.free.pop()
             && let Some(entry) = self.entries.get_mut(number as usize)

@@ -27,6 +27,10 @@ pub struct Usage {
     pub cpu: Duration,
     /// How often it has called functions of the host.
     pub host_calls: u64,
+    /// Files, folders, sockets and connections of TLS that it has open, beside what it began with.
+    pub files: Held,
+    /// Functions and objects of the host that it holds; the limit is [`Limits::objects`](crate::Limits::objects).
+    pub host_objects: Held,
     /// Bytes and files that it has now in trees in memory, `/tmp` included.
     pub trees: Stored,
     /// Bytes and files that it has added to folders of the host.
@@ -48,6 +52,15 @@ pub struct Moved {
     pub sent: u64,
     /// Bytes received, TLS included.
     pub received: u64,
+}
+
+/// How many of something a guest has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Now.
+    pub now: u32,
+    /// The most at once.
+    pub peak: u32,
 }
 
 /// Bytes and files that a guest has written.
@@ -116,6 +129,7 @@ impl Interpreter {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
+        let held = |(now, peak)| Held { now, peak };
         let (trees, folders) = state.wasi.stored();
         let traffic = &state.wasi.network.traffic;
         let stored = |Quota { bytes, files }| Stored { bytes, files };
@@ -125,6 +139,8 @@ impl Interpreter {
             operations: state.operations.count(),
             cpu: state.control.cpu(),
             host_calls: state.ledger.host_calls(),
+            files: held(state.wasi.opened()),
+            host_objects: held(self.state().bridge.table.held()),
             trees: stored(trees),
             folders: stored(folders),
             network: Moved {

@@ -142,6 +142,11 @@ impl Context {
         })
     }
 
+    /// How many descriptors the guest has open, and has had at once.
+    pub(crate) fn opened(&self) -> (u32, u32) {
+        self.descriptors.opened()
+    }
+
     /// The time of day by the guest's clock, in nanoseconds since 1970.
     fn now(&self) -> u64 {
         self.clocks.now()

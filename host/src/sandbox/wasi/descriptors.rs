@@ -53,13 +53,19 @@ impl Descriptor {
 pub(super) struct Descriptors {
     table: Vec<Option<Descriptor>>,
     opened: u32,
+    most: u32,
     limit: u32,
 }
 
 impl Descriptors {
     /// What an interpreter begins with, and how many more the guest may open.
     pub(super) fn new(first: impl IntoIterator<Item = Descriptor>, limit: u32) -> Self {
-        Self { table: first.into_iter().map(Some).collect(), opened: 0, limit }
+        Self { table: first.into_iter().map(Some).collect(), opened: 0, most: 0, limit }
+    }
+
+    /// How many the guest has open, and has had at once.
+    pub(super) fn opened(&self) -> (u32, u32) {
+        (self.opened, self.most)
     }
 
     /// Whether there is room for one more.
@@ -72,6 +78,7 @@ impl Descriptors {
         let free = self.table.iter().position(Option::is_none).unwrap_or(self.table.len());
         let number = u32::try_from(free).map_err(|_| Errno::TooManyFiles)?;
         self.opened += u32::from(descriptor.is_opened());
+        self.most = self.most.max(self.opened);
         match self.table.get_mut(free) {
             Some(slot) => *slot = Some(descriptor),
             None => self.table.push(Some(descriptor)),

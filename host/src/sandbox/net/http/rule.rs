@@ -150,7 +150,7 @@ impl Rule {
         }
         if !self.methods.is_empty() && !self.methods.iter().any(|one| one == method) {
             return Err(Fault::denied(format!(
-                "method {method} is not granted, only {}: add it to the methods of this origin's rule",
+                "method {method} is not granted, only {}: add it to the methods of this origin's grant (HttpGrant, --http)",
                 self.methods.join(", ")
             )));
         }
@@ -207,7 +207,7 @@ impl Counts {
         match add(&self.sent, bytes, rule.sent) {
             true => Ok(()),
             false => Err(Fault::quota(format!(
-                "more than the {} bytes that may be sent: raise `sent` in this origin's rule",
+                "more than the {} bytes that may be sent: raise `sent` in this origin's grant",
                 rule.sent
             ))),
         }
@@ -217,7 +217,7 @@ impl Counts {
         match add(&self.received, bytes, rule.received) {
             true => Ok(()),
             false => Err(Fault::quota(format!(
-                "more than the {} bytes that may be received: raise `received` in this origin's rule",
+                "more than the {} bytes that may be received: raise `received` in this origin's grant",
                 rule.received
             ))),
         }
