@@ -1,5 +1,5 @@
 # threat: T3
-# ends: limit timeout
+# ends: limit timeout, exception RuntimeError
 
 import asyncio
 

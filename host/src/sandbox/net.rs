@@ -113,12 +113,12 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) fn new(rules: Arc<Rules>, limits: NetworkLimits) -> Self {
+    pub(crate) fn new(rules: Arc<Rules>, limits: NetworkLimits, control: Arc<Control>) -> Self {
         Self {
             counts: rules.http.iter().map(|_| Arc::default()).collect(),
             rules,
             limits,
-            traffic: Traffic::new(limits),
+            traffic: Traffic::new(limits, control),
             names: HashMap::new(),
             found: HashMap::new(),
             straight: HashSet::new(),

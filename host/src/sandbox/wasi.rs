@@ -97,8 +97,8 @@ impl Context {
             args: world.args(),
             env: world.env(),
             audit: streams.audit,
+            network: Network::new(world.network(), limits.network, Arc::clone(&control)),
             control,
-            network: Network::new(world.network(), limits.network),
             denial: None,
         }
     }
@@ -136,8 +136,12 @@ impl Context {
             args: args.into(),
             env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             audit: None,
+            network: Network::new(
+                Arc::default(),
+                crate::policy::NetworkLimits::default(),
+                Arc::clone(&control),
+            ),
             control,
-            network: Network::new(Arc::default(), crate::policy::NetworkLimits::default()),
             denial: None,
         })
     }

@@ -2,6 +2,7 @@
 
 use super::Fault;
 use crate::policy::NetworkLimits;
+use crate::sandbox::control::Control;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 #[derive(Debug)]
 pub(crate) struct Traffic {
     limits: NetworkLimits,
+    control: Arc<Control>,
     open: Arc<AtomicU32>,
     pub(crate) most_open: u32,
     pub(crate) opened: u64,
@@ -28,9 +30,10 @@ impl Drop for Lease {
 }
 
 impl Traffic {
-    pub(super) fn new(limits: NetworkLimits) -> Self {
+    pub(super) fn new(limits: NetworkLimits, control: Arc<Control>) -> Self {
         Self {
             limits,
+            control,
             open: Arc::default(),
             most_open: 0,
             opened: 0,
@@ -86,8 +89,10 @@ impl Traffic {
         left("sent", bytes, self.sent, self.limits.sent)
     }
 
-    /// How many bytes may be received.
+    /// How many bytes may be received. A peer chooses how often it is asked before there is something for the guest, so
+    /// the deadline is looked at each time.
     pub(super) fn may_receive(&self, bytes: usize) -> Result<usize, Fault> {
+        self.control.check()?;
         left("received", bytes, self.received, self.limits.received)
     }
 
