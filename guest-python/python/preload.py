@@ -81,12 +81,13 @@ _modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUM
 for _name in _modules:
     importlib.import_module(_name)
 
-from _ophidia import absent, clock, depth, eventloop, interop, kdf, launch, options, sources  # noqa: E402, F401
+from _ophidia import absent, clock, depth, eventloop, headers, interop, kdf, launch, options, sources  # noqa: E402, F401
 
 absent.install()
 depth.install()
 clock.install()
 eventloop.install()
+headers.install()
 kdf.install()
 sources.install()
 _warm()

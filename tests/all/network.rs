@@ -588,3 +588,37 @@ fn an_audit_can_be_events_of_tracing() {
     let denied = events.iter().find(|event| event.starts_with("WARN ")).expect("a denial");
     assert!(denied.contains("10.1.2.3:80") && denied.contains("--net"), "{denied}");
 }
+
+#[test]
+fn headers_are_those_of_the_library() {
+    let mut py = RUNTIME.interpreter().build().expect("one");
+    py.run(
+        r#"
+import http.client, io
+from _ophidia import headers
+cases = [
+    b'', b'\r\n', b'A: b\r\n\r\n', b'A:b\r\nA: c \t\r\n\r\n', b'A:\r\n\r\n', b'A: b\r\n c\r\n\r\n', b'A: b\n\n', b'A b\r\n\r\n', b': b\r\n\r\n',
+    b'From me\r\nA: b\r\n\r\n', b'A: \xe9\r\n\r\n', b'A\xe9: b\r\n\r\n', b'A: b\rc\r\n\r\n', b'A : b\r\n\r\n', b'A: b', b'A: b\r\n',
+    b'Content-Type: multipart/mixed; boundary=x\r\n\r\n', b'content-type:message/rfc822\r\n\r\n', b'Content-Type: text/html; charset=utf-8\r\n\r\n',
+    b'Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nContent-Length: 3\r\n\r\nrest', b' A: b\r\n\r\n', b'\tA: b\r\nB: c\r\n\r\n', b'A: b\r\n\r\n\r\n',
+    b'A: \x0b\x0c\x1c\x85 b\r\n\r\n', b'A:  \t \r\nB: =?utf-8?q?x?=\r\n\r\n',
+]
+def told(parse, case):
+    file = io.BytesIO(case)
+    message = parse(file)
+    parts = [part if isinstance(part, str) else vars(part) for part in message._payload] if isinstance(message._payload, list) else message._payload
+    state = vars(message) | {'_payload': parts, 'defects': [repr(defect) for defect in message.defects]}
+    return state, message.items(), message.get_content_type(), file.read()
+for case in cases:
+    assert told(headers._library, case) == told(http.client.parse_headers, case), case
+for parse in (headers._library, http.client.parse_headers):
+    for case, error in ((b'A: b\r\n' * 101 + b'\r\n', http.client.HTTPException), (b'A' * 70_000, http.client.LineTooLong)):
+        try:
+            parse(io.BytesIO(case))
+            raise SystemExit('parsed')
+        except error:
+            pass
+"#,
+    )
+    .expect("the same");
+}

@@ -4,31 +4,38 @@
 use super::{Control, Stop, Wake};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use std::cell::OnceCell;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Without a bell, which takes two descriptors, the control is looked at this often.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// What wakes whoever waits in `poll`.
-#[derive(Debug)]
-pub(super) struct Bell(UnixStream);
+#[derive(Clone, Debug)]
+pub(super) struct Bell(Arc<UnixStream>);
 
 impl Bell {
-    /// A bell, and what hears it.
-    fn new() -> std::io::Result<(Self, UnixStream)> {
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
-        Ok((Self(bell), ear))
-    }
-
     /// One that has rung too often to be rung again is heard anyway.
     pub(super) fn ring(&self) {
-        let _ = (&self.0).write(&[0]);
+        let _ = (&*self.0).write(&[0]);
     }
+}
+
+thread_local! {
+    /// The bell of a thread, and what hears it: a thread waits for one thing at a time, and making a bell takes longer
+    /// than many a wait.
+    static BELL: OnceCell<Option<(Bell, UnixStream)>> = const { OnceCell::new() };
+}
+
+fn bell() -> Option<(Bell, UnixStream)> {
+    let (bell, ear) = UnixStream::pair().ok()?;
+    bell.set_nonblocking(true).ok()?;
+    ear.set_nonblocking(true).ok()?;
+    Some((Bell(Arc::new(bell)), ear))
 }
 
 /// Whether a descriptor is ready now.
@@ -60,16 +67,18 @@ impl Control {
         until: Option<Instant>,
         ready: impl Fn() -> bool,
     ) -> Result<Wake, Stop> {
-        let ear = match Bell::new() {
-            Ok((bell, ear)) => {
-                *self.waiting.lock() = Some(bell);
-                Some(ear)
+        let wait = |bell: Option<&(Bell, UnixStream)>| {
+            *self.waiting.lock() = bell.map(|(bell, _)| bell.clone());
+            let woken = self.wait_with(bell.map(|(_, ear)| ear), waited, until, ready);
+            *self.waiting.lock() = None;
+            // Who rang it too late did so before it was taken away.
+            if let Some((_, ear)) = bell {
+                let mut ear = ear;
+                while matches!(ear.read(&mut [0; 64]), Ok(64)) {}
             }
-            Err(_) => None,
+            woken
         };
-        let woken = self.wait_with(ear.as_ref(), waited, until, ready);
-        *self.waiting.lock() = None;
-        woken
+        BELL.with(|kept| wait(kept.get_or_init(bell).as_ref()))
     }
 
     fn wait_with(
