@@ -96,7 +96,7 @@ fn servers() -> Result<Servers> {
             ServerConnection::new(Arc::clone(&config)).map_err(std::io::Error::other)?;
         answer(StreamOwned::new(connection, stream))
     })?;
-    Ok(Servers { plain: serve(|stream| answer(stream))?, tls, roots })
+    Ok(Servers { plain: serve(answer)?, tls, roots })
 }
 
 fn program(port: u16, tls: bool, roots: &Path) -> String {
@@ -120,7 +120,7 @@ fn seconds(py: &mut Interpreter, program: &str) -> Result<f64> {
 fn native_seconds(python: &Path, program: &str) -> Result<f64> {
     let output = Command::new(python).args(["-I", "-c", program]).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8(output.stdout)?.trim().parse().context("a number of seconds")?)
+    String::from_utf8(output.stdout)?.trim().parse().context("a number of seconds")
 }
 
 fn figures() -> Result<()> {

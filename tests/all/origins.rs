@@ -290,13 +290,13 @@ fn a_reflected_secret_is_blanked_in_every_way_that_it_comes() {
     let server = Http::start(move |request| {
         let seen = request.header("authorization").unwrap_or_default().to_owned();
         match request.path() {
-            "/header" => Response::ok("x").header("X-Seen", &*seen),
+            "/header" => Response::ok("x").header("X-Seen", &seen),
             "/reason" => {
                 Response::raw(format!("HTTP/1.1 200 {seen}\r\nContent-Length: 1\r\n\r\nx"))
             }
             "/chunks" => {
                 let pieces: Vec<Vec<u8>> = seen.bytes().map(|byte| vec![byte]).collect();
-                Response::new(200).body(Body::chunks(pieces.into_iter()))
+                Response::new(200).body(Body::chunks(pieces))
             }
             "/close" => Response::new(200).body(Body::UntilClose(seen.into())),
             "/redirect" => Response::redirect(&format!("http://localhost/?{seen}")),

@@ -97,8 +97,7 @@ pub(crate) fn covers(network: &IpNet, address: IpAddr) -> bool {
 /// Whether a host is written as a number in some way that systems take for an address: decimal, octal, hexadecimal,
 /// with fewer than four parts.
 pub(crate) fn is_number(host: &str) -> bool {
-    let parts = host.strip_suffix('.').unwrap_or(host).split('.');
-    let last = parts.last().unwrap_or_default();
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
     let hexadecimal = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
     match hexadecimal {
         Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),

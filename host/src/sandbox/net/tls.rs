@@ -121,14 +121,14 @@ impl Tls {
             return Ok(FAILED);
         }
         match (&mut self.kind, socket) {
-            (Kind::Framed(framed), None) => return framed.read(bytes),
+            (Kind::Framed(framed), None) => framed.read(bytes),
             (Kind::Framed(_), Some(socket)) => {
                 let Some(mediated) = socket.secure() else { return Err(not_its_socket()) };
-                return match mediated.read_plain(bytes, traffic) {
+                match mediated.read_plain(bytes, traffic) {
                     Ok(0) => Ok(CLOSED),
                     Ok(read) => Ok(number(read)),
                     Err(fault) => self.failed(fault),
-                };
+                }
             }
             (Kind::Own(..), socket) => self.act(socket, traffic, |own, io| {
                 // What could not be sent must not keep what has come.
