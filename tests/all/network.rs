@@ -622,3 +622,13 @@ for parse in (headers._library, http.client.parse_headers):
     )
     .expect("the same");
 }
+
+#[test]
+fn what_is_said_of_a_denial_belongs_to_it_alone() {
+    let mut py = RUNTIME.interpreter().build().expect("one");
+    py.run(
+        "import errno, os, socket\ns = socket.socket()\nassert s.connect_ex(('10.0.0.1', 80)) == errno.EACCES\n\
+         os.stat('/tmp')\nassert os.strerror(errno.EACCES) == 'Permission denied', os.strerror(errno.EACCES)",
+    )
+    .expect("nothing is left of it");
+}

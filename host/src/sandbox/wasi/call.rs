@@ -25,6 +25,8 @@ pub(super) struct Call<'a> {
     pub(super) ledger: &'a mut Ledger,
     /// Whether the guest is to raise `KeyboardInterrupt` when it goes on.
     pub(super) interrupted: bool,
+    /// What is to be said of the error of the call before this one.
+    pub(super) denial: Option<(Errno, String)>,
 }
 
 /// A path in the guest's memory, not believed in any way.

@@ -142,7 +142,8 @@ fn answered<T: HasSandbox, R>(
     let (memory, data) = memory.answering(caller);
     let state = data.sandbox_mut();
     let (context, ledger) = (&mut state.wasi, &mut state.ledger);
-    let mut call = Call { memory, context, ledger, interrupted: false };
+    let denial = context.denial.take();
+    let mut call = Call { memory, context, ledger, interrupted: false, denial };
     let answer = body(&mut call);
     if call.interrupted {
         raise_interrupt(caller.as_context_mut());

@@ -61,8 +61,7 @@ impl super::Context {
 
 /// Gives the text of the last denial, if it had this number.
 pub(super) fn denied(call: &mut Call<'_>, error: u32, to: u32, room: u32) -> Answer<i32> {
-    let denial = &mut call.context.denial;
-    let Some((_, said)) = denial.take_if(|(errno, _)| *errno as u32 == error) else {
+    let Some((_, said)) = call.denial.take_if(|(errno, _)| *errno as u32 == error) else {
         return Ok(0);
     };
     let cut = said.char_indices().nth(LONGEST_DENIAL).map_or(said.len(), |(at, _)| at);
