@@ -250,17 +250,17 @@ fn a_request_behind_another_is_looked_at_too() {
     let behind_chunks = format!(
         "POST /v1/a HTTP/1.1\r\nHost: localhost:{port}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n{bad}"
     );
-    for (bytes, ends) in [
+    for (most, (bytes, ends)) in (1..).zip([
         (format!("{good}{bad}"), true),
         (behind_body, true),
         (behind_chunks, true),
         (in_body, false),
-    ] {
-        let before = server.requests().len();
+    ]) {
         let ran = py.run(&format!("raw({port}, {bytes:?}.encode())"));
         assert_eq!(ran.is_err(), ends, "{bytes}: {ran:?}");
         let requests = server.requests();
-        assert!(requests.len() <= before + 1, "{bytes}");
+        // One of those before may have come only now.
+        assert!(requests.len() <= most, "{bytes}");
         assert!(requests.iter().all(|request| request.path() == "/v1/a"), "{bytes}");
     }
 }

@@ -1,5 +1,5 @@
 # threat: T4
-# ends: limit memory
+# ends: limit memory, limit timeout
 
 numbers = {}
 while True:

@@ -1,4 +1,4 @@
 # threat: T4
-# ends: limit memory
+# ends: limit memory, limit timeout
 
 bytearray(10**9)

@@ -1,4 +1,4 @@
 # threat: T4
-# ends: limit memory
+# ends: limit memory, limit timeout
 
 [0] * (2**28)
