@@ -121,6 +121,8 @@ mod secure;
 mod several;
 /// Slots of interpreters that have ended: what they keep, and trimming.
 mod slots;
+/// Sockets: calls, time limits, waits, asyncio.
+mod sockets;
 /// Native stacks: too small a one is refused, the smallest that is not is enough.
 mod stacks;
 /// Instances of subclasses of built-in classes where a Rust type is asked for.

@@ -1,5 +1,5 @@
 # threat: T10
-# ends: ok
+# ends: ok, limit timeout
 
 import socket
 

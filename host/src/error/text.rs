@@ -1,6 +1,7 @@
 //! Texts of errors, which may quote what a guest has made: each of bounded size.
 
 use ophidia_abi::{CUT, ERROR_TEXT};
+#[cfg(feature = "serde")]
 use std::fmt::{Display, Write};
 
 /// Characters of a text that an error quotes.

@@ -116,8 +116,8 @@ impl std::fmt::Debug for Secret {
 pub struct NetworkLimits {
     /// Connections at once. One more fails with `OSError` (`EMFILE`). Default: 32.
     pub connections: u32,
-    /// Connections in all, and as many names that are looked up. One more fails with `OSError` (`EDQUOT`). Default:
-    /// 10,000.
+    /// Connections in all, and as many names that are looked up; of names that are found an interpreter remembers 1,024
+    /// at most. One more fails with `OSError` (`EDQUOT`). Default: 10,000.
     pub opened: u64,
     /// Bytes sent in all. More fails with `OSError` (`EDQUOT`). Default: 1 GiB.
     pub sent: u64,

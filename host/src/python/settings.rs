@@ -375,6 +375,8 @@ impl Settings {
             return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
         }
         self.modules.iter().try_for_each(Module::check)?;
-        World::new(&self.grants, &self.args)
+        let world = World::new(&self.grants, &self.args)?;
+        world.check(&self.limits)?;
+        Ok(world)
     }
 }

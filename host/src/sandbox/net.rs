@@ -109,7 +109,8 @@ pub(crate) struct Network {
     counts: Vec<Arc<http::Counts>>,
     /// Names of origins that were last connected to as they are.
     straight: HashSet<String>,
-    pub(crate) trust: tls::Trust,
+    looking_up: resolve::Running,
+    trust: tls::Trust,
 }
 
 impl Network {
@@ -122,6 +123,7 @@ impl Network {
             names: HashMap::new(),
             found: HashMap::new(),
             straight: HashSet::new(),
+            looking_up: resolve::Running::default(),
             trust: tls::Trust::default(),
         }
     }
@@ -153,13 +155,15 @@ impl Network {
         control: &Arc<Control>,
     ) -> Result<Vec<IpAddr>, Fault> {
         if self.names.len() >= MOST_NAMES {
-            return Err(Fault::Quota(format!("{MOST_NAMES} names of hosts have been looked up")));
+            return Err(Fault::Quota(format!(
+                "{MOST_NAMES} names of hosts have been found, as many as an interpreter remembers: start another"
+            )));
         }
         self.traffic.look_up()?;
         let is_given = !given.is_empty();
         let mut addresses = match is_given {
             true => given,
-            false => resolve::resolve(name, self.limits.connect, control)?,
+            false => resolve::resolve(name, self.limits.connect, control, &self.looking_up)?,
         };
         let mut denied = None;
         addresses.retain(|address| match self.rules.address_of(name, *address) {
@@ -207,6 +211,11 @@ impl Network {
             Some(name) => format!("{name}:{}", to.port()),
             None => to.to_string(),
         }
+    }
+
+    /// Takes certificates of the guest's own; gives their number.
+    pub(crate) fn add_trust(&mut self, certificates: &[u8]) -> Result<u32, Fault> {
+        self.trust.add(certificates, &self.rules.roots)
     }
 
     pub(crate) fn roots(&self) -> &tls::Roots {

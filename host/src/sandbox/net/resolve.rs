@@ -16,6 +16,44 @@ const MOST: usize = 64;
 
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
+/// Of one guest, so that it leaves some to others.
+const MOST_OF_ONE: usize = 4;
+
+/// Look-ups of one guest that have not ended.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    /// One more, while there is room for it.
+    fn begin(&self) -> Option<Begun> {
+        let begun = |count: &AtomicUsize, most| {
+            count
+                .try_update(Ordering::Relaxed, Ordering::Relaxed, |now| {
+                    (now < most).then_some(now + 1)
+                })
+                .is_ok()
+        };
+        if !begun(&self.0, MOST_OF_ONE) {
+            return None;
+        }
+        if !begun(&RUNNING, MOST) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Begun(Arc::clone(&self.0)))
+    }
+}
+
+/// One that goes on until it is dropped.
+struct Begun(Arc<AtomicUsize>);
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+        RUNNING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 type Found = Mutex<Option<io::Result<Vec<IpAddr>>>>;
 
 /// The addresses of a name.
@@ -23,6 +61,7 @@ pub(super) fn resolve(
     name: &str,
     within: Duration,
     control: &Arc<Control>,
+    running: &Running,
 ) -> Result<Vec<IpAddr>, Fault> {
     if name == "localhost" || name.ends_with(".localhost") {
         return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
@@ -31,13 +70,12 @@ pub(super) fn resolve(
     if is_number(name) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    if RUNNING.fetch_add(1, Ordering::Relaxed) >= MOST {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-        return Err(Fault::System(rustix::io::Errno::MFILE.into()));
-    }
+    let Some(begun) = running.begin() else {
+        return Err(io::ErrorKind::TimedOut.into());
+    };
     let found: Arc<Found> = Arc::default();
     let (to, name, waker) = (Arc::clone(&found), format!("{name}:0"), Arc::clone(control));
-    let begun = thread::Builder::new().name("ophidia-resolve".into()).spawn(move || {
+    thread::Builder::new().name("ophidia-resolve".into()).spawn(move || {
         let addresses = name.to_socket_addrs();
         let addresses = addresses.map(|all| {
             let mut addresses: Vec<IpAddr> = Vec::new();
@@ -49,13 +87,9 @@ pub(super) fn resolve(
             addresses
         });
         *to.lock() = Some(addresses);
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
+        drop(begun);
         waker.wake();
-    });
-    if let Err(error) = begun {
-        RUNNING.fetch_sub(1, Ordering::Relaxed);
-        return Err(error.into());
-    }
+    })?;
     let until = Instant::now().checked_add(within);
     let woken = control.wait_for(until, || found.lock().is_some())?;
     match found.lock().take() {

@@ -3,7 +3,7 @@
 use super::address::{covers, is_number, plain, special};
 use super::http;
 use crate::error::{Error, Result};
-use crate::policy::{HttpGrant, Network};
+use crate::policy::{HttpGrant, Network, NetworkLimits};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
@@ -94,6 +94,24 @@ impl Rules {
         Ok(Self { hosts, http, roots })
     }
 
+    /// Refuses bounds by which nothing that is granted could be used.
+    pub(crate) fn check(&self, limits: &NetworkLimits) -> Result<()> {
+        let NetworkLimits { connections, opened, sent, received, connect } = limits;
+        let nothing = [
+            ("connections", *connections == 0),
+            ("opened", *opened == 0),
+            ("sent", *sent == 0),
+            ("received", *received == 0),
+            ("connect", connect.is_zero()),
+        ];
+        match nothing.iter().find(|(_, is_nothing)| *is_nothing && !self.is_empty()) {
+            Some((field, _)) => Err(Error::Grant(format!(
+                "limit network.{field}: 0, so that no host that is granted can be used: give more, or grant none"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Whether nothing is granted.
     pub(super) fn is_empty(&self) -> bool {
         self.hosts.is_empty() && self.http.is_empty()
@@ -137,12 +155,11 @@ impl Rules {
     /// Whether an address that a name was found to have may be used for it.
     pub(super) fn address_of(&self, name: &str, address: IpAddr) -> Result<(), Denied> {
         let Some(kind) = special(address) else { return Ok(()) };
-        let local = name == "localhost" || name.ends_with(".localhost");
         let named = || {
             let mut hosts = self.hosts.iter().filter(|rule| !matches!(rule.host, Host::Any));
             hosts.any(|rule| rule.has_name(name)) || self.http.iter().any(|rule| rule.host == name)
         };
-        if (local && plain(address).is_loopback() && named())
+        if (is_local(name) && plain(address).is_loopback() && named())
             || self.hosts.iter().any(|rule| rule.has_address(address))
         {
             return Ok(());
@@ -153,6 +170,15 @@ impl Rules {
         )))
     }
 
+    /// Whether an address may be reached by a name, at this port: one that is not public has to be granted with it.
+    fn is_reached(&self, name: &str, address: IpAddr, port: u16, given: &[IpAddr]) -> bool {
+        let mut hosts = self.hosts.iter().filter(|rule| rule.ports.contains(&port));
+        special(address).is_none()
+            || (is_local(name) && plain(address).is_loopback())
+            || given.iter().any(|own| plain(*own) == plain(address))
+            || hosts.any(|rule| rule.has_address(address))
+    }
+
     /// Where a connection to an address leads that was found for these names, the last of them last.
     pub(super) fn connect(
         &self,
@@ -161,9 +187,17 @@ impl Rules {
         names: &[String],
     ) -> Result<Way, Denied> {
         let origins = || self.http.iter().enumerate().filter(|(_, rule)| rule.rule.port == port);
+        let hosts = || self.hosts.iter().filter(|rule| rule.ports.contains(&port));
+        // Many names have one address: what it was last looked up for decides.
         for name in names.iter().rev() {
-            if let Some((index, _)) = origins().find(|(_, rule)| rule.host == *name) {
+            let reached = |given: &[IpAddr]| self.is_reached(name, address, port, given);
+            if let Some((index, rule)) = origins().find(|(_, rule)| rule.host == *name)
+                && reached(&rule.addresses)
+            {
                 return Ok(Way::Mediated(index));
+            }
+            if hosts().any(|rule| rule.has_name(name)) && reached(&[]) {
+                return Ok(Way::Straight);
             }
         }
         let literal = |rule: &OriginRule| {
@@ -173,13 +207,10 @@ impl Rules {
         if let Some((index, _)) = origins().find(|(_, rule)| literal(rule)) {
             return Ok(Way::Mediated(index));
         }
-        let granted = self.hosts.iter().filter(|rule| rule.ports.contains(&port)).any(|rule| {
-            match rule.host {
-                Host::Any => special(address).is_none(),
-                _ => rule.has_address(address) || names.iter().any(|name| rule.has_name(name)),
-            }
-        });
-        if granted {
+        let public = special(address).is_none();
+        if hosts()
+            .any(|rule| rule.has_address(address) || (matches!(rule.host, Host::Any) && public))
+        {
             return Ok(Way::Straight);
         }
         let place = match (names.last(), address) {
@@ -194,6 +225,11 @@ impl Rules {
             _ => self.denied("the address", &place),
         })
     }
+}
+
+/// Names of this machine itself, RFC 6761.
+fn is_local(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 impl HostRule {
@@ -389,5 +425,61 @@ impl OriginRule {
         };
         rule.check()?;
         Ok(Self { rule: Arc::new(rule), host, addresses: grant.addresses.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(hosts: &[&str], origins: &[&str]) -> Rules {
+        let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+        let http = origins.iter().map(|origin| HttpGrant::new(*origin)).collect();
+        Rules::new(&Network { hosts, http, ..Network::default() }).expect("they are sound")
+    }
+
+    /// Where a connection leads: `straight`, the number of an origin, or `denied`.
+    fn leads(rules: &Rules, address: &str, port: u16, names: &[&str]) -> String {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        match rules.connect(address.parse().expect("an address"), port, &names) {
+            Ok(Way::Straight) => "straight".into(),
+            Ok(Way::Mediated(index)) => index.to_string(),
+            Err(_) => "denied".into(),
+        }
+    }
+
+    #[test]
+    fn a_name_does_not_open_what_a_network_is_granted_for() {
+        let rules = rules(&["*.example.com:443", "10.0.0.0/8:5432", "db.test:6543=10.0.0.9"], &[]);
+        for (address, port, name, way) in [
+            ("93.184.216.34", 443, "a.example.com", "straight"),
+            ("10.0.0.7", 443, "a.example.com", "denied"),
+            ("10.0.0.9", 443, "a.example.com", "denied"),
+            ("127.0.0.1", 443, "a.example.com", "denied"),
+            ("169.254.169.254", 443, "a.example.com", "denied"),
+            ("10.0.0.7", 5432, "a.example.com", "straight"),
+            ("10.0.0.9", 6543, "db.test", "straight"),
+            ("10.0.0.9", 6544, "db.test", "denied"),
+        ] {
+            assert_eq!(leads(&rules, address, port, &[name]), way, "{address} {port} {name}");
+        }
+    }
+
+    #[test]
+    fn of_names_with_one_address_the_last_decides() {
+        let rules = rules(&["b.test:443", "*:80"], &["https://a.test", "http://c.test"]);
+        let shared = "93.184.216.34";
+        for (port, names, way) in [
+            (443, &["b.test", "a.test"][..], "0"),
+            (443, &["a.test", "b.test"], "straight"),
+            (443, &["a.test", "d.test"], "0"),
+            (443, &["d.test"], "denied"),
+            (443, &[], "denied"),
+            (80, &["a.test", "c.test"], "1"),
+            (80, &["c.test", "d.test"], "straight"),
+            (80, &[], "straight"),
+        ] {
+            assert_eq!(leads(&rules, shared, port, names), way, "{port} {names:?}");
+        }
     }
 }

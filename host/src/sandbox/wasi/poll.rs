@@ -1,4 +1,5 @@
-//! `poll_oneoff`: sleeping and waiting for standard input, sockets and the host's own work, ended by deadlines and interruptions.
+//! `poll_oneoff`: sleeping and waiting for standard input, sockets and the host's own work, ended by deadlines and
+//! interruptions.
 //!
 //! Layouts are those of the `subscription` and `event` records of WASI preview 1
 //! (48 and 32 bytes): <https://github.com/WebAssembly/WASI/blob/wasi-0.1/preview1/docs.md>.
@@ -146,8 +147,7 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
         }
         let control = Arc::clone(&context.control);
         let waited = Waited::of(&context.descriptors, wanted);
-        if let (true, Some(time), true) = (context.clocks.is_fixed(), clock, waited.fds.is_empty())
-        {
+        if let (true, Some(time), false) = (context.clocks.is_fixed(), clock, waited.network) {
             control.check()?;
             if control.interrupt_pending() {
                 return Ok(None);
@@ -178,8 +178,9 @@ struct Waited<'a> {
     until: Option<Instant>,
     /// Set when there is input, where a thread reads it.
     input: Option<&'a AtomicBool>,
-    /// Whether it is for something of the host to end.
+    /// Whether it is for something of the host to end, and for the network.
     host: bool,
+    network: bool,
 }
 
 impl<'a> Waited<'a> {
@@ -200,6 +201,7 @@ impl<'a> Waited<'a> {
                 },
                 Ok(Descriptor::Socket(socket)) => {
                     if let Some((fd, flags, until)) = socket.waits_for(write) {
+                        waited.network = true;
                         waited.fds.push((fd, flags));
                         waited.until = [waited.until, until].into_iter().flatten().min();
                     }

@@ -1,15 +1,12 @@
 //! Calls on connections of TLS, which are descriptors too.
 
-use super::abi::fdflags;
 use super::call::Call;
 use super::descriptors::Descriptor;
-use super::errno::{Answer, Errno};
-use super::sockets::told;
-use crate::sandbox::control::Wake;
+use super::errno::{Answer, Errno, Failure};
+use super::sockets::{told, wait_once};
 use crate::sandbox::net::tls::Settings;
 use crate::sandbox::net::{Fault, Socket, Tls, Traffic};
 use ophidia_abi::tls::{WANT_READ, WANT_WRITE};
-use std::sync::Arc;
 
 /// The longest record of settings: numbers, a name, protocols.
 const LONGEST_SETTINGS: u32 = 8192;
@@ -33,7 +30,7 @@ pub(super) fn trust(call: &mut Call<'_>, at: u32, len: u32, to: u32) -> Answer {
     if len > MOST_CERTIFICATES {
         return Err(Errno::TooBig.into());
     }
-    let number = call.context.network.trust.add(call.memory.get(at, len)?);
+    let number = call.context.network.add_trust(call.memory.get(at, len)?);
     let number = told(call, ("trust", "certificates"), number)?;
     call.put_u32(to, number)
 }
@@ -80,29 +77,22 @@ fn act(
     mut step: impl FnMut(&mut Tls, Option<&mut Socket>, &mut Traffic) -> Result<i32, Fault>,
 ) -> Answer<i32> {
     loop {
-        let control = Arc::clone(&call.context.control);
-        control.check()?;
+        call.context.control.check()?;
         let (tls, socket, traffic) = both(call, fd)?;
         let outcome = step(tls, socket, traffic);
         let code = told(call, ("request", "the network"), outcome)?;
         if code != WANT_READ && code != WANT_WRITE {
             return Ok(code);
         }
-        if control.interrupt_pending() {
-            call.interrupted = true;
-            return Err(Errno::Interrupted.into());
-        }
-        let (_, socket, _) = both(call, fd)?;
-        let Some(socket) = socket.filter(|socket| socket.flags & fdflags::NONBLOCK == 0) else {
-            return Ok(code);
+        let over = match call.context.descriptors.get(fd)? {
+            Descriptor::Tls(tls) => tls.over(),
+            _ => None,
         };
-        let woken = match socket.waits_for(code == WANT_WRITE) {
-            Some((waited, flags, until)) => control.wait_for_descriptor(waited, flags, until)?,
-            None => control.wait(None)?,
-        };
-        if woken == Wake::Interrupted {
-            call.interrupted = true;
-            return Err(Errno::Interrupted.into());
+        // What passes through the guest, it waits for itself.
+        let Some(over) = over else { return Ok(code) };
+        match wait_once(call, over, code == WANT_WRITE) {
+            Err(Failure::Errno(Errno::Again)) => return Ok(code),
+            waited => waited?,
         }
     }
 }

@@ -245,7 +245,11 @@ pub(super) fn sock_recv(
     let mut total = 0;
     for index in buffers.indices() {
         let (at, len) = buffers.get(&call.memory, index)?;
-        let received = receive(call, fd, (at, len), flags)?;
+        let received = match receive(call, fd, (at, len), flags) {
+            // What has come is not lost: the next call meets the error again.
+            Err(Failure::Errno(_)) if total > 0 => break,
+            received => received?,
+        };
         total += received;
         if received < len {
             break;
@@ -280,12 +284,8 @@ pub(super) fn receive(
 
 fn attempt(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32), peek: bool) -> Answer<u32> {
     loop {
-        let context = &mut *call.context;
-        context.control.check()?;
-        let (socket, network) = match context.descriptors.get_mut(fd)? {
-            Descriptor::Socket(socket) => (socket, &mut context.network),
-            _ => return Err(Errno::NotSocket.into()),
-        };
+        call.context.control.check()?;
+        let (socket, network) = call.context.socket(fd)?;
         let bytes = call.memory.get_mut(at, len)?;
         match socket.receive(bytes, peek, &mut network.traffic) {
             Err(fault) if fault.waits() => {}
@@ -298,8 +298,8 @@ fn attempt(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32), peek: bool) -> A
     }
 }
 
-/// Waits until it may go on, or says that it has to.
-fn wait_once(call: &mut Call<'_>, fd: u32, write: bool) -> Answer {
+/// Waits until a socket may go on; where the guest has asked not to, says `Again`.
+pub(super) fn wait_once(call: &mut Call<'_>, fd: u32, write: bool) -> Answer {
     let control = Arc::clone(&call.context.control);
     if control.interrupt_pending() {
         call.interrupted = true;
@@ -350,12 +350,8 @@ pub(super) fn sock_send(
 pub(super) fn send(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32)) -> Answer<u32> {
     let mut total = 0;
     loop {
-        let context = &mut *call.context;
-        context.control.check()?;
-        let (socket, network) = match context.descriptors.get_mut(fd)? {
-            Descriptor::Socket(socket) => (socket, &mut context.network),
-            _ => return Err(Errno::NotSocket.into()),
-        };
+        call.context.control.check()?;
+        let (socket, network) = call.context.socket(fd)?;
         let bytes = call.memory.get(at + total, len - total)?;
         let outcome = match socket.send(bytes, &mut network.traffic) {
             Err(fault) if fault.waits() => wait_once(call, fd, true).map(|()| 0),

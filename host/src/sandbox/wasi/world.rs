@@ -4,7 +4,7 @@ use super::mounts::{Namespace, Shape};
 use super::tree::memory::{Below, FolderNode, Kind, Tree, devices};
 use super::tree::{Folder, given, host};
 use crate::error::{Error, Result};
-use crate::policy::{self, Access, Clock, Grants, Mount, Quota};
+use crate::policy::{self, Access, Clock, Grants, Limits, Mount, Quota};
 use crate::sandbox::net::Rules;
 use std::fs;
 use std::io;
@@ -135,6 +135,11 @@ impl World {
         (world.clock, world.seed) = (grants.clock, grants.seed);
         world.network = Arc::new(Rules::new(&grants.network)?);
         Ok(world)
+    }
+
+    /// That what is granted can be used within these limits.
+    pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        self.network.check(&limits.network)
     }
 
     /// The names and trees of one guest, which may add so much to folders of the host.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// PostgreSQL 16, Apache-2.0: <https://pypi.org/project/pgserver>.
+/// PostgreSQL 16 as a wheel of Python's, Apache-2.0.
 const REQUIREMENT: &str = "pgserver==0.1.4 \
     --hash=sha256:1a5d07c61d51f2abfef4ef61e2ef5cd014b994f7e09de8d3c140d2cf370e84a8 \
     --hash=sha256:780fa89f26a960cca0215caf471e70848dd8597bd8ceaeba7faf42170278980c\n";

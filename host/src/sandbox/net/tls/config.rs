@@ -31,6 +31,9 @@ const SYSTEM: [&str; 5] = [
 const MOST_TRUSTED: usize = 4 << 20;
 const MOST_SETS: usize = 16;
 
+/// Bytes of a certificate, at least.
+const LEAST_CERTIFICATE: usize = 64;
+
 /// Ways of connecting whose sessions are remembered.
 const MOST_CONFIGS: usize = 16;
 
@@ -128,14 +131,15 @@ impl Settings {
 /// Certificates of a guest's own, and configurations that connections share.
 #[derive(Debug, Default)]
 pub(crate) struct Trust {
-    sets: Vec<([u8; 32], Vec<CertificateDer<'static>>)>,
+    /// By the hash of what was given: the certificates, and the host's.
+    sets: Vec<([u8; 32], Arc<RootCertStore>)>,
     bytes: usize,
     configs: HashMap<Settings, Arc<ClientConfig>>,
 }
 
 impl Trust {
     /// Takes certificates, each behind its length; gives their number.
-    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<u32, Fault> {
+    pub(in super::super) fn add(&mut self, bytes: &[u8], roots: &Roots) -> Result<u32, Fault> {
         let hash: [u8; 32] = Sha256::digest(bytes).into();
         if let Some(known) = self.sets.iter().position(|(own, _)| *own == hash) {
             return Ok(u32::try_from(known + 1).unwrap_or(u32::MAX));
@@ -146,22 +150,28 @@ impl Trust {
             )));
         }
         let invalid = || Fault::from(io::ErrorKind::InvalidInput);
-        let mut certificates = Vec::new();
+        let mut store = (*roots.store()).clone();
         let mut rest = bytes;
         while let Some((len, behind)) = rest.split_first_chunk() {
             let len = usize::try_from(u32::from_le_bytes(*len)).unwrap_or(usize::MAX);
+            // None is so short; and each takes a while to be looked at.
+            if len < LEAST_CERTIFICATE {
+                return Err(invalid());
+            }
             let (certificate, behind) = behind.split_at_checked(len).ok_or_else(invalid)?;
-            certificates.push(CertificateDer::from(certificate.to_vec()));
+            store.add_parsable_certificates([CertificateDer::from(certificate.to_vec())]);
             rest = behind;
         }
         self.bytes += bytes.len();
-        self.sets.push((hash, certificates));
+        self.sets.push((hash, Arc::new(store)));
         Ok(u32::try_from(self.sets.len()).unwrap_or(u32::MAX))
     }
 
-    fn set(&self, number: u32) -> &[CertificateDer<'static>] {
+    /// The roots of this number; the host's alone for 0 and for what was never given.
+    fn store(&self, number: u32, roots: &Roots) -> Arc<RootCertStore> {
         let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-        index.and_then(|index| self.sets.get(index)).map_or(&[], |(_, set)| set)
+        let set = index.and_then(|index| self.sets.get(index));
+        set.map_or_else(|| roots.store(), |(_, store)| Arc::clone(store))
     }
 }
 
@@ -184,9 +194,8 @@ pub(super) fn connect(
     let config = match network.trust.configs.get(&key) {
         Some(config) => Arc::clone(config),
         None => {
-            let mut store = (*network.roots().store()).clone();
-            store.add_parsable_certificates(network.trust.set(key.trust).iter().cloned());
-            let config = Arc::new(client_config(&key, Arc::new(store)).map_err(invalid)?);
+            let store = network.trust.store(key.trust, network.roots());
+            let config = Arc::new(client_config(&key, store).map_err(invalid)?);
             if network.trust.configs.len() >= MOST_CONFIGS {
                 network.trust.configs.clear();
             }
