@@ -59,7 +59,7 @@ pub(crate) fn arguments<T: HasBridge>(
     count: u32,
 ) -> Result<(Vec<Value>, u64)> {
     let bytes = store.data().sandbox().memory()?.bytes(store, address, len)?;
-    let held = store.data().bridge().held();
+    let (held, _) = store.data().bridge().arguments.used();
     decode::decode_all(Owner { held, ..owner(store.data()) }, bytes, count)
 }
 
@@ -74,7 +74,8 @@ pub fn decode_any(
 ) -> (Result<Vec<Value>>, usize) {
     let (domain, mut table) = (Domain::new(objects), Table::new(objects));
     let _ = table.insert(Exported::Object(HostObject::new(())));
-    let owner = Owner { domain: &domain, table: &table, limit, held: 0, control: None };
+    let owner =
+        Owner { domain: &domain, table: &table, limit, held: 0, holding: None, control: None };
     let values = match arguments {
         Some(count) => decode::decode_all(owner, bytes, count).map(|(values, _)| values),
         None => decode::decode(owner, bytes).map(|value| vec![value]),
@@ -86,7 +87,8 @@ pub fn decode_any(
 fn owner(state: &impl HasBridge) -> Owner<'_> {
     let control = Some(&*state.sandbox().control);
     let BridgeState { domain, table, value_limit: limit, .. } = state.bridge();
-    Owner { domain, table, limit: *limit, held: 0, control }
+    let holding = Some(&*state.sandbox().ledger.holding);
+    Owner { domain, table, limit: *limit, held: 0, holding, control }
 }
 
 #[inline]
@@ -104,8 +106,8 @@ fn value_at(
         Tag::Float => Value::Float(f64::from_bits(slot.payload)),
         Tag::Str | Tag::Bytes => {
             let bytes = bytes(store, memory, slot)?;
-            if u64::from(slot.len) > owner.limit {
-                return Err(LimitExceeded::Value { limit: owner.limit }.into());
+            if u64::from(slot.len) > owner.room() {
+                return Err(owner.exceeded().into());
             }
             if slot.tag == Tag::Str as u32 {
                 Value::Str(utf8(bytes)?)
@@ -219,6 +221,7 @@ mod tests {
             table: &Table::new(0),
             limit: 1 << 20,
             held: 0,
+            holding: None,
             control: None,
         };
         value_at(store, memory, at, owner)

@@ -143,6 +143,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
     let function = Function::exported(caller.data().bridge.table.function(number)?)?;
     let SandboxState { operations, control, .. } = &mut caller.data_mut().sandbox;
     operations.call_host(control);
+    let outer = control.begin_call();
     let mut guest = Guest::new(caller.as_context_mut());
     let py: &mut Python<'_> = &mut guest.python();
     let taken = if arguments.are_plain() {
@@ -155,23 +156,30 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
     let result = result.map_err(|error| BoxError::from(py.guest().ours(error)));
     let result = result.and_then(|(call, taken)| {
         let State { bridge, session, .. } = py.state_mut();
-        bridge.arguments = bridge.arguments.saturating_add(taken);
+        if let Err(limit) = bridge.arguments.take(taken) {
+            return Err(py.guest().ours(limit.into()).into());
+        }
         let outer = std::mem::replace(&mut session.own_arguments, taken);
         let called = catch_unwind(AssertUnwindSafe(|| match call {
-            None => called_plainly(py, &function, arguments),
+            None => called_plainly(py, &function, arguments, taken),
             Some(call) => called(py, &function, call),
         }));
         let State { bridge, session, .. } = py.state_mut();
-        bridge.arguments = bridge.arguments.saturating_sub(taken);
+        bridge.arguments.give_back(taken);
         session.own_arguments = outer;
         called.unwrap_or_else(|panic| {
             let reason = panicked(format_args!("the host function {}", function.name()), &*panic);
             Err(py.guest().poison(reason).into())
         })
     });
-    match result {
-        Ok(len) => Ok(len),
-        Err(error) => Ok(raise(py, error)?),
+    match (result, py.state().sandbox.control.end_call(outer)) {
+        // An answer that comes too late, and what came of it that it did.
+        (_, Err(limit)) if !py.state().sandbox.is_poisoned() => {
+            let error = py.guest().ours(limit.into());
+            Ok(raise(py, error.into())?)
+        }
+        (Ok(len), _) => Ok(len),
+        (Err(error), _) => Ok(raise(py, error)?),
     }
 }
 
@@ -181,12 +189,17 @@ fn called_plainly(
     py: &mut Python<'_>,
     function: &Function,
     arguments: Incoming,
+    taken: u64,
 ) -> Result<u32, BoxError> {
     match function.call_plain(py, arguments.count) {
         Ok(answer) => Ok(answer),
         Err(Failure::Raised(error)) => Err(error),
         Err(Failure::NotPlain) => {
+            // What they take is counted already.
+            py.state().bridge.arguments.give_back(taken);
             let read = arguments.read(py);
+            let again = py.state().bridge.arguments.take(taken);
+            again.map_err(|limit| py.guest().ours(limit.into()))?;
             let (call, _) = read.map_err(|error| py.guest().ours(error))?;
             called(py, function, call)
         }
@@ -233,7 +246,11 @@ fn raise(py: &mut Python<'_>, error: BoxError) -> Result<u32> {
         Some(limit) => py.state_mut().sandbox.ledger.refuse(limit.clone()),
         None => {}
     }
-    let kind = if own_limit.is_some() { "MemoryError" } else { "RuntimeError" };
+    let kind = match own_limit {
+        Some(LimitExceeded::HostCallTime { .. }) => "TimeoutError",
+        Some(_) => "MemoryError",
+        None => "RuntimeError",
+    };
     match write(py, |out| raise_parts(&*error, kind, out)) {
         // It is larger than the guest has room for, or than anything may be.
         Err(error @ (Error::Limit(_) | Error::Conversion(_)))

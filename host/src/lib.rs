@@ -79,8 +79,8 @@ pub use policy::{
 };
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{
-    Files, Held, Interpreter, InterpreterBuilder, Moved, Namespace, Runtime, RuntimeBuilder,
-    Sandbox, SandboxBuilder, Stored, Streams, Usage,
+    Files, Held, HeldBytes, Interpreter, InterpreterBuilder, Moved, Namespace, Runtime,
+    RuntimeBuilder, Sandbox, SandboxBuilder, Stored, Streams, Usage,
 };
 #[cfg(feature = "any-guest")]
 #[doc(hidden)]

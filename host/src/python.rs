@@ -12,6 +12,7 @@ mod objects;
 mod output;
 #[cfg(feature = "any-guest")]
 mod preview1;
+mod rest;
 mod run;
 pub(crate) mod runtime;
 mod settings;
@@ -26,7 +27,7 @@ use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use builder::{InterpreterBuilder, Streams};
 pub use converters::Converters;
 pub use files::Files;
-pub use interpreter::{Held, Interpreter, Moved, Stored, Usage};
+pub use interpreter::{Held, HeldBytes, Interpreter, Moved, Stored, Usage};
 pub use namespace::Namespace;
 pub use output::Captured;
 #[cfg(feature = "any-guest")]
@@ -147,6 +148,14 @@ impl<'a, R: Reach + ?Sized + 'a> Python<'a, R> {
     ) -> T {
         self.state_mut().sandbox.operations.resume(spent);
         self.operation(body)
+    }
+
+    /// How long the running operation may go on, or the function of the host that is called in it, whichever ends
+    /// first: what a function that takes long has to keep to. `None` where there is no such limit, and between
+    /// operations.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.state().sandbox.control.left()
     }
 
     pub(crate) fn state_mut(&mut self) -> &mut State {

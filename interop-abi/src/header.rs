@@ -4,8 +4,8 @@ use crate::{
     ADDRESS, ATTEND, BY_NAME, CONVERTED, CUT, ERROR_TEXT, EXPORTS, Encoded, FAMILY_V4, FAMILY_V6,
     FRAME_FIELDS, Frame, HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH,
     MAX_DIMENSIONS, MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED,
-    READ_ONLY, RELEASE, RELEASES, SHORT_INPUT, Signature, Slot, SlotIndex, Status, TIMEOUT_ERROR,
-    Tag, VERSION, ValueType, Want, socket_option, tls,
+    READ_ONLY, RELEASE, RELEASES, RESTS, SHORT_INPUT, Signature, Slot, SlotIndex, Status,
+    TIMEOUT_ERROR, Tag, VERSION, ValueType, Want, socket_option, tls,
 };
 use core::fmt::{Result, Write};
 
@@ -22,6 +22,7 @@ pub fn write(out: &mut impl Write) -> Result {
     writeln!(out, "#define OPHIDIA_ABI_VERSION {VERSION}")?;
     writeln!(out, "#define OPHIDIA_SHORT_INPUT {SHORT_INPUT}")?;
     writeln!(out, "#define OPHIDIA_BY_NAME {BY_NAME}u")?;
+    writeln!(out, "#define OPHIDIA_RESTS {RESTS}u")?;
     writeln!(out, "#define OPHIDIA_LEVELS {LEVELS}")?;
     writeln!(out, "#define OPHIDIA_RAISED {RAISED:#x}u")?;
     writeln!(out, "#define OPHIDIA_IN_SLOT {IN_SLOT:#x}u")?;

@@ -30,13 +30,16 @@ pub use network::{ADDRESS, FAMILY_V4, FAMILY_V6, HOST_DESCRIPTOR, socket_option,
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;
 
 /// In the length of the working directory: it is a name, whether or not a folder is there.
 pub const BY_NAME: u32 = 1 << 31;
+
+/// In the mode of source text to be run: gives what [`Operation::Help`] can step through, so that it awaits at rest.
+pub const RESTS: u32 = 1 << 8;
 
 /// How many levels there are. An entry of the host is at level 0; one that a function of the host
 /// makes while the guest waits for it is at the next. Each has its own frame and input buffer.

@@ -311,3 +311,178 @@ fn usage_tells_what_is_open_and_held() {
     assert_eq!((usage.files.now, usage.files.peak), (0, 6), "{usage:?}");
     assert_eq!((usage.host_objects.now, usage.host_objects.peak), (0, 1), "{usage:?}");
 }
+
+const BRIEF: Duration = Duration::from_millis(100);
+
+fn brief() -> InterpreterBuilder {
+    RUNTIME.interpreter().host_call_time(BRIEF).grace(Duration::from_secs(5))
+}
+
+#[track_caller]
+fn takes_too_long<T: std::fmt::Debug>(ended: Result<T>) {
+    let wanted = LimitExceeded::HostCallTime { limit: BRIEF };
+    assert!(matches!(&ended, Err(Error::Limit(limit)) if *limit == wanted), "{ended:?}");
+}
+
+/// A call of the host that returns too late, that waits by the library, that runs Python code, in Python code and within
+/// one call of C code: Python is told, and the next call has its time again.
+#[test]
+fn a_call_of_the_host_has_its_time() {
+    let value = Shared::new(0_i64);
+    let (inside, held) = (value.clone(), value.clone());
+    let mut py = brief().build().expect("one");
+    py.set("slow", Function::new("slow", |_: i64| thread::sleep(BRIEF * 3))).expect("set");
+    py.set("quick", Function::new("quick", || 1_i64)).expect("set");
+    py.set("wait", Function::new("wait", move |_: i64| inside.with(|_| ()).map_err(Error::from)))
+        .expect("set");
+    let back = |py: &mut ophidia::Python<'_>, called: ophidia::Object| called.call(py, ());
+    py.set("back", Function::new("back", back)).expect("set");
+    let left = |py: &mut ophidia::Python<'_>| py.time_left().expect("a limit").as_millis() as i64;
+    py.set("left", Function::new("left", left)).expect("set");
+    py.run("import itertools, time\ndef spin():\n    while True: pass").expect("the start");
+    let (go, gone) = mpsc::channel::<()>();
+    let (is_held, holds) = mpsc::channel();
+    let holder = thread::spawn(move || {
+        held.with(|_| {
+            let _ = is_held.send(());
+            let _ = gone.recv();
+        })
+        .expect("it is never poisoned");
+    });
+    holds.recv().expect("it is held");
+    for what in [
+        "slow(1)",
+        "wait(1)",
+        "back(spin)",
+        "back(lambda: time.sleep(1e6))",
+        "list(map(slow, [1]))",
+        "list(map(wait, itertools.repeat(1)))",
+        "back(lambda: sum(itertools.repeat(0, 10**7)) and spin())",
+    ] {
+        takes_too_long(py.run(what));
+        assert!(!py.is_poisoned(), "{what}");
+        py.run(&format!("try: {what}\nexcept TimeoutError as error: said = str(error)"))
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert_eq!(number(&mut py, "quick()"), 1, "{what}");
+    }
+    assert!(number(&mut py, "left()") <= 100);
+    assert!(py.time_left().is_none(), "between operations");
+    drop(go);
+    holder.join().expect("it ends");
+    // What goes on is ended.
+    let mut py = brief().grace(BRIEF).build().expect("one");
+    py.set("back", Function::new("back", back)).expect("set");
+    takes_too_long(py.run("def stubborn():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\nback(stubborn)"));
+    assert!(py.is_poisoned());
+}
+
+#[test]
+fn an_asynchronous_call_of_the_host_has_its_time() {
+    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build();
+    let tokio = tokio.expect("a runtime");
+    let mut py = brief().tokio(tokio.handle().clone()).build().expect("one");
+    let (dropped, is_dropped) = mpsc::channel::<()>();
+    let never = move || {
+        let dropped = dropped.clone();
+        async move {
+            let _dropped = dropped;
+            std::future::pending::<()>().await;
+        }
+    };
+    py.set("never", Function::new_async("never", never)).expect("set");
+    py.set("soon", Function::new_async("soon", || async { 7_i64 })).expect("set");
+    py.run("import asyncio, socket, time").expect("the start");
+    takes_too_long_async(&mut py, "async def main(): await never()");
+    // Beside others, beside a socket, and started while Python is busy.
+    for main in [
+        "async def main():\n    async with asyncio.TaskGroup() as group:\n        group.create_task(never()); group.create_task(asyncio.sleep(1e6))",
+        "async def main():\n    one, other = socket.socketpair()\n    one.setblocking(False)\n    asyncio.create_task(asyncio.get_running_loop().sock_recv(one, 1))\n    await never()",
+        "async def main():\n    begun = asyncio.ensure_future(never())\n    await asyncio.sleep(0)\n    time.sleep(0.2)\n    await begun",
+    ] {
+        py.run(&format!("{main}\ntry: asyncio.run(main())\nexcept* TimeoutError as group: said = str(group.exceptions[0])"))
+            .expect(main);
+        let said = text(&mut py, "said");
+        assert!(said.contains("host_call_time"), "{said}");
+    }
+    py.run("async def main():\n    for _ in range(3):\n        assert await soon() == 7\n        try: await never()\n        except TimeoutError: pass\nasyncio.run(main())")
+        .expect("each has its own time");
+    drop(py);
+    drop(tokio);
+    assert!(is_dropped.recv().is_err(), "none is left");
+}
+
+fn takes_too_long_async(py: &mut Interpreter, main: &str) {
+    let ended = py.run(&format!("{main}\nasyncio.run(main())"));
+    assert!(
+        matches!(&ended, Err(Error::Python(error)) if error.type_name == "TimeoutError"
+            && error.message.contains("host_call_time")),
+        "{ended:?}"
+    );
+}
+
+/// Files in memory, output, arguments, what waits between sockets: one budget for all of it.
+#[test]
+fn what_the_host_holds_has_one_budget() {
+    let fill_file =
+        "with open('/tmp/a', 'wb', 0) as file:\n    for _ in range(40): file.write(bytes(100_000))";
+    let mut py = RUNTIME.interpreter().host_memory(3 << 20).build().expect("one");
+    let ended = py.run(fill_file);
+    assert!(
+        matches!(&ended, Err(Error::Python(error)) if error.message.contains("No space left")),
+        "{ended:?}"
+    );
+    let held = py.usage().host_memory;
+    assert!(held.now > 2 << 20 && held.peak <= 3 << 20, "{held:?}");
+    // There is no room for anything else, and the interpreter goes on.
+    let ended = py.run("import sys\nsys.stdout.write('x' * 2_000_000); sys.stdout.flush()");
+    let full = LimitExceeded::HostMemory { limit: 3 << 20 };
+    assert!(matches!(&ended, Err(Error::Limit(limit)) if *limit == full), "{ended:?}");
+    assert!(!py.take_stdout().is_empty());
+    let ended = py.eval("'x' * 2_000_000");
+    assert!(matches!(&ended, Err(Error::Limit(limit)) if *limit == full), "{ended:?}");
+    py.set("f", Function::new("f", |text: String| text.len() as i64)).expect("set");
+    py.run("def f2(n):\n    try: return f('x' * n)\n    except MemoryError as error: return -1")
+        .expect("defined");
+    assert_eq!(number(&mut py, "f2(2_000_000)"), -1);
+    let ended = py.run("import itertools\nlist(map(f, itertools.repeat('x' * 2_000_000)))");
+    assert!(matches!(&ended, Err(Error::Limit(limit)) if *limit == full), "{ended:?}");
+    py.run("import os; os.remove('/tmp/a'); sys.stdout.flush()").expect("room again");
+    // What was not written before has been by now.
+    py.take_stdout();
+    assert!(py.usage().host_memory.now < 1 << 20, "{:?}", py.usage());
+    assert_eq!(number(&mut py, "f2(2_000_000)"), 2_000_000);
+    // Many small files, and names.
+    let ended = py.run("for i in range(9_000): open(f'/tmp/{i}' + 'n' * 200, 'w').close()");
+    assert!(matches!(&ended, Err(Error::Python(_))), "{ended:?}");
+    py.run("for name in os.listdir('/tmp'): os.remove('/tmp/' + name)").expect("room again");
+    py.run("import socket\npairs = [socket.socketpair() for _ in range(25)]\nfull = 0\nfor one, other in pairs:\n    one.setblocking(False)\n    try:\n        while True: one.send(bytes(10_000))\n    except BlockingIOError: pass\n    except OSError: full += 1\nassert not full")
+        .expect("sockets");
+    let held = py.usage().host_memory.now;
+    assert!((25 * 60_000..=25 << 16).contains(&held), "{held}");
+    py.run("for one, other in pairs: one.close(); other.close()").expect("closed");
+    let usage = py.usage();
+    assert_eq!(usage.host_memory.now, 0, "{usage:?}");
+    assert!(usage.host_memory.peak <= 3 << 20, "{usage:?}");
+}
+
+#[test]
+fn usage_tells_now_peak_and_limits() {
+    let mut py = RUNTIME.interpreter().objects(50).memory(100 << 20).build().expect("one");
+    let held: Vec<_> = (0..5).map(|_| py.object(vec![1]).expect("held")).collect();
+    py.run("print('x' * 1_000)").expect("run");
+    py.set("f", Function::new("f", |text: String| text.len() as i64)).expect("set");
+    assert_eq!(number(&mut py, "f('x' * 10_000)"), 10_000);
+    drop(held);
+    let usage = py.usage();
+    assert_eq!((usage.objects.now, usage.objects.peak), (0, 5), "{usage:?}");
+    assert_eq!((usage.output.now, usage.output.peak), (1_001, 1_001), "{usage:?}");
+    assert_eq!((usage.values.now, usage.values.peak > 10_000), (0, true), "{usage:?}");
+    assert!(usage.memory > 0 && usage.memory <= usage.peak_memory, "{usage:?}");
+    assert!(usage.life >= usage.duration && usage.host_calls == 1, "{usage:?}");
+    assert_eq!((usage.limits.objects, usage.limits.memory), (50, 100 << 20));
+    let before = py.usage().fuel;
+    py.run("for _ in range(100_000): pass").expect("work");
+    assert!(py.usage().fuel > before && py.usage().fuel <= py.fuel().expect("exact"));
+    py.take_stdout();
+    assert_eq!((py.usage().output.now, py.usage().output.peak), (0, 1_001));
+}

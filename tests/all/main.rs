@@ -113,6 +113,8 @@ mod recipe;
 mod repl;
 /// What people reported of such tools.
 mod reports;
+/// Programs that await at rest, as futures of Rust; `await` at the top level.
+mod resting;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
 /// TLS, which the host does.

@@ -98,6 +98,8 @@ fn words(policy: &Policy) -> String {
         "calls of the host (limits.host_calls)",
         if calls == u64::MAX { "any".into() } else { calls.to_string() },
     );
+    row("time of one of them (limits.host_call_time)", time(limits.host_call_time));
+    row("held by the host in all (limits.host_memory)", bytes(limits.host_memory));
     let net = &limits.network;
     row("connections at once (limits.network.connections)", net.connections.to_string());
     row("connections in all (limits.network.opened)", net.opened.to_string());

@@ -26,8 +26,8 @@ pub(crate) struct Sandbox {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "timeout", "grace", "cpu", "fuel", "memory", "files", "folder", "tmp", "clock", "seed",
-            "connections", "opened", "sent", "received", "connect",
+            "timeout", "grace", "cpu", "fuel", "memory", "files", "folder", "host_memory", "tmp",
+            "clock", "seed", "connections", "opened", "sent", "received", "connect",
         ],
         help_heading = HEADING
     )]
@@ -126,6 +126,11 @@ pub(crate) struct Sandbox {
         help_heading = HEADING
     )]
     folder: Size,
+
+    /// What it may make this process hold in all: files in memory, --json's output [default: 1GiB, more with a larger
+    /// --tmp]
+    #[arg(long, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
+    host_memory: Option<Size>,
 
     #[command(flatten)]
     trees: Trees,
@@ -316,6 +321,11 @@ impl Sandbox {
             folder: match self.folder.0 {
                 0 => Quota { bytes: u64::MAX, files: u64::MAX },
                 bytes => Quota { bytes, ..default.folder },
+            },
+            host_memory: match self.host_memory {
+                Some(Size(0)) => u64::MAX,
+                Some(Size(bytes)) => bytes,
+                None => default.host_memory.max(self.trees.tmp().bytes.saturating_add(512 << 20)),
             },
             // What --out takes out of memory at once.
             value: default.value.max(self.trees.tmp().bytes),

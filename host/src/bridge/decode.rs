@@ -5,6 +5,7 @@ use super::Table;
 use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
 use crate::sandbox::control::Control;
+use crate::sandbox::holding::Holding;
 use crate::value::Object;
 use crate::value::Value;
 use crate::value::handle::{Domain, Handle};
@@ -20,8 +21,29 @@ pub(crate) struct Owner<'a> {
     pub(crate) limit: u64,
     /// What of it is taken already.
     pub(crate) held: u64,
+    /// What the host holds for the guest in all.
+    pub(crate) holding: Option<&'a Holding>,
     /// What says when the operation has to end.
     pub(crate) control: Option<&'a Control>,
+}
+
+impl Owner<'_> {
+    /// How many bytes of the host there is room for.
+    pub(super) fn room(&self) -> u64 {
+        let own = self.limit.saturating_sub(self.held);
+        self.holding.map_or(own, |holding| own.min(holding.room()))
+    }
+
+    /// What is told of more.
+    #[cold]
+    pub(super) fn exceeded(&self) -> LimitExceeded {
+        match self.holding {
+            Some(holding) if holding.room() < self.limit.saturating_sub(self.held) => {
+                holding.exceeded()
+            }
+            _ => LimitExceeded::Value { limit: self.limit },
+        }
+    }
 }
 
 /// Bytes that are decoded between two looks at the clock.
@@ -63,7 +85,7 @@ impl<'a> Decoder<'a> {
         bytes: &'a [u8],
         read: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<(T, u64)> {
-        let allowed = owner.limit.saturating_sub(owner.held);
+        let allowed = owner.room();
         let look_at = bytes.len().saturating_sub(STRIDE);
         let mut input = Self { owner, rest: bytes, left: allowed, look_at };
         let values = match read(&mut input) {
@@ -108,8 +130,7 @@ impl<'a> Decoder<'a> {
     /// A byte of the guest's may become 32 of the host's: what they come to is bounded.
     fn spend(&mut self, bytes: usize) -> Result<()> {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.left =
-            self.left.checked_sub(bytes).ok_or(LimitExceeded::Value { limit: self.owner.limit })?;
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| self.owner.exceeded())?;
         Ok(())
     }
 
@@ -283,7 +304,10 @@ mod tests {
     use super::*;
 
     fn decode(domain: &Arc<Domain>, bytes: &[u8], limit: u64) -> Result<Value> {
-        super::decode(Owner { domain, table: &Table::new(0), limit, held: 0, control: None }, bytes)
+        super::decode(
+            Owner { domain, table: &Table::new(0), limit, held: 0, holding: None, control: None },
+            bytes,
+        )
     }
 
     fn fault(bytes: &[u8]) -> String {
@@ -351,7 +375,14 @@ mod tests {
         operations.open(&control);
         let (domain, table) = (Domain::new(0), Table::new(0));
         let control = Some(&control);
-        let owner = Owner { domain: &domain, table: &table, limit: 1 << 30, held: 0, control };
+        let owner = Owner {
+            domain: &domain,
+            table: &table,
+            limit: 1 << 30,
+            held: 0,
+            holding: None,
+            control,
+        };
         let list = |count: u32| [head(Encoded::List, count), vec![0; count as usize]].concat();
         assert!(super::decode(owner, &list(1_000)).is_ok(), "too short to look at the clock");
         let ended = super::decode(owner, &list(1_000_000));

@@ -337,8 +337,14 @@ impl Encoder<'_> {
     /// The plain value that stands there.
     pub(crate) fn written(&self, range: std::ops::Range<usize>) -> Option<Value> {
         let (domain, table) = (Domain::new(0), Table::new(0));
-        let owner =
-            Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0, control: None };
+        let owner = Owner {
+            domain: &domain,
+            table: &table,
+            limit: u64::MAX,
+            held: 0,
+            holding: None,
+            control: None,
+        };
         decode(owner, self.bytes.get(range)?).ok()
     }
 }

@@ -1,7 +1,7 @@
 //! Entering the guest, and what an entry has left in the frame: a value, an object, or an exception.
 
 use super::HasBridge;
-use crate::error::{Error, PythonError, Result};
+use crate::error::{Error, LimitExceeded, PythonError, Result};
 use crate::sandbox::exports::{Export, Linked};
 use crate::sandbox::instance::{Entry, Guest};
 use crate::value::{Object, Value};
@@ -68,12 +68,17 @@ impl<T: HasBridge> Guest<'_, T> {
         let state = self.sandbox();
         let refused = state.ledger.take_refused();
         // Inside a call of the host it is Python's to catch: the operation goes on for as long.
-        let late = if state.calls == 0 { state.control.told() } else { None };
+        let late = match state.calls {
+            0 => state.control.told(),
+            _ => state.control.told_of_call(),
+        };
         let error = match super::raised(&self.store) {
             Ok(raised) => {
                 let limit = match (raised.no_memory, raised.no_time) {
                     (true, _) => refused,
-                    (_, true) => late,
+                    (_, true) => late
+                        .or(refused
+                            .filter(|limit| matches!(limit, LimitExceeded::HostCallTime { .. }))),
                     _ => None,
                 };
                 match limit {

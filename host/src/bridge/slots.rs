@@ -1,7 +1,6 @@
 //! Plain values: what lies in a slot of the frame as it is, without an encoding.
 
 use super::{HasBridge, Value, text};
-use crate::error::LimitExceeded;
 use crate::error::{Error, Result};
 use crate::sandbox::memory::{put_slot, slot_in};
 use crate::value::Object;
@@ -70,7 +69,7 @@ pub(crate) fn operands_size<T: HasBridge>(
     count: u32,
 ) -> Result<u64> {
     let state = store.data().bridge();
-    let held = state.held();
+    let (held, _) = state.arguments.used();
     let mut size = 0;
     for index in 0..count {
         if index >= OPERANDS {
@@ -81,8 +80,9 @@ pub(crate) fn operands_size<T: HasBridge>(
         let text = if slot.tag == Tag::Str as u32 { slot.len } else { 0 };
         size += size_of::<Value>() as u64 + u64::from(text);
     }
-    if size > state.value_limit.saturating_sub(held) {
-        return Err(LimitExceeded::Value { limit: state.value_limit }.into());
+    let owner = super::Owner { held, ..super::owner(store.data()) };
+    if size > owner.room() {
+        return Err(owner.exceeded().into());
     }
     Ok(size)
 }
@@ -111,6 +111,7 @@ fn plain_at<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, offset: u32) ->
         Tag::Bool => Plain::Bool(slot.payload != 0),
         Tag::Int => Plain::Int(slot.payload.cast_signed()),
         Tag::Float => Plain::Float(f64::from_bits(slot.payload)),
+        // What it takes is counted already.
         Tag::Str if u64::from(slot.len) <= store.data().bridge().value_limit => {
             let start = usize::try_from(slot.payload).ok()?;
             let end = start.checked_add(slot.len as usize)?;

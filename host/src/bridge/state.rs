@@ -3,13 +3,13 @@
 use super::Table;
 use crate::error::PythonError;
 use crate::policy::Limits;
+use crate::sandbox::holding::Holding;
 use crate::sandbox::state::{HasSandbox, SandboxState};
 use crate::value::Object;
 use crate::value::handle::{Domain, Handle};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What holds a [`BridgeState`] beside the sandbox's.
 pub(crate) trait HasBridge: HasSandbox {
@@ -33,10 +33,8 @@ pub(crate) struct BridgeState {
     /// Room for what is written into the guest, kept between calls.
     pub(super) input: Vec<u8>,
     pub(crate) conversions: Conversions,
-    /// Bytes that the arguments of calls under way take.
-    pub(crate) arguments: u64,
-    /// Bytes that the arguments of asynchronous calls take, which are under way on other threads.
-    pub(crate) awaited: Arc<AtomicU64>,
+    /// Bytes that the arguments of calls under way take, those of asynchronous ones included.
+    pub(crate) arguments: Arc<Holding>,
     pub(crate) value_limit: u64,
     /// What Python had raised where the last limit fired that it was told of.
     pub(crate) at_limit: Option<Box<PythonError>>,
@@ -56,7 +54,7 @@ pub(crate) struct Conversions {
 }
 
 impl BridgeState {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, holding: &Arc<Holding>) -> Self {
         Self {
             domain: Domain::new(limits.objects),
             table: Table::new(limits.objects),
@@ -65,16 +63,9 @@ impl BridgeState {
             globals: None,
             input: Vec::new(),
             conversions: Conversions::default(),
-            arguments: 0,
-            awaited: Arc::default(),
+            arguments: holding.part(),
             value_limit: limits.value,
             at_limit: None,
         }
-    }
-
-    /// Bytes of the host that all arguments take.
-    #[inline]
-    pub(super) fn held(&self) -> u64 {
-        self.arguments.saturating_add(self.awaited.load(Ordering::Relaxed))
     }
 }

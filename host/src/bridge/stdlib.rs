@@ -215,7 +215,14 @@ mod tests {
     fn read(parts: &[&[u8]]) -> Result<Value> {
         let (domain, table) = (Domain::new(1), Table::new(0));
         decode(
-            Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0, control: None },
+            Owner {
+                domain: &domain,
+                table: &table,
+                limit: 1 << 20,
+                held: 0,
+                holding: None,
+                control: None,
+            },
             &parts.concat(),
         )
     }

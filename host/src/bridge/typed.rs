@@ -31,7 +31,7 @@ pub(crate) fn direct<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Opt
     let rest = bytes(store, state.sandbox().memory?, slot).ok()?;
     let look_at = rest.len().saturating_sub(STRIDE);
     let control = Some(&*state.sandbox().control);
-    Some(Direct { rest, left: state.bridge().value_limit, control, look_at })
+    Some(Direct { rest, left: super::owner(state).room(), control, look_at })
 }
 
 impl<'a> Direct<'a> {

@@ -55,7 +55,14 @@ fn all_else_is_left_to_the_decoder() {
 fn agrees<T: FromPython + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> bool {
     let Some(taken) = taken::<T>(bytes, 1 << 20) else { return false };
     let (domain, table) = (Domain::new(0), Table::new(0));
-    let owner = Owner { domain: &domain, table: &table, limit: 1 << 20, held: 0, control: None };
+    let owner = Owner {
+        domain: &domain,
+        table: &table,
+        limit: 1 << 20,
+        held: 0,
+        holding: None,
+        control: None,
+    };
     let decoded = decode(owner, bytes).unwrap();
     assert_eq!(T::from_python(decoded).unwrap(), taken, "{bytes:?}");
     true

@@ -31,7 +31,14 @@ impl Value {
         })?;
         let (bytes, _) = out.finish();
         decode(
-            Owner { domain: &domain, table: &table, limit: u64::MAX, held: 0, control: None },
+            Owner {
+                domain: &domain,
+                table: &table,
+                limit: u64::MAX,
+                held: 0,
+                holding: None,
+                control: None,
+            },
             &bytes,
         )
         .map_err(|error| match error {

@@ -38,6 +38,21 @@ pub enum LimitExceeded {
         /// What was allowed.
         limit: u64,
     },
+    /// A function of the host took longer than [`Limits::host_call_time`](crate::Limits::host_call_time), and Python did not
+    /// catch the `TimeoutError` that told it so.
+    #[error("limit host_call_time: {limit:?} allowed for one call of a function of the host")]
+    HostCallTime {
+        /// What was allowed.
+        limit: Duration,
+    },
+    /// The host would hold more on the guest's behalf than [`Limits::host_memory`](crate::Limits::host_memory).
+    #[error(
+        "limit host_memory: {limit} bytes of the host's memory allowed for all that it holds: files in memory, output, values"
+    )]
+    HostMemory {
+        /// Bytes allowed.
+        limit: u64,
+    },
     /// The guest asked for more linear memory than [`Limits::memory`](crate::Limits::memory).
     #[error("limit memory: {asked} bytes asked, {limit} allowed")]
     Memory {
@@ -118,6 +133,8 @@ impl LimitExceeded {
             Self::Life { .. } => "life",
             Self::Fuel { .. } => "fuel",
             Self::HostCalls { .. } => "host_calls",
+            Self::HostCallTime { .. } => "host_call_time",
+            Self::HostMemory { .. } => "host_memory",
             Self::Memory { .. } => "memory",
             Self::Input { .. } => "input",
             Self::Value { .. } => "value",
@@ -140,6 +157,8 @@ mod tests {
             LimitExceeded::Life { limit: Duration::from_secs(1) },
             LimitExceeded::Fuel { limit: 1 },
             LimitExceeded::HostCalls { limit: 1 },
+            LimitExceeded::HostCallTime { limit: Duration::from_secs(1) },
+            LimitExceeded::HostMemory { limit: 1 },
             LimitExceeded::Memory { asked: 2, limit: 1 },
             LimitExceeded::Input { asked: 2, limit: 1 },
             LimitExceeded::Value { limit: 1 },

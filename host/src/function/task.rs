@@ -12,14 +12,15 @@ use crate::error::{ConversionError, Error, LimitExceeded, PythonError, Result, p
 use crate::python::Python;
 use crate::python::state::{Guest, State};
 use crate::sandbox::control::{self, Control, Wake};
+use crate::sandbox::holding::Holding;
 use ophidia_abi::Want;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -32,7 +33,8 @@ type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
 /// The futures that one interpreter waits for.
 pub(crate) struct Tasks {
     runtime: Option<Handle>,
-    running: HashMap<i64, Running>,
+    /// By number, which is the order that they began in.
+    running: BTreeMap<i64, Running>,
     last: i64,
     ended: Arc<AllEnded>,
 }
@@ -40,20 +42,22 @@ pub(crate) struct Tasks {
 struct Running {
     abort: AbortHandle,
     cancelled: Arc<AtomicBool>,
+    /// When it has to end.
+    until: Option<Instant>,
 }
 
 /// What has ended and was not told yet. Every future holds on to it until it is dropped.
 struct AllEnded {
     list: Mutex<Vec<(i64, Ended)>>,
-    /// Bytes that the arguments in futures take.
-    held: Arc<AtomicU64>,
+    /// What the arguments in futures count in.
+    arguments: Arc<Holding>,
 }
 
 impl Tasks {
-    /// None yet. The bytes of the host that the arguments of all of them take are told in `held`.
-    pub(crate) fn new(runtime: Option<Handle>, held: Arc<AtomicU64>) -> Self {
-        let ended = Arc::new(AllEnded { list: Mutex::default(), held });
-        Self { runtime, running: HashMap::new(), last: 0, ended }
+    /// None yet. What the arguments of all of them take counts there.
+    pub(crate) fn new(runtime: Option<Handle>, arguments: Arc<Holding>) -> Self {
+        let ended = Arc::new(AllEnded { list: Mutex::default(), arguments });
+        Self { runtime, running: BTreeMap::new(), last: 0, ended }
     }
 
     /// Starts a future, of that function, whose arguments take so many bytes.
@@ -80,13 +84,15 @@ impl Tasks {
                 )
             })?,
         };
+        self.ended.arguments.take(held)?;
         self.last += 1;
         let number = self.last;
         let cancelled = Arc::new(AtomicBool::new(false));
-        self.ended.held.fetch_add(held, Ordering::Relaxed);
         // Dropped by a runtime that shuts down too, so that nobody waits for ever.
+        let until = control.call_ends();
         let end = End {
             number,
+            until,
             held,
             result: None,
             cancelled: Arc::clone(&cancelled),
@@ -98,8 +104,28 @@ impl Tasks {
             let mut end = end;
             end.result = Some(future.await);
         });
-        self.running.insert(number, Running { abort: task.abort_handle(), cancelled });
+        self.running.insert(number, Running { abort: task.abort_handle(), cancelled, until });
+        if self.running.len() == 1 {
+            control.set_expiry(until);
+        }
         Ok(number)
+    }
+
+    /// Ends those whose time is over, and says when the next one's is.
+    fn expire(&mut self, control: &Control) -> Vec<(i64, Ended)> {
+        let Some(limit) = control.call_limit() else { return Vec::new() };
+        let now = Instant::now();
+        let mut late = Vec::new();
+        while let Some((number, first)) = self.running.first_key_value()
+            && first.until.is_some_and(|until| until <= now)
+        {
+            let number = *number;
+            self.cancel(number);
+            late.push((number, Err(too_late(limit))));
+        }
+        let next = self.running.first_key_value().and_then(|(_, first)| first.until);
+        control.set_expiry(next);
+        late
     }
 
     fn cancel(&mut self, number: i64) {
@@ -124,8 +150,15 @@ impl Drop for Tasks {
     }
 }
 
+/// What becomes of one that takes too long.
+fn too_late(limit: Duration) -> BoxError {
+    let said = LimitExceeded::HostCallTime { limit }.to_string();
+    PythonError::new("TimeoutError", said).into()
+}
+
 struct End {
     number: i64,
+    until: Option<Instant>,
     held: u64,
     result: Option<Ended>,
     /// Set before the list is looked at: who cancels wants to hear no more of it.
@@ -136,9 +169,15 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.ended.held.fetch_sub(self.held, Ordering::Relaxed);
+        self.ended.arguments.give_back(self.held);
         let result = self.result.take();
         let result = result.unwrap_or_else(|| Err("the asynchronous function did not end".into()));
+        let result = match self.control.call_limit() {
+            Some(limit) if self.until.is_some_and(|until| Instant::now() >= until) => {
+                Err(too_late(limit))
+            }
+            _ => result,
+        };
         let mut list = self.ended.list.lock();
         if !self.cancelled.load(Ordering::Relaxed) {
             list.push((self.number, result));
@@ -295,14 +334,20 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
         .ok()
         .and_then(|timeout| Instant::now().checked_add(timeout));
     let ended = Arc::clone(&caller.data().session.tasks.ended);
+    let expiry = caller.data().sandbox.control.expiry();
+    let until = [until, expiry].into_iter().flatten().min();
     let wake = caller.data().sandbox.control.wait_for(until, || !ended.list.lock().is_empty())?;
     if wake == Wake::Interrupted {
         control::raise_interrupt(caller.as_context_mut());
     }
     caller.data().sandbox.control.take_arrived();
     let ended = std::mem::take(&mut *ended.list.lock());
-    let running = &mut caller.data_mut().session.tasks.running;
-    Ok(ended.into_iter().filter(|(number, _)| running.remove(number).is_some()).collect())
+    let State { sandbox, session, .. } = caller.data_mut();
+    let tasks = &mut session.tasks;
+    let mut told: Vec<_> =
+        ended.into_iter().filter(|(number, _)| tasks.running.remove(number).is_some()).collect();
+    told.extend(tasks.expire(&sandbox.control));
+    Ok(told)
 }
 
 /// The bridge's own call of the host: `wait(seconds)`, or `cancel(number)`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// use ophidia::Limits;
 /// let limits = Limits { memory: 64 << 20, ..Limits::default() };
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Limits {
@@ -39,6 +39,12 @@ pub struct Limits {
     pub fuel: Option<u64>,
     /// How often the guest may call functions of the host. Default: no limit but what a `u64` holds.
     pub host_calls: u64,
+    /// How long one call of a function of the host may take, asynchronous ones included. Python is told of one that takes
+    /// longer by a `TimeoutError`, as soon as it can be: an asynchronous one is aborted, one that waits by the library or runs
+    /// Python code is ended, any other when it returns (see [`Python::time_left`](crate::Python::time_left)). `None`,
+    /// the default, is no limit but that of the operation. In serde's formats a number of seconds.
+    #[cfg_attr(feature = "serde", serde(with = "seconds"))]
+    pub host_call_time: Option<Duration>,
     /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
     /// address space, most of it shared with the image.
     pub memory: u64,
@@ -46,6 +52,10 @@ pub struct Limits {
     /// arguments of all calls of host functions under way together. A text of an exception is cut to a
     /// quarter of it, or to 16 KiB if that is more. Default: 256 MiB.
     pub value: u64,
+    /// Bytes of the host's memory that all of this takes together which the host holds on the guest's behalf: files and names
+    /// in memory, captured output, arguments of calls under way, what waits in sockets that are connected to each other;
+    /// a value that comes out has to fit too. Default: 1 GiB.
+    pub host_memory: u64,
     /// Objects of the guest that the host may hold at once. Default: 1,000,000.
     pub objects: u32,
     /// Bytes of captured standard output, and as many of captured standard error.
@@ -70,8 +80,10 @@ impl Default for Limits {
             life: None,
             fuel: None,
             host_calls: u64::MAX,
+            host_call_time: None,
             memory: 256 << 20,
             value: 256 << 20,
+            host_memory: 1 << 30,
             objects: 1_000_000,
             output: 64 << 20,
             files: 64,

@@ -155,7 +155,8 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     drop(taking);
     Linked::link(&shared.exports, instance, &mut store)?;
     let idle = Arc::clone(&shared.idle);
-    let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle };
+    let reactor = Arc::clone(&shared.reactor);
+    let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle, reactor };
     interpreter.operation(|py| -> Result<()> {
         py.start(settings)?;
         settings.sites.iter().try_for_each(|site| py.append_path(site))?;

@@ -1,4 +1,5 @@
-//! What is done in Python's own words: functions of the in-guest package, looked up once.
+//! What is done in Python's own words: functions of the in-guest package, looked up once. One that is named without
+//! a module is of `_ophidia.interop`.
 
 use super::Python;
 use crate::bridge::On;
@@ -11,9 +12,10 @@ use ophidia_abi::Operation;
 impl Guest<'_> {
     fn helper(&mut self, name: &'static str) -> Result<Object> {
         self.kept(name, |guest| {
-            let module =
-                guest.operate_own(Operation::Import, On::NOTHING, &("_ophidia.interop",))?;
-            let on = guest.on_named(&module, name)?;
+            let (module, member) = name.rsplit_once('.').unwrap_or(("interop", name));
+            let module = format!("_ophidia.{module}");
+            let module = guest.operate_own(Operation::Import, On::NOTHING, &(module,))?;
+            let on = guest.on_named(&module, member)?;
             guest.operate_own(Operation::GetAttr, on, &())
         })
     }

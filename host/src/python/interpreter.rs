@@ -2,18 +2,23 @@
 
 use crate::error::PythonError;
 use crate::image::idle::{Idle, Leaving};
-use crate::policy::Quota;
+use crate::policy::{Limits, Quota};
 use crate::python::Python;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
+use crate::sandbox::reactor::Reactor;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::Store;
 
-/// Resources that an interpreter has used so far.
+/// Resources that an interpreter has used so far, and what it may use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
+    /// What it may use: the limits that it began with.
+    pub limits: Limits,
+    /// Linear memory in bytes, untouched and shared pages included.
+    pub memory: u64,
     /// Peak linear memory in bytes, untouched and shared pages included.
     pub peak_memory: u64,
     /// How long its operations took: wall-clock time from the call of a method of [`Python`] to its return,
@@ -25,8 +30,22 @@ pub struct Usage {
     pub operations: u64,
     /// Processor time of its operations, but for those of a few microseconds.
     pub cpu: Duration,
+    /// How long it has lived.
+    pub life: Duration,
+    /// Units of work that it has burnt, as far as its last look at the limits: some microseconds of work may be
+    /// missing. [`Interpreter::fuel`] is exact.
+    pub fuel: u64,
     /// How often it has called functions of the host.
     pub host_calls: u64,
+    /// Bytes of captured output of both streams that were not taken yet.
+    pub output: HeldBytes,
+    /// Bytes of the host's memory that the arguments of calls of the host under way take.
+    pub values: HeldBytes,
+    /// Bytes of the host's memory that it makes the host hold in all; the limit is
+    /// [`Limits::host_memory`](crate::Limits::host_memory).
+    pub host_memory: HeldBytes,
+    /// Its objects that the host holds; the library's own are not counted.
+    pub objects: Held,
     /// Files, folders, sockets and connections of TLS that it has open, beside what it began with.
     pub files: Held,
     /// Functions and objects of the host that it holds; the limit is [`Limits::objects`](crate::Limits::objects).
@@ -52,6 +71,15 @@ pub struct Moved {
     pub sent: u64,
     /// Bytes received, TLS included.
     pub received: u64,
+}
+
+/// Bytes of something that a guest has taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldBytes {
+    /// Now.
+    pub now: u64,
+    /// The most at once.
+    pub peak: u64,
 }
 
 /// How many of something a guest has.
@@ -82,6 +110,7 @@ pub struct Interpreter {
     pub(super) python: Python<'static, Store<State>>,
     pub(super) leaving: Option<Leaving>,
     pub(super) idle: Arc<Idle>,
+    pub(super) reactor: Arc<Reactor>,
 }
 
 impl Drop for Interpreter {
@@ -132,8 +161,18 @@ impl Interpreter {
         let held = |(now, peak)| Held { now, peak };
         let (trees, folders) = state.wasi.stored();
         let traffic = &state.wasi.network.traffic;
+        let bytes = |(now, peak)| HeldBytes { now, peak };
+        let bridge = &self.state().bridge;
         let stored = |Quota { bytes, files }| Stored { bytes, files };
         Usage {
+            limits: self.state().session.limits,
+            memory: state.ledger.memory(),
+            life: state.control.age(),
+            fuel: state.ledger.fuel.burnt_before(),
+            output: bytes(state.ledger.captured.used()),
+            values: bytes(bridge.arguments.used()),
+            host_memory: bytes(state.ledger.holding.used()),
+            objects: held(bridge.domain.held()),
             peak_memory: state.ledger.memory_peak(),
             duration: state.operations.duration(),
             operations: state.operations.count(),

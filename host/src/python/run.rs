@@ -232,6 +232,18 @@ impl Python<'_> {
         names: Option<&Namespace>,
         want: Want,
     ) -> Result<Status> {
+        self.run_as(mode as u32, source, filename, names, want)
+    }
+
+    /// Runs source text in this mode, with the bits that may be added to it.
+    pub(super) fn run_as(
+        &mut self,
+        mode: u32,
+        source: &[u8],
+        filename: &str,
+        names: Option<&Namespace>,
+        want: Want,
+    ) -> Result<Status> {
         let mut guest = self.guest();
         let (globals, locals) = match names {
             Some(names) => names.handles(&guest)?,
@@ -243,7 +255,6 @@ impl Python<'_> {
             let filename_at = address.wrapping_add(source_len).wrapping_add(1);
             let filename_len = u32::try_from(filename.len()).unwrap_or(u32::MAX);
             let (globals, locals) = (u64::from(globals), u64::from(locals));
-            let mode = mode as u32;
             let want = want as u32;
             let args =
                 (mode, address, source_len, filename_at, filename_len, globals, locals, want);

@@ -8,6 +8,7 @@ use crate::image::{self, ImageStage, Source};
 use crate::python::state::State;
 use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
+use crate::sandbox::reactor::Reactor;
 use crate::sandbox::wasi::Stdlib;
 use ophidia_guest::Guest;
 use std::fs;
@@ -27,6 +28,7 @@ pub(crate) struct Loaded {
     pub(crate) exports: Exports,
     pub(crate) stdlib: Stdlib,
     pub(crate) idle: Arc<Idle>,
+    pub(crate) reactor: Arc<Reactor>,
     max_interpreters: u32,
     /// Native stack a guest may use, in bytes.
     pub(crate) stack: usize,
@@ -71,6 +73,7 @@ impl Runtime {
             pre: linker.instantiate_pre(module).map_err(failed)?,
             exports: Exports::of(module)?,
             idle: Idle::new(&engine, slots.idle_memory),
+            reactor: Arc::default(),
             engine,
             stdlib: Stdlib::open(&stdlib)?,
             max_interpreters: slots.max_interpreters,

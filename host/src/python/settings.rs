@@ -312,6 +312,20 @@ macro_rules! setters {
                 self
             }
 
+            /// Sets [`Limits::host_call_time`](crate::Limits::host_call_time).
+            #[must_use]
+            pub fn host_call_time(mut self, time: impl Into<Option<std::time::Duration>>) -> Self {
+                self.settings.limits.host_call_time = time.into();
+                self
+            }
+
+            /// Sets [`Limits::host_memory`](crate::Limits::host_memory), in bytes.
+            #[must_use]
+            pub fn host_memory(mut self, bytes: u64) -> Self {
+                self.settings.limits.host_memory = bytes;
+                self
+            }
+
             /// Sets [`Limits::memory`](crate::Limits::memory), in bytes.
             #[must_use]
             pub fn memory(mut self, bytes: u64) -> Self {

@@ -32,16 +32,19 @@ pub(crate) struct Session {
     pub(crate) tasks: Tasks,
     /// Bytes that the arguments of the innermost call under way take.
     pub(crate) own_arguments: u64,
+    /// What the interpreter began with.
+    pub(super) limits: Limits,
 }
 
 impl State {
     pub(crate) fn new(sandbox: SandboxState, limits: &Limits, tokio: Option<Handle>) -> Self {
-        let bridge = BridgeState::new(limits);
+        let bridge = BridgeState::new(limits, &sandbox.ledger.holding);
         let session = Session {
             helpers: HashMap::default(),
             scopes: Vec::new(),
-            tasks: Tasks::new(tokio, Arc::clone(&bridge.awaited)),
+            tasks: Tasks::new(tokio, Arc::clone(&bridge.arguments)),
             own_arguments: 0,
+            limits: *limits,
         };
         Self { sandbox, bridge, session }
     }

@@ -20,6 +20,7 @@ use ophidia_abi::{ASK_INTERRUPT, ASK_TIMEOUT, Frame, HOST_MODULE, import};
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 use wasmtime::{AsContextMut, Caller, Linker, StoreContextMut};
 
@@ -51,10 +52,12 @@ impl From<Stop> for Error {
 
 /// When an operation ends, and why.
 #[derive(Debug)]
-struct Deadline {
-    at: Instant,
-    hard: Instant,
-    limit: LimitExceeded,
+pub(crate) struct Deadline {
+    /// When Python is told.
+    pub(crate) at: Instant,
+    /// When it ends whatever Python does.
+    pub(crate) hard: Instant,
+    pub(crate) limit: LimitExceeded,
 }
 
 /// What a waiting host call is told.
@@ -71,6 +74,9 @@ const AGES: Duration = Duration::from_secs(1 << 32);
 
 /// No operation is running.
 const IDLE: u64 = u64::MAX;
+
+/// No such instant.
+const NEVER: u64 = u64::MAX;
 
 /// One is running whose clock nobody has looked at yet.
 const FRESH: u64 = u64::MAX - 1;
@@ -98,6 +104,16 @@ pub(crate) struct Control {
     asked: AtomicU32,
     /// Whether the running operation has been told that its time is over.
     told: AtomicBool,
+    /// How long one call of a function of the host may take.
+    call_limit: Option<Duration>,
+    /// When the one under way has to end, as instants are counted; [`NEVER`] without a limit or a call.
+    call_until: AtomicU64,
+    /// Whether Python code within that call has been told so.
+    call_told: AtomicBool,
+    /// When what nobody waits for any more has to end, counted in the same way.
+    bound: AtomicU64,
+    /// When the first of the asynchronous calls under way has to end, counted in the same way.
+    expires: AtomicU64,
     cancel: AtomicBool,
     /// Whether something of the host has ended that the guest's event loop may wait for.
     arrived: AtomicBool,
@@ -129,19 +145,27 @@ impl Control {
             changed: Condvar::new(),
             asked: AtomicU32::new(0),
             told: AtomicBool::new(false),
+            call_limit: limits.host_call_time,
+            call_until: AtomicU64::new(NEVER),
+            call_told: AtomicBool::new(false),
+            bound: AtomicU64::new(NEVER),
+            expires: AtomicU64::new(NEVER),
             cancel: AtomicBool::new(false),
             arrived: AtomicBool::new(false),
         }
     }
 
-    /// Starts the clock of an operation, which has run this long already.
+    /// Starts the clock of an operation, or that of the rest of one, which has run this long already.
     #[inline]
-    pub(super) fn begin(&self, spent: Duration) {
-        self.asked.store(0, Ordering::Relaxed);
-        self.told.store(false, Ordering::Relaxed);
+    pub(super) fn begin(&self, resumed: Option<Duration>) {
         self.began.store(FRESH, Ordering::Relaxed);
-        if !spent.is_zero() {
-            self.look_at_clock(spent);
+        match resumed {
+            None => {
+                self.asked.store(0, Ordering::Relaxed);
+                self.told.store(false, Ordering::Relaxed);
+            }
+            // What it was asked for meanwhile, and told before, holds on.
+            Some(spent) => drop(self.look_at_clock(spent)),
         }
     }
 
@@ -175,6 +199,15 @@ impl Control {
             FRESH => self.look_at_clock(Duration::ZERO),
             nanos => nanos,
         };
+        self.deadline_of(nanos)
+    }
+
+    /// The same of an operation that began then.
+    pub(crate) fn deadline_since(&self, began: Instant) -> Option<Deadline> {
+        self.deadline_of(self.number(began))
+    }
+
+    fn deadline_of(&self, nanos: u64) -> Option<Deadline> {
         let own = self.timeout.and_then(|limit| {
             let at = self.origin.checked_add(Duration::from_nanos(nanos).checked_add(limit)?)?;
             let limit = LimitExceeded::Timeout { limit };
@@ -182,27 +215,130 @@ impl Control {
             let hard = at.checked_add(self.grace).or_else(|| at.checked_add(AGES)).unwrap_or(at);
             Some(Deadline { at, hard, limit })
         });
-        match (own, self.end) {
-            (Some(own), Some((end, _))) if own.hard <= end => Some(own),
-            (_, Some((end, limit))) => {
-                Some(Deadline { at: end, hard: end, limit: LimitExceeded::Life { limit } })
+        let life = self.end.map(|(end, limit)| {
+            let limit = LimitExceeded::Life { limit };
+            Deadline { at: end, hard: end, limit }
+        });
+        let call = self.call_limit.and_then(|limit| {
+            let at = self.instant(self.call_until.load(Ordering::Relaxed))?;
+            let limit = LimitExceeded::HostCallTime { limit };
+            Some(Deadline { at, hard: at.checked_add(self.grace).unwrap_or(at), limit })
+        });
+        let bound = self.instant(self.bound.load(Ordering::Relaxed)).map(|at| {
+            let limit = LimitExceeded::Timeout { limit: self.grace };
+            Deadline { at, hard: at, limit }
+        });
+        [own, life, call, bound].into_iter().flatten().min_by_key(|deadline| deadline.hard)
+    }
+
+    /// Gives what runs from now on as much time as the grace is; or all that it has, again.
+    pub(crate) fn bound(&self, bounded: bool) {
+        let until = Instant::now().checked_add(self.grace).filter(|_| bounded);
+        self.bound.store(until.map_or(NEVER, |at| self.number(at)), Ordering::Relaxed);
+    }
+
+    /// The instant of this number.
+    fn instant(&self, nanos: u64) -> Option<Instant> {
+        (nanos != NEVER).then(|| self.origin.checked_add(Duration::from_nanos(nanos)))?
+    }
+
+    /// The number of an instant.
+    fn number(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(NEVER)
+    }
+
+    /// What the running operation has been told of by a `TimeoutError`, or the call of the host that it is in.
+    pub(crate) fn told(&self) -> Option<LimitExceeded> {
+        match self.timeout {
+            Some(limit) if self.told.load(Ordering::Relaxed) => {
+                Some(LimitExceeded::Timeout { limit })
             }
-            (own, None) => own,
+            _ => self.told_of_call(),
         }
     }
 
-    /// What the running operation has been told of by a `TimeoutError`.
-    pub(crate) fn told(&self) -> Option<LimitExceeded> {
-        let limit = self.timeout?;
-        self.told.load(Ordering::Relaxed).then_some(LimitExceeded::Timeout { limit })
+    /// What Python code within the call of the host under way has been told of.
+    pub(crate) fn told_of_call(&self) -> Option<LimitExceeded> {
+        let limit = self.call_limit?;
+        self.call_told.load(Ordering::Relaxed).then_some(LimitExceeded::HostCallTime { limit })
     }
 
-    /// Asks Python for a `TimeoutError`, once in an operation.
+    /// Notes that the operation is told that its time is over; whether it has been before.
+    pub(crate) fn note_told(&self) -> bool {
+        self.told.swap(true, Ordering::Relaxed)
+    }
+
+    /// Asks Python for a `TimeoutError`, once in an operation, and once in a call of the host.
     #[cold]
-    fn tell(&self) {
-        if !self.told.swap(true, Ordering::Relaxed) {
+    fn tell(&self, of: &LimitExceeded) {
+        let told = if matches!(of, LimitExceeded::HostCallTime { .. }) {
+            &self.call_told
+        } else {
+            &self.told
+        };
+        if !told.swap(true, Ordering::Relaxed) {
             self.asked.store(ASK_TIMEOUT, Ordering::Release);
         }
+    }
+
+    /// A call of a function of the host begins: from here on it has its time. Gives what [`end_call`](Self::end_call)
+    /// wants.
+    #[inline]
+    pub(crate) fn begin_call(&self) -> u64 {
+        if self.call_limit.is_some() { self.begin_bounded_call() } else { NEVER }
+    }
+
+    #[cold]
+    fn begin_bounded_call(&self) -> u64 {
+        let outer = self.call_until.load(Ordering::Relaxed);
+        let until = self.call_ends().map_or(NEVER, |at| self.number(at));
+        self.call_until.store(outer.min(until), Ordering::Relaxed);
+        outer
+    }
+
+    /// How long one call may take.
+    pub(crate) fn call_limit(&self) -> Option<Duration> {
+        self.call_limit
+    }
+
+    /// When a call has to end that begins now.
+    pub(crate) fn call_ends(&self) -> Option<Instant> {
+        Instant::now().checked_add(self.call_limit?)
+    }
+
+    /// It has ended; fails when it took too long.
+    #[inline]
+    pub(crate) fn end_call(&self, outer: u64) -> Result<(), LimitExceeded> {
+        if self.call_limit.is_some() { self.end_bounded_call(outer) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn end_bounded_call(&self, outer: u64) -> Result<(), LimitExceeded> {
+        let until = self.call_until.swap(outer, Ordering::Relaxed);
+        let over = self.instant(until).is_some_and(|until| Instant::now() >= until);
+        // What nobody has been asked for yet is asked for no more, unless it is the operation that is over.
+        if self.call_told.swap(false, Ordering::Relaxed) && !self.told.load(Ordering::Relaxed) {
+            self.asked.store(0, Ordering::Relaxed);
+        }
+        match self.call_limit {
+            Some(limit) if over => Err(LimitExceeded::HostCallTime { limit }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says when the first of the asynchronous calls under way has to end.
+    pub(crate) fn set_expiry(&self, at: Option<Instant>) {
+        self.expires.store(at.map_or(NEVER, |at| self.number(at)), Ordering::Relaxed);
+    }
+
+    /// When that is.
+    pub(crate) fn expiry(&self) -> Option<Instant> {
+        self.instant(self.expires.load(Ordering::Relaxed))
+    }
+
+    /// How long the running operation, or the call of the host that it is in, may go on. `None` without a limit.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.deadline().map(|deadline| deadline.at.saturating_duration_since(Instant::now()))
     }
 
     #[cold]
@@ -225,6 +361,11 @@ impl Control {
         self.wake();
     }
 
+    /// Time since it was made.
+    pub(crate) fn age(&self) -> Duration {
+        self.origin.elapsed()
+    }
+
     /// Processor time of operations that have ended.
     pub(crate) fn cpu(&self) -> Duration {
         self.cpu.used()
@@ -243,6 +384,17 @@ impl Control {
 
     pub(crate) fn has_arrived(&self) -> bool {
         self.arrived.load(Ordering::Acquire)
+            || self.expiry().is_some_and(|expiry| expiry <= Instant::now())
+    }
+
+    /// Lets `wake` wake a task, where an interpreter is at rest; `None` when it is no longer.
+    pub(crate) fn set_waker(&self, waker: Option<&Waker>) {
+        *self.waiting.lock() = waker.map(|waker| Bell::Task(waker.clone()));
+    }
+
+    /// Fails where the interpreter is to end.
+    pub(crate) fn check_cancelled(&self) -> Result<(), Stop> {
+        if self.cancel.load(Ordering::Acquire) { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// Makes whoever waits look again.
@@ -277,7 +429,7 @@ impl Control {
             return Err(Stop::Limit(deadline.limit));
         }
         if now >= deadline.at {
-            self.tell();
+            self.tell(&deadline.limit);
         }
         Ok(())
     }
@@ -285,7 +437,10 @@ impl Control {
     /// When somebody who waits has to look again.
     fn next_look(&self) -> Option<Instant> {
         let deadline = self.deadline()?;
-        let told = self.told.load(Ordering::Relaxed);
+        let told = match deadline.limit {
+            LimitExceeded::HostCallTime { .. } => self.call_told.load(Ordering::Relaxed),
+            _ => self.told.load(Ordering::Relaxed),
+        };
         Some(if told { deadline.hard } else { deadline.at })
     }
 

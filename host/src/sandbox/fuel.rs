@@ -60,6 +60,11 @@ impl Fuel {
         Ok(self.given)
     }
 
+    /// What had been burnt when the present budget was given.
+    pub(crate) fn burnt_before(&self) -> u64 {
+        self.burnt
+    }
+
     /// What has been burnt when this is left of the budget.
     pub(crate) fn burnt(&self, left: i32) -> u64 {
         self.burnt.saturating_add(self.spent(left))

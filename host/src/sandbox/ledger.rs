@@ -1,23 +1,38 @@
 //! The ledger: what one guest has consumed, and the refusal of what it may not have.
 
 use super::fuel::Fuel;
+use super::holding::Holding;
 use crate::error::LimitExceeded;
 use crate::policy::Limits;
+use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 /// Function-pointer table entries a guest may have; the guest's own table is far smaller and
 /// never grows.
 const TABLE_ELEMENTS: usize = 65_536;
 
+/// Linear memory that a guest has only after more was refused: so that what is run next, which may let go of what
+/// fills the memory, can be compiled.
+const KEPT_BACK: u64 = 512 << 10;
+
 /// The running account of one guest.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     memory_limit: u64,
+    /// Whether memory was refused: from the next entry on there is what was kept back.
+    refused_memory: bool,
+    /// Bytes that are kept back.
+    kept_back: u64,
+    memory: u64,
     memory_peak: u64,
     pub(crate) fuel: Fuel,
+    /// What the host holds on its behalf.
+    pub(crate) holding: Arc<Holding>,
     /// Calls of functions of the host.
     host_calls: u64,
     most_host_calls: u64,
+    /// What of it is captured output.
+    pub(crate) captured: Arc<Holding>,
     /// What the entry under way was refused.
     refused: Option<Box<LimitExceeded>>,
     /// What could not be captured, and whether the guest knows.
@@ -25,13 +40,18 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, holding: Arc<Holding>) -> Self {
         Self {
             memory_limit: limits.memory,
+            refused_memory: false,
+            kept_back: KEPT_BACK,
+            memory: 0,
             memory_peak: 0,
             fuel: Fuel::new(limits.fuel),
             host_calls: 0,
             most_host_calls: limits.host_calls,
+            captured: holding.part(),
+            holding,
             refused: None,
             output: None,
         }
@@ -57,6 +77,11 @@ impl Ledger {
         self.memory_limit
     }
 
+    /// Linear memory at present, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory
+    }
+
     /// The most linear memory there has been, in bytes.
     pub(crate) fn memory_peak(&self) -> u64 {
         self.memory_peak
@@ -65,6 +90,9 @@ impl Ledger {
     /// Begins an entry: what it is refused is its own. Gives what the entry around it was refused.
     #[inline]
     pub(crate) fn begin(&mut self) -> Option<Box<LimitExceeded>> {
+        if self.refused_memory {
+            self.kept_back = 0;
+        }
         self.refused.take()
     }
 
@@ -91,9 +119,9 @@ impl Ledger {
 
     /// Notes that more was written in the running operation than a captured stream may hold, and whether the
     /// guest is told now; gives whether it was told before.
-    pub(crate) fn refuse_output(&mut self, limit: u64, tell: bool) -> bool {
+    pub(crate) fn refuse_output(&mut self, limit: LimitExceeded, tell: bool) -> bool {
         let told = self.output.as_ref().is_some_and(|(_, told)| *told);
-        self.output = Some((LimitExceeded::Output { limit }, told || tell));
+        self.output = Some((limit, told || tell));
         told
     }
 
@@ -112,15 +140,18 @@ impl Ledger {
 impl ResourceLimiter for Ledger {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let desired = u64::try_from(desired).unwrap_or(u64::MAX);
-        if desired > self.memory_limit {
+        let kept_back = if current == 0 { 0 } else { self.kept_back };
+        if desired > self.memory_limit.saturating_sub(kept_back) {
+            self.refused_memory = true;
             self.refuse(LimitExceeded::Memory { asked: desired, limit: self.memory_limit });
             return Ok(false);
         }
+        self.memory = desired;
         self.memory_peak = self.memory_peak.max(desired);
         Ok(true)
     }

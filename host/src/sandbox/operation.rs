@@ -31,7 +31,7 @@ impl Operations {
             let resumed = self.resumed.take();
             self.count += u64::from(resumed.is_none());
             self.before = resumed.unwrap_or_default();
-            control.begin(self.before);
+            control.begin(resumed);
             self.time.begin();
         }
         self.depth += 1;

@@ -61,12 +61,13 @@ impl SandboxState {
         control: Arc<Control>,
         limits: &Limits,
     ) -> Self {
+        let ledger = Ledger::new(limits, Arc::clone(&wasi.holding));
         Self {
             wasi,
             stdout,
             stderr,
             control,
-            ledger: Ledger::new(limits),
+            ledger,
             budget: None,
             memory: None,
             linked: None,

@@ -29,11 +29,13 @@ pub use audit::{Audit, AuditEvent};
 pub use exchange::{ChangeKind, FileChange, FileEntry, FileKind};
 pub use input::Input;
 pub use output::Output;
+pub(crate) use poll::Watched;
 pub(crate) use world::{Stdlib, World};
 pub(crate) use {input::Stdin, link::add_to_linker, output::Stdout};
 
 use crate::policy::Limits;
 use crate::sandbox::control::Control;
+use crate::sandbox::holding::Holding;
 use crate::sandbox::net::Network;
 use clocks::{Clocks, Entropy};
 use descriptors::{Descriptor, Descriptors, OpenFolder};
@@ -54,6 +56,8 @@ pub(crate) struct Context {
     audit: Option<Audit>,
     control: Arc<Control>,
     pub(crate) network: Network,
+    /// What the host holds for it in all.
+    pub(crate) holding: Arc<Holding>,
     /// What is to be said of the last error of this number.
     denial: Option<(Errno, String)>,
 }
@@ -78,7 +82,8 @@ impl Context {
         streams: Streams,
         control: Arc<Control>,
     ) -> Self {
-        let namespace = world.namespace(stdlib, limits.folder);
+        let holding = Holding::new(limits.host_memory);
+        let namespace = world.namespace(stdlib, limits.folder, &holding);
         let first = [
             Descriptor::Input(streams.stdin),
             Descriptor::Output(streams.stdout),
@@ -99,6 +104,7 @@ impl Context {
             audit: streams.audit,
             network: Network::new(world.network(), limits.network, Arc::clone(&control)),
             control,
+            holding,
             denial: None,
         }
     }
@@ -142,6 +148,7 @@ impl Context {
                 Arc::clone(&control),
             ),
             control,
+            holding: Holding::new(u64::MAX),
             denial: None,
         })
     }

@@ -24,6 +24,8 @@ pub(crate) struct Domain {
     /// How many objects the library itself holds.
     own: AtomicU32,
     limit: u32,
+    /// The most objects that the caller has held at once.
+    peak: AtomicU32,
 }
 
 /// One that was let go of, and one that is held, in [`Domain::counts`].
@@ -40,12 +42,19 @@ impl Domain {
             seen: AtomicU32::new(0),
             own: AtomicU32::new(0),
             limit,
+            peak: AtomicU32::new(0),
         })
     }
 
     /// How many objects may be held at once.
     pub(crate) fn limit(&self) -> u32 {
         self.limit
+    }
+
+    /// How many objects the caller holds, and has held at once.
+    pub(crate) fn held(&self) -> (u32, u32) {
+        let now = self.counts.load(Ordering::Relaxed) as u32;
+        (now, self.peak.load(Ordering::Relaxed).max(now))
     }
 
     /// How many objects the library holds for itself: names, functions of the in-guest package.
@@ -232,6 +241,10 @@ impl Object {
     /// Takes over a handle that the guest has given out; `None` when no more may be held.
     pub(crate) fn new(domain: &Arc<Domain>, handle: Handle) -> Option<Self> {
         let held = domain.counts.fetch_add(HELD, Ordering::Relaxed) as u32;
+        // Threads only let go: who takes is alone.
+        if held >= domain.peak.load(Ordering::Relaxed) {
+            domain.peak.store(held.saturating_add(1), Ordering::Relaxed);
+        }
         // From here on it is let go of when it is dropped.
         let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: false }));
         (held < domain.limit).then_some(object)

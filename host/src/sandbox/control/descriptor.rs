@@ -9,19 +9,26 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// Without a bell, which takes two descriptors, the control is looked at this often.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What wakes whoever waits in `poll`.
+/// What wakes whoever waits in `poll`, or at rest.
 #[derive(Clone, Debug)]
-pub(super) struct Bell(Arc<UnixStream>);
+pub(super) enum Bell {
+    Poll(Arc<UnixStream>),
+    Task(Waker),
+}
 
 impl Bell {
     /// One that has rung too often to be rung again is heard anyway.
     pub(super) fn ring(&self) {
-        let _ = (&*self.0).write(&[0]);
+        match self {
+            Self::Poll(stream) => drop((&**stream).write(&[0])),
+            Self::Task(waker) => waker.wake_by_ref(),
+        }
     }
 }
 
@@ -35,7 +42,7 @@ fn bell() -> Option<(Bell, UnixStream)> {
     let (bell, ear) = UnixStream::pair().ok()?;
     bell.set_nonblocking(true).ok()?;
     ear.set_nonblocking(true).ok()?;
-    Some((Bell(Arc::new(bell)), ear))
+    Some((Bell::Poll(Arc::new(bell)), ear))
 }
 
 /// Whether a descriptor is ready now.

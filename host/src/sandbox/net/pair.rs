@@ -1,6 +1,7 @@
 //! Two sockets that are connected to each other, in memory: what wakes an event loop from within.
 
 use super::Fault;
+use crate::sandbox::holding::{Held, Holding};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::io;
@@ -9,9 +10,10 @@ use std::sync::Arc;
 /// Bytes that one direction holds.
 const ROOM: usize = 64 << 10;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pipe {
     bytes: VecDeque<u8>,
+    held: Held,
     /// Nothing more is written.
     ended: bool,
     /// Nobody reads.
@@ -25,8 +27,13 @@ pub(super) struct End {
     to: Arc<Mutex<Pipe>>,
 }
 
-pub(super) fn pair() -> (End, End) {
-    let (one, other) = (Arc::default(), Arc::default());
+/// Both, whose bytes count in this account.
+pub(super) fn pair(holding: &Arc<Holding>) -> (End, End) {
+    let pipe = || {
+        let held = Held::none(holding);
+        Arc::new(Mutex::new(Pipe { bytes: VecDeque::new(), held, ended: false, closed: false }))
+    };
+    let (one, other) = (pipe(), pipe());
     (End { from: Arc::clone(&one), to: Arc::clone(&other) }, End { from: other, to: one })
 }
 
@@ -42,6 +49,7 @@ impl End {
         }
         if !peek {
             pipe.bytes.drain(..count);
+            pipe.held.shrink(count as u64);
         }
         Ok(count)
     }
@@ -54,6 +62,11 @@ impl End {
         let count = bytes.len().min(ROOM.saturating_sub(pipe.bytes.len()));
         if count == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let held = pipe.held.grow(count as u64);
+        let count = usize::try_from(held).unwrap_or(count).min(count);
+        if count == 0 && !bytes.is_empty() {
+            return Err(rustix::io::Errno::NOBUFS.into());
         }
         pipe.bytes.extend(bytes.iter().take(count));
         Ok(count)

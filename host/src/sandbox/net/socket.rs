@@ -7,6 +7,7 @@ use super::pair::{self, End};
 use super::stream::Stream;
 use super::traffic::Traffic;
 use super::{Fault, tls};
+use crate::sandbox::holding::Holding;
 use rustix::event::PollFlags;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -47,8 +48,8 @@ impl Socket {
     }
 
     /// Two that are connected to each other.
-    pub(crate) fn pair() -> (Self, Self) {
-        let (one, other) = pair::pair();
+    pub(crate) fn pair(holding: &Arc<Holding>) -> (Self, Self) {
+        let (one, other) = pair::pair(holding);
         (Self::of(State::Pair(one), false), Self::of(State::Pair(other), false))
     }
 

@@ -1,8 +1,9 @@
 //! Standard output and error: where a guest's go, and what ends a write.
 
 use super::errno::{Answer, Errno, Failure};
-use crate::error::{Error, panicked};
+use crate::error::{Error, LimitExceeded, panicked};
 use crate::sandbox::control::{Control, Stop, Wake, is_ready};
+use crate::sandbox::holding::Held;
 use crate::sandbox::ledger::Ledger;
 use parking_lot::{Mutex, MutexGuard};
 use rustix::event::PollFlags;
@@ -27,7 +28,7 @@ pub struct Output(Sink);
 
 enum Sink {
     Discard,
-    Capture(Vec<u8>),
+    Capture(Vec<u8>, Option<Held>),
     Writer(Box<dyn Write + Send>),
     Lines(Lines),
     Stdout,
@@ -50,7 +51,7 @@ impl Output {
     /// there to be taken, and the interpreter can be used on.
     #[must_use]
     pub fn capture() -> Self {
-        Self(Sink::Capture(Vec::new()))
+        Self(Sink::Capture(Vec::new(), None))
     }
 
     /// Writes the output to a writer as it comes. The deadline is looked at between writes of 64 KiB; a
@@ -85,7 +86,7 @@ impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self.0 {
             Sink::Discard => "Output::discard",
-            Sink::Capture(_) => "Output::capture",
+            Sink::Capture(..) => "Output::capture",
             Sink::Writer(_) | Sink::Lines(_) => "Output::writer",
             Sink::Stdout => "Output::inherit_stdout",
             Sink::Stderr => "Output::inherit_stderr",
@@ -112,7 +113,10 @@ impl Stdout {
     /// What has been captured since this was last called; empty for other sinks.
     pub(crate) fn take(&self) -> Vec<u8> {
         match &mut self.lock().0 {
-            Sink::Capture(bytes) => std::mem::take(bytes),
+            Sink::Capture(bytes, held) => {
+                *held = None;
+                std::mem::take(bytes)
+            }
             _ => Vec::new(),
         }
     }
@@ -147,7 +151,10 @@ impl Stdout {
     ) -> Answer<usize> {
         let write = || match &mut self.lock().0 {
             Sink::Discard => Ok(bytes.len()),
-            Sink::Capture(captured) => capture(captured, self.limit, ledger, bytes),
+            Sink::Capture(captured, held) => {
+                let held = held.get_or_insert_with(|| Held::none(&ledger.captured));
+                capture(captured, held, self.limit, ledger, bytes)
+            }
             Sink::Writer(writer) => {
                 for piece in bytes.chunks(PIECE) {
                     control.check()?;
@@ -167,13 +174,25 @@ impl Stdout {
 
 /// Keeps what there is room for. The guest is told once in an operation that there is none, which ends with
 /// the limit anyway; after that the rest is dropped, so that nothing of it waits in the guest's buffers.
-fn capture(captured: &mut Vec<u8>, limit: u64, ledger: &mut Ledger, bytes: &[u8]) -> Answer<usize> {
+fn capture(
+    captured: &mut Vec<u8>,
+    held: &mut Held,
+    limit: u64,
+    ledger: &mut Ledger,
+    bytes: &[u8],
+) -> Answer<usize> {
     let room = usize::try_from(limit).unwrap_or(usize::MAX).saturating_sub(captured.len());
-    let fits = bytes.get(..room).unwrap_or(bytes);
+    let room = room.min(bytes.len());
+    let granted = held.grow(room as u64);
+    let fits = bytes.get(..granted as usize).unwrap_or(bytes);
     captured.extend_from_slice(fits);
     if fits.len() == bytes.len() {
         return Ok(bytes.len());
     }
+    let limit = match fits.len() == room {
+        true => LimitExceeded::Output { limit },
+        false => ledger.holding.exceeded(),
+    };
     let told = ledger.refuse_output(limit, fits.is_empty());
     match (fits.len(), told) {
         (0, false) => Err(Errno::NoSpace.into()),

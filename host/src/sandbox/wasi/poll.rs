@@ -13,7 +13,8 @@ use super::errno::{Answer, Errno};
 use super::input::InputWait;
 use crate::sandbox::control::{Stop, Wake};
 use rustix::event::PollFlags;
-use std::os::fd::BorrowedFd;
+use rustix::fs::{OFlags, fcntl_getfl};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -155,7 +156,8 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
             passed = time;
             continue;
         }
-        let until = [until, waited.until].into_iter().flatten().min();
+        let expiry = if waited.host { control.expiry() } else { None };
+        let until = [until, waited.until, expiry].into_iter().flatten().min();
         let arrived = || {
             (waited.host && control.has_arrived())
                 || waited.input.is_some_and(|arrived| arrived.load(Ordering::Acquire))
@@ -168,6 +170,64 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
             return Ok(None);
         }
         passed = begun.elapsed();
+    }
+}
+
+/// How often standard input is looked at for an interpreter at rest.
+const INPUT_SLICE: Duration = Duration::from_millis(20);
+
+/// What is watched for an interpreter at rest.
+pub(crate) struct Watched {
+    /// Descriptors, each of its own, and what for.
+    pub(crate) fds: Vec<(OwnedFd, PollFlags)>,
+    /// When to look again.
+    pub(crate) until: Option<Instant>,
+}
+
+impl Context {
+    fn subscriptions(watched: &[(u32, bool)]) -> Vec<Subscription> {
+        let wanted = watched.iter().map(|(fd, write)| match write {
+            true => Wanted::Write(*fd),
+            false => Wanted::Read(*fd),
+        });
+        wanted.map(|wanted| Subscription { userdata: [0; 8], wanted }).collect()
+    }
+
+    /// Whether any of these descriptors, each with whether it is written to, is ready.
+    pub(crate) fn any_ready(&mut self, watched: &[(u32, bool)]) -> bool {
+        let wanted = Self::subscriptions(watched);
+        wanted.iter().any(|one| is_due(self, one, Duration::ZERO).is_some())
+    }
+
+    /// What the host has to watch for them.
+    ///
+    /// # Errors
+    ///
+    /// When the process has no descriptor left.
+    pub(crate) fn watch(&self, watched: &[(u32, bool)]) -> std::io::Result<Watched> {
+        let wanted = Self::subscriptions(watched);
+        let waited = Waited::of(&self.descriptors, &wanted);
+        let mut until = waited.until;
+        let mut fds = Vec::new();
+        for (fd, flags) in &waited.fds {
+            // Standard input may be shared with other processes, which expect it to block: it is looked at now and then.
+            if fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) {
+                fds.push((fd.try_clone_to_owned()?, *flags));
+            } else {
+                until =
+                    [until, Instant::now().checked_add(INPUT_SLICE)].into_iter().flatten().min();
+            }
+        }
+        Ok(Watched { fds, until })
+    }
+
+    /// Lets the guest's clock, where it does not run by itself, go on by so much; whether it has.
+    pub(crate) fn pass(&mut self, time: Duration) -> bool {
+        let fixed = self.clocks.is_fixed();
+        if fixed {
+            self.clocks.pass(time);
+        }
+        fixed
     }
 }
 

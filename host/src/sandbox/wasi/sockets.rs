@@ -86,7 +86,7 @@ pub(super) fn open(call: &mut Call<'_>, family: u32, to: u32) -> Answer {
 }
 
 pub(super) fn pair(call: &mut Call<'_>, to: u32) -> Answer {
-    let (one, other) = Socket::pair();
+    let (one, other) = Socket::pair(&call.context.holding);
     let descriptors = &mut call.context.descriptors;
     let first = descriptors.insert(Descriptor::Socket(Box::new(one)))?;
     let second = match descriptors.insert(Descriptor::Socket(Box::new(other))) {

@@ -2,9 +2,11 @@
 
 use super::mounts::{Namespace, Shape};
 use super::tree::memory::{Below, FolderNode, Kind, Tree, devices};
+use super::tree::quota::Quota as Account;
 use super::tree::{Folder, given, host};
 use crate::error::{Error, Result};
 use crate::policy::{self, Access, Clock, Grants, Limits, Mount, Quota};
+use crate::sandbox::holding::Holding;
 use crate::sandbox::net::Rules;
 use std::fs;
 use std::io;
@@ -21,9 +23,6 @@ const DEVICES: &str = "/dev";
 const STDLIB_DEVICE: u64 = 2;
 const DEVICES_DEVICE: u64 = 3;
 const FIRST_DEVICE: u64 = 4;
-
-/// Nothing can be added.
-const NOTHING: Quota = Quota { bytes: 0, files: 0 };
 
 /// What all interpreters of a runtime read: the standard library, from the folder that it is in.
 #[derive(Clone, Debug)]
@@ -43,7 +42,7 @@ impl Stdlib {
 
 /// A folder of the host that is read once.
 fn kept(folder: host::Folder, device: u64) -> Arc<FolderNode> {
-    Tree::root(Kind::Shared, NOTHING, device, Some(Below::Host(folder, PathBuf::new())), 0)
+    Tree::root(Kind::Shared, Account::none(), device, Some(Below::Host(folder, PathBuf::new())), 0)
 }
 
 /// What a guest is given, checked, opened and written as it reads it.
@@ -143,7 +142,13 @@ impl World {
     }
 
     /// The names and trees of one guest, which may add so much to folders of the host.
-    pub(super) fn namespace(&self, stdlib: &Stdlib, folder: Quota) -> Namespace {
+    /// What it holds in memory counts in its account.
+    pub(super) fn namespace(
+        &self,
+        stdlib: &Stdlib,
+        folder: Quota,
+        holding: &Arc<Holding>,
+    ) -> Namespace {
         let trees = (FIRST_DEVICE..).zip(&self.trees).map(|(device, (tree, quota))| match tree {
             Ready::Stdlib => Folder::Memory(Arc::clone(&stdlib.library)),
             Ready::Devices => Folder::Memory(Arc::clone(&stdlib.devices)),
@@ -153,7 +158,7 @@ impl World {
             Ready::Host(host) => Folder::Host(host.clone()),
             Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
             Ready::Own(below) => {
-                let quota = quota.unwrap_or_default();
+                let quota = Account::held(quota.unwrap_or_default(), Arc::clone(holding));
                 Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
             }
         });

@@ -1,7 +1,8 @@
 //! Trees for reading of what tar and zip archives hold.
 
-use super::given::{NOTHING, put, unfit};
+use super::given::{put, unfit};
 use super::memory::{FolderNode, Kind, Tree};
+use super::quota::Quota;
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -17,7 +18,7 @@ pub(in crate::sandbox::wasi) fn of_archive(
     device: u64,
     now: u64,
 ) -> io::Result<Arc<FolderNode>> {
-    let root = Tree::root(Kind::Shared, NOTHING, device, None, now);
+    let root = Tree::root(Kind::Shared, Quota::none(), device, None, now);
     let mut file = BufReader::new(File::open(path)?);
     let mut first = [0; 4];
     let len = file.read(&mut first)?;

@@ -1,7 +1,8 @@
 //! Trees for reading that are made of files at hand.
 
 use super::memory::{FolderNode, Kind, Tree};
-use crate::policy::{Bytes, Quota};
+use super::quota::Quota;
+use crate::policy::Bytes;
 use crate::sandbox::wasi::errno::Failure;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,16 +11,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-/// Nothing can be added to them.
-pub(super) const NOTHING: Quota = Quota { bytes: 0, files: 0 };
-
 /// A tree of these files, by their paths in it.
 pub(in crate::sandbox::wasi) fn of_files(
     files: &BTreeMap<String, Bytes>,
     device: u64,
     now: u64,
 ) -> io::Result<Arc<FolderNode>> {
-    let root = Tree::root(Kind::Shared, NOTHING, device, None, now);
+    let root = Tree::root(Kind::Shared, Quota::none(), device, None, now);
     for (path, bytes) in files {
         put(&root, Path::new(path), Some(Arc::clone(&bytes.0)), now)?;
     }

@@ -17,7 +17,6 @@ use super::super::abi::{FileStat, FileType, SetTime};
 use super::super::errno::{Answer, Errno};
 use super::host;
 use super::quota::Quota;
-use crate::policy::Quota as Most;
 use file::FileNode;
 use parking_lot::Mutex;
 use std::path::PathBuf;
@@ -52,19 +51,14 @@ impl Tree {
     /// A tree, and its first folder. What lies below is seen in it.
     pub(in super::super) fn root(
         kind: Kind,
-        most: Most,
+        quota: Quota,
         device: u64,
         below: Option<Below>,
         now: u64,
     ) -> Arc<FolderNode> {
         let own = kind == Kind::Own;
-        let tree = Arc::new(Self {
-            quota: Quota::new(most),
-            writable: own,
-            keeps: !own,
-            device,
-            inodes: AtomicU64::new(1),
-        });
+        let tree =
+            Arc::new(Self { quota, writable: own, keeps: !own, device, inodes: AtomicU64::new(1) });
         let head = Head::new(&tree, Origin::Given, [now; 3]);
         Arc::new(FolderNode::new(head, below))
     }
@@ -72,7 +66,7 @@ impl Tree {
 
 /// A tree of the devices that programs expect.
 pub(in super::super) fn devices(device: u64) -> Arc<FolderNode> {
-    let folder = Tree::root(Kind::Shared, Most { bytes: 0, files: 0 }, device, None, 0);
+    let folder = Tree::root(Kind::Shared, Quota::none(), device, None, 0);
     for (name, device) in [
         ("null", Device::Null),
         ("zero", Device::Zero),

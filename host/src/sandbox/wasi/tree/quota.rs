@@ -1,6 +1,8 @@
 //! What a tree may take: bytes and files, counted as they come and go.
 
 use crate::policy::Quota as Most;
+use crate::sandbox::holding::Holding;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The running account of one tree.
@@ -9,34 +11,65 @@ pub(in crate::sandbox::wasi) struct Quota {
     most: Most,
     bytes: AtomicU64,
     files: AtomicU64,
+    /// What the host holds for the guest in all, where these bytes are in its memory.
+    holding: Option<Arc<Holding>>,
 }
+
+/// What a file, a folder or a link takes of the host's memory beside its bytes and its name.
+const NODE: u64 = 512;
 
 impl Quota {
     pub(in crate::sandbox::wasi) fn new(most: Most) -> Self {
-        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0) }
+        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0), holding: None }
+    }
+
+    /// That of a tree to which nothing can be added.
+    pub(in crate::sandbox::wasi) fn none() -> Self {
+        Self::new(Most { bytes: 0, files: 0 })
+    }
+
+    /// The quota of what is held in memory.
+    pub(in crate::sandbox::wasi) fn held(most: Most, holding: Arc<Holding>) -> Self {
+        Self { holding: Some(holding), ..Self::new(most) }
+    }
+
+    fn hold(&self, bytes: u64) -> Result<(), u64> {
+        let Some(holding) = &self.holding else { return Ok(()) };
+        holding.take(bytes).map_err(|_| holding.room())
+    }
+
+    fn let_go(&self, bytes: u64) {
+        if let Some(holding) = &self.holding {
+            holding.give_back(bytes);
+        }
     }
 
     /// Takes these bytes, or says how many there are.
     pub(in crate::sandbox::wasi) fn take(&self, bytes: u64) -> Result<(), u64> {
-        take(&self.bytes, bytes, self.most.bytes)
+        take(&self.bytes, bytes, self.most.bytes)?;
+        self.hold(bytes).inspect_err(|_| give_back(&self.bytes, bytes))
     }
 
     /// Bytes that may still be taken.
     pub(in crate::sandbox::wasi) fn room(&self) -> u64 {
-        self.most.bytes.saturating_sub(self.bytes.load(Ordering::Relaxed))
+        let own = self.most.bytes.saturating_sub(self.bytes.load(Ordering::Relaxed));
+        self.holding.as_ref().map_or(own, |holding| own.min(holding.room()))
     }
 
     pub(in crate::sandbox::wasi) fn give_back(&self, bytes: u64) {
         give_back(&self.bytes, bytes);
+        self.let_go(bytes);
     }
 
     /// Takes one file, folder or link, or says that there is none left.
     pub(in crate::sandbox::wasi) fn take_file(&self) -> Result<(), u64> {
-        take(&self.files, 1, self.most.files)
+        take(&self.files, 1, self.most.files)?;
+        self.hold(NODE).inspect_err(|_| give_back(&self.files, 1))
     }
 
     pub(in crate::sandbox::wasi) fn give_file_back(&self) {
         give_back(&self.files, 1);
+        self.let_go(NODE);
     }
 
     /// Bytes and files at present.
