@@ -27,6 +27,9 @@ struct bridge_objects {
     PyObject *finish;           /* _ophidia.launch.finish */
     PyObject *show;             /* _ophidia.launch.show */
     PyObject *show_exit;        /* _ophidia.launch.show_exit */
+    PyObject *begin;            /* _ophidia.rest.begin */
+    PyObject *internal;         /* _ophidia.rest.internal */
+    PyObject *complete;         /* _ophidia.rest.complete */
     PyObject *register_source;  /* _ophidia.sources.register */
     PyObject *signature;        /* _ophidia.interop.signature */
     PyObject *exception;        /* _ophidia.interop.exception */

@@ -4,6 +4,7 @@
 #define Py_BUILD_CORE 1
 #include "bridge.h"
 #include "internal/pycore_ceval.h"
+#include "internal/pycore_frame.h"
 
 #include <wasi/api.h>
 
@@ -17,6 +18,36 @@ bridge_interrupt_locate(struct ophidia_frame *frame)
     frame->interrupt_flag = (uint32_t)(uintptr_t)&ophidia_interrupt_requested;
     frame->eval_breaker = (uint32_t)(uintptr_t)&tstate->eval_breaker;
     frame->eval_breaker_bits = _PY_SIGNALS_PENDING_BIT;
+}
+
+int __real__PyErr_CheckSignalsTstate(PyThreadState *tstate);
+
+/* Whether what runs is the event loop itself, between taking a step off its list and making it. */
+static int
+is_internal(PyThreadState *tstate)
+{
+    _PyInterpreterFrame *frame = _PyThreadState_GetFrame(tstate);
+    if (frame == NULL || bridge.internal == NULL || !PyTuple_CheckExact(bridge.internal)) {
+        return 0;
+    }
+    PyObject *filename = _PyFrame_GetCode(frame)->co_filename;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(bridge.internal); i++) {
+        if (PyTuple_GET_ITEM(bridge.internal, i) == filename) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The evaluation loop's own look: what the host asks for waits until it can be raised in the program. */
+int
+__wrap__PyErr_CheckSignalsTstate(PyThreadState *tstate)
+{
+    if (ophidia_interrupt_requested && is_internal(tstate)) {
+        _Py_set_eval_breaker_bit(tstate, _PY_SIGNALS_PENDING_BIT);
+        return 0;
+    }
+    return __real__PyErr_CheckSignalsTstate(tstate);
 }
 
 __attribute__((import_module("ophidia"), import_name("meter"))) extern void

@@ -64,7 +64,8 @@ compile_source(uint32_t mode, const char *source, uint32_t len, PyObject *filena
         PyErr_SetString(PyExc_SyntaxError, "source code cannot contain null bytes");
         return NULL;
     }
-    PyCompilerFlags fresh = {0, PY_MINOR_VERSION};
+    PyCompilerFlags fresh = {PyCF_ALLOW_TOP_LEVEL_AWAIT, PY_MINOR_VERSION};
+    interactive_flags.cf_flags |= PyCF_ALLOW_TOP_LEVEL_AWAIT;
     interactive_flags.cf_feature_version = PY_MINOR_VERSION;
     PyCompilerFlags *flags = mode == OPHIDIA_MODE_SINGLE ? &interactive_flags : &fresh;
     return Py_CompileStringObject(source, filename, starts[mode], flags, -1);
@@ -97,6 +98,12 @@ run_in(PyObject *code, uint64_t globals, uint64_t locals)
 static PyObject *recent[OPHIDIA_LEVELS];
 
 static int
+awaits(PyObject *code)
+{
+    return (((PyCodeObject *)code)->co_flags & CO_COROUTINE) != 0;
+}
+
+static int
 defines(PyObject *code)
 {
     PyObject *constants = ((PyCodeObject *)code)->co_consts;
@@ -115,7 +122,7 @@ keep_source(PyObject *code, const char *source, uint32_t len)
     if (PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) != '<') {
         return 0;
     }
-    if (defines(code)) {
+    if (defines(code) || awaits(code)) {
         PyObject *done = PyObject_CallFunction(bridge.register_source, "Oy#", code, source, (Py_ssize_t)len);
         Py_XDECREF(done);
         return done == NULL ? -1 : 0;
@@ -157,12 +164,26 @@ sources_ready(PyObject *module)
     return PyModule_AddFunctions(module, methods);
 }
 
+/* What code has come to that may await: what that gives, or, where it is to rest, what can be stepped through. */
+static PyObject *
+awaited(PyObject *code, PyObject *value, int rests)
+{
+    if (value == NULL || !(rests || awaits(code))) {
+        return value;
+    }
+    PyObject *end = PyObject_CallOneArg(rests ? bridge.begin : bridge.complete, value);
+    Py_DECREF(value);
+    return end;
+}
+
 uint32_t
 ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filename,
             uint32_t filename_len, uint64_t globals, uint64_t locals, uint32_t want)
 {
     frame_clear();
     const char *text = (const char *)(uintptr_t)source;
+    int rests = (mode & OPHIDIA_RESTS) != 0;
+    mode &= ~OPHIDIA_RESTS;
     if (mode > OPHIDIA_MODE_MAIN || source == 0 || text[source_len] != 0) {
         return OPHIDIA_STATUS_MISUSE;
     }
@@ -182,7 +203,7 @@ ophidia_run(uint32_t mode, uint32_t source, uint32_t source_len, uint32_t filena
         Py_XDECREF(prepared);
     }
     if (code != NULL) {
-        value = run_in(code, globals, locals);
+        value = awaited(code, run_in(code, globals, locals), rests);
     }
     uint32_t status = OPHIDIA_STATUS_OK;
     if (value == NULL || frame_set_wanted(OPHIDIA_SLOT_VALUE, value, want) < 0) {

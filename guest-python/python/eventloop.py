@@ -18,10 +18,28 @@ from _ophidia import interop
 _HOST = 0x7FFFFFFF
 
 
+def nothing_to_wait_for() -> RuntimeError:
+    """What a program is told that waits for ever."""
+    return RuntimeError(
+        "the event loop waits for nothing that could ever happen: "
+        "no task is ready, no timer is set, and there is no input or thread to wake it"
+    )
+
+
+def late() -> TimeoutError:
+    """What a program is told whose time is over, as where it is running."""
+    return TimeoutError("the time limit of the sandbox")
+
+
 class _Selector(selectors.PollSelector):
     """Waits for sockets, for the host, or for both. Without either, selecting is sleeping."""
 
+    # The host waits, where nothing is ready.
+    resting = False
+
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.resting:
+            timeout = 0
         if self._fd_to_key:
             if not interop.is_waiting():
                 return super().select(timeout)
@@ -35,13 +53,14 @@ class _Selector(selectors.PollSelector):
             interop.attend(timeout)
             return []
         if timeout is None:
-            raise RuntimeError(
-                "the event loop waits for nothing that could ever happen: "
-                "no task is ready, no timer is set, and there is no input or thread to wake it"
-            )
+            raise nothing_to_wait_for()
         if timeout > 0:
             time.sleep(timeout)
         return []
+
+    def waited(self) -> tuple[tuple[int, bool], ...]:
+        """The descriptors that are waited for, each with whether it is to be written to."""
+        return tuple((fd, key.events & selectors.EVENT_WRITE != 0) for fd, key in self._fd_to_key.items())
 
 
 class EventLoop(selector_events.BaseSelectorEventLoop):

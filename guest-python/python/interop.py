@@ -12,7 +12,7 @@ import pydoc
 import sys
 import traceback
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import CodeType, FunctionType, ModuleType
 
 import __main__
@@ -329,10 +329,35 @@ def columns(table: object) -> tuple[list[tuple], dict[str, str]]:
 _pending: dict[int, asyncio.Future] = {}
 
 
-def pending(number: int) -> asyncio.Future:
+class HostCall(asyncio.Future):
+    """What Python awaits while the host works on a call: a future, which may stand wherever asyncio asks for a coroutine."""
+
+    _steps = None
+
+    def send(self, value: object) -> object:
+        """As of a coroutine."""
+        if self._steps is None:
+            self._steps = self.__await__()
+        return self._steps.send(value)
+
+    def throw(self, *raised: object) -> object:
+        """As of a coroutine."""
+        if self._steps is None:
+            self._steps = self.__await__()
+        return self._steps.throw(*raised)
+
+    def close(self) -> None:
+        """As of a coroutine: nobody waits for it any more."""
+        self.cancel()
+
+
+Coroutine.register(HostCall)
+
+
+def pending(number: int) -> HostCall:
     """What Python awaits while the host works on a task."""
     try:
-        future = asyncio.get_running_loop().create_future()
+        future = HostCall(loop=asyncio.get_running_loop())
     except RuntimeError:
         _host.attend(number)
         raise RuntimeError("an asynchronous function of the host needs a running event loop") from None
@@ -415,7 +440,7 @@ class HostStream:
 
 def compile_source(source: str, filename: str, mode: str) -> object:
     """Compiles source text whose lines tracebacks can show."""
-    code = compile(source, filename, mode, dont_inherit=True)
+    code = compile(source, filename, mode, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
     if filename.startswith("<"):
         sources.register(code, source)
     return code
@@ -428,12 +453,19 @@ def namespace() -> dict:
 
 def run_code(code: object, names: dict | None = None, own: object = None) -> None:
     """Runs compiled statements, in `__main__` when no globals are given."""
-    exec(code, _main if names is None else names, own)
+    eval_code(code, names, own)
 
 
 def eval_code(code: object, names: dict | None = None, own: object = None) -> object:
     """Evaluates a compiled expression likewise."""
-    return eval(code, _main if names is None else names, own)
+    value = eval(code, _main if names is None else names, own)
+    return _complete(value) if getattr(code, "co_flags", 0) & inspect.CO_COROUTINE else value
+
+
+def _complete(awaitable: object) -> object:
+    from _ophidia import rest
+
+    return rest.complete(awaitable)
 
 
 def bind(source: str, parameters: list[str], mode: str, names: dict | None) -> FunctionType:

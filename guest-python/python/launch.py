@@ -10,7 +10,7 @@ import runpy
 import sys
 from types import CodeType, ModuleType
 
-from _ophidia import _host, errors, sources
+from _ophidia import _host, errors, rest, sources
 
 _folder = __file__.removesuffix("launch.py")
 _modules = sys.modules
@@ -119,6 +119,7 @@ def _written(*texts: str) -> bool:
 
 def finish() -> None:
     """End the program as python3 does: what waits for the end, then its objects, then the streams."""
+    rest.finish()
     atexit._run_exitfuncs()
     failed = _flush_standard()
     sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None

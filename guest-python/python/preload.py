@@ -54,6 +54,30 @@ def _warm() -> None:
             numpy.zeros((2, 3)).shape, numpy.ones(3).dtype, numpy.linspace(0.0, 1.0, 3)
 
 
+async def _awaiting() -> None:
+    """What programs that await do. Tasks are named, since others are counted."""
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(0)
+    await asyncio.sleep(1e-6)
+    await loop.create_task(asyncio.sleep(0), name="warm")
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(asyncio.sleep(1e-6), name="warm")
+    called = interop.HostCall(loop=loop)
+    loop.call_soon(called.set_result, None)
+    await called
+
+
+def _warm_rest() -> None:
+    """Await a while, as programs at rest do."""
+    for _ in range(16):
+        task = rest.loop().create_task(_awaiting(), name="warm")
+        while rest.step(task, 0) is not None:
+            pass
+        rest.result(task)
+
+
 def _settle() -> None:
     """Drop what importing left behind that belongs to this run and not to the next."""
     linecache = sys.modules["linecache"]
@@ -81,7 +105,7 @@ _modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUM
 for _name in _modules:
     importlib.import_module(_name)
 
-from _ophidia import absent, clock, depth, eventloop, headers, interop, kdf, launch, options, sources  # noqa: E402, F401
+from _ophidia import absent, clock, depth, eventloop, headers, interop, kdf, launch, options, rest, sources  # noqa: E402, F401
 
 absent.install()
 depth.install()
@@ -91,6 +115,7 @@ headers.install()
 kdf.install()
 sources.install()
 _warm()
+_warm_rest()
 _settle()
 dtypes = _dtypes()
 launch.remember_modules()

@@ -1,0 +1,243 @@
+//! Programs that await at rest: futures of Rust that hold neither a thread nor a stack while Python waits.
+
+use super::{Interpreter, Python};
+use crate::convert::{Args, FromPython};
+use crate::error::{Error, Result};
+use crate::value::{Object, Value};
+use ophidia_abi::{Mode, RESTS, Want};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+/// What the program waits for, as the guest says: seconds until its next timer (below zero: there is none), whether for the
+/// host, and descriptors, each with whether it is to be written to.
+type Waits = (f64, bool, Vec<(u32, bool)>);
+
+/// Why a step is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// Something may have happened that it waits for.
+    Ready = 0,
+    /// Somebody has interrupted it.
+    Interrupted = 1,
+    /// Its time is over.
+    Late = 2,
+    /// Nobody waits for it any more.
+    Abandoned = 3,
+}
+
+/// # Awaiting
+///
+/// Source text may have `await` at its top level. What these methods give are futures, for any executor: while Python
+/// waits, for a timer, a socket, a function of the host, the future is pending, and nothing of the interpreter is on any
+/// thread. All of it runs on one event loop of the interpreter's, so that tasks that one operation has begun go on in the next
+/// one.
+///
+/// The whole is one operation with one deadline: waiting counts. Dropping a future cancels the Python task, as
+/// `asyncio.Task.cancel` does, and leaves the interpreter usable; what the task does about it may take
+/// [`Limits::grace`](crate::Limits::grace) at most.
+///
+/// Code that blocks, such as `time.sleep`, `input()` and `asyncio.run`, still does: it holds the thread that polls the future.
+impl Interpreter {
+    /// Runs statements in `__main__`, as [`run`](Python::run) does, awaiting at rest.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> ophidia::Result<()> {
+    /// let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// py.run_async("import asyncio\nawait asyncio.sleep(0.01)\nx = 1").await?;
+    /// assert_eq!(py.eval_async("x + await asyncio.sleep(0, 1)").await?, 2.into());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run_async(&mut self, source: &str) -> Result<()> {
+        let begin = |py: &mut Python<'_>| py.begin_source(Mode::Exec, source);
+        Program::new(self, begin)?.run().await?.unit()
+    }
+
+    /// Evaluates an expression in `__main__`, as [`eval`](Python::eval) does, awaiting at rest. A value that can be
+    /// awaited, such as a coroutine, is.
+    pub async fn eval_async(&mut self, source: &str) -> Result<Value> {
+        self.eval_async_as(source).await
+    }
+
+    /// The same, as a Rust type.
+    pub async fn eval_async_as<T: FromPython>(&mut self, source: &str) -> Result<T> {
+        let begin = |py: &mut Python<'_>| py.begin_source(Mode::Eval, source);
+        Program::new(self, begin)?.run().await?.result()
+    }
+
+    /// Calls a function, and awaits what it gives, if that can be awaited, at rest.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> ophidia::Result<()> {
+    /// let mut py = ophidia::Runtime::ambient()?.interpreter().build()?;
+    /// py.run("import asyncio\nasync def double(x):\n    await asyncio.sleep(0.01)\n    return 2 * x")?;
+    /// let double = py.get("double")?;
+    /// assert_eq!(py.call_async_as::<i64>(&double, (21,)).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn call_async(&mut self, function: &Object, args: impl Args) -> Result<Object> {
+        self.call_async_as(function, args).await
+    }
+
+    /// The same, as a Rust type.
+    pub async fn call_async_as<T: FromPython>(
+        &mut self,
+        function: &Object,
+        args: impl Args,
+    ) -> Result<T> {
+        let begin = |py: &mut Python<'_>| {
+            let called = function.call(py, args)?;
+            py.call_helper_own("rest.begin", (&called,))
+        };
+        Program::new(self, begin)?.run().await?.result()
+    }
+}
+
+impl Python<'_> {
+    fn begin_source(&mut self, mode: Mode, source: &str) -> Result<Object> {
+        let mode = mode as u32 | RESTS;
+        self.run_as(mode, source.as_bytes(), "<string>", None, Want::Handle)?;
+        self.guest().object()
+    }
+}
+
+/// One that is under way.
+struct Program<'i> {
+    interpreter: &'i mut Interpreter,
+    /// What is stepped through, until it has ended.
+    task: Option<Object>,
+    began: Instant,
+}
+
+impl<'i> Program<'i> {
+    fn new(
+        interpreter: &'i mut Interpreter,
+        begin: impl FnOnce(&mut Python<'_>) -> Result<Object>,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let task = Some(interpreter.operation(begin)?);
+        Ok(Self { interpreter, task, began })
+    }
+
+    /// Steps through it until it is done.
+    async fn run(mut self) -> Result<Self> {
+        let mut why = Why::Ready;
+        while let Some(waits) = self.step(why)? {
+            why = self.rest(waits).await?;
+        }
+        Ok(self)
+    }
+
+    /// Runs what can be run.
+    fn step(&mut self, why: Why) -> Result<Option<Waits>> {
+        self.step_after(self.began.elapsed(), why)
+    }
+
+    /// The same, in an operation that has taken so long.
+    fn step_after(&mut self, spent: Duration, why: Why) -> Result<Option<Waits>> {
+        let Some(task) = &self.task else { return Ok(None) };
+        let step = |py: &mut Python<'_>| py.call_helper_as("rest.step", (task, why as u32));
+        self.interpreter.closing(spent, step)
+    }
+
+    /// What it has come to.
+    fn result<T: FromPython>(mut self) -> Result<T> {
+        let task = self.ended()?;
+        self.interpreter.closing(self.began.elapsed(), |py| py.apply_as("rest.result", (&task,)))
+    }
+
+    fn unit(mut self) -> Result<()> {
+        let task = self.ended()?;
+        self.interpreter
+            .closing(self.began.elapsed(), |py| py.call_helper_unit("rest.result", (&task,)))
+    }
+
+    fn ended(&mut self) -> Result<Object> {
+        self.task.take().ok_or_else(|| Error::Host("a program that ended before its end".into()))
+    }
+
+    /// Waits, without anything of the guest on the stack; says why the next step is made.
+    async fn rest(&mut self, (seconds, works, descriptors): Waits) -> Result<Why> {
+        let control = Arc::clone(&self.interpreter.state().sandbox.control);
+        let timer = Duration::try_from_secs_f64(seconds).ok();
+        let wasi = &mut self.interpreter.python.state_mut().sandbox.wasi;
+        let passed = timer.is_some_and(|time| !works && descriptors.is_empty() && wasi.pass(time));
+        let now = Instant::now();
+        let timer = if passed { Some(now) } else { timer.and_then(|time| now.checked_add(time)) };
+        let deadline = control.deadline_since(self.began);
+        let end =
+            deadline.as_ref().map(|end| if control.told().is_some() { end.hard } else { end.at });
+        let until = [timer, end].into_iter().flatten().min();
+        let watched = wasi
+            .watch(&descriptors)
+            .map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
+        let mut waiting = self.interpreter.reactor.wait(watched, until)?;
+        let mut yielded = false;
+        let rested = Rested(&control);
+        let woken = poll_fn(|context| {
+            control.set_waker(Some(context.waker()));
+            control.check_cancelled()?;
+            if control.take_interrupt().is_some() {
+                return Poll::Ready(Ok(Why::Interrupted));
+            }
+            let now = Instant::now();
+            if let Some(deadline) = deadline.as_ref().filter(|end| now >= end.at) {
+                if now >= deadline.hard {
+                    return Poll::Ready(Err(deadline.limit.clone().into()));
+                }
+                if !control.note_told() {
+                    return Poll::Ready(Ok(Why::Late));
+                }
+            }
+            let wasi = &mut self.interpreter.python.state_mut().sandbox.wasi;
+            let due = timer.is_some_and(|timer| now >= timer);
+            let polled = waiting.poll(context).is_ready();
+            let ready = due
+                || polled
+                || (works && control.has_arrived())
+                || (!descriptors.is_empty() && wasi.any_ready(&descriptors));
+            // Others have their turn, too.
+            if ready && (yielded || seconds != 0.0) {
+                return Poll::Ready(Ok(Why::Ready));
+            }
+            if ready {
+                yielded = true;
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        });
+        let woken: Result<Why> = woken.await;
+        drop(rested);
+        woken.map_err(|error| match error {
+            Error::Cancelled | Error::Limit(_) => self.interpreter.guest().poison(error),
+            other => other,
+        })
+    }
+}
+
+/// Nobody is woken any more who was at rest.
+struct Rested<'c>(&'c crate::sandbox::control::Control);
+
+impl Drop for Rested<'_> {
+    fn drop(&mut self) {
+        self.0.set_waker(None);
+    }
+}
+
+impl Drop for Program<'_> {
+    fn drop(&mut self) {
+        let poisoned = self.interpreter.is_poisoned();
+        if let (Some(_), false) = (&self.task, poisoned) {
+            let control = Arc::clone(&self.interpreter.state().sandbox.control);
+            control.bound(true);
+            // What it has to say to that, nobody hears.
+            let _ = self.step_after(Duration::ZERO, Why::Abandoned);
+            control.bound(false);
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Programs that await at rest: futures of Rust, `await` at the top level of source text, and what becomes of both when
+//! they are interrupted, late, dropped or moved.
+
+use crate::library::RUNTIME;
+use crate::support::{number, text};
+use ophidia::{Error, Function, Interpreter, LimitExceeded, Object, Result, Value};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// An executor that has nothing to do with tokio.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Parked(thread::Thread);
+    impl Wake for Parked {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+fn tokio() -> Runtime {
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+fn python() -> Interpreter {
+    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
+    py.run("import asyncio, time").expect("the start");
+    py
+}
+
+#[test]
+fn source_text_may_await_at_its_top_level() {
+    let mut py = python();
+    // In methods that hold their thread.
+    py.run("await asyncio.sleep(0.01)\nx = await asyncio.sleep(0, 5)").expect("statements");
+    assert_eq!(number(&mut py, "x + await asyncio.sleep(0, 1)"), 6);
+    py.run("async def agen():\n    for i in range(3):\n        await asyncio.sleep(0)\n        yield i")
+        .expect("a generator");
+    py.run("got = [i async for i in agen()]\nasync for i in agen(): got.append(i)\nasync with asyncio.timeout(5): pass")
+        .expect("all that has async in it");
+    assert_eq!(text(&mut py, "str(got)"), "[0, 1, 2, 0, 1, 2]");
+    let code = py.compile("y = await asyncio.sleep(0, 9)", "<mine>", ophidia::CodeKind::Statements);
+    py.run_code(&code.expect("compiled")).expect("run");
+    assert_eq!(number(&mut py, "y"), 9);
+    // In those that do not.
+    block_on(py.run_async("z = await asyncio.sleep(0.01, 3)")).expect("at rest");
+    assert_eq!(
+        block_on(py.eval_async("z + await asyncio.sleep(0, 1)")).expect("a value"),
+        4.into()
+    );
+    assert_eq!(block_on(py.eval_async("z * 2")).expect("nothing to await"), 6.into());
+    py.run("async def add(a, b=1):\n    await asyncio.sleep(0)\n    return a + b\ndef plain(a): return a")
+        .expect("functions");
+    let (add, plain) = (py.get("add").expect("it"), py.get("plain").expect("it"));
+    let sum: i64 = block_on(py.call_async_as(&add, (1, 2))).expect("called");
+    assert_eq!(sum, 3);
+    let same: String = block_on(py.call_async_as(&plain, ("tea",))).expect("called");
+    assert_eq!(same, "tea");
+    let kept: Object = block_on(py.call_async(&add, (1,))).expect("called");
+    assert_eq!(kept.extract::<i64>(&mut py).expect("a number"), 2);
+    // asyncio.run holds its thread, as ever, where no loop is running.
+    block_on(py.run_async("r = asyncio.run(asyncio.sleep(0, 8))")).expect("within a call");
+    assert_eq!(number(&mut py, "r"), 8);
+    assert_eq!(text(&mut py, "asyncio.run(asyncio.sleep(0, 'run'))"), "run");
+}
+
+#[test]
+fn exceptions_come_out_where_the_program_awaits() {
+    let mut py = python();
+    for ended in [
+        py.run(
+            "async def f():\n    await asyncio.sleep(0)\n    raise LookupError('mine')\nawait f()",
+        ),
+        block_on(py.run_async("await f()")),
+        block_on(py.eval_async("f()")).map(drop),
+    ] {
+        let Err(Error::Python(error)) = ended else { panic!("{ended:?}") };
+        assert_eq!((&*error.type_name, &*error.message), ("LookupError", "mine"));
+        assert!(error.traceback.contains("raise LookupError('mine')"), "{}", error.traceback);
+        assert!(!error.traceback.contains("_ophidia"), "{}", error.traceback);
+        assert!(!error.traceback.contains("base_events"), "{}", error.traceback);
+    }
+    let ended = block_on(py.run_async("1 +"));
+    assert!(matches!(&ended, Err(Error::Python(error)) if error.type_name == "SyntaxError"));
+    for source in ["import sys\nsys.exit(3)", "import sys\nawait asyncio.sleep(0)\nsys.exit(3)"] {
+        let ended = block_on(py.run_async(source));
+        assert!(
+            matches!(&ended, Err(Error::Python(error)) if error.exit_status == Some(3)),
+            "{ended:?}"
+        );
+    }
+    let ended = block_on(py.run_async("await asyncio.Event().wait()"));
+    assert!(
+        matches!(&ended, Err(Error::Python(error)) if error.message.contains("nothing that could ever happen")),
+        "{ended:?}"
+    );
+    py.run("x = 1").expect("it goes on");
+}
+
+#[test]
+fn tasks_go_on_from_one_operation_to_the_next() {
+    let mut py = python();
+    block_on(py.run_async(
+        "log = []\nasync def tick():\n    for i in range(3):\n        log.append(i)\n        await asyncio.sleep(0.005)\nticking = asyncio.create_task(tick())\nawait asyncio.sleep(0)",
+    ))
+    .expect("the first");
+    assert_eq!(number(&mut py, "len(log)"), 1);
+    block_on(py.run_async("await ticking")).expect("the second");
+    assert_eq!(number(&mut py, "len(log)"), 3);
+    // What blocks goes on with them, too.
+    py.run("ticking = asyncio.create_task(tick()) if False else None\nawait asyncio.sleep(0)")
+        .expect("blocking");
+}
+
+#[test]
+fn functions_of_the_host_are_awaited_at_rest() {
+    let tokio = tokio();
+    let mut py = RUNTIME.interpreter().tokio(tokio.handle().clone()).build().expect("one");
+    let nap = |millis: u64| async move {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        millis as i64
+    };
+    py.set("nap", Function::new_async("nap", nap)).expect("set");
+    py.set("seven", Function::new_async("seven", || async { 7_i64 })).expect("set");
+    let fails = || async { Err::<i64, _>(std::io::Error::other("no tea")) };
+    py.set("fails", Function::new_async("fails", fails)).expect("set");
+    py.run("import asyncio").expect("the start");
+    assert_eq!(block_on(py.eval_async("await nap(20)")).expect("it"), 20.into());
+    assert_eq!(
+        block_on(py.eval_async("sum(await asyncio.gather(nap(20), nap(10), seven()))"))
+            .expect("all"),
+        37.into()
+    );
+    // Wherever asyncio asks for a coroutine, too.
+    block_on(py.run_async(
+        "async with asyncio.TaskGroup() as group:\n    one = group.create_task(nap(5))\n    other = asyncio.create_task(seven())\nassert (one.result(), other.result()) == (5, 7)\nassert await asyncio.wait_for(seven(), 5) == 7\ntry: await asyncio.wait_for(nap(60_000), 0.01)\nexcept TimeoutError: pass\ntask = asyncio.create_task(nap(60_000))\nawait asyncio.sleep(0)\ntask.cancel()\ntry: await task\nexcept asyncio.CancelledError: pass\nelse: raise AssertionError",
+    ))
+    .expect("tasks");
+    let failed = block_on(py.run_async("await fails()"));
+    assert!(
+        matches!(&failed, Err(Error::Python(error)) if error.message == "no tea"),
+        "{failed:?}"
+    );
+    let many = "for _ in range(20_000): await seven()";
+    block_on(py.run_async(many)).expect("many, one after another");
+    let before = py.usage().peak_memory;
+    block_on(py.run_async(many)).expect("and more");
+    assert_eq!(py.usage().peak_memory, before, "in bounded memory");
+    py.run("async def main(): return await seven()\nassert asyncio.run(main()) == 7")
+        .expect("by itself");
+}
+
+#[test]
+fn many_wait_on_one_thread() {
+    let tokio = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let threads = || std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    let began = Instant::now();
+    tokio.block_on(async {
+        let mut all = tokio::task::JoinSet::new();
+        for index in 0..200_i64 {
+            let mut py = python();
+            all.spawn(async move {
+                py.set("i", index).expect("set");
+                py.eval_async_as::<i64>("await asyncio.sleep(0.2, i)").await
+            });
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let waiting = threads();
+        let mut sum = 0;
+        while let Some(one) = all.join_next().await {
+            sum += one.expect("no panic").expect("a number");
+        }
+        assert_eq!(sum, 199 * 200 / 2);
+        assert!(waiting < 200, "{waiting} threads");
+    });
+    assert!(began.elapsed() >= Duration::from_millis(200));
+}
+
+#[test]
+fn an_interpreter_at_rest_may_change_its_thread() {
+    let mut py = python();
+    let mut future = Box::pin(async move {
+        py.run_async("x = [1]\nawait asyncio.sleep(0.02)\nx.append(2)").await.expect("run");
+        number(&mut py, "len(x)")
+    });
+    let mut polled = 0;
+    let (waker, woken) = counting();
+    let length = loop {
+        // Each time on a thread of its own.
+        let outcome;
+        (future, outcome) = thread::scope(|scope| {
+            let waker = waker.clone();
+            let on_it = scope.spawn(move || {
+                let mut future = future;
+                let outcome = future.as_mut().poll(&mut Context::from_waker(&waker));
+                (future, outcome)
+            });
+            on_it.join().expect("no panic")
+        });
+        polled += 1;
+        match outcome {
+            Poll::Ready(length) => break length,
+            Poll::Pending => {
+                let until = Instant::now() + Duration::from_secs(20);
+                while woken.load(Ordering::Acquire) < polled && Instant::now() < until {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+    };
+    assert_eq!(length, 2);
+    assert!(polled >= 2);
+}
+
+fn counting() -> (Waker, Arc<AtomicUsize>) {
+    struct Counting(Arc<AtomicUsize>);
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+    let count = Arc::new(AtomicUsize::new(0));
+    (Waker::from(Arc::new(Counting(Arc::clone(&count)))), count)
+}
+
+/// Polls once; the future is to wait.
+fn begin<F: Future>(future: std::pin::Pin<&mut F>) -> Arc<AtomicUsize> {
+    let (waker, woken) = counting();
+    assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
+    woken
+}
+
+#[test]
+fn a_future_that_is_dropped_cancels_the_task() {
+    let tokio = tokio();
+    let mut py = RUNTIME.interpreter().tokio(tokio.handle().clone()).build().expect("one");
+    py.run("import asyncio\nlog = []").expect("the start");
+    let (alive, gone) = std::sync::mpsc::channel::<()>();
+    let never = move || {
+        let alive = alive.clone();
+        async move {
+            let _alive = alive;
+            std::future::pending::<()>().await;
+        }
+    };
+    py.set("never", Function::new_async("never", never)).expect("set");
+    for waits in ["asyncio.sleep(1e6)", "never()", "asyncio.gather(never(), asyncio.sleep(1e6))"] {
+        let source = format!(
+            "try: await {waits}\nexcept asyncio.CancelledError: log.append('cancelled'); raise\nfinally: log.append('cleaned')"
+        );
+        let mut future = Box::pin(py.run_async(&source));
+        begin(future.as_mut());
+        drop(future);
+        assert_eq!(text(&mut py, "' '.join(log)"), "cancelled cleaned", "{waits}");
+        py.run("log.clear()").expect("usable");
+        assert_eq!(block_on(py.eval_async("await asyncio.sleep(0, 1)")).expect("usable"), 1.into());
+    }
+    // One that has not begun, and one that clings on: within the grace it is ended.
+    drop(py.run_async("log.append('begun')"));
+    assert_eq!(number(&mut py, "len(log)"), 0);
+    let mut future =
+        Box::pin(py.run_async("try: await asyncio.sleep(1e6)\nfinally:\n    while True: pass"));
+    begin(future.as_mut());
+    let before = Instant::now();
+    drop(future);
+    assert!(before.elapsed() < Duration::from_secs(10));
+    assert!(py.is_poisoned());
+    drop(py);
+    drop(tokio);
+    assert!(gone.recv().is_err(), "no function of the host is left");
+}
+
+#[test]
+fn the_whole_is_one_operation_with_one_deadline() {
+    let soon = Duration::from_millis(150);
+    let build = || {
+        let mut py = RUNTIME.interpreter().timeout(soon).build().expect("an interpreter");
+        py.run("import asyncio\nlog = []").expect("the start");
+        py
+    };
+    let is_late = |ended: Result<()>| {
+        let limit = LimitExceeded::Timeout { limit: soon };
+        assert!(matches!(&ended, Err(Error::Limit(at)) if *at == limit), "{ended:?}");
+    };
+    let mut py = build();
+    let before = py.usage().operations;
+    is_late(block_on(
+        py.run_async("try: await asyncio.sleep(1e6)\nfinally: log.append('cleaned')"),
+    ));
+    assert_eq!(py.usage().operations, before + 1);
+    let said = py.take_exception_at_limit().expect("what Python said");
+    assert!(said.traceback.contains("await asyncio.sleep(1e6)"), "{}", said.traceback);
+    assert_eq!(number(&mut py, "len(log)"), 1);
+    // Steps and waiting together.
+    is_late(block_on(py.run_async("for _ in range(100): await asyncio.sleep(0.02)")));
+    is_late(block_on(py.run_async("while True: await asyncio.sleep(0)")));
+    is_late(block_on(py.run_async("await asyncio.sleep(0.01)\nwhile True: pass")));
+    assert!(!py.is_poisoned());
+    // What catches it may answer.
+    py.run("async def partial():\n    try: await asyncio.sleep(1e6)\n    except asyncio.CancelledError: return 5")
+        .expect("a function");
+    assert_eq!(block_on(py.eval_async("partial()")).expect("an answer"), 5.into());
+    // What goes on is ended, also at rest.
+    is_late(block_on(py.run_async(
+        "while True:\n    try: await asyncio.sleep(1e6)\n    except asyncio.CancelledError: pass",
+    )));
+    assert!(py.is_poisoned());
+    let mut py = RUNTIME.interpreter().life(soon).build().expect("one");
+    let ended = block_on(py.run_async("import asyncio\nawait asyncio.sleep(1e6)"));
+    assert!(matches!(ended, Err(Error::Limit(LimitExceeded::Life { .. }))), "{ended:?}");
+}
+
+#[test]
+fn interrupting_and_cancelling_reach_one_at_rest() {
+    let mut py = python();
+    let interrupter = py.interrupter();
+    let later = |what: fn(&ophidia::Interrupter)| {
+        let interrupter = interrupter.clone();
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(30));
+            what(&interrupter);
+        })
+    };
+    let thread = later(ophidia::Interrupter::interrupt);
+    let ended = block_on(py.run_async("try: await asyncio.sleep(1e6)\nfinally: cleaned = True"));
+    assert!(
+        matches!(&ended, Err(Error::Python(error)) if error.type_name == "KeyboardInterrupt"),
+        "{ended:?}"
+    );
+    assert_eq!(text(&mut py, "str(cleaned)"), "True");
+    thread.join().expect("no panic");
+    let thread = later(ophidia::Interrupter::cancel);
+    let ended = block_on(py.run_async("try: await asyncio.sleep(1e6)\nfinally: cleaned = True"));
+    assert!(matches!(ended, Err(Error::Cancelled)), "{ended:?}");
+    assert!(py.is_poisoned());
+    thread.join().expect("no panic");
+}
+
+/// A clock that stands lets nobody wait.
+#[test]
+fn a_fixed_clock_goes_on_by_what_is_waited_for() {
+    let start = Duration::from_secs(1_577_836_800);
+    let clock = ophidia::Clock::Fixed { start, step: Duration::ZERO };
+    let mut py = RUNTIME.interpreter().clock(clock).build().expect("one");
+    let began = Instant::now();
+    block_on(py.run_async("import asyncio, time\nbefore = time.time()\nawait asyncio.sleep(3600)\nafter = time.time()"))
+        .expect("an hour");
+    assert!(began.elapsed() < Duration::from_secs(600));
+    assert_eq!(number(&mut py, "round(after - before)"), 3600);
+}
+
+#[test]
+fn output_is_there_whenever_it_rests() {
+    let mut py = python();
+    let mut future = Box::pin(py.run_async("print('one')\nawait asyncio.sleep(1e6)"));
+    begin(future.as_mut());
+    drop(future);
+    assert_eq!(py.take_stdout(), b"one\n");
+}
+
+/// Within a call of a function of the host, the loop around it is running.
+#[test]
+fn an_await_within_a_call_of_the_host_is_refused_where_a_loop_runs() {
+    let mut py = python();
+    let again = |py: &mut ophidia::Python<'_>| {
+        py.eval("await asyncio.sleep(0, 3)").map(|it| it == Value::Int(3))
+    };
+    py.set("again", Function::new("again", again)).expect("set");
+    assert_eq!(text(&mut py, "str(again())"), "True");
+    let ended = block_on(py.run_async("await asyncio.sleep(0)\nagain()"));
+    assert!(
+        matches!(&ended, Err(Error::Python(error)) if error.message.contains("running already")),
+        "{ended:?}"
+    );
+    py.run("x = 1").expect("usable");
+}
+
+/// Sockets: pairs in memory, and the network's.
+#[test]
+fn sockets_are_awaited_at_rest() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().expect("a guest");
+        let mut asked = [0; 4];
+        stream.read_exact(&mut asked).expect("asked");
+        thread::sleep(Duration::from_millis(50));
+        stream.write_all(b"tea").expect("answered");
+    });
+    let mut py = RUNTIME.interpreter().net("127.0.0.1").build().expect("one");
+    py.set("port", i64::from(port)).expect("set");
+    let answer = block_on(async {
+        py.run_async("import asyncio\nreader, writer = await asyncio.open_connection('127.0.0.1', port)\nwriter.write(b'GET.')").await?;
+        py.eval_async("await reader.read(100)").await
+    });
+    assert_eq!(answer.expect("an answer"), Value::Bytes(b"tea".to_vec()));
+    server.join().expect("no panic");
+    block_on(py.run_async(
+        "import socket\none, other = socket.socketpair()\none.setblocking(False); other.setblocking(False)\nloop = asyncio.get_running_loop()\ntask = asyncio.create_task(loop.sock_recv(one, 10))\nawait asyncio.sleep(0.01)\nawait loop.sock_sendall(other, b'hi')\nassert await task == b'hi'",
+    ))
+    .expect("a pair");
+}
