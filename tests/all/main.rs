@@ -37,6 +37,8 @@ mod command_grants;
 mod command_guest;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.
 mod command_limits;
+/// `ophidia map`: order, isolation, forms, going on after an interruption.
+mod command_map;
 /// The command's grants of the network.
 mod command_network;
 /// Policy files.
