@@ -217,15 +217,15 @@ fn lines_are_given_as_text_or_as_json() {
 fn a_line_that_cannot_be_given_is_a_failure_of_its_own() {
     let (_kept, path) = folder(&[("show.py", "result = len(item)")]);
     let mut stdin = b"abc\nab\xff\nnull\0byte\n".to_vec();
-    stdin.extend(vec![b'x'; 33 << 20]);
+    stdin.extend(vec![b'x'; 49 << 20]);
     stdin.extend(b"\nend");
-    let outcome = map(&path, &["show.py", "-", "--memory", "32MiB"]).stdin(stdin).expect_status(2);
+    let outcome = map(&path, &["show.py", "-", "--memory", "48MiB"]).stdin(stdin).expect_status(2);
     let found = lines(&outcome.stdout);
     let results: Vec<_> = found.iter().map(|line| line["result"].clone()).collect();
     assert_eq!(results, [json!(3), json!(null), json!(9), json!(null), json!(3)]);
     let message = |index: usize| found[index]["error"]["message"].as_str().expect("a text");
     assert!(message(1).contains("line 2, byte 3: not UTF-8"), "{}", message(1));
-    assert!(message(3).contains("line 4: longer than the 33554432 bytes"), "{}", message(3));
+    assert!(message(3).contains("line 4: longer than the 50331648 bytes"), "{}", message(3));
     assert!(message(3).contains("--memory"), "{}", message(3));
 }
 
@@ -531,11 +531,11 @@ fn an_input_that_has_changed_runs_anew() {
     let grant = format!("{}::/ready:rw", path.join("ready").display());
     let run = |inputs: &[&str], more: &[&str], status: i32| -> Outcome {
         fs::write(path.join("ready/began"), "").expect("written");
-        let options = ["--jobs", "1", "--dir", &*grant, "--resume", "journal", "s.py"];
+        let options = ["--dir", &*grant, "--resume", "journal", "s.py"];
         map(&path, &options).args(inputs).args(more).expect_status(status)
     };
     let began = || fs::read_to_string(path.join("ready/began")).expect("a file");
-    let first = run(&["a", "b", "c"], &[], 1);
+    let first = run(&["a", "b", "c"], &["--jobs", "1"], 1);
     assert_eq!(began(), "abc");
     let same = run(&["a", "b", "c"], &["--jobs", "2"], 1).stdout_is(&first.stdout);
     assert_eq!(began(), "", "failures are kept too");
@@ -567,7 +567,7 @@ fn a_journal_of_something_else_is_refused() {
         fs::read_to_string(path.join("changed")).expect("a file")
     };
     for (arguments, file, says) in [
-        (&["t.py", "-"][..], "journal", "other options"),
+        (&["t.py", "-"][..], "journal", "another script"),
         (&["s.py", "-", "--seed", "1"], "journal", "other options"),
         (&["s.py", "--json-lines", "-"], "journal", "other options"),
         (&["s.py", "-"], "data", "no journal of `ophidia map`"),

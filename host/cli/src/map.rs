@@ -161,7 +161,7 @@ impl Map {
             format!("{kind:?} {} {:?} {}", self.script, self.python, self.sandbox.outcomes());
         self.sandbox.settle()?;
         let script = Program::script(&self.script, &self.sandbox)?;
-        let binding = Binding::new(script.bytes(), &options);
+        let binding = Binding::new(script.text().0, &options);
         let inputs = self.open(form)?;
         let journal =
             self.resume.as_deref().map(|path| Journal::open(path, &binding)).transpose()?;
@@ -245,7 +245,6 @@ fn run(
         },
     );
     let interrupted = crowd.was_interrupted();
-    let nothing = tally.is_empty();
     if let Some(Broken { status, error }) = broken {
         // That nobody reads any more is no failure.
         return match status {
@@ -257,9 +256,14 @@ fn run(
             None => Ok(tally.end_quietly()),
         };
     }
-    let status = tally.end(interrupted);
+    let status = match &worked {
+        Err(error) if error.downcast_ref::<Unreadable>().is_some_and(|error| error.after == 0) => {
+            tally.end_quietly();
+            return Err(Usage(error.to_string()).into());
+        }
+        _ => tally.end(interrupted),
+    };
     match worked {
-        Err(error) if error.is::<Unreadable>() && nothing => Err(Usage(error.to_string()).into()),
         Err(error) => Err(error),
         Ok(()) if interrupted => Ok(Status::INTERRUPTED),
         Ok(()) => Ok(status),

@@ -108,11 +108,11 @@ impl Program {
         }
     }
 
-    /// The source text, where that is known.
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The source text and what tracebacks call it, where that is known.
+    pub(crate) fn text(&self) -> (&[u8], &str) {
         match &self.what {
-            What::Source { bytes, .. } => bytes,
-            What::Module(_) | What::Main => &[],
+            What::Source { bytes, filename } => (bytes, filename),
+            What::Module(_) | What::Main => (&[], ""),
         }
     }
 

@@ -37,11 +37,12 @@ pub(crate) struct Ended {
     pub(crate) duration: Duration,
 }
 
-/// Gives the program its arguments and `item`.
+/// Gives the program its arguments and `item`, and tracebacks the lines of the script, which is no file inside.
 const BEGIN: &str = "\
 global item
-import json, sys
+import json, linecache, sys
 sys.argv[:] = argv
+linecache.cache[filename] = (lambda: source,)
 item = json.loads(argv[1]) if is_json else argv[1]
 ";
 
@@ -138,12 +139,14 @@ impl Setting {
         let during = |py: &mut Interpreter, call: &dyn Fn(&mut Interpreter) -> Result<()>| {
             self.crowd.during(index, py, call).ok_or(Interrupted)
         };
-        let argv = [self.name.as_str(), input.argument()];
+        let argv = vec![self.name.as_str(), input.argument()];
         let is_json = matches!(input.kind, Kind::Json);
+        let (source, filename) = self.script.text();
+        let source = String::from_utf8_lossy(source);
         let ran = during(py, &|py| {
             py.run_with(
                 BEGIN,
-                values! { argv: argv.map(str::to_owned).to_vec(), is_json: is_json },
+                values! { argv: &argv, is_json: is_json, source: &*source, filename: filename },
             )?;
             self.script.run(py)
         })?;

@@ -73,11 +73,6 @@ impl Tally {
         }
     }
 
-    /// Whether nothing was printed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.done == 0
-    }
-
     /// Ends where nobody reads the results any more; gives the exit status that counts the failures.
     pub(crate) fn end_quietly(self) -> Status {
         if let Some(bar) = self.bar {
