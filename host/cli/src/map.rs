@@ -5,6 +5,7 @@ mod journal;
 mod line;
 mod one;
 mod place;
+mod results;
 mod tally;
 mod workers;
 
@@ -15,18 +16,14 @@ use crate::sandbox::Sandbox;
 use crate::status::Status;
 use crate::{Usage, load};
 use anyhow::Context as _;
-use inputs::{Form, Input, Inputs};
+use inputs::{Form, Inputs};
 use journal::{Binding, Journal};
 use one::Setting;
 use std::ffi::OsString;
-use std::io;
 use std::num::NonZero;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread;
-use tally::Tally;
-use workers::{Held, Unreadable, Workers};
+use workers::Workers;
 
 /// Run a script over many inputs, each in an interpreter of its own
 ///
@@ -125,33 +122,6 @@ fn jobs(text: &str) -> Result<u32, String> {
     jobs.ok_or_else(|| format!("give a number from 1 to {MOST_JOBS}"))
 }
 
-/// What comes of an input.
-enum Outcome {
-    Ended {
-        line: String,
-        failed: bool,
-        digest: String,
-        changed: Option<String>,
-    },
-    /// The journal has it.
-    Kept {
-        failed: bool,
-    },
-    /// A signal came.
-    Interrupted,
-    /// The journal cannot be read.
-    Lost(io::Error),
-}
-
-impl Held for Outcome {
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Ended { line, .. } => line.len(),
-            _ => 0,
-        }
-    }
-}
-
 impl Map {
     /// Runs it.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
@@ -186,7 +156,7 @@ impl Map {
             name: self.script,
             crowd,
         };
-        run(workers, setting, inputs, journal, self.retry_failed)
+        results::print(&workers, setting, inputs, journal, self.retry_failed)
     }
 
     /// Whether inputs are files, or lines and in which form.
@@ -214,124 +184,4 @@ impl Map {
             None => Inputs::files(std::mem::take(&mut self.inputs), &self.sandbox),
         }
     }
-}
-
-/// Runs the script over all inputs.
-fn run(
-    workers: Workers<Outcome>,
-    setting: Setting,
-    mut inputs: Inputs,
-    journal: Option<Journal>,
-    retry_failed: bool,
-) -> anyhow::Result<Status> {
-    let mut tally = Tally::new(inputs.count());
-    let crowd = setting.crowd.clone();
-    let journal = journal.map(Arc::new);
-    let theirs = journal.clone();
-    let work = move |index, input: Input| {
-        outcome(&setting, theirs.as_deref(), retry_failed, index, &input)
-    };
-    let mut broken = None;
-    let worked = workers.run(
-        move || inputs.next(),
-        work,
-        |index, outcome| match printed(&mut tally, journal.as_deref(), index, outcome) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                crowd.cancel();
-                ControlFlow::Break(())
-            }
-        },
-    );
-    let interrupted = crowd.was_interrupted();
-    if let Some(Broken { status, error }) = broken {
-        // That nobody reads any more is no failure.
-        return match status {
-            Some(status) => {
-                tally.end(interrupted);
-                crate::progress::say(&format!("{error:#}"));
-                Ok(status)
-            }
-            None => Ok(tally.end_quietly()),
-        };
-    }
-    let status = match &worked {
-        Err(error) if error.downcast_ref::<Unreadable>().is_some_and(|error| error.after == 0) => {
-            tally.end_quietly();
-            return Err(Usage(error.to_string()).into());
-        }
-        _ => tally.end(interrupted),
-    };
-    match worked {
-        Err(error) => Err(error),
-        Ok(()) if interrupted => Ok(Status::INTERRUPTED),
-        Ok(()) => Ok(status),
-    }
-}
-
-/// What comes of an input: what the journal has, or what the script makes of it.
-fn outcome(
-    setting: &Setting,
-    journal: Option<&Journal>,
-    retry_failed: bool,
-    index: u64,
-    input: &Input,
-) -> Outcome {
-    let bytes = input.bytes();
-    let digest = if journal.is_some() { input.digest(&bytes) } else { String::new() };
-    let mut changed = None;
-    match journal.map(|journal| journal.of(index)).transpose() {
-        Ok(Some(Some((kept, failed)))) if kept == digest && !(failed && retry_failed) => {
-            return Outcome::Kept { failed };
-        }
-        Ok(Some(Some((kept, _)))) if kept != digest => changed = Some(input.name.clone()),
-        Ok(_) => {}
-        Err(error) => return Outcome::Lost(error),
-    }
-    match setting.run(index, input, bytes) {
-        Some(ended) => {
-            let line = line::to_json(index, &input.to_json(), &ended);
-            let failed = ended.ending.status != Status::SUCCESS;
-            Outcome::Ended { line, failed, digest, changed }
-        }
-        None => Outcome::Interrupted,
-    }
-}
-
-/// Why no more can be printed: with a status, unless it is only that nobody reads it.
-struct Broken {
-    status: Option<Status>,
-    error: anyhow::Error,
-}
-
-/// Keeps what came of an input, and prints it.
-fn printed(
-    tally: &mut Tally,
-    journal: Option<&Journal>,
-    index: u64,
-    outcome: Outcome,
-) -> Result<(), Broken> {
-    let unkept = |error: io::Error| Broken {
-        status: Some(Status::FAILURE),
-        error: anyhow::Error::new(error).context("the file of --resume"),
-    };
-    let (line, failed) = match (outcome, journal) {
-        (Outcome::Ended { line, failed, digest, changed }, journal) => {
-            if let Some(name) = changed {
-                tally.changed(index, &name);
-            }
-            if let Some(journal) = journal {
-                journal.add(&digest, &line).map_err(unkept)?;
-            }
-            (line, failed)
-        }
-        (Outcome::Kept { failed }, Some(journal)) => (journal.line(index).map_err(unkept)?, failed),
-        (Outcome::Kept { .. } | Outcome::Interrupted, _) => return Ok(()),
-        (Outcome::Lost(error), _) => return Err(unkept(error)),
-    };
-    tally.print(&line, failed).map_err(|error| Broken {
-        status: (error.kind() != io::ErrorKind::BrokenPipe).then_some(Status::UNFLUSHED),
-        error: anyhow::Error::new(error).context("results cannot be written"),
-    })
 }
