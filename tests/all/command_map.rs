@@ -174,6 +174,8 @@ fn lines_are_given_as_text_or_as_json() {
         "{outcome}"
     );
     assert_eq!(found[3]["result"][0], "x");
+    let outcome = map(&path, &["show.py", "--json-lines", "-"]).stdin("[1,\r2]\n").expect_ok();
+    assert!(outcome.stdout().contains(r#""input":[1, 2],"#), "{outcome}");
     for (index, place) in
         [(2, "line 3, column 4"), (4, "line 5, column 0"), (5, "line 6, column 1")]
     {
@@ -230,6 +232,11 @@ fn a_result_is_what_has_a_form_in_json() {
         ("result = {(1, 2): 3}", "TypeError", "not tuple"),
         ("result = '\\udc80'", "UnicodeEncodeError", "surrogates"),
         ("import json; json.dumps = lambda *a, **k: '1\\n2'; result = 1", "ValueError", "no JSON"),
+        (
+            "import json; json.dumps = lambda *a, **k: '[1,\\r2]'; result = 1",
+            "ValueError",
+            "no JSON",
+        ),
         ("import json; json.dumps = lambda *a, **k: '{'; result = 1", "ValueError", "no JSON"),
         ("import json; json.dumps = lambda *a, **k: 1; result = 1", "AttributeError", "encode"),
     ] {

@@ -216,7 +216,8 @@ impl Input {
     /// Its name, as JSON in one line.
     pub(crate) fn to_json(&self) -> Box<RawValue> {
         let raw = match &self.kind {
-            Kind::Json => serde_json::from_str(&self.name),
+            // What ends lines elsewhere can only be blank in it.
+            Kind::Json => serde_json::from_str(&self.name.replace('\r', " ")),
             _ => serde_json::value::to_raw_value(&self.name),
         };
         raw.unwrap_or_default()

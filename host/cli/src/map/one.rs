@@ -192,7 +192,7 @@ fn take_result(py: &mut Interpreter) -> Result<Option<Box<RawValue>>> {
             format!("json.dumps has written what is no JSON: {reason}"),
         )
     };
-    if text.contains('\n') {
+    if text.contains(['\n', '\r']) {
         return Err(refused(&"a line break").into());
     }
     Ok(Some(RawValue::from_string(text).map_err(|error| refused(&error))?))
