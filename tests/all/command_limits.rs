@@ -123,7 +123,7 @@ fn the_option_that_helps_is_named_in_json_as_well() {
     assert!(said.ends_with("67108864 allowed (raise it with --memory)"), "{said}");
     let said = message(&["-c", "while True: print('x' * 1_000_000)"]);
     assert!(
-        said.ends_with("captured stream (run it without --json: then output is not held)"),
+        said.ends_with("captured stream (`ophidia run` without --json holds no output)"),
         "{said}"
     );
 }

@@ -37,6 +37,10 @@ mod command_grants;
 mod command_guest;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.
 mod command_limits;
+/// `ophidia map`: order, isolation, forms of inputs and results, exit statuses.
+mod command_map;
+/// The same while it runs: signals, `--resume`, laziness, a terminal.
+mod command_map_runs;
 /// The command's grants of the network.
 mod command_network;
 /// Policy files.

@@ -3,9 +3,10 @@
 use crate::progress::say;
 use crate::status::Status;
 use crate::{Usage, hints};
-use ophidia::{Error, LimitExceeded, PythonError, Result};
+use ophidia::{Error, Interpreter, LimitExceeded, PythonError, Result};
 use serde::Serialize;
 use std::io::Write as _;
+use std::time::Duration;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Ending {
 
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Ended {
+pub(crate) enum Ended {
     /// Ran to its end.
     Ok,
     /// Ended itself with `sys.exit` or `os._exit`.
@@ -38,7 +39,7 @@ enum Ended {
 }
 
 #[derive(Debug, Serialize)]
-struct Failure {
+pub(crate) struct Failure {
     #[serde(rename = "type")]
     kind: String,
     message: String,
@@ -49,23 +50,23 @@ struct Failure {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Used {
     pub(crate) peak_memory: u64,
-    pub(crate) cpu: std::time::Duration,
+    pub(crate) cpu: Duration,
     pub(crate) fuel: u64,
 }
 
 /// The line of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {
-    status: Ended,
-    exit_code: i32,
-    stdout: &'a str,
-    stderr: &'a str,
-    duration_ms: f64,
+    pub(crate) status: Ended,
+    pub(crate) exit_code: i32,
+    pub(crate) stdout: &'a str,
+    pub(crate) stderr: &'a str,
+    pub(crate) duration_ms: f64,
     peak_memory_bytes: u64,
     cpu_ms: f64,
     fuel: u64,
-    stopped_by: Option<&'static str>,
-    error: Option<&'a Failure>,
+    pub(crate) stopped_by: Option<&'static str>,
+    pub(crate) error: Option<&'a Failure>,
 }
 
 impl Report<'_> {
@@ -92,6 +93,17 @@ impl Ending {
             },
             error => Self::failed(&error),
         }
+    }
+
+    /// How the main program of this interpreter ended, which may take `timeout`.
+    pub(crate) fn of_main(
+        result: Result<()>,
+        interrupted: bool,
+        py: &mut Interpreter,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let ending = Self::of(result, interrupted).told(py.take_exception_at_limit());
+        if py.was_late() && !py.is_poisoned() { ending.late(timeout) } else { ending }
     }
 
     fn new(status: Status, ended: Ended) -> Self {
@@ -136,7 +148,7 @@ impl Ending {
     }
 
     /// Of a program that has caught what it was told when its time was over, and has ended by itself.
-    pub(crate) fn late(self, limit: Option<std::time::Duration>) -> Self {
+    fn late(self, limit: Option<Duration>) -> Self {
         match (self.ended, limit) {
             (Ended::Limit | Ended::Failed | Ended::Interrupted, _) | (_, None) => self,
             (_, Some(limit)) => {
@@ -179,6 +191,23 @@ impl Ending {
         ending
     }
 
+    /// What the program has left as its result cannot be taken.
+    pub(crate) fn no_result(error: Error) -> Self {
+        let (kind, reason) = match error {
+            Error::Python(error) if error.exit_status.is_none() => (error.type_name, error.message),
+            Error::Conversion(error) => ("TypeError".to_owned(), error.to_string()),
+            error => return Self::of(Err(error), false),
+        };
+        let mut ending = Self::new(Status::EXCEPTION, Ended::Exception);
+        ending.complain(&kind, format!("result: {reason}"));
+        ending
+    }
+
+    /// Whether the program came to an end of its own: its last line, or an exit.
+    pub(crate) fn is_its_own(&self) -> bool {
+        matches!(self.ended, Ended::Ok | Ended::Exit)
+    }
+
     /// Writes to standard error what the program and the command have to say.
     pub(crate) fn show(&self) {
         let _ = std::io::stderr().write_all(self.said.as_bytes());
@@ -218,10 +247,10 @@ impl Ending {
         &'a self,
         stdout: &'a str,
         stderr: &'a str,
-        duration: std::time::Duration,
+        duration: Duration,
         used: Used,
     ) -> Report<'a> {
-        let millis = |time: std::time::Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
+        let millis = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         Report {
             status: self.ended,
             exit_code: self.status.code(),

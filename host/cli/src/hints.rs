@@ -8,7 +8,7 @@ const WAYS_OUT: [(&str, &str); 5] = [
     ("cpu", "raise it with --cpu"),
     ("fuel", "raise it with --fuel"),
     ("memory", "raise it with --memory"),
-    ("output", "run it without --json: then output is not held"),
+    ("output", "`ophidia run` without --json holds no output"),
 ];
 
 /// The limit's message, and the way out.

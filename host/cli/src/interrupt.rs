@@ -2,9 +2,10 @@
 
 use ophidia::{Interpreter, Interrupter};
 use parking_lot::Mutex;
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -69,6 +70,84 @@ impl Running {
             None if !die => {}
             _ => {
                 let _ = emulate_default_handler(SIGINT);
+            }
+        }
+    }
+}
+
+/// Listens for Ctrl-C and SIGTERM while many programs run at once.
+///
+/// The first interrupts all that run, the second cancels them, the third ends this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Crowd(Arc<Mutex<Many>>);
+
+#[derive(Debug, Default)]
+struct Many {
+    running: BTreeMap<u64, Interrupter>,
+    presses: u32,
+    over: bool,
+}
+
+impl Crowd {
+    /// Calls `told` at each signal.
+    pub(crate) fn listen(told: impl Fn() + Send + 'static) -> io::Result<Self> {
+        let crowd = Self(Arc::default());
+        let theirs = crowd.clone();
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        thread::Builder::new().name("ophidia-ctrl-c".into()).stack_size(64 << 10).spawn(
+            move || {
+                for signal in signals.forever() {
+                    theirs.0.lock().pressed(signal);
+                    told();
+                }
+            },
+        )?;
+        Ok(crowd)
+    }
+
+    /// Runs something in the guest of one of them. Gives nothing where a signal came before or meanwhile.
+    pub(crate) fn during<T>(
+        &self,
+        index: u64,
+        py: &mut Interpreter,
+        call: impl FnOnce(&mut Interpreter) -> T,
+    ) -> Option<T> {
+        let interrupter = py.interrupter();
+        {
+            let mut many = self.0.lock();
+            if many.over {
+                return None;
+            }
+            many.running.insert(index, interrupter);
+        }
+        let answer = call(py);
+        let mut many = self.0.lock();
+        many.running.remove(&index);
+        (!many.over).then_some(answer)
+    }
+
+    /// Cancels all that run; nothing runs from here on.
+    pub(crate) fn cancel(&self) {
+        let mut many = self.0.lock();
+        many.over = true;
+        many.running.values().for_each(Interrupter::cancel);
+    }
+
+    /// Whether a signal came.
+    pub(crate) fn was_interrupted(&self) -> bool {
+        self.0.lock().presses > 0
+    }
+}
+
+impl Many {
+    fn pressed(&mut self, signal: i32) {
+        self.over = true;
+        self.presses = self.presses.saturating_add(1);
+        match self.presses {
+            1 => self.running.values().for_each(Interrupter::interrupt),
+            2 => self.running.values().for_each(Interrupter::cancel),
+            _ => {
+                let _ = emulate_default_handler(signal);
             }
         }
     }

@@ -16,15 +16,20 @@ pub(crate) fn cache_dir() -> Result<PathBuf> {
 
 /// The runtime, with room for one interpreter.
 pub(crate) fn runtime() -> Result<Runtime> {
+    runtime_for(1)
+}
+
+/// The runtime, with room for so many interpreters.
+pub(crate) fn runtime_for(count: u32) -> Result<Runtime> {
     let cache = cache_dir()?;
-    match from_cache(&cache) {
+    match from_cache(&cache, count) {
         Err(Error::GuestMissing { .. }) => {
             guest(&cache)?;
-            from_cache(&cache)
+            from_cache(&cache, count)
         }
         Err(Error::GuestDamaged { .. }) => {
             whole_guest(&cache)?;
-            from_cache(&cache)
+            from_cache(&cache, count)
         }
         other => other,
     }
@@ -76,10 +81,10 @@ const STACK: usize = 25 << 20;
 /// What the thread that runs it needs, with room for the host.
 pub(crate) const THREAD_STACK: usize = STACK + (2 << 20);
 
-fn from_cache(cache: &Path) -> Result<Runtime> {
+fn from_cache(cache: &Path, count: u32) -> Result<Runtime> {
     let mut progress = ImageProgress::default();
     Runtime::builder(cache)
-        .max_interpreters(1)
+        .max_interpreters(count)
         .stack(STACK)
         .progress(Box::new(move |stage| progress.show(&stage)))
         .build()

@@ -8,6 +8,7 @@ mod guest;
 mod hints;
 mod interrupt;
 mod load;
+mod map;
 mod module;
 mod network;
 mod options;
@@ -46,6 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
+    Map(Box<map::Map>),
     Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
@@ -62,6 +64,7 @@ Examples:
   generate | ophidia run count.py -v            a pipe, and an argument of the script's own
   ophidia run --dir out:rw report.py            it may write into the folder out
   ophidia run --timeout 2s --memory 64MiB x.py  and no more than that
+  ophidia map count.py data/*.txt               an interpreter for each file, results as JSON
   ophidia                                       try things out; Ctrl-D leaves";
 
 /// Examples and the table of exit statuses, for the end of `--help`.
@@ -96,6 +99,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
     };
     let done = match cli.command {
         Some(Command::Run(run)) => run.run(),
+        Some(Command::Map(map)) => map.run(),
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::values::{self, Grace, Size};
-use ophidia::{HttpGrant, InterpreterBuilder, NetworkLimits, Secret};
+use ophidia::{HttpGrant, NetworkLimits, SandboxBuilder, Secret};
 use std::path::PathBuf;
 
 const HEADING: &str = "Network";
@@ -133,8 +133,8 @@ impl Net {
         Ok(())
     }
 
-    /// An interpreter with these grants.
-    pub(crate) fn apply(&self, mut builder: InterpreterBuilder) -> InterpreterBuilder {
+    /// A sandbox with these grants.
+    pub(crate) fn apply(&self, mut builder: SandboxBuilder) -> SandboxBuilder {
         for host in &self.hosts {
             builder = builder.net(host);
         }

@@ -92,6 +92,30 @@ impl Program {
         Ok(Self::source(bytes, &text(&given)?, text(&path)?))
     }
 
+    /// A script by itself: nothing of the folder that it is in is granted.
+    pub(crate) fn script(name: &str, sandbox: &Sandbox) -> Result<Self, Usage> {
+        let refused = |reason: String| Usage(format!("the script {name}: {reason}"));
+        let given = env::current_dir().unwrap_or_default().join(name);
+        match fs::metadata(&given) {
+            Ok(data) if data.is_dir() => Err(refused("a folder: name a script in it".into())),
+            Ok(_) => {
+                let file = File::open(&given).map_err(|error| refused(error.to_string()))?;
+                let bytes = read(file, sandbox).map_err(refused)?;
+                let path = fs::canonicalize(&given).ok().and_then(parent).unwrap_or_default();
+                Ok(Self::source(bytes, &text(&given)?, text(&path)?))
+            }
+            Err(error) => Err(refused(format!("{error}: name a script that you can read"))),
+        }
+    }
+
+    /// The source text and what tracebacks call it, where that is known.
+    pub(crate) fn text(&self) -> (&[u8], &str) {
+        match &self.what {
+            What::Source { bytes, filename } => (bytes, filename),
+            What::Module(_) | What::Main => (&[], ""),
+        }
+    }
+
     fn source(bytes: Vec<u8>, filename: &str, path: String) -> Self {
         Self { what: What::Source { bytes, filename: filename.into() }, path }
     }

@@ -7,7 +7,7 @@ use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
 use anyhow::Context as _;
-use ophidia::{Completeness, Input, Interpreter, Output, Runtime, SourceKind};
+use ophidia::{Completeness, Input, Interpreter, Output, Runtime, SourceKind, Streams};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
@@ -73,12 +73,12 @@ impl Repl {
 }
 
 fn start(sandbox: &Sandbox, runtime: &Runtime) -> ophidia::Result<Interpreter> {
-    let mut py = sandbox
-        .interpreter(runtime)
-        .stdin(Input::inherit())
-        .stdout(Output::inherit_stdout())
-        .stderr(Output::inherit_stderr())
-        .build()?;
+    let streams = Streams {
+        stdin: Some(Input::inherit()),
+        stdout: Some(Output::inherit_stdout()),
+        stderr: Some(Output::inherit_stderr()),
+    };
+    let mut py = runtime.start_with(&sandbox.builder().build()?, streams)?;
     py.prepend_path("")?;
     Ok(py)
 }

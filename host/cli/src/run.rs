@@ -9,7 +9,7 @@ use crate::sandbox::Sandbox;
 use crate::status::Status;
 use crate::{Usage, bytecode, load};
 use anyhow::Context as _;
-use ophidia::{Input, Interpreter, Output};
+use ophidia::{Input, Interpreter, Output, Streams};
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -163,10 +163,7 @@ fn execute(
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
-    let mut ending = Ending::of(result, interrupted).told(py.take_exception_at_limit());
-    if py.was_late() && !py.is_poisoned() {
-        ending = ending.late(sandbox.timeout());
-    }
+    let mut ending = Ending::of_main(result, interrupted, &mut py, sandbox.timeout());
     show(&ending, &mut said, json);
     if !py.is_poisoned() {
         let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
@@ -175,7 +172,7 @@ fn execute(
             show(&ending, &mut said, json);
         }
     }
-    if !sandbox.trees().write_out(&mut py) {
+    if !sandbox.trees().write_out(&mut py, None) {
         ending.status = ending.status.or_unflushed();
     }
     let status = match json {
@@ -188,7 +185,7 @@ fn execute(
 }
 
 /// What is set before the program begins.
-fn prepare(
+pub(crate) fn prepare(
     py: &mut Interpreter,
     sandbox: &Sandbox,
     options: &PythonOptions,
@@ -225,8 +222,10 @@ fn start(
     } else {
         (Output::inherit_stdout(), Output::inherit_stderr())
     };
-    let interpreter = sandbox.interpreter(&runtime).args(argv);
-    interpreter.stdin(Input::inherit()).stdout(stdout).stderr(stderr).build().map_err(failed)
+    let streams =
+        Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) };
+    let settings = sandbox.builder().args(argv).build().map_err(failed)?;
+    runtime.start_with(&settings, streams).map_err(failed)
 }
 
 /// Says why there is no program that runs.

@@ -7,9 +7,7 @@ use crate::trees::Trees;
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
-use ophidia::{
-    Access, Audit, DirGrant, InterpreterBuilder, Limits, Mount, Policy, Quota, Runtime, Tree,
-};
+use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
 use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
@@ -203,6 +201,18 @@ impl Sandbox {
         self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
     }
 
+    /// What of the options, as they were given, changes what programs do, as a text.
+    pub(crate) fn outcomes(&self) -> String {
+        let like = Self { audit: None, trees: self.trees.without_out(), ..self.clone() };
+        let policy = self.policy.as_ref().map(fs::read);
+        format!("{like:?} {policy:?} {}", self.current_dir())
+    }
+
+    /// The granted folders, by the names that the guest has for them.
+    pub(crate) fn dirs(&self) -> &[DirGrant] {
+        &self.dirs
+    }
+
     /// Its files in memory.
     pub(crate) fn trees(&self) -> &Trees {
         &self.trees
@@ -350,14 +360,12 @@ impl Sandbox {
         Mount::from(dir.clone())
     }
 
-    /// An interpreter with these grants and limits; its streams are the caller's to set.
-    pub(crate) fn interpreter(&self, runtime: &Runtime) -> InterpreterBuilder {
+    /// A sandbox with these grants and limits; arguments and streams are the caller's to set.
+    pub(crate) fn builder(&self) -> SandboxBuilder {
+        let builder = ophidia::Sandbox::builder();
         let builder = self.trees.apply(match &self.ruled {
-            Some(policy) => {
-                let builder = runtime.interpreter().limits(policy.limits.clone());
-                builder.grants(policy.grants.clone())
-            }
-            None => self.trees.rule(runtime.interpreter().limits(self.limits())),
+            Some(policy) => builder.limits(policy.limits.clone()).grants(policy.grants.clone()),
+            None => self.trees.rule(builder.limits(self.limits())),
         });
         let mut builder = self.net.apply(builder);
         for dir in self.dirs.iter().chain(&self.bytecode) {

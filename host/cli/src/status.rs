@@ -19,6 +19,11 @@ impl Status {
         Self(status.to_le_bytes()[0])
     }
 
+    /// The status of a map, as GNU parallel has it: how many failed, and 101 for more than 100.
+    pub(crate) fn of_failures(count: u64) -> Self {
+        Self(u8::try_from(count).unwrap_or(u8::MAX).min(101))
+    }
+
     /// The same, but for a success where something could not be written.
     pub(crate) fn or_unflushed(self) -> Self {
         if self == Self::SUCCESS { Self::UNFLUSHED } else { self }

@@ -5,7 +5,7 @@ use crate::progress::say;
 use crate::values::{self, GivenFile, Size};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use ophidia::{ChangeKind, Clock, FileKind, Interpreter, InterpreterBuilder, Mount, Quota, Tree};
+use ophidia::{ChangeKind, Clock, FileKind, Interpreter, Mount, Quota, SandboxBuilder, Tree};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -113,7 +113,7 @@ impl Trees {
                 self.later.push(file);
                 continue;
             }
-            let bytes = file.read().map_err(Usage)?;
+            let bytes = file.read().map_err(|reason| Usage(format!("--file {reason}")))?;
             let (folder, name) = file.guest.rsplit_once('/').unwrap_or(("", &file.guest));
             let folder = if folder.is_empty() { "/" } else { folder };
             trees.entry(folder.to_owned()).or_default().insert(name.to_owned(), bytes.into());
@@ -134,16 +134,32 @@ impl Trees {
         Ok(())
     }
 
-    /// An interpreter with these trees.
-    pub(crate) fn apply(&self, builder: InterpreterBuilder) -> InterpreterBuilder {
+    /// A sandbox with these trees.
+    pub(crate) fn apply(&self, builder: SandboxBuilder) -> SandboxBuilder {
         let mounts = self.overlays.iter().chain(&self.given);
         mounts.fold(builder, |builder, mount| builder.mount(mount.clone()))
     }
 
-    /// An interpreter with what else these options say.
-    pub(crate) fn rule(&self, builder: InterpreterBuilder) -> InterpreterBuilder {
+    /// A sandbox with what else these options say.
+    pub(crate) fn rule(&self, builder: SandboxBuilder) -> SandboxBuilder {
         let tmp = (self.tmp.0 > 0).then(|| Quota::of_bytes(self.tmp.0));
         builder.tmp(tmp).clock(self.clock).seed(self.seed)
+    }
+
+    /// The folders that are in memory, as the guest names them.
+    pub(crate) fn in_memory(&self) -> impl Iterator<Item = &str> {
+        let mounts = self.overlays.iter().chain(&self.given).map(|mount| &*mount.guest);
+        mounts.chain((self.tmp.0 > 0).then_some(TMP))
+    }
+
+    /// Whether a file is put below this folder once it is there.
+    pub(crate) fn puts_below(&self, folder: &str) -> bool {
+        self.later.iter().any(|file| Path::new(&file.guest).starts_with(folder))
+    }
+
+    /// The same options, but for that of what is kept.
+    pub(crate) fn without_out(&self) -> Self {
+        Self { out: None, ..self.clone() }
     }
 
     /// Whether something in memory is mounted at this path.
@@ -159,26 +175,27 @@ impl Trees {
     /// Puts what belongs into trees in memory.
     pub(crate) fn put(&self, py: &mut Interpreter) -> Result<(), Usage> {
         for file in &self.later {
-            let bytes = file.read().map_err(Usage)?;
+            let bytes = file.read().map_err(|reason| Usage(format!("--file {reason}")))?;
             let put = py.files().put(&file.guest, bytes);
             put.map_err(|error| Usage(format!("--file {}: {error}", file.host.display())))?;
         }
         Ok(())
     }
 
-    /// Writes what the program has created or changed in memory, as far as it can be written; gives whether all of
-    /// it was.
-    pub(crate) fn write_out(&self, py: &mut Interpreter) -> bool {
+    /// Writes what the program has created or changed in memory, as far as it can be written, into the folder of
+    /// --out or one in it; gives whether all of it was.
+    pub(crate) fn write_out(&self, py: &mut Interpreter, folder: Option<&str>) -> bool {
         let (Some(out), Some(name)) = (&self.opened, &self.out) else { return true };
         let mut whole = true;
+        let base = Path::new(folder.unwrap_or_default());
         for change in py.files().changes() {
             if change.change == ChangeKind::Removed {
                 continue;
             }
-            let to = change.path.strip_prefix("/").unwrap_or(&change.path);
+            let to = base.join(change.path.strip_prefix("/").unwrap_or(&change.path));
             let written = match change.kind {
                 Some(FileKind::Folder) => out.create_dir_all(to),
-                Some(FileKind::File) => write_file(py, out, &change.path, to),
+                Some(FileKind::File) => write_file(py, out, &change.path, &to),
                 _ => continue,
             };
             if let Err(error) = written {

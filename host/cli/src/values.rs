@@ -84,7 +84,7 @@ const MOST_FILE: u64 = 1 << 30;
 impl GivenFile {
     /// What it holds.
     pub(crate) fn read(&self) -> Result<Vec<u8>, String> {
-        let failed = |reason: &dyn Display| format!("--file {}: {reason}", self.host.display());
+        let failed = |reason: &dyn Display| format!("{}: {reason}", self.host.display());
         let mut bytes = Vec::new();
         let file = fs::File::open(&self.host).map_err(|error| failed(&error))?;
         file.take(MOST_FILE + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
