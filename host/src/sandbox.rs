@@ -11,4 +11,5 @@ pub(crate) mod net;
 pub(crate) mod operation;
 pub(crate) mod stack;
 pub(crate) mod state;
+pub(crate) mod turn;
 pub(crate) mod wasi;

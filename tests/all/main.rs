@@ -105,6 +105,8 @@ mod origins;
 mod packages;
 /// Host code that panics: the call ends with an error, the process goes on.
 mod panics;
+/// Pools: requests, queues, tenants, sessions, turns, and their end.
+mod pool;
 /// Every source of random values, over a hundred interpreters.
 mod randomness;
 /// The build of the guest: what happens to be installed takes no part in it.
