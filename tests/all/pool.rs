@@ -765,7 +765,8 @@ fn a_pool_is_dropped_with_requests_under_way_alone() {
         gate.open();
         let sandbox = sandbox().module(gate.module()).build().expect("a sandbox");
         let builder = Pool::builder(runtime.clone()).sandbox(sandbox).workers(2);
-        let pool = builder.warm(4, 4).threads(8).build().expect("a pool");
+        let builder = builder.warm(4, 4).threads(8).tenants(Tenant::default().most(8));
+        let pool = builder.build().expect("a pool");
         let running: Vec<_> = (0..4)
             .map(|_| pool.run(SPIN))
             .chain((0..4).map(|_| pool.run("import gate, time\ngate.wait()\ntime.sleep(1000)")))
@@ -788,7 +789,7 @@ fn a_pool_is_dropped_with_requests_under_way_alone() {
 fn a_thread_that_does_not_come_back_is_not_waited_for() {
     let (builder, gate) = gated();
     let pool = builder.grace(Duration::from_millis(20)).build().expect("a pool");
-    let stuck = pool.run("import gate; gate.wait()");
+    let stuck = pool.run(SPIN);
     gate.reached(1);
     drop(pool);
     assert!(!stuck.is_finished());

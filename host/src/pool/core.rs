@@ -273,6 +273,8 @@ impl Core {
             self.resume(&mut state, job);
         } else {
             *place = Place::Awaiting(job);
+            // It may wait for a slot, which the keeper looks after.
+            self.wake_keeper(&mut state);
         }
         None
     }
