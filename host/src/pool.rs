@@ -3,6 +3,7 @@
 mod answer;
 mod builder;
 mod core;
+mod course;
 mod fair;
 mod job;
 mod keeper;

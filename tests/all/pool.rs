@@ -16,23 +16,25 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Longer than any test.
-const LONG: Duration = Duration::from_secs(100);
+
+pub(crate) const LONG: Duration = Duration::from_secs(100);
 
 /// Where guests wait, in a function of the host that knows of no deadline, until they are let through.
+
 #[derive(Clone, Default)]
-struct Gate(Arc<(Mutex<(usize, bool)>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<(usize, bool)>, Condvar)>);
 
 impl Gate {
     /// What a guest imports as `gate`: `gate.wait()`.
-    fn module(&self) -> Module {
+    pub(crate) fn module(&self) -> Module {
         let gate = self.clone();
         Module::new("gate").function("wait", move || gate.wait())
     }
 
-    fn wait(&self) {
+    pub(crate) fn wait(&self) {
         let (state, changed) = &*self.0;
         let mut state = state.lock().expect("no panic");
         state.0 += 1;
@@ -43,7 +45,7 @@ impl Gate {
     }
 
     /// Waits until so many have come.
-    fn reached(&self, count: usize) {
+    pub(crate) fn reached(&self, count: usize) {
         let (state, changed) = &*self.0;
         let mut state = state.lock().expect("no panic");
         while state.0 < count {
@@ -51,7 +53,7 @@ impl Gate {
         }
     }
 
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         let (state, changed) = &*self.0;
         state.lock().expect("no panic").1 = true;
         changed.notify_all();
@@ -59,26 +61,29 @@ impl Gate {
 }
 
 /// What a guest does to be known to run, and then runs until it is ended.
-const SPIN: &str = "import gate\ngate.wait()\nwhile True: pass";
 
-fn sandbox() -> SandboxBuilder {
+pub(crate) const SPIN: &str = "import gate\ngate.wait()\nwhile True: pass";
+
+pub(crate) fn sandbox() -> SandboxBuilder {
     Sandbox::builder().timeout(LONG)
 }
 
 /// A pool of one worker whose guests have a gate.
-fn gated() -> (PoolBuilder, Gate) {
+
+pub(crate) fn gated() -> (PoolBuilder, Gate) {
     let gate = Gate::default();
     let sandbox = sandbox().module(gate.module()).build().expect("a sandbox");
     (Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1), gate)
 }
 
-fn pool(workers: usize) -> Pool {
+pub(crate) fn pool(workers: usize) -> Pool {
     let sandbox = sandbox().build().expect("a sandbox");
     Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(workers).build().expect("a pool")
 }
 
 /// Waits until the stats say so.
-fn until(pool: &Pool, ready: impl Fn(&Stats) -> bool) -> Stats {
+
+pub(crate) fn until(pool: &Pool, ready: impl Fn(&Stats) -> bool) -> Stats {
     for _ in 0..10_000 {
         let stats = pool.stats();
         if ready(&stats) {
@@ -89,7 +94,7 @@ fn until(pool: &Pool, ready: impl Fn(&Stats) -> bool) -> Stats {
     panic!("never: {:?}", pool.stats());
 }
 
-fn refusal<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PoolError {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PoolError {
     match result {
         Err(Error::Pool(error)) => error,
         other => panic!("{other:?}"),
@@ -97,6 +102,7 @@ fn refusal<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PoolError {
 }
 
 #[test]
+
 fn each_request_has_an_interpreter_of_its_own() {
     let pool = pool(2);
     assert_eq!(pool.eval::<i64>("6 * 7").wait().expect("42"), 42);
@@ -132,6 +138,7 @@ fn each_request_has_an_interpreter_of_its_own() {
 }
 
 #[test]
+
 fn objects_of_a_request_are_refused_afterwards() {
     let pool = pool(1);
     let kept = pool.request().with(|py| py.eval_object("[1]")).wait().expect("an object");
@@ -140,6 +147,7 @@ fn objects_of_a_request_are_refused_afterwards() {
 }
 
 #[test]
+
 fn a_request_that_waits_is_cancelled_at_once() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).build().expect("a pool");
@@ -162,6 +170,7 @@ fn a_request_that_waits_is_cancelled_at_once() {
 }
 
 #[test]
+
 fn a_request_that_runs_is_cancelled_and_others_go_on() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -186,6 +195,7 @@ fn a_request_that_runs_is_cancelled_and_others_go_on() {
 }
 
 #[test]
+
 fn a_detached_request_goes_on() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -196,6 +206,7 @@ fn a_detached_request_goes_on() {
 }
 
 #[test]
+
 fn the_queue_is_bounded() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).queue(2).queue_time(LONG).build().expect("a pool");
@@ -218,6 +229,7 @@ fn the_queue_is_bounded() {
 }
 
 #[test]
+
 fn without_a_queue_what_cannot_begin_is_refused() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).queue(0).build().expect("a pool");
@@ -229,6 +241,7 @@ fn without_a_queue_what_cannot_begin_is_refused() {
 }
 
 #[test]
+
 fn tenants_have_quotas() {
     let (builder, gate) = gated();
     let pool = builder
@@ -262,6 +275,7 @@ fn tenants_have_quotas() {
 }
 
 #[test]
+
 fn tenants_are_forgotten() {
     let pool = Pool::builder(RUNTIME.clone()).workers(1).most_tenants(4).build().expect("a pool");
     for tenant in 0..200 {
@@ -277,6 +291,7 @@ fn tenants_are_forgotten() {
 }
 
 #[test]
+
 fn guests_that_break_are_thrown_away() {
     let gate = Gate::default();
     let sandbox = Sandbox::builder()
@@ -325,11 +340,13 @@ fn guests_that_break_are_thrown_away() {
 }
 
 /// Those of the pool above.
+
 fn pool_limits() -> Limits {
     Limits { timeout: Some(2 * SECOND), memory: 64 << 20, output: 1_000, ..Limits::default() }
 }
 
 #[test]
+
 fn a_request_may_have_less_and_not_more() {
     let sandbox = sandbox().env("LANG", "C").memory(64 << 20).build().expect("a sandbox");
     let (limits, grants) = (sandbox.limits().clone(), sandbox.grants().clone());
@@ -359,206 +376,15 @@ fn a_request_may_have_less_and_not_more() {
 }
 
 #[test]
-fn spinning_guests_let_a_light_tenant_through() {
-    let (builder, gate) = gated();
-    let pool = builder.workers(2).build().expect("a pool");
-    gate.open();
-    let spinning: Vec<_> = (0..8).map(|_| pool.request().tenant("heavy").run(SPIN)).collect();
-    gate.reached(8);
-    for n in 0..50 {
-        let light = pool.request().tenant("light").eval::<i64>(format!("{n}"));
-        assert_eq!(light.wait().expect("it runs"), n);
-    }
-    // They have taken turns, and none has ended.
-    let stats = pool.stats();
-    assert!(stats.slices > 8, "{stats:?}");
-    assert_eq!((stats.begun, stats.count(Ending::Ok)), (8, 50));
-    assert!(stats.running <= 2 && stats.most_threads <= 10, "{stats:?}");
-    drop(spinning);
-    until(&pool, |stats| stats.begun == 0);
-}
-
 #[test]
-fn a_slow_function_of_the_host_loses_its_turn() {
-    let (builder, gate) = gated();
-    let pool = builder.build().expect("a pool");
-    // One worker only, and its thread is in code of the host that lets nobody through.
-    let slow = pool.eval::<i64>("(__import__('gate').wait(), 7)[1]");
-    gate.reached(1);
-    assert_eq!(pool.eval::<i64>("1").wait().expect("it runs"), 1);
-    assert!(pool.stats().revoked >= 1);
-    gate.open();
-    assert_eq!(slow.wait().expect("it goes on"), 7);
-}
-
 #[test]
-fn time_is_shared_by_weight() {
-    let counts: [Arc<AtomicUsize>; 2] = Default::default();
-    let of = |at: usize| Arc::clone(&counts[at]);
-    let (heavy, light) = (of(0), of(1));
-    let module = Module::new("count")
-        .function("heavy", move || heavy.fetch_add(1, Ordering::Relaxed))
-        .function("light", move || light.fetch_add(1, Ordering::Relaxed));
-    let sandbox = sandbox().module(module).build().expect("a sandbox");
-    let pool = Pool::builder(RUNTIME.clone())
-        .sandbox(sandbox)
-        .workers(1)
-        .tenant("heavy", Tenant::default().weight(3))
-        .build()
-        .expect("a pool");
-    let spin = |name: &str| {
-        let source = format!(
-            "import count\nwhile True:\n    for _ in range(1000): pass\n    count.{name}()"
-        );
-        pool.request().tenant(name).run(source)
-    };
-    let both = [spin("heavy"), spin("light")];
-    // Enough turns of each for the shares to show.
-    while pool.stats().slices < 120 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    let [heavy, light] = counts.each_ref().map(|count| count.load(Ordering::Relaxed) as f64);
-    drop(both);
-    let ratio = heavy / light;
-    assert!((1.5..6.0).contains(&ratio), "{heavy} and {light}: {ratio}");
-}
-
 #[test]
-fn sleeping_guests_hold_no_worker() {
-    let (builder, gate) = gated();
-    let pool = builder.build().expect("a pool");
-    gate.open();
-    let sleeping: Vec<_> =
-        (0..20).map(|_| pool.run("import gate, time\ngate.wait()\ntime.sleep(1000)")).collect();
-    gate.reached(20);
-    let stats = until(&pool, |stats| stats.running == 0);
-    assert_eq!((stats.begun, stats.parked), (20, 20));
-    assert_eq!(pool.eval::<i64>("1").wait().expect("it runs"), 1);
-    drop(sleeping);
-    until(&pool, |stats| stats.begun == 0);
-}
-
 #[test]
-fn a_guest_may_wait_for_another_of_its_pool() {
-    let place: Arc<Mutex<Option<Pool>>> = Arc::default();
-    let found = Arc::clone(&place);
-    let ask = move |source: String| -> ophidia::Result<i64> {
-        let pool = found.lock().expect("no panic").clone().expect("a pool");
-        pool.eval::<i64>(source).wait()
-    };
-    let module = Module::new("pool").function("ask", ask);
-    let sandbox = Sandbox::builder().timeout(LONG).module(module).build().expect("a sandbox");
-    let pool = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1).build().expect("a pool");
-    *place.lock().expect("no panic") = Some(pool.clone());
-    let source = "import pool\nassert pool.ask('__import__(\"pool\").ask(\"20 + 1\") * 2') == 42";
-    pool.run(source).wait().expect("three of them, on one worker");
-    // The one around is cancelled: so is the wait, and what was waited for.
-    let around = pool.run("import pool\npool.ask('__import__(\"time\").sleep(1000)')");
-    until(&pool, |stats| stats.begun == 2);
-    around.cancel();
-    assert!(around.wait().is_err());
-    until(&pool, |stats| stats.begun == 0);
-    place.lock().expect("no panic").take();
-}
-
 #[test]
-fn sessions_keep_an_interpreter_and_their_order() {
-    let pool = pool(2);
-    let session = pool.session("user-7").expect("a session");
-    assert_eq!(session.key(), "user-7");
-    let runs: Vec<_> =
-        (0..20).map(|n| session.run(format!("seen = [*globals().get('seen', []), {n}]"))).collect();
-    for run in runs {
-        run.wait().expect("it runs");
-    }
-    let seen: Vec<i64> =
-        pool.session("user-7").expect("the same").eval("seen").wait().expect("a list");
-    assert_eq!(seen, (0..20).collect::<Vec<_>>());
-    let other = pool.session_of("another tenant", "user-7").expect("another");
-    assert!(!other.eval::<bool>("'seen' in globals()").wait().expect("a bool"));
-    assert_eq!(session.call::<i64>("sum", (vec![1, 2],)).wait().expect("3"), 3);
-    assert_eq!(pool.stats().sessions, 2);
-    // An exception is no loss.
-    assert!(session.run("1 / 0").wait().is_err());
-    assert_eq!(session.eval::<usize>("len(seen)").wait().expect("it goes on"), 20);
-    session.end();
-    until(&pool, |stats| stats.sessions == 1);
-    let anew = pool.session("user-7").expect("a new one");
-    assert!(!anew.eval::<bool>("'seen' in globals()").wait().expect("told of no loss"));
-}
-
 #[test]
-fn a_lost_session_says_so_once() {
-    let (builder, gate) = gated();
-    let pool = builder.build().expect("a pool");
-    gate.open();
-    let session = pool.session("s").expect("a session");
-    session.run("x = 1").wait().expect("it runs");
-    let ended = session.run("import os; os._exit(1)").wait();
-    assert!(ended.is_err());
-    match refusal(session.eval::<i64>("x").wait()) {
-        PoolError::SessionLost { key, reason: Lost::Failed(cause) } => {
-            assert_eq!(key, "s");
-            assert!(matches!(&*cause, Error::Python(error) if error.exit_status == Some(1)));
-        }
-        other => panic!("{other:?}"),
-    }
-    assert!(!session.eval::<bool>("'x' in globals()").wait().expect("a new one"));
-    // Requests behind one that is cancelled while it runs: the next is told, the one after it runs.
-    let spinning = session.run(SPIN);
-    let next = session.eval::<i64>("1");
-    let after = session.eval::<i64>("2");
-    gate.reached(1);
-    drop(spinning);
-    assert!(matches!(refusal(next.wait()), PoolError::SessionLost { .. }));
-    assert_eq!(after.wait().expect("a new one"), 2);
-    // One that is cancelled while it waits takes nothing with it.
-    session.run("x = 3").wait().expect("it runs");
-    let held = session.run("import gate; gate.wait()");
-    let waiting = session.run("x = 4");
-    drop(waiting);
-    held.wait().expect("it goes on");
-    assert_eq!(session.eval::<i64>("x").wait().expect("it is there"), 3);
-    assert_eq!(pool.stats().count(Ending::Lost), 2);
-}
-
 #[test]
-fn sessions_end_by_idleness_and_age() {
-    let sandbox = sandbox().build().expect("a sandbox");
-    let builder = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1);
-    let short = Duration::from_millis(30);
-    let idle = builder.clone().session_idle(short).sessions(2).build().expect("a pool");
-    let session = idle.session("s").expect("a session");
-    session.run("x = 1").wait().expect("it runs");
-    until(&idle, |stats| stats.sessions == 0);
-    let lost = refusal(session.eval::<i64>("x").wait());
-    assert!(matches!(lost, PoolError::SessionLost { reason: Lost::Idle(_), .. }), "{lost:?}");
-    session.run("x = 1").wait().expect("a new one");
-    // Sessions are bounded; those nobody has a handle of are forgotten.
-    let second = idle.session("t").expect("room");
-    let full = idle.session("u").map_err(|error| refusal::<()>(Err(error)));
-    assert!(matches!(full, Err(PoolError::SessionsFull { limit: 2, .. })), "{full:?}");
-    drop((session, second));
-    for _ in 0..1_000 {
-        if idle.session("u").is_ok() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-    idle.session("u").expect("room again");
-
-    let aged = builder.session_life(short).session_idle(None).build().expect("a pool");
-    let session = aged.session("s").expect("a session");
-    session.run("x = 1").wait().expect("it runs");
-    let lost = loop {
-        if let Err(error) = session.eval::<i64>("x").wait() {
-            break refusal::<()>(Err(error));
-        }
-    };
-    assert!(matches!(lost, PoolError::SessionLost { reason: Lost::Life(_), .. }), "{lost:?}");
-}
-
 #[test]
+
 fn maps_are_in_order_or_as_completed() {
     let pool = pool(2);
     let body = |py: &mut ophidia::Interpreter, n: i64| {
@@ -605,6 +431,7 @@ fn maps_are_in_order_or_as_completed() {
 }
 
 #[test]
+
 fn async_runtimes_of_either_kind_await_requests() {
     let multi = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let current = tokio::runtime::Builder::new_current_thread().build();
@@ -633,6 +460,7 @@ fn async_runtimes_of_either_kind_await_requests() {
 }
 
 #[test]
+
 fn asynchronous_functions_run_where_the_pool_was_built() {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("one");
     let pool = tokio.block_on(async { pool(1) });
@@ -651,153 +479,15 @@ fn asynchronous_functions_run_where_the_pool_was_built() {
 }
 
 #[test]
-fn requests_come_from_many_threads() {
-    let pool = pool(2);
-    thread::scope(|scope| {
-        for tenant in 0..8_i64 {
-            let pool = pool.clone();
-            scope.spawn(move || {
-                for n in 0..20 {
-                    let request = pool.request().tenant(format!("{tenant}"));
-                    let got = request.eval::<i64>(format!("{tenant} * {n}")).wait();
-                    assert_eq!(got.expect("it runs"), tenant * n);
-                }
-            });
-        }
-    });
-    let stats = pool.stats();
-    assert_eq!((stats.count(Ending::Ok), stats.tenants), (160, 8));
-}
-
 #[test]
-fn requests_wait_when_the_runtime_has_no_slot() {
-    let runtime = Runtime::builder(cache()).max_interpreters(2).build().expect("a runtime");
-    let builder = || Pool::builder(runtime.clone()).workers(2).queue_time(LONG);
-    let (one, two) = (builder().build().expect("a pool"), builder().build().expect("a pool"));
-    // Both pools keep one ahead; a third of somebody else's finds no slot, theirs do.
-    let all: Vec<_> = (0..20)
-        .map(|n: i64| [one.eval::<i64>(format!("{n}")), two.eval::<i64>(format!("-{n}"))])
-        .collect();
-    for (n, [a, b]) in all.into_iter().enumerate() {
-        assert_eq!(
-            (a.wait().expect("it runs"), b.wait().expect("it runs")),
-            (n as i64, -(n as i64))
-        );
-    }
-    drop((one, two));
-    let others: Vec<_> = (0..2).map(|_| runtime.interpreter().build().expect("a slot")).collect();
-    let pool = builder().warm(0, 0).build().expect("a pool");
-    let waiting = pool.eval::<i64>("1");
-    let late = pool.request().queue_time(Duration::from_millis(50)).eval::<i64>("2").wait();
-    assert!(matches!(refusal(late), PoolError::QueueTimeout { .. }));
-    let dropped = pool.eval::<i64>("3");
-    until(&pool, |stats| stats.awaiting == 2);
-    drop(dropped);
-    assert_eq!(pool.stats().begun, 1);
-    drop(others);
-    assert_eq!(waiting.wait().expect("a slot is free"), 1);
-}
-
 #[test]
-fn a_pool_drains_before_it_ends() {
-    let (builder, gate) = gated();
-    let pool = builder.threads(1).build().expect("a pool");
-    let running = pool.run("import gate; gate.wait()");
-    gate.reached(1);
-    let waiting = pool.eval::<i64>("2");
-    let session = pool.session("s").expect("a session");
-    let ending = pool.shutdown(LONG);
-    assert!(matches!(refusal(pool.run("").wait()), PoolError::ShuttingDown));
-    assert!(matches!(refusal(session.run("").wait()), PoolError::ShuttingDown));
-    gate.open();
-    assert_eq!(ending.wait().expect("outside of calls").cancelled, 0);
-    running.wait().expect("it was over in time");
-    assert_eq!(waiting.wait().expect("and so was this"), 2);
-    assert_eq!(pool.shutdown(SECOND).wait().expect("it is over").cancelled, 0);
-    assert_eq!(pool.stats().warm, 0);
-}
-
 #[test]
-fn what_is_not_over_in_time_is_cancelled() {
-    let (builder, gate) = gated();
-    let pool = builder.build().expect("a pool");
-    gate.open();
-    let session = pool.session("s").expect("a session");
-    let spinning = [pool.run(SPIN), session.run(SPIN)];
-    let behind = session.run("");
-    gate.reached(2);
-    let drained = pool.shutdown(Duration::from_millis(30)).wait().expect("outside of calls");
-    assert_eq!(drained.cancelled, 3);
-    for one in spinning.into_iter().chain([behind]) {
-        assert!(matches!(one.wait(), Err(Error::Cancelled)));
-    }
-}
-
 #[test]
-fn a_pool_is_dropped_with_requests_under_way() {
-    // Threads and descriptors are counted for the whole process, so it has to be one of its own.
-    let this = std::env::current_exe().expect("a path");
-    let mut alone = std::process::Command::new(this);
-    alone.args(["--exact", "pool::a_pool_is_dropped_with_requests_under_way_alone", "--ignored"]);
-    let output = alone.arg("--nocapture").output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
-}
-
-fn entries(folder: &str) -> usize {
-    std::fs::read_dir(folder).expect("Linux").count()
-}
-
 #[test]
 #[ignore = "run by the test above, in a process of its own"]
-fn a_pool_is_dropped_with_requests_under_way_alone() {
-    let runtime = Runtime::builder(cache()).max_interpreters(40).build().expect("a runtime");
-    // What the runtime and the first wait of a thread keep.
-    runtime
-        .interpreter()
-        .build()
-        .expect("a slot")
-        .run("import time; time.sleep(0)")
-        .expect("it runs");
-    let before = (entries("/proc/self/task"), entries("/proc/self/fd"));
-    for _ in 0..3 {
-        let gate = Gate::default();
-        gate.open();
-        let sandbox = sandbox().module(gate.module()).build().expect("a sandbox");
-        let builder = Pool::builder(runtime.clone()).sandbox(sandbox).workers(2);
-        let builder = builder.warm(4, 4).threads(8).tenants(Tenant::default().most(8));
-        let pool = builder.build().expect("a pool");
-        let running: Vec<_> = (0..4)
-            .map(|_| pool.run(SPIN))
-            .chain((0..4).map(|_| pool.run("import gate, time\ngate.wait()\ntime.sleep(1000)")))
-            .collect();
-        gate.reached(8);
-        let waiting: Vec<_> = (0..10).map(|_| pool.eval::<i64>("1")).collect();
-        let session = pool.session("s").expect("a session");
-        assert_eq!(pool.stats().queued, 10);
-        drop(pool);
-        assert!(running.into_iter().all(|one| matches!(one.wait(), Err(Error::Cancelled))));
-        assert!(waiting.into_iter().all(|one| matches!(one.wait(), Err(Error::Cancelled))));
-        assert!(matches!(refusal(session.run("").wait()), PoolError::ShuttingDown));
-        assert_eq!((entries("/proc/self/task"), entries("/proc/self/fd")), before);
-    }
-    let all: Vec<_> = (0..40).map(|_| runtime.interpreter().build().expect("every slot")).collect();
-    drop(all);
-}
-
 #[test]
-fn a_thread_that_does_not_come_back_is_not_waited_for() {
-    let (builder, gate) = gated();
-    let pool = builder.grace(Duration::from_millis(20)).build().expect("a pool");
-    let stuck = pool.run(SPIN);
-    gate.reached(1);
-    drop(pool);
-    assert!(!stuck.is_finished());
-    gate.open();
-    assert!(matches!(stuck.wait(), Err(Error::Cancelled)));
-}
-
 #[test]
+
 fn settings_are_checked() {
     let builder = || Pool::builder(RUNTIME.clone());
     let field = |builder: PoolBuilder| match refusal(builder.build()) {

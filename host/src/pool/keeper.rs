@@ -2,7 +2,8 @@
 //! are overdue, and ends sessions that nobody uses.
 
 use super::answer::Answer;
-use super::core::{Core, State, Stopped};
+use super::core::{Core, State};
+use super::course::Stopped;
 use super::shutdown::Drained;
 use super::stats::Ending;
 use super::turns::{OVERDUE, SLICE};
@@ -103,13 +104,12 @@ impl Core {
     }
 
     fn look_after(self: &Arc<Self>, state: &mut State, now: Instant, tasks: &mut Tasks) {
-        while let Some((_, id)) = state.patience.first().copied().filter(|(at, _)| *at <= now) {
+        while let Some((at, id)) = state.patience.first().copied().filter(|(at, _)| *at <= now) {
+            state.patience.remove(&(at, id));
             let patience = state.patience_of(id);
             let error: Error = PoolError::QueueTimeout { limit: patience }.into();
-            match self.stop(state, id, Ending::Late) {
-                Some(stopped) => tasks.stopped.push((stopped, error)),
-                None => drop(state.patience.pop_first()),
-            }
+            let stopped = self.stop(state, id, Ending::Late);
+            tasks.stopped.extend(stopped.map(|stopped| (stopped, error)));
         }
         if self.contended.load(Ordering::Relaxed) {
             let now_held = &mut *state;
@@ -122,7 +122,7 @@ impl Core {
         for (job, why) in std::mem::take(&mut state.threads.failed) {
             self.next_of_session(state, job.session);
             let error = Error::Host(format!("no thread for a request: {why}"));
-            tasks.stopped.push((Stopped::Waiting(job), error));
+            tasks.stopped.push((Stopped::Waiting(job, Ending::Failed), error));
         }
         let settings = &self.settings;
         let ended = state.sessions.end_old(now, settings.session_idle, settings.session_life);

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::RangeInclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -98,7 +99,8 @@ impl Interpreters {
         let mut any = false;
         for interpreter in interpreters {
             any = true;
-            drop(interpreter);
+            // It may hold values of the caller's, whose `Drop` panics.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(interpreter)));
         }
         if any {
             self.line.wake_first();

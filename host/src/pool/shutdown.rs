@@ -1,7 +1,8 @@
 //! The end of a pool: no more requests, then those that are there, then everything.
 
 use super::answer::{Answer, block};
-use super::core::{Core, State, Stopped};
+use super::core::{Core, State};
+use super::course::Stopped;
 use super::keeper::Tasks;
 use super::stats::Ending;
 use crate::error::Result;

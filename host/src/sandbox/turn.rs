@@ -45,7 +45,10 @@ pub(super) fn look(control: &Control) -> Result<(), Stop> {
 }
 
 fn look_here(control: &Control) -> Result<(), Stop> {
-    here().map_or(Ok(()), |turn| turn.look(control))
+    let look = |turn: &RefCell<Option<Rc<dyn Turn>>>| {
+        turn.borrow().as_ref().map_or(Ok(()), |turn| turn.look(control))
+    };
+    TURN.try_with(look).unwrap_or(Ok(()))
 }
 
 /// A thread that waits: what it has given back for as long.
