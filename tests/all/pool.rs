@@ -3,11 +3,10 @@
 //! Nothing is decided by how long something takes: what has to be under way says so itself, through a [`Gate`].
 
 use crate::library::RUNTIME;
-use crate::support::cache;
 use futures_core::Stream;
 use ophidia::{
-    Ending, Error, Function, Limits, Lost, Module, Pool, PoolBuilder, PoolError, Runtime, Sandbox,
-    SandboxBuilder, Stats, Tenant,
+    Ending, Error, Function, Limits, Module, Pool, PoolBuilder, PoolError, Sandbox, SandboxBuilder,
+    Stats, Tenant,
 };
 use std::future::poll_fn;
 use std::pin::pin;
@@ -102,7 +101,6 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PoolErr
 }
 
 #[test]
-
 fn each_request_has_an_interpreter_of_its_own() {
     let pool = pool(2);
     assert_eq!(pool.eval::<i64>("6 * 7").wait().expect("42"), 42);
@@ -138,7 +136,6 @@ fn each_request_has_an_interpreter_of_its_own() {
 }
 
 #[test]
-
 fn objects_of_a_request_are_refused_afterwards() {
     let pool = pool(1);
     let kept = pool.request().with(|py| py.eval_object("[1]")).wait().expect("an object");
@@ -147,7 +144,6 @@ fn objects_of_a_request_are_refused_afterwards() {
 }
 
 #[test]
-
 fn a_request_that_waits_is_cancelled_at_once() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).build().expect("a pool");
@@ -170,7 +166,6 @@ fn a_request_that_waits_is_cancelled_at_once() {
 }
 
 #[test]
-
 fn a_request_that_runs_is_cancelled_and_others_go_on() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -195,7 +190,6 @@ fn a_request_that_runs_is_cancelled_and_others_go_on() {
 }
 
 #[test]
-
 fn a_detached_request_goes_on() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -206,7 +200,6 @@ fn a_detached_request_goes_on() {
 }
 
 #[test]
-
 fn the_queue_is_bounded() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).queue(2).queue_time(LONG).build().expect("a pool");
@@ -229,7 +222,6 @@ fn the_queue_is_bounded() {
 }
 
 #[test]
-
 fn without_a_queue_what_cannot_begin_is_refused() {
     let (builder, gate) = gated();
     let pool = builder.threads(1).queue(0).build().expect("a pool");
@@ -241,7 +233,6 @@ fn without_a_queue_what_cannot_begin_is_refused() {
 }
 
 #[test]
-
 fn tenants_have_quotas() {
     let (builder, gate) = gated();
     let pool = builder
@@ -275,7 +266,6 @@ fn tenants_have_quotas() {
 }
 
 #[test]
-
 fn tenants_are_forgotten() {
     let pool = Pool::builder(RUNTIME.clone()).workers(1).most_tenants(4).build().expect("a pool");
     for tenant in 0..200 {
@@ -291,7 +281,6 @@ fn tenants_are_forgotten() {
 }
 
 #[test]
-
 fn guests_that_break_are_thrown_away() {
     let gate = Gate::default();
     let sandbox = Sandbox::builder()
@@ -346,7 +335,6 @@ fn pool_limits() -> Limits {
 }
 
 #[test]
-
 fn a_request_may_have_less_and_not_more() {
     let sandbox = sandbox().env("LANG", "C").memory(64 << 20).build().expect("a sandbox");
     let (limits, grants) = (sandbox.limits().clone(), sandbox.grants().clone());
@@ -376,15 +364,6 @@ fn a_request_may_have_less_and_not_more() {
 }
 
 #[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-
 fn maps_are_in_order_or_as_completed() {
     let pool = pool(2);
     let body = |py: &mut ophidia::Interpreter, n: i64| {
@@ -431,7 +410,6 @@ fn maps_are_in_order_or_as_completed() {
 }
 
 #[test]
-
 fn async_runtimes_of_either_kind_await_requests() {
     let multi = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build();
     let current = tokio::runtime::Builder::new_current_thread().build();
@@ -460,7 +438,6 @@ fn async_runtimes_of_either_kind_await_requests() {
 }
 
 #[test]
-
 fn asynchronous_functions_run_where_the_pool_was_built() {
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("one");
     let pool = tokio.block_on(async { pool(1) });
@@ -479,15 +456,6 @@ fn asynchronous_functions_run_where_the_pool_was_built() {
 }
 
 #[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[ignore = "run by the test above, in a process of its own"]
-#[test]
-#[test]
-
 fn settings_are_checked() {
     let builder = || Pool::builder(RUNTIME.clone());
     let field = |builder: PoolBuilder| match refusal(builder.build()) {

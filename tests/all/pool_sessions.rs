@@ -6,6 +6,7 @@ use ophidia::{Ending, Error, Lost, Pool, PoolError};
 use std::thread;
 use std::time::Duration;
 
+#[test]
 fn sessions_keep_an_interpreter_and_their_order() {
     let pool = pool(2);
     let session = pool.session("user-7").expect("a session");
@@ -31,6 +32,7 @@ fn sessions_keep_an_interpreter_and_their_order() {
     assert!(!anew.eval::<bool>("'seen' in globals()").wait().expect("told of no loss"));
 }
 
+#[test]
 fn a_lost_session_says_so_once() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -65,6 +67,7 @@ fn a_lost_session_says_so_once() {
     assert_eq!(pool.stats().count(Ending::Lost), 2);
 }
 
+#[test]
 fn sessions_end_by_idleness_and_age() {
     let sandbox = sandbox().build().expect("a sandbox");
     let builder = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1);

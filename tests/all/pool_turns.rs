@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+#[test]
 fn spinning_guests_let_a_light_tenant_through() {
     let (builder, gate) = gated();
     let pool = builder.workers(2).build().expect("a pool");
@@ -28,6 +29,7 @@ fn spinning_guests_let_a_light_tenant_through() {
     until(&pool, |stats| stats.begun == 0);
 }
 
+#[test]
 fn a_slow_function_of_the_host_loses_its_turn() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -40,6 +42,7 @@ fn a_slow_function_of_the_host_loses_its_turn() {
     assert_eq!(slow.wait().expect("it goes on"), 7);
 }
 
+#[test]
 fn time_is_shared_by_weight() {
     let counts: [Arc<AtomicUsize>; 2] = Default::default();
     let of = |at: usize| Arc::clone(&counts[at]);
@@ -71,6 +74,7 @@ fn time_is_shared_by_weight() {
     assert!((1.5..6.0).contains(&ratio), "{heavy} and {light}: {ratio}");
 }
 
+#[test]
 fn sleeping_guests_hold_no_worker() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");
@@ -85,6 +89,7 @@ fn sleeping_guests_hold_no_worker() {
     until(&pool, |stats| stats.begun == 0);
 }
 
+#[test]
 fn a_guest_may_wait_for_another_of_its_pool() {
     let place: Arc<Mutex<Option<Pool>>> = Arc::default();
     let found = Arc::clone(&place);
@@ -107,6 +112,7 @@ fn a_guest_may_wait_for_another_of_its_pool() {
     place.lock().expect("no panic").take();
 }
 
+#[test]
 fn requests_come_from_many_threads() {
     let pool = pool(2);
     thread::scope(|scope| {
@@ -125,6 +131,7 @@ fn requests_come_from_many_threads() {
     assert_eq!((stats.count(Ending::Ok), stats.tenants), (160, 8));
 }
 
+#[test]
 fn requests_wait_when_the_runtime_has_no_slot() {
     let runtime = Runtime::builder(cache()).max_interpreters(2).build().expect("a runtime");
     let builder = || Pool::builder(runtime.clone()).workers(2).queue_time(LONG);

@@ -179,7 +179,8 @@ impl Histogram {
         let mut seen = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {
             seen += count;
-            if seen >= wanted && *count > 0 {
+            // The last bucket has no end.
+            if bucket + 1 < self.buckets.len() && seen >= wanted && *count > 0 {
                 return Duration::from_micros(upper(bucket)).min(self.max);
             }
         }
