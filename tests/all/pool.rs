@@ -18,7 +18,6 @@ use std::time::Duration;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Longer than any test.
-
 pub(crate) const LONG: Duration = Duration::from_secs(100);
 
 /// Where guests wait, in a function of the host that knows of no deadline, until they are let through.
@@ -60,7 +59,6 @@ impl Gate {
 }
 
 /// What a guest does to be known to run, and then runs until it is ended.
-
 pub(crate) const SPIN: &str = "import gate\ngate.wait()\nwhile True: pass";
 
 pub(crate) fn sandbox() -> SandboxBuilder {
@@ -68,7 +66,6 @@ pub(crate) fn sandbox() -> SandboxBuilder {
 }
 
 /// A pool of one worker whose guests have a gate.
-
 pub(crate) fn gated() -> (PoolBuilder, Gate) {
     let gate = Gate::default();
     let sandbox = sandbox().module(gate.module()).build().expect("a sandbox");
@@ -81,7 +78,6 @@ pub(crate) fn pool(workers: usize) -> Pool {
 }
 
 /// Waits until the stats say so.
-
 pub(crate) fn until(pool: &Pool, ready: impl Fn(&Stats) -> bool) -> Stats {
     for _ in 0..10_000 {
         let stats = pool.stats();
@@ -122,7 +118,7 @@ fn each_request_has_an_interpreter_of_its_own() {
     );
     assert_eq!(pool.call::<f64>("math.sqrt", (9.0,)).wait().expect("3"), 3.0);
     assert_eq!(pool.call::<usize>("len", ("abc",)).wait().expect("3"), 3);
-    let missing = pool.call::<()>("nothing", ("abc",)).wait().unwrap_err();
+    let missing = pool.call::<()>("nothing", ("abc",)).wait().expect_err("it fails");
     assert!(missing.to_string().contains("nothing"), "{missing}");
     let both = pool.request().with(|py| {
         py.run("x = 20")?;
@@ -292,7 +288,7 @@ fn guests_that_break_are_thrown_away() {
         .build()
         .expect("a sandbox");
     let pool = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(2).build().expect("a pool");
-    let ended = |source: &str| pool.run(source).wait().unwrap_err();
+    let ended = |source: &str| pool.run(source).wait().expect_err("it fails");
     for _ in 0..3 {
         assert!(
             matches!(ended("import os; os._exit(3)"), Error::Python(error) if error.exit_status == Some(3))
@@ -329,7 +325,6 @@ fn guests_that_break_are_thrown_away() {
 }
 
 /// Those of the pool above.
-
 fn pool_limits() -> Limits {
     Limits { timeout: Some(2 * SECOND), memory: 64 << 20, output: 1_000, ..Limits::default() }
 }

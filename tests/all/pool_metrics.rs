@@ -78,10 +78,10 @@ fn metrics_have_labels_of_closed_sets() {
     let pool = pool(1);
     let request = || pool.request().tenant("a tenant's text");
     request().run("x = 1").wait().expect("it runs");
-    request().run("raise ValueError('text of a guest')").wait().unwrap_err();
+    request().run("raise ValueError('text of a guest')").wait().expect_err("it fails");
     let limits = Limits { fuel: Some(1_000_000), ..pool_limits() };
-    request().limits(limits).run("for _ in range(10**9): pass").wait().unwrap_err();
-    request().tenant("x".repeat(300)).run("").wait().unwrap_err();
+    request().limits(limits).run("for _ in range(10**9): pass").wait().expect_err("it fails");
+    request().tenant("x".repeat(300)).run("").wait().expect_err("it fails");
     until(&pool, |stats| stats.begun == 0);
     let told = TOLD.lock().expect("no panic").clone();
     // Other tests of this process have pools too.

@@ -106,8 +106,8 @@ impl Core {
         let (id, refuse) = (coming.job.id, Arc::clone(&coming.job.refuse));
         let mut state = self.state.lock();
         let refused = match self.admit(&mut state, coming, now) {
-            Ok(()) => self.check_room(&mut state, id).map(|(error, job)| (error, Some(job))),
-            Err((error, job)) => Some((error, Some(job))),
+            Ok(()) => self.check_room(&mut state, id),
+            Err(refused) => Some(*refused),
         };
         match &refused {
             Some(_) => state.counts.refused += 1,
@@ -130,18 +130,18 @@ impl Core {
         state: &mut State,
         coming: Coming<'_>,
         now: Instant,
-    ) -> Result<(), (PoolError, Job)> {
+    ) -> Result<(), Box<(PoolError, Job)>> {
         let Coming { tenant, mut job } = coming;
         if state.closing.is_closing() {
-            return Err((PoolError::ShuttingDown, job));
+            return Err(Box::new((PoolError::ShuttingDown, job)));
         }
         let entered = state.tenants.enter(tenant, &mut state.fair, now);
         let tenant = match entered {
             Ok(tenant) => tenant,
-            Err(error) => return Err((error, job)),
+            Err(error) => return Err(Box::new((error, job))),
         };
         if let Err(error) = state.tenants.count(tenant, now) {
-            return Err((error, job));
+            return Err(Box::new((error, job)));
         }
         job.tenant = tenant;
         let (id, session, patience) = (job.id, job.session, job.patience);

@@ -374,7 +374,7 @@ mod tests {
         }
         machine.ask(2, Duration::from_millis(1));
         let before = machine.clock;
-        while machine.done.get(&2).is_none() {
+        while !machine.done.contains_key(&2) {
             machine.step();
         }
         assert!(machine.clock - before <= SLICE * 2, "{:?}", machine.clock - before);

@@ -286,7 +286,8 @@ mod tests {
         }
         // Three at once, then two a second for 9.9 seconds.
         assert_eq!(let_in, 3 + 19);
-        let refused = tenants.count(slow, start + Duration::from_millis(9_900)).unwrap_err();
+        let refused =
+            tenants.count(slow, start + Duration::from_millis(9_900)).expect_err("it is refused");
         let said = refused.to_string();
         assert!(said.starts_with("tenant \"slow\": quota rate: 2 allowed, the next in "), "{said}");
         assert!(said.ends_with("(raise Tenant::rate)"), "{said}");
@@ -308,7 +309,7 @@ mod tests {
             // One can be forgotten, but not as soon as that.
             assert_eq!(entered.is_ok(), other < 2, "{other}");
         }
-        let refused = tenants.enter("late", &mut fair, now).unwrap_err();
+        let refused = tenants.enter("late", &mut fair, now).expect_err("it is refused");
         assert!(matches!(refused, PoolError::TenantsFull { limit: 3, .. }), "{refused:?}");
         // The busy one is as it was; the slow one is forgotten when its bucket is full.
         assert_eq!(tenants.enter("busy", &mut fair, now).ok(), Some(busy));
@@ -320,7 +321,8 @@ mod tests {
     #[test]
     fn names_are_short() {
         let (mut tenants, mut fair) = tenants(3, &[]);
-        let refused = tenants.enter(&"x".repeat(257), &mut fair, Instant::now()).unwrap_err();
+        let refused =
+            tenants.enter(&"x".repeat(257), &mut fair, Instant::now()).expect_err("it is refused");
         assert_eq!(refused.to_string(), "tenant: a name of 257 bytes, 256 allowed");
     }
 }
