@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
 
 /// A place for one result. The first that is put there stays.
 pub(super) struct Answer<T>(Mutex<State<T>>);
@@ -96,7 +97,7 @@ pub(super) fn block<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Res
                 if let Poll::Ready(value) = poll(&mut Context::from_waker(&waker)) {
                     break value;
                 }
-                if away.is_due() {
+                if away.is_due(Instant::now(), None) {
                     away.begin();
                 }
                 let mut rung = alarm.rung.lock();

@@ -329,7 +329,7 @@ impl Control {
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
-            if away.is_due() {
+            if away.is_due(now, until) {
                 MutexGuard::unlocked(&mut guard, || away.begin());
                 continue;
             }

@@ -7,6 +7,10 @@
 use super::control::{Control, Stop};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Whoever waits for less keeps the turn, and is charged for the time.
+const SHORT: Duration = Duration::from_millis(1);
 
 /// The turn of a thread, as whoever hands turns out keeps it.
 pub(crate) trait Turn {
@@ -59,9 +63,11 @@ pub(crate) struct Away {
 }
 
 impl Away {
-    /// Whether [`begin`](Self::begin) is yet to be called.
-    pub(crate) fn is_due(&self) -> bool {
-        !self.asked && HAS.get()
+    /// Whether [`begin`](Self::begin) is yet to be called, for a wait from now until then, if it has an end. A short one
+    /// is not worth it: a guest could make as many as it likes.
+    pub(crate) fn is_due(&self, now: Instant, until: Option<Instant>) -> bool {
+        let short = |until: Instant| until.saturating_duration_since(now) < SHORT;
+        !self.asked && HAS.get() && !until.is_some_and(short)
     }
 
     /// Gives the turn back, if there is one. Locks are taken: hold none that a wake-up needs.

@@ -116,7 +116,7 @@ impl Control {
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
             }
-            if away.is_due() {
+            if away.is_due(now, until) {
                 let (none, at_once) = (Timespec::default(), &mut polled);
                 if matches!(poll(at_once, Some(&none)), Ok(0) | Err(Errno::INTR)) {
                     away.begin();
