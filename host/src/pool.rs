@@ -44,9 +44,9 @@ use std::time::{Duration, Instant};
 /// Interpreters for the requests of a service. Cloning it gives the same pool.
 ///
 /// Each request runs on an interpreter that nobody used before and nobody uses after, unless it is a
-/// [`Session`]'s. Guests run on the pool's own threads, as many at once as there are workers. While others wait, a guest
-/// runs for 5 ms and then lets them; one that waits (asleep, for the network, for an asynchronous function of the host)
-/// lets them at once. From a thread in a slow function of the host its turn is taken after 10 ms.
+/// [`Session`]'s. Guests run on the pool's own threads, as many at once as there are workers. While others wait, a
+/// guest runs for 5 ms and then lets them; one that waits (asleep, for the network, for an asynchronous function of the
+/// host) lets them at once. From a thread in a slow function of the host its turn is taken after 10 ms.
 ///
 /// Tenants share the time by their weights, whatever they ask for: the queue and the turns are one fair queue.
 ///
@@ -73,15 +73,15 @@ use std::time::{Duration, Instant};
 ///
 /// # Runtimes
 ///
-/// A pool works inside tokio and outside of it, in any number of threads; a [`Pending`] can be awaited anywhere. Two pools
-/// of one runtime have workers of their own each, and share the runtime's slots
+/// A pool works inside tokio and outside of it, in any number of threads; a [`Pending`] can be awaited anywhere. Two
+/// pools of one runtime have workers of their own each, and share the runtime's slots
 /// ([`max_interpreters`](crate::RuntimeBuilder::max_interpreters)). A request for which there is no slot waits for one.
 ///
 /// # Its end
 ///
 /// When the last clone is dropped, requests that wait or run are cancelled and threads joined, which takes
-/// [`PoolBuilder::grace`] at most. [`shutdown`](Self::shutdown) lets requests end by themselves before. Handles of requests
-/// and sessions do not keep a pool alive.
+/// [`PoolBuilder::grace`] at most. [`shutdown`](Self::shutdown) lets requests end by themselves before. Handles of
+/// requests and sessions do not keep a pool alive.
 #[derive(Clone, Debug)]
 pub struct Pool(Arc<Owner>);
 

@@ -320,7 +320,7 @@ fn guests_that_break_are_thrown_away() {
     let stats = pool.stats();
     assert_eq!((stats.count(Ending::Panicked), stats.count(Ending::Raised)), (6, 6));
     assert_eq!(stats.count(Ending::Limit("memory")), 3);
-    assert_eq!((stats.count(Ending::Limit("")), stats.count(Ending::Ok)), (7, 3));
+    assert_eq!((stats.limited(), stats.count(Ending::Ok)), (7, 3));
     assert_eq!(stats.begun, 0);
 }
 

@@ -159,3 +159,74 @@ fn requests_wait_when_the_runtime_has_no_slot() {
     drop(others);
     assert_eq!(waiting.wait().expect("a slot is free"), 1);
 }
+
+/// Numbers without order, the same in each run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[test]
+fn whatever_is_cancelled_whenever_nothing_is_left_over() {
+    let runtime = Runtime::builder(cache()).max_interpreters(12).build().expect("a runtime");
+    let sandbox = sandbox().build().expect("a sandbox");
+    let pool = Pool::builder(runtime.clone())
+        .sandbox(sandbox)
+        .workers(2)
+        .threads(8)
+        .queue(40)
+        .queue_time(Duration::from_millis(200))
+        .session_idle(Duration::from_millis(50))
+        .tenant("1", Tenant::default().most(2).queued(5))
+        .build()
+        .expect("a pool");
+    thread::scope(|scope| {
+        for seed in 0..4 {
+            let pool = pool.clone();
+            scope.spawn(move || {
+                let mut dice = Dice(seed);
+                for _ in 0..300 {
+                    let tenant = dice.roll(4).to_string();
+                    let session =
+                        pool.session_of(&tenant, &dice.roll(2).to_string()).expect("room");
+                    let request = match dice.roll(3) {
+                        0 => session.request(),
+                        _ => pool.request().tenant(tenant),
+                    };
+                    let kind = dice.roll(5);
+                    let pending = request.run(match kind {
+                        0 => "while True: pass",
+                        1 => "import time\nwhile True: time.sleep(0.002)",
+                        2 => "import os; os._exit(1)",
+                        _ => "x = sum(range(1000))",
+                    });
+                    match dice.roll(4) {
+                        0 => drop(pending),
+                        1 => thread::sleep(Duration::from_micros(dice.roll(3_000))),
+                        2 => {
+                            let soon = Duration::from_micros(dice.roll(3_000));
+                            thread::sleep(soon);
+                            pending.cancel();
+                            let _ = pending.wait();
+                        }
+                        _ if kind > 1 => pending.detach(),
+                        _ => {}
+                    }
+                }
+            });
+        }
+    });
+    let stats = until(&pool, |stats| stats.begun == 0 && stats.queued == 0);
+    assert_eq!(stats.finished.values().sum::<u64>(), stats.accepted, "{stats:?}");
+    assert_eq!(stats.accepted + stats.refused, 1_200, "{stats:?}");
+    until(&pool, |stats| stats.sessions == 0 && stats.running == 0);
+    assert_eq!(pool.eval::<i64>("1").wait().expect("it goes on"), 1);
+    drop(pool);
+    let all: Vec<_> = (0..12).map(|_| runtime.interpreter().build().expect("every slot")).collect();
+    drop(all);
+}

@@ -95,9 +95,9 @@ impl PoolBuilder {
         self
     }
 
-    /// Interpreters that are started ahead: the least, and the most there may be when many are needed. Each takes a slot
-    /// of the runtime. In a sandbox with [`Limits::life`](crate::Limits::life) there are none, since that is counted from
-    /// their start.
+    /// Interpreters that are started ahead: the least, and the most there may be when many are needed. Each takes a
+    /// slot of the runtime. In a sandbox with [`Limits::life`](crate::Limits::life) there are none, since that is
+    /// counted from their start.
     #[must_use]
     pub fn warm(mut self, least: usize, most: usize) -> Self {
         self.warm = Some(least..=most);

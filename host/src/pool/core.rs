@@ -290,11 +290,11 @@ impl State {
     }
 
     /// One that has begun is over.
-    pub(super) fn forget(&mut self, id: Id, tenant: Number, outcome: Ending) {
+    pub(super) fn forget(&mut self, id: Id, tenant: Number, ending: Ending) {
         if self.entries.remove(&id).is_some() {
             self.begun = self.begun.saturating_sub(1);
             self.fair.ended(tenant);
-            self.counts.count(outcome);
+            self.counts.count(ending);
         }
     }
 }
@@ -306,7 +306,7 @@ impl Entry {
 }
 
 impl Counts {
-    pub(super) fn count(&mut self, outcome: Ending) {
-        *self.finished.entry(outcome).or_default() += 1;
+    pub(super) fn count(&mut self, ending: Ending) {
+        *self.finished.entry(ending).or_default() += 1;
     }
 }

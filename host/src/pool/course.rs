@@ -90,13 +90,13 @@ impl Core {
     }
 
     /// A job is over.
-    pub(super) fn ended(self: &Arc<Self>, job: &Job, outcome: Ending, ran: Option<Duration>) {
-        metering::finished(outcome, ran);
+    pub(super) fn ended(self: &Arc<Self>, job: &Job, ending: Ending, ran: Option<Duration>) {
+        metering::finished(ending, ran);
         let mut state = self.state.lock();
         if let Some(ran) = ran {
             state.counts.run_time.add(ran);
         }
-        state.forget(job.id, job.tenant, outcome);
+        state.forget(job.id, job.tenant, ending);
         self.next_of_session(&mut state, job.session);
         self.wake_keeper(&mut state);
         let (queued, begun) = (state.queued, state.begun);
@@ -134,7 +134,7 @@ impl Core {
         self: &Arc<Self>,
         state: &mut State,
         id: Id,
-        outcome: Ending,
+        ending: Ending,
     ) -> Option<Stopped> {
         let entry = state.entries.get_mut(&id)?;
         if let Place::Polled(polled) = &mut entry.place {
@@ -151,11 +151,11 @@ impl Core {
                 },
                 _ => None,
             };
-            state.forget(id, tenant, outcome);
+            state.forget(id, tenant, ending);
             self.next_of_session(state, session);
             job
         } else {
-            state.counts.count(outcome);
+            state.counts.count(ending);
             let queued = matches!(entry.place, Place::Queued(_));
             let job = state.take_waiting(id);
             if queued {
@@ -163,7 +163,7 @@ impl Core {
             }
             job
         };
-        job.map(|job| Stopped::Waiting(job, outcome))
+        job.map(|job| Stopped::Waiting(job, ending))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Start-time fair queueing: what waits for a turn, by tenant.
 //!
-//! Each tenant has an account whose tag is the virtual time at which its next slice starts. Whoever has the lowest tag is
-//! next. A slice moves the tag on by its time divided by the tenant's weight. Virtual time is the tag of what was
+//! Each tenant has an account whose tag is the virtual time at which its next slice starts. Whoever has the lowest tag
+//! is next. A slice moves the tag on by its time divided by the tenant's weight. Virtual time is the tag of what was
 //! started last. A tenant that wants nothing saves nothing up: when it wants something again, its tag is at least the
 //! virtual time. (P. Goyal, H. Vin, H. Cheng, *Start-time fair queueing*, SIGCOMM 1996.)
 //!

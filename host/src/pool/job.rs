@@ -15,7 +15,7 @@ pub(super) type Id = u64;
 
 /// What the work of a request ends with.
 pub(super) struct Done {
-    pub(super) outcome: Ending,
+    pub(super) ending: Ending,
     /// How long it ran; `None` when it did not begin.
     pub(super) ran: Option<Duration>,
     /// Hands the result over.

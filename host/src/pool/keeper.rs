@@ -1,5 +1,5 @@
-//! The keeper: the one thread that looks at the clock for all others. It ends what has waited too long, takes turns that
-//! are overdue, and ends sessions that nobody uses.
+//! The keeper: the one thread that looks at the clock for all others. It ends what has waited too long, takes turns
+//! that are overdue, and ends sessions that nobody uses.
 
 use super::answer::Answer;
 use super::core::{Core, State};

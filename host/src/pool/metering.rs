@@ -23,20 +23,20 @@ pub(super) fn begins(waited: Duration) {
 
 /// A request is over.
 #[inline]
-pub(super) fn finished(outcome: Ending, ran: Option<Duration>) {
+pub(super) fn finished(ending: Ending, ran: Option<Duration>) {
     #[cfg(feature = "metrics")]
     {
-        metrics::counter!("ophidia_pool_finished_total", "outcome" => outcome.name()).increment(1);
-        if let Ending::Limit(limit) = outcome {
+        metrics::counter!("ophidia_pool_finished_total", "outcome" => ending.name()).increment(1);
+        if let Ending::Limit(limit) = ending {
             metrics::counter!("ophidia_pool_limits_total", "limit" => limit).increment(1);
         }
         if let Some(ran) = ran {
             let name = "ophidia_pool_run_seconds";
-            metrics::histogram!(name, "outcome" => outcome.name()).record(ran);
+            metrics::histogram!(name, "outcome" => ending.name()).record(ran);
         }
     }
     #[cfg(not(feature = "metrics"))]
-    let _ = (outcome, ran);
+    let _ = (ending, ran);
 }
 
 /// How many requests wait, and how many are under way.

@@ -41,7 +41,8 @@ pub(super) fn check_limits(asked: &Limits, pool: &Limits) -> Result<(), PoolErro
     at_most("limits.network.connect", connect, &pool.network.connect)
 }
 
-/// Whether grants are some of the pool's. Where less is no matter of counting, as with clocks, they have to be the same.
+/// Whether grants are some of the pool's. Where less is no matter of counting, as with clocks, they have to be the
+/// same.
 pub(super) fn check_grants(asked: &Grants, pool: &Grants) -> Result<(), PoolError> {
     let Grants { dirs, mounts, tmp, network, env, clock, seed } = asked;
     for dir in dirs {

@@ -209,7 +209,7 @@ async fn carry_out<T: Send + 'static>(
     let result = caught.unwrap_or_else(|panic| Err(panicked("the request", &*panic)));
     let cancelled = core.has_run(asked.id);
     let ran = began.elapsed();
-    let outcome = match &result {
+    let ending = match &result {
         Ok(_) => Ending::Ok,
         Err(_) if panics() != panics_before => Ending::Panicked,
         Err(error) => Ending::of(error),
@@ -234,15 +234,15 @@ async fn carry_out<T: Send + 'static>(
     let deliver = Box::new(move || {
         delivery.0.give(Ok(finished));
     });
-    Done { outcome, ran: Some(ran), deliver }
+    Done { ending, ran: Some(ran), deliver }
 }
 
 fn not_begun<T: Send + 'static>(error: Error, delivery: Delivery<T>) -> Done {
-    let outcome = Ending::of(&error);
+    let ending = Ending::of(&error);
     let deliver = Box::new(move || {
         delivery.0.give(Err(error));
     });
-    Done { outcome, ran: None, deliver }
+    Done { ending, ran: None, deliver }
 }
 
 /// An interpreter for a request.

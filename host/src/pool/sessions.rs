@@ -252,11 +252,11 @@ impl Ends for BTreeSet<(Instant, u64)> {
     }
 }
 
-/// A session: one interpreter for requests that come one after another, kept between them. Its clones, and all that have
-/// its key, are the same session.
+/// A session: one interpreter for requests that come one after another, kept between them. Its clones, and all that
+/// have its key, are the same session.
 ///
-/// Its requests run in the order in which they were handed in. The interpreter is started by the first. It is thrown away
-/// when a request leaves it unusable or is cancelled, when nobody has used it for
+/// Its requests run in the order in which they were handed in. The interpreter is started by the first. It is thrown
+/// away when a request leaves it unusable or is cancelled, when nobody has used it for
 /// [`PoolBuilder::session_idle`](crate::PoolBuilder::session_idle), and at the end of
 /// [`PoolBuilder::session_life`](crate::PoolBuilder::session_life). The next request is then refused by
 /// [`PoolError::SessionLost`], once; the one after that begins with a new interpreter. When no handle of the session is
@@ -335,8 +335,8 @@ impl Session {
         self.request().with(body)
     }
 
-    /// Ends the session once the requests that were handed in are over: its interpreter is dropped. A request that comes
-    /// later begins with a new one, and is told of no loss.
+    /// Ends the session once the requests that were handed in are over: its interpreter is dropped. A request that
+    /// comes later begins with a new one, and is told of no loss.
     pub fn end(self) {
         let core = &self.0.core;
         let mut state = core.state.lock();

@@ -107,16 +107,17 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Requests that have ended like this; all limits together for a [`Ending::Limit`] without a name.
+    /// Requests that have ended like this.
     #[must_use]
-    pub fn count(&self, outcome: Ending) -> u64 {
-        match outcome {
-            Ending::Limit("") => {
-                let limits = self.finished.iter().filter(|(at, _)| matches!(at, Ending::Limit(_)));
-                limits.map(|(_, count)| count).sum()
-            }
-            outcome => self.finished.get(&outcome).copied().unwrap_or_default(),
-        }
+    pub fn count(&self, ending: Ending) -> u64 {
+        self.finished.get(&ending).copied().unwrap_or_default()
+    }
+
+    /// Requests that a limit has ended, whichever it was.
+    #[must_use]
+    pub fn limited(&self) -> u64 {
+        let limits = self.finished.iter().filter(|(ending, _)| matches!(ending, Ending::Limit(_)));
+        limits.map(|(_, count)| count).sum()
     }
 }
 

@@ -1,8 +1,8 @@
 //! Turns: a thread runs guest code only while it holds one. There are as many as guests may run at once.
 //!
-//! A thread gives its turn back when its slice is over and somebody wants one, and while it waits in a call of the host.
-//! From one that does not, because it is in a slow function of the host, say, the keeper takes it: that thread then waits
-//! for another turn when it comes back to guest code.
+//! A thread gives its turn back when its slice is over and somebody wants one, and while it waits in a call of the
+//! host. From one that does not, because it is in a slow function of the host, say, the keeper takes it: that thread
+//! then waits for another turn when it comes back to guest code.
 
 use super::core::{Core, Item};
 use super::fair::{Fair, Lane, Number};
@@ -64,7 +64,8 @@ impl Turns {
         true
     }
 
-    /// Charges turns that have lasted because nobody else wanted them, so that who comes now is level with their tenants.
+    /// Charges turns that have lasted because nobody else wanted them, so that who comes now is level with their
+    /// tenants.
     pub(super) fn settle<T>(&mut self, fair: &mut Fair<T>, now: Instant) {
         for held in self.held.values_mut() {
             let lasted = now.saturating_duration_since(held.since);

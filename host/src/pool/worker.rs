@@ -234,7 +234,7 @@ fn carry_on(core: &Arc<Core>, mut job: Job) {
     match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(Poll::Pending) => drop_caught(core.awaits(job)),
         Ok(Poll::Ready(done)) => {
-            core.ended(&job, done.outcome, done.ran);
+            core.ended(&job, done.ending, done.ran);
             // Wakers are the caller's code.
             let _ = catch_unwind(AssertUnwindSafe(done.deliver));
             drop_caught(Some(job));

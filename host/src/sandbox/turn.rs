@@ -63,8 +63,8 @@ pub(crate) struct Away {
 }
 
 impl Away {
-    /// Whether [`begin`](Self::begin) is yet to be called, for a wait from now until then, if it has an end. A short one
-    /// is not worth it: a guest could make as many as it likes.
+    /// Whether [`begin`](Self::begin) is yet to be called, for a wait from now until then, if it has an end. A short
+    /// one is not worth it: a guest could make as many as it likes.
     pub(crate) fn is_due(&self, now: Instant, until: Option<Instant>) -> bool {
         let short = |until: Instant| until.saturating_duration_since(now) < SHORT;
         !self.asked && HAS.get() && !until.is_some_and(short)
