@@ -10,7 +10,7 @@ import select
 import selectors
 import time
 from asyncio import events, selector_events
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from _ophidia import interop
 
@@ -63,11 +63,19 @@ class _Selector(selectors.PollSelector):
         return tuple((fd, key.events & selectors.EVENT_WRITE != 0) for fd, key in self._fd_to_key.items())
 
 
+async def _awaited(what: Awaitable) -> object:
+    return await what
+
+
 class EventLoop(selector_events.BaseSelectorEventLoop):
     """Runs callbacks, timers and streams; subprocesses and executors are refused by asyncio."""
 
     def __init__(self) -> None:
         super().__init__(_Selector())
+
+    def create_task(self, coro: Awaitable, **options: object) -> asyncio.Task:
+        """Of a call of the host, too: programs take it for one of an `async def`."""
+        return super().create_task(_awaited(coro) if isinstance(coro, interop.HostCall) else coro, **options)
 
     def _make_self_pipe(self) -> None:
         """None is needed: callbacks are only ever added from this loop's own thread."""

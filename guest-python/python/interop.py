@@ -12,7 +12,7 @@ import pydoc
 import sys
 import traceback
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
 import __main__
@@ -330,28 +330,7 @@ _pending: dict[int, asyncio.Future] = {}
 
 
 class HostCall(asyncio.Future):
-    """What Python awaits while the host works on a call: a future, which may stand wherever asyncio asks for a coroutine."""
-
-    _steps = None
-
-    def send(self, value: object) -> object:
-        """As of a coroutine."""
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps.send(value)
-
-    def throw(self, *raised: object) -> object:
-        """As of a coroutine."""
-        if self._steps is None:
-            self._steps = self.__await__()
-        return self._steps.throw(*raised)
-
-    def close(self) -> None:
-        """As of a coroutine: nobody waits for it any more."""
-        self.cancel()
-
-
-Coroutine.register(HostCall)
+    """What Python awaits while the host works on a call. The event loop makes tasks of it, as of a coroutine."""
 
 
 def pending(number: int) -> HostCall:

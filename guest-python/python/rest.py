@@ -21,8 +21,8 @@ _INTERRUPTED, _LATE, _ABANDONED = 1, 2, 3
 _loop: eventloop.EventLoop | None = None
 _ended_by: dict[asyncio.Task, BaseException] = {}
 
-# Source files in whose code nothing is raised on behalf of the host: a step that is lost there belongs to a task
-# that waits for ever.
+# Source files in whose code nothing is raised on behalf of the host: a step that is lost there belongs to a
+# task that waits for ever.
 internal = tuple(
     code.co_filename
     for code in (

@@ -4,12 +4,14 @@ mod conversion;
 mod exception;
 mod limit;
 mod panic;
+mod pool;
 mod text;
 
 pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
-pub(crate) use panic::panicked;
+pub(crate) use panic::{panicked, panics};
+pub use pool::{Lost, PoolError};
 #[cfg(feature = "serde")]
 pub(crate) use text::written;
 pub(crate) use text::{beginning, cut};
@@ -67,6 +69,9 @@ pub enum Error {
     /// The host failed: no memory, no interpreter slot, a file that cannot be opened.
     #[error("{0}")]
     Host(String),
+    /// A pool refused a request, or gave it up before it ran.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
 }
 
 /// An interpreter can no longer be used. [`source`](std::error::Error::source) gives the cause as well.

@@ -31,6 +31,7 @@ pages! {
     #[cfg(feature = "arrow")] Arrow: "docs/src/arrow.md",
     Wrappers: "docs/src/wrappers.md",
     Limits: "docs/src/limits.md",
+    Pools: "docs/src/pool.md",
     Security: "docs/src/security.md",
     Missing: "docs/src/missing.md",
     FromPyo3: "docs/src/from-pyo3.md",

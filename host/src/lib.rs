@@ -46,6 +46,7 @@ mod guide;
 mod image;
 mod object;
 mod policy;
+mod pool;
 mod python;
 mod sandbox;
 mod value;
@@ -64,7 +65,8 @@ pub use convert::Serde;
 pub use convert::derived;
 pub use convert::{Args, Arguments, FromObject, FromPython, Invocation, ToPython, Values};
 pub use error::{
-    ConversionError, Error, LimitExceeded, Poisoned, PythonError, Result, TracebackFrame,
+    ConversionError, Error, LimitExceeded, Lost, Poisoned, PoolError, PythonError, Result,
+    TracebackFrame,
 };
 pub use function::{
     AsyncFunction, Call, Class, Function, HostFunction, HostIterator, HostMethod, HostStream,
@@ -76,6 +78,10 @@ pub use ophidia_guest as guest;
 pub use policy::{
     Access, Bytes, Clock, DirGrant, Grants, HttpGrant, InputKind, Limits, Mount, Network,
     NetworkLimits, OutputKind, Policy, Quota, Secret, Tree,
+};
+pub use pool::{
+    AsCompleted, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
+    Session, Shutdown, Stats, Tenant, Times,
 };
 pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
 pub use python::{

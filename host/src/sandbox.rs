@@ -13,4 +13,5 @@ pub(crate) mod operation;
 pub(crate) mod reactor;
 pub(crate) mod stack;
 pub(crate) mod state;
+pub(crate) mod turn;
 pub(crate) mod wasi;

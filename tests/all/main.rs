@@ -109,6 +109,16 @@ mod origins;
 mod packages;
 /// Host code that panics: the call ends with an error, the process goes on.
 mod panics;
+/// Pools: requests, the queue, tenants, cancelling, async runtimes.
+mod pool;
+/// Pools that end: drained, in time or not, with requests under way.
+mod pool_ends;
+/// What pools tell the facade `metrics`.
+mod pool_metrics;
+/// Sessions of pools: order, loss, ends.
+mod pool_sessions;
+/// Turns of pools: who runs when, waiting, slots.
+mod pool_turns;
 /// Every source of random values, over a hundred interpreters.
 mod randomness;
 /// The build of the guest: what happens to be installed takes no part in it.

@@ -83,6 +83,9 @@ impl<T: HasBridge> Guest<'_, T> {
                 };
                 match limit {
                     Some(limit) => {
+                        if matches!(limit, LimitExceeded::Memory { .. }) {
+                            self.sandbox().ledger.give_rest();
+                        }
                         // Without the object itself, which would be held for nobody.
                         let said = PythonError { exception: None, ..raised.error };
                         self.bridge().at_limit = Some(Box::new(said));

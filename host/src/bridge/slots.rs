@@ -41,7 +41,8 @@ impl From<Plain<'_>> for Value {
 /// with it, is [`value`](super::value)'s to tell.
 #[inline]
 pub(crate) fn plain<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>) -> Option<Plain<'a>> {
-    plain_at(store, Frame::slot_offset(SlotIndex::Value))
+    let room = super::owner(store.data()).room();
+    plain_at(store, Frame::slot_offset(SlotIndex::Value), room)
 }
 
 /// As [`plain`], of an argument of a function of the host that the guest has left as an operand.
@@ -50,7 +51,8 @@ pub(crate) fn operand<'a, T: HasBridge>(
     store: &'a StoreContextMut<'_, T>,
     index: u32,
 ) -> Option<Plain<'a>> {
-    plain_at(store, Frame::OPERANDS + index * Slot::SIZE)
+    // What they take in all is counted already.
+    plain_at(store, Frame::OPERANDS + index * Slot::SIZE, store.data().bridge().value_limit)
 }
 
 /// So many of them as values.
@@ -101,7 +103,11 @@ pub(super) fn slot_at<T: HasBridge>(store: &StoreContextMut<'_, T>, offset: u32)
 
 /// What is in a slot at an address. The length of a text is looked at before the text is.
 #[inline]
-fn plain_at<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, offset: u32) -> Option<Plain<'a>> {
+fn plain_at<'a, T: HasBridge>(
+    store: &'a StoreContextMut<'_, T>,
+    offset: u32,
+    most: u64,
+) -> Option<Plain<'a>> {
     let sandbox = store.data().sandbox();
     let at = sandbox.frame().checked_add(offset)?;
     let memory = sandbox.memory?.all(store.as_context());
@@ -111,8 +117,7 @@ fn plain_at<'a, T: HasBridge>(store: &'a StoreContextMut<'_, T>, offset: u32) ->
         Tag::Bool => Plain::Bool(slot.payload != 0),
         Tag::Int => Plain::Int(slot.payload.cast_signed()),
         Tag::Float => Plain::Float(f64::from_bits(slot.payload)),
-        // What it takes is counted already.
-        Tag::Str if u64::from(slot.len) <= store.data().bridge().value_limit => {
+        Tag::Str if u64::from(slot.len) <= most => {
             let start = usize::try_from(slot.payload).ok()?;
             let end = start.checked_add(slot.len as usize)?;
             Plain::Str(text(memory.get(start..end)?).ok()?)

@@ -83,6 +83,17 @@ impl Python<'_> {
         self.guest().operate_object(Operation::Identity, On::NOTHING, &(value,))
     }
 
+    /// A function by its name: `module.function`, which imports the module, one of `__main__`, or a built-in one.
+    pub(crate) fn named(&mut self, function: &str) -> Result<Object> {
+        match function.rsplit_once('.') {
+            Some((module, name)) => self.import(module)?.getattr(self, name),
+            None => self.get(function).or_else(|error| {
+                let builtins = self.import("builtins")?;
+                builtins.getattr(self, function).map_err(|_| error)
+            }),
+        }
+    }
+
     /// How many objects of the guest are held in Rust, as the guest counts them, after letting go of those
     /// that were dropped. What the library holds for itself (names, functions) is not counted.
     pub fn objects_held(&mut self) -> Result<u32> {

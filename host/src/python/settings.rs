@@ -76,6 +76,14 @@ impl Sandbox {
         SandboxBuilder { settings, stdin, stdout, stderr }
     }
 
+    /// The same with other limits. What was opened for it stays open.
+    pub(crate) fn with_limits(&self, limits: Limits) -> Result<Self> {
+        let mut prepared = (*self.prepared).clone();
+        prepared.settings.limits = limits;
+        prepared.world.check(&prepared.settings.limits)?;
+        Ok(Self { prepared: Arc::new(prepared) })
+    }
+
     /// What a guest in it may touch.
     #[must_use]
     pub fn grants(&self) -> &Grants {

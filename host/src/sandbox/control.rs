@@ -12,12 +12,13 @@ pub(crate) use descriptor::is_ready;
 
 use super::fuel;
 use super::state::HasSandbox;
+use super::turn::{self, Away};
 use crate::error::{Error, LimitExceeded, PythonError};
 use crate::policy::Limits;
 use cpu::Cpu;
 use descriptor::Bell;
 use ophidia_abi::{ASK_INTERRUPT, ASK_TIMEOUT, Frame, HOST_MODULE, import};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
@@ -67,6 +68,11 @@ pub(crate) enum Wake {
     Elapsed,
     /// Python is asked for a `KeyboardInterrupt`, or for a `TimeoutError`.
     Interrupted,
+}
+
+/// What wakes somebody who waits elsewhere and has to look at the control again.
+pub(crate) trait Ring: Send + Sync + std::fmt::Debug {
+    fn ring(&self);
 }
 
 /// Longer than anything runs.
@@ -456,6 +462,18 @@ impl Control {
         until: Option<Instant>,
         ready: impl Fn() -> bool,
     ) -> Result<Wake, Stop> {
+        let mut away = Away::default();
+        let woken = self.wait_away(&mut away, until, ready)?;
+        away.back(Some(self))?;
+        Ok(woken)
+    }
+
+    fn wait_away(
+        &self,
+        away: &mut Away,
+        until: Option<Instant>,
+        ready: impl Fn() -> bool,
+    ) -> Result<Wake, Stop> {
         let mut guard = self.waiting.lock();
         loop {
             self.check()?;
@@ -465,6 +483,10 @@ impl Control {
             let now = Instant::now();
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
+            }
+            if away.is_due(now, until) {
+                MutexGuard::unlocked(&mut guard, || away.begin());
+                continue;
             }
             let next = [until, self.next_look()].into_iter().flatten().min();
             match next {
@@ -477,11 +499,35 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Lets `wait` wait for something that is not the control's, until it says that it is over or the operation has to
+    /// end. It is told when to look again at the latest; an end before that rings the bell.
+    pub(crate) fn wait_elsewhere(
+        &self,
+        bell: Arc<dyn Ring>,
+        mut wait: impl FnMut(Option<Instant>) -> bool,
+    ) -> Result<(), Stop> {
+        *self.waiting.lock() = Some(Bell::Elsewhere(bell));
+        let woken = loop {
+            if let Err(stop) = self.check() {
+                break Err(stop);
+            }
+            if wait(self.next_look()) {
+                break Ok(());
+            }
+        };
+        *self.waiting.lock() = None;
+        woken
+    }
+}
+
 /// Links the function that metered guest code calls.
 pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
     let meter = |mut caller: Caller<'_, T>, left: i32| -> wasmtime::Result<()> {
         fuel::refill(&mut caller, left)?;
-        caller.data().sandbox().control.check()?;
+        let control = &caller.data().sandbox().control;
+        control.check()?;
+        turn::look(control)?;
         raise_interrupt(caller.as_context_mut());
         Ok(())
     };

@@ -11,17 +11,15 @@ use wasmtime::ResourceLimiter;
 /// never grows.
 const TABLE_ELEMENTS: usize = 65_536;
 
-/// Linear memory that a guest has only after more was refused: so that what is run next, which may let go of what
-/// fills the memory, can be compiled.
+/// Linear memory that a guest has only after an entry has ended because there was no more: so that what is run next, which
+/// may let go of what fills the memory, can be compiled.
 const KEPT_BACK: u64 = 512 << 10;
 
 /// The running account of one guest.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     memory_limit: u64,
-    /// Whether memory was refused: from the next entry on there is what was kept back.
-    refused_memory: bool,
-    /// Bytes that are kept back.
+    /// Bytes of it that are kept back.
     kept_back: u64,
     memory: u64,
     memory_peak: u64,
@@ -43,7 +41,6 @@ impl Ledger {
     pub(crate) fn new(limits: &Limits, holding: Arc<Holding>) -> Self {
         Self {
             memory_limit: limits.memory,
-            refused_memory: false,
             kept_back: KEPT_BACK,
             memory: 0,
             memory_peak: 0,
@@ -90,9 +87,6 @@ impl Ledger {
     /// Begins an entry: what it is refused is its own. Gives what the entry around it was refused.
     #[inline]
     pub(crate) fn begin(&mut self) -> Option<Box<LimitExceeded>> {
-        if self.refused_memory {
-            self.kept_back = 0;
-        }
         self.refused.take()
     }
 
@@ -110,6 +104,11 @@ impl Ledger {
     /// What the entry under way was refused last, if anything was.
     pub(crate) fn refused(&self) -> Option<&LimitExceeded> {
         self.refused.as_deref()
+    }
+
+    /// Gives the guest what was kept back.
+    pub(crate) fn give_rest(&mut self) {
+        self.kept_back = 0;
     }
 
     /// As above; the next time there is none.
@@ -147,7 +146,6 @@ impl ResourceLimiter for Ledger {
         let desired = u64::try_from(desired).unwrap_or(u64::MAX);
         let kept_back = if current == 0 { 0 } else { self.kept_back };
         if desired > self.memory_limit.saturating_sub(kept_back) {
-            self.refused_memory = true;
             self.refuse(LimitExceeded::Memory { asked: desired, limit: self.memory_limit });
             return Ok(false);
         }

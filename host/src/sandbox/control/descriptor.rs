@@ -1,7 +1,8 @@
 //! Waiting for a descriptor of the host: woken by it, the deadline, an interruption or a cancellation, and
 //! by nothing else.
 
-use super::{Control, Stop, Wake};
+use super::{Control, Ring, Stop, Wake};
+use crate::sandbox::turn::Away;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::cell::OnceCell;
@@ -15,10 +16,14 @@ use std::time::{Duration, Instant};
 /// Without a bell, which takes two descriptors, the control is looked at this often.
 const SLICE: Duration = Duration::from_millis(50);
 
-/// What wakes whoever waits in `poll`, or at rest.
+/// What wakes whoever waits elsewhere than at the control itself.
 #[derive(Clone, Debug)]
 pub(super) enum Bell {
-    Poll(Arc<UnixStream>),
+    /// In `poll`.
+    Stream(Arc<UnixStream>),
+    /// In a layer above.
+    Elsewhere(Arc<dyn Ring>),
+    /// At rest.
     Task(Waker),
 }
 
@@ -26,7 +31,8 @@ impl Bell {
     /// One that has rung too often to be rung again is heard anyway.
     pub(super) fn ring(&self) {
         match self {
-            Self::Poll(stream) => drop((&**stream).write(&[0])),
+            Self::Stream(stream) => drop((&**stream).write(&[0])),
+            Self::Elsewhere(bell) => bell.ring(),
             Self::Task(waker) => waker.wake_by_ref(),
         }
     }
@@ -42,7 +48,7 @@ fn bell() -> Option<(Bell, UnixStream)> {
     let (bell, ear) = UnixStream::pair().ok()?;
     bell.set_nonblocking(true).ok()?;
     ear.set_nonblocking(true).ok()?;
-    Some((Bell::Poll(Arc::new(bell)), ear))
+    Some((Bell::Stream(Arc::new(bell)), ear))
 }
 
 /// Whether a descriptor is ready now.
@@ -74,9 +80,11 @@ impl Control {
         until: Option<Instant>,
         ready: impl Fn() -> bool,
     ) -> Result<Wake, Stop> {
+        let mut away = Away::default();
         let wait = |bell: Option<&(Bell, UnixStream)>| {
             *self.waiting.lock() = bell.map(|(bell, _)| bell.clone());
-            let woken = self.wait_with(bell.map(|(_, ear)| ear), waited, until, ready);
+            let ear = bell.map(|(_, ear)| ear);
+            let woken = self.wait_with(&mut away, ear, waited, until, ready);
             *self.waiting.lock() = None;
             // Who rang it too late did so before it was taken away.
             if let Some((_, ear)) = bell {
@@ -85,11 +93,14 @@ impl Control {
             }
             woken
         };
-        BELL.with(|kept| wait(kept.get_or_init(bell).as_ref()))
+        let woken = BELL.with(|kept| wait(kept.get_or_init(bell).as_ref()))?;
+        away.back(Some(self))?;
+        Ok(woken)
     }
 
     fn wait_with(
         &self,
+        away: &mut Away,
         ear: Option<&UnixStream>,
         waited: &[Waited<'_>],
         until: Option<Instant>,
@@ -108,6 +119,13 @@ impl Control {
             let now = Instant::now();
             if ready() || until.is_some_and(|until| now >= until) {
                 return Ok(Wake::Elapsed);
+            }
+            if away.is_due(now, until) {
+                let (none, at_once) = (Timespec::default(), &mut polled);
+                if matches!(poll(at_once, Some(&none)), Ok(0) | Err(Errno::INTR)) {
+                    away.begin();
+                }
+                // What is ready already is seen below.
             }
             let slice = if ear.is_none() { now.checked_add(SLICE) } else { None };
             let next = [until, self.next_look(), slice];
