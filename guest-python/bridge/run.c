@@ -7,6 +7,8 @@
 
 #define KEPT_INPUT (1 << 20)
 #define MOST_SOURCE (1 << 20)
+#define MOST_LATELY 64
+#define MOST_LATELY_SOURCE (256u << 10)
 
 /* Short inputs take no allocation; a long one's buffer is kept while it is not extravagant. */
 static char short_inputs[OPHIDIA_LEVELS][OPHIDIA_SHORT_INPUT];
@@ -97,6 +99,10 @@ run_in(PyObject *code, uint64_t globals, uint64_t locals)
    long as there is room; of the other, while it runs and until some other does. */
 static PyObject *recent[OPHIDIA_LEVELS];
 
+/* Those of code that defines functions which are yet to be registered, and their bytes: few programs show a traceback. */
+static PyObject *lately;
+static uint32_t lately_len;
+
 static int
 awaits(PyObject *code)
 {
@@ -115,6 +121,17 @@ defines(PyObject *code)
     return 0;
 }
 
+/* Whether there is room for one more source of so many bytes among those that are yet to be registered. */
+static int
+has_room(uint32_t len)
+{
+    if (lately == NULL && (lately = PyList_New(0)) == NULL) {
+        PyErr_Clear();
+        return 0;
+    }
+    return PyList_GET_SIZE(lately) < MOST_LATELY && len <= MOST_LATELY_SOURCE - lately_len;
+}
+
 static int
 keep_source(PyObject *code, const char *source, uint32_t len)
 {
@@ -122,7 +139,8 @@ keep_source(PyObject *code, const char *source, uint32_t len)
     if (PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) != '<') {
         return 0;
     }
-    if (defines(code) || awaits(code)) {
+    int lasting = defines(code) || awaits(code);
+    if (lasting && !has_room(len)) {
         PyObject *done = PyObject_CallFunction(bridge.register_source, "Oy#", code, source, (Py_ssize_t)len);
         Py_XDECREF(done);
         return done == NULL ? -1 : 0;
@@ -134,8 +152,21 @@ keep_source(PyObject *code, const char *source, uint32_t len)
     if (pair == NULL) {
         return -1;
     }
-    Py_XSETREF(recent[bridge_level], pair);
-    return 0;
+    if (!lasting) {
+        Py_XSETREF(recent[bridge_level], pair);
+        return 0;
+    }
+    int failed = 0;
+    for (size_t i = 0; !failed && i < OPHIDIA_LEVELS; i++) {
+        if (recent[i] != NULL) { /* which is older */
+            failed = PyList_Append(lately, recent[i]);
+            Py_CLEAR(recent[i]);
+        }
+    }
+    failed = failed || PyList_Append(lately, pair) < 0;
+    Py_DECREF(pair);
+    lately_len += len;
+    return failed ? -1 : 0;
 }
 
 /* Those that are not registered, a list of (code, source). */
@@ -143,7 +174,9 @@ static PyObject *
 take_sources(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
-    PyObject *list = PyList_New(0);
+    PyObject *list = lately == NULL ? PyList_New(0) : lately;
+    lately = NULL;
+    lately_len = 0;
     for (size_t i = 0; list != NULL && i < OPHIDIA_LEVELS; i++) {
         if (recent[i] != NULL && PyList_Append(list, recent[i]) < 0) {
             Py_CLEAR(list);

@@ -333,16 +333,27 @@ class HostCall(asyncio.Future):
     """What Python awaits while the host works on a call. The event loop makes tasks of it, as of a coroutine."""
 
 
-def pending(number: int) -> HostCall:
-    """What Python awaits while the host works on a task."""
+def pending(started: int | tuple) -> HostCall:
+    """What Python awaits of a call of the host: by its number while the host works on it; or what it has ended with."""
     try:
         future = HostCall(loop=asyncio.get_running_loop())
     except RuntimeError:
-        _host.attend(number)
+        if isinstance(started, int):
+            _host.attend(started)
         raise RuntimeError("an asynchronous function of the host needs a running event loop") from None
-    _pending[number] = future
-    future.add_done_callback(lambda future: _forget(number))
+    if isinstance(started, int):
+        _pending[started] = future
+        future.add_done_callback(lambda future: _forget(started))
+    else:
+        _end(future, *started[1:])
     return future
+
+
+def _end(future: HostCall, failed: bool, value: object) -> None:
+    if failed:
+        future.set_exception(exception(*value) if isinstance(value, tuple) else value)
+    else:
+        future.set_result(value)
 
 
 def _forget(number: int) -> None:
@@ -362,10 +373,7 @@ def attend(timeout: float | None) -> None:
         future = _pending.pop(number, None)
         if future is None or future.done():
             continue
-        if failed:
-            future.set_exception(exception(*value) if isinstance(value, tuple) else value)
-        else:
-            future.set_result(value)
+        _end(future, failed, value)
 
 
 class HostIterator:

@@ -72,6 +72,8 @@ async def _awaiting() -> None:
 def _warm_rest() -> None:
     """Await a while, as programs at rest do."""
     for _ in range(16):
+        nothing = rest.begin(None)
+        rest.step(nothing, 0), rest.result(nothing)
         task = rest.loop().create_task(_awaiting(), name="warm")
         while rest.step(task, 0) is not None:
             pass

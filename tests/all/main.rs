@@ -133,6 +133,8 @@ mod resting;
 mod sandbox;
 /// TLS, which the host does.
 mod secure;
+/// The service of the examples, under load.
+mod service;
 /// Several interpreters in one another's calls: an error ends only the one it is about.
 mod several;
 /// Slots of interpreters that have ended: what they keep, and trimming.

@@ -21,7 +21,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -60,36 +60,39 @@ impl Tasks {
         Self { runtime, running: BTreeMap::new(), last: 0, ended }
     }
 
-    /// Starts a future, of that function, whose arguments take so many bytes.
-    fn spawn(
-        &mut self,
-        function: &str,
-        control: &Arc<Control>,
-        limit: u32,
-        held: u64,
-        future: impl Future<Output = Ended> + Send + 'static,
-    ) -> Result<i64> {
+    /// Where futures of this function run, if one more may.
+    fn runtime(&self, limit: u32) -> Result<Handle> {
         // One that is cancelled is there until tokio drops it.
         let alive = self.running.len().max(Arc::strong_count(&self.ended) - 1);
         if alive >= limit as usize {
             return Err(LimitExceeded::Tasks { asked: alive as u64 + 1, limit }.into());
         }
-        let runtime = match &self.runtime {
-            Some(runtime) => runtime.clone(),
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.clone()),
             None => Handle::try_current().map_err(|_| {
                 Error::Host(
                     "no tokio runtime to run an asynchronous function on: call from within one, or \
                      name one with InterpreterBuilder::tokio"
                         .into(),
                 )
-            })?,
-        };
+            }),
+        }
+    }
+
+    /// Starts a future whose arguments take so many bytes; gives its number.
+    fn spawn(
+        &mut self,
+        runtime: &Handle,
+        control: &Arc<Control>,
+        held: u64,
+        future: impl Future<Output = Ended> + Send + 'static,
+    ) -> Result<i64> {
         self.ended.arguments.take(held)?;
         self.last += 1;
         let number = self.last;
         let cancelled = Arc::new(AtomicBool::new(false));
-        // Dropped by a runtime that shuts down too, so that nobody waits for ever.
         let until = control.call_ends();
+        // Dropped by a runtime that shuts down too, so that nobody waits for ever.
         let end = End {
             number,
             until,
@@ -99,7 +102,6 @@ impl Tasks {
             ended: Arc::clone(&self.ended),
             control: Arc::clone(control),
         };
-        let future = uncaught(function.to_owned(), future);
         let task = runtime.spawn(async move {
             let mut end = end;
             end.result = Some(future.await);
@@ -243,7 +245,8 @@ impl Function {
     /// An asynchronous function: as [`new`](Self::new), of a closure that returns a future. Python
     /// awaits it, in `asyncio`; any number may be under way at once.
     ///
-    /// The future runs on the tokio runtime that [`InterpreterBuilder::tokio`] names, else on the one
+    /// The future is polled once where it is called, so one that has nothing to wait for takes no other thread; what is left
+    /// of it runs on the tokio runtime that [`InterpreterBuilder::tokio`] names, else on the one
     /// whose context the interpreter is called in (as within `spawn_blocking`). It is aborted when
     /// Python cancels it and when the interpreter is dropped. A panic in it ends the call of the host in
     /// which Python waits for it, as that of any function.
@@ -266,14 +269,48 @@ where
     R: Outcome,
     R::Value: Send + 'static,
 {
-    let State { sandbox, bridge, session } = py.state_mut();
-    let (control, limit) = (&sandbox.control, bridge.domain.limit());
-    let number = session.tasks.spawn(function, control, limit, session.own_arguments, async {
+    let State { bridge, session, .. } = py.state_mut();
+    let runtime = session.tasks.runtime(bridge.domain.limit());
+    let runtime = runtime.map_err(|error| py.guest().ours(error))?;
+    let future = async {
         let value = future.await.outcome()?;
         Ok(Box::new(value) as Box<dyn ToPython + Send>)
-    });
+    };
+    let mut future = Box::pin(uncaught(function.to_owned(), future));
+    // What needs no waiting is done here: another thread would take longer to be told of it.
+    let polled = {
+        let _inside = runtime.enter();
+        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    };
+    if let Poll::Ready(ended) = polled {
+        let told = Told { number: 0, ended: true_end(py, ended)? };
+        return Ok(tell(py, told)?);
+    }
+    let State { sandbox, session, .. } = py.state_mut();
+    let held = session.own_arguments;
+    let number = session.tasks.spawn(&runtime, &sandbox.control, held, future);
     let number = number.map_err(|error| py.guest().ours(error))?;
     Ok(write(py, |out| out.int(number))?)
+}
+
+/// What one has ended with, unless that is a panic, which ends this interpreter.
+fn true_end(py: &mut Python<'_>, ended: Ended) -> Result<Ended> {
+    match ended.map_err(|error| error.downcast::<Panicked>()) {
+        Err(Ok(panicked)) => Err(py.guest().poison(panicked.0)),
+        Err(Err(error)) => Ok(Err(error)),
+        Ok(value) => Ok(Ok(value)),
+    }
+}
+
+/// Tells Python of one that has ended. One that cannot be converted has failed.
+fn tell(py: &mut Python<'_>, told: Told) -> Result<u32> {
+    let most = match write(py, |out| told.to_python(out)) {
+        Err(Error::Conversion(_)) => usize::MAX,
+        Err(Error::Limit(_)) if !py.state().sandbox.is_poisoned() => LARGE,
+        other => return other,
+    };
+    let told = checked(py, told, most);
+    write(py, |out| told.to_python(out))
 }
 
 macro_rules! closure {
@@ -362,13 +399,8 @@ pub(super) fn attend(
     }
     let mut told = Vec::new();
     for (number, ended) in wait(caller, seconds)? {
-        let ended = match ended.map_err(|error| error.downcast::<Panicked>()) {
-            Err(Ok(panicked)) => {
-                return Err(Guest::new(caller.as_context_mut()).poison(panicked.0).into());
-            }
-            Err(Err(error)) => Err(error),
-            Ok(value) => Ok(value),
-        };
+        let mut guest = Guest::new(caller.as_context_mut());
+        let ended = true_end(&mut guest.python(), ended)?;
         told.push(Told { number, ended });
     }
     let mut guest = Guest::new(caller.as_context_mut());

@@ -291,7 +291,7 @@ async fn carry_out<T: Send + 'static>(
     let ran = began.elapsed();
     let ending = match &result {
         Ok(_) => Ending::Ok,
-        Err(_) if has_panicked => Ending::Panicked,
+        Err(_) if has_panicked || unwound => Ending::Panicked,
         Err(error) => Ending::of(error),
     };
     let finished = Finished {
