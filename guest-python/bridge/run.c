@@ -129,7 +129,7 @@ has_room(uint32_t len)
         PyErr_Clear();
         return 0;
     }
-    return PyList_GET_SIZE(lately) < MOST_LATELY && len <= MOST_LATELY_SOURCE - lately_len;
+    return PyList_GET_SIZE(lately) < MOST_LATELY && lately_len < MOST_LATELY_SOURCE && len <= MOST_LATELY_SOURCE - lately_len;
 }
 
 static int
@@ -159,6 +159,7 @@ keep_source(PyObject *code, const char *source, uint32_t len)
     int failed = 0;
     for (size_t i = 0; !failed && i < OPHIDIA_LEVELS; i++) {
         if (recent[i] != NULL) { /* which is older */
+            lately_len += (uint32_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(recent[i], 1));
             failed = PyList_Append(lately, recent[i]);
             Py_CLEAR(recent[i]);
         }

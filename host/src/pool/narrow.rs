@@ -176,7 +176,7 @@ mod tests {
     fn limits_go_down_only() {
         let pool = Limits { fuel: Some(1_000), ..Limits::default() };
         let with = |change: fn(&mut Limits)| {
-            let mut asked = pool.clone();
+            let mut asked = pool;
             change(&mut asked);
             check_limits(&asked, &pool)
         };
