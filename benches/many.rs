@@ -305,6 +305,7 @@ fn alive(runtime: &Runtime) -> Result<()> {
 }
 
 /// Starts, runs and drops so many, one in ten of which does not end well.
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is its output")]
 fn soak(count: u64) -> Result<()> {
     let runtime = runtime()?;
     let quick =

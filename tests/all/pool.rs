@@ -332,7 +332,7 @@ fn pool_limits() -> Limits {
 #[test]
 fn a_request_may_have_less_and_not_more() {
     let sandbox = sandbox().env("LANG", "C").memory(64 << 20).build().expect("a sandbox");
-    let (limits, grants) = (sandbox.limits().clone(), sandbox.grants().clone());
+    let (limits, grants) = (*sandbox.limits(), sandbox.grants().clone());
     let pool = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1).build().expect("a pool");
     let small = Limits { fuel: Some(1_000_000), memory: 48 << 20, ..limits.clone() };
     let burnt = pool.request().limits(small.clone()).run("for _ in range(10**9): pass").wait();

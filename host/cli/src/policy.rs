@@ -28,7 +28,7 @@ impl PolicyCommand {
         // Opens every folder and archive, as a run would.
         ophidia::Sandbox::builder()
             .grants(policy.grants.clone())
-            .limits(policy.limits.clone())
+            .limits(policy.limits)
             .build()
             .map_err(|error| Usage(format!("{}: {error}", file.display())))?;
         std::io::stdout().write_all(words(&policy).as_bytes())?;

@@ -364,7 +364,7 @@ impl Sandbox {
     pub(crate) fn builder(&self) -> SandboxBuilder {
         let builder = ophidia::Sandbox::builder();
         let builder = self.trees.apply(match &self.ruled {
-            Some(policy) => builder.limits(policy.limits.clone()).grants(policy.grants.clone()),
+            Some(policy) => builder.limits(policy.limits).grants(policy.grants.clone()),
             None => self.trees.rule(builder.limits(self.limits())),
         });
         let mut builder = self.net.apply(builder);
