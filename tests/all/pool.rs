@@ -334,10 +334,10 @@ fn a_request_may_have_less_and_not_more() {
     let sandbox = sandbox().env("LANG", "C").memory(64 << 20).build().expect("a sandbox");
     let (limits, grants) = (*sandbox.limits(), sandbox.grants().clone());
     let pool = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(1).build().expect("a pool");
-    let small = Limits { fuel: Some(1_000_000), memory: 48 << 20, ..limits.clone() };
-    let burnt = pool.request().limits(small.clone()).run("for _ in range(10**9): pass").wait();
+    let small = Limits { fuel: Some(1_000_000), memory: 48 << 20, ..limits };
+    let burnt = pool.request().limits(small).run("for _ in range(10**9): pass").wait();
     assert!(matches!(burnt, Err(Error::Limit(limit)) if limit.name() == "fuel"));
-    let large = Limits { memory: (64 << 20) + 1, ..limits.clone() };
+    let large = Limits { memory: (64 << 20) + 1, ..limits };
     let refused = refusal(pool.request().limits(large).run("").wait());
     assert_eq!(
         refused.to_string(),
