@@ -65,13 +65,14 @@ int numpy_forget_seed(void);
 /* Gives sqlite the host's entropy; -1 with an exception set. */
 int sqlite_take_entropy(void);
 
-/* Adds what _ophidia.kdf, _ophidia.tls, _ophidia.launch, _ophidia.sources, _ophidia.options, _ophidia.depth; -1 with an exception set. */
+/* Adds what modules of the in-guest package call; -1 with an exception set. */
 int kdf_ready(PyObject *module);
 int tls_ready(PyObject *module);
 int ending_ready(PyObject *module);
 int sources_ready(PyObject *module);
 int options_ready(PyObject *module);
 int depth_ready(PyObject *module);
+int interrupt_ready(PyObject *module);
 
 /* Makes everything that exists immortal. */
 void immortalize(void);

@@ -50,6 +50,28 @@ __wrap__PyErr_CheckSignalsTstate(PyThreadState *tstate)
     return __real__PyErr_CheckSignalsTstate(tstate);
 }
 
+/* Raises what the host has asked for by now: the event loop's, where it is between two steps. */
+static PyObject *
+raise_asked(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    if (ophidia_interrupt_requested && __real__PyErr_CheckSignalsTstate(PyThreadState_Get()) < 0) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"raise_asked", raise_asked, METH_NOARGS, "() -> None, unless the host asks for an exception."},
+    {NULL, NULL, 0, NULL},
+};
+
+int
+interrupt_ready(PyObject *module)
+{
+    return PyModule_AddFunctions(module, methods);
+}
+
 __attribute__((import_module("ophidia"), import_name("meter"))) extern void
 ophidia_meter(size_t work);
 

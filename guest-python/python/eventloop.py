@@ -12,7 +12,7 @@ import time
 from asyncio import events, selector_events
 from collections.abc import Awaitable, Callable
 
-from _ophidia import interop
+from _ophidia import _host, interop
 
 # Stands for whatever the host works on, where descriptors are waited for.
 _HOST = 0x7FFFFFFF
@@ -38,8 +38,12 @@ class _Selector(selectors.PollSelector):
     resting = False
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.resting:
-            timeout = 0
+        ready = self._select(0 if self.resting else timeout)
+        # Here no step is lost, and nowhere else in the loop.
+        _host.raise_asked()
+        return ready
+
+    def _select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         if self._fd_to_key:
             if not interop.is_waiting():
                 return super().select(timeout)
@@ -60,7 +64,12 @@ class _Selector(selectors.PollSelector):
 
     def waited(self) -> tuple[tuple[int, bool], ...]:
         """The descriptors that are waited for, each with whether it is to be written to."""
-        return tuple((fd, key.events & selectors.EVENT_WRITE != 0) for fd, key in self._fd_to_key.items())
+        return tuple(
+            (fd, event == selectors.EVENT_WRITE)
+            for fd, key in self._fd_to_key.items()
+            for event in (selectors.EVENT_READ, selectors.EVENT_WRITE)
+            if key.events & event
+        )
 
 
 async def _awaited(what: Awaitable) -> object:

@@ -119,7 +119,10 @@ def _written(*texts: str) -> bool:
 
 def finish() -> None:
     """End the program as python3 does: what waits for the end, then its objects, then the streams."""
-    rest.finish()
+    try:
+        rest.finish()
+    except BaseException as error:
+        _tell(f"Exception ignored at the end of the event loop:\n{_plain(error)}")
     atexit._run_exitfuncs()
     failed = _flush_standard()
     sys.last_exc = sys.last_type = sys.last_value = sys.last_traceback = None

@@ -10,7 +10,7 @@ from asyncio import events
 from collections.abc import Awaitable
 from inspect import isawaitable
 
-from _ophidia import eventloop, interop
+from _ophidia import _host, eventloop, interop
 
 # Rounds of the loop after which the host looks at what else it has to do.
 _ROUNDS = 256
@@ -28,6 +28,8 @@ internal = tuple(
     for code in (
         asyncio.BaseEventLoop._run_once.__code__,
         events.Handle._run.__code__,
+        eventloop.EventLoop.create_task.__code__,
+        interop.attend.__code__,
         (lambda: None).__code__,
     )
 )
@@ -89,6 +91,7 @@ def step(task: asyncio.Task | Ended, why: int) -> tuple[float, bool, tuple] | No
         for _ in range(_ROUNDS):
             try:
                 running._run_once()
+                _host.raise_asked()
             except BaseException as error:
                 _end(task, error)
             if task.done():
@@ -152,6 +155,7 @@ def complete(awaitable: Awaitable) -> object:
             if task in _ended_by:
                 raise
             _end(task, error)
+    _host.raise_asked()
     return result(task)
 
 

@@ -46,7 +46,7 @@ use std::time::{Duration, Instant};
 /// Each request runs on an interpreter that nobody used before and nobody uses after, unless it is a
 /// [`Session`]'s. Guests run on the pool's own threads, as many at once as there are workers. While others wait, a
 /// guest runs for 5 ms and then lets them; one that waits (asleep, for the network, for an asynchronous function of the
-/// host) lets them at once. From a thread in a slow function of the host its turn is taken after 10 ms.
+/// host) lets them at once. From a thread in a slow function of the host its turn is taken after 10 to 15 ms.
 ///
 /// Tenants share the time by their weights, whatever they ask for: the queue and the turns are one fair queue.
 ///
@@ -183,8 +183,12 @@ impl Pool {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.core.close(Instant::now());
-        self.core.join(self.core.settings.grace);
         let keeper = self.keeper.lock().take();
+        // The last handle may be a request's own, which the keeper drops.
+        if keeper.as_ref().is_some_and(|keeper| keeper.thread().id() == thread::current().id()) {
+            return;
+        }
+        self.core.join(self.core.settings.grace);
         if let Some(keeper) = keeper.filter(|_| self.core.is_over()) {
             let _ = keeper.join();
         }

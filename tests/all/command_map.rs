@@ -72,7 +72,7 @@ fn results_come_in_the_order_of_the_inputs() {
 #[test]
 fn a_failure_is_that_of_its_input_alone() {
     let script = "import os, sys\n\
-                  stay = lambda: [None for _ in iter(int, 1)]\n\
+                  stay = lambda: any(iter(int, 1))\n\
                   print('begun', flush=True)\n\
                   match item:\n\
                   \x20   case 'raise': raise KeyError('gone')\n\
@@ -127,8 +127,14 @@ fn a_file_is_given_by_itself_and_for_reading() {
                   try: open(item, 'a'); print('written')\n\
                   except OSError: pass\n\
                   result = [item == sys.argv[1], sys.argv[0], sys.stdin.read(), open(item).read(), os.listdir(folder)]\n";
-    let (_kept, path) =
-        folder(&[("script.py", script), ("one.txt", "1\n"), ("two.txt", "2\n"), ("other", "")]);
+    // Not below /tmp, which is in memory inside.
+    let kept = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let path = kept.path().canonicalize().expect("it exists");
+    for (name, text) in
+        [("script.py", script), ("one.txt", "1\n"), ("two.txt", "2\n"), ("other", "")]
+    {
+        fs::write(path.join(name), text).expect("a file");
+    }
     let found = mapped(&path, &["script.py", "one.txt", "./two.txt", "one.txt"], "", 0);
     let names: Vec<_> = found.iter().map(|line| line["input"].clone()).collect();
     assert_eq!(names, ["one.txt", "./two.txt", "one.txt"]);
@@ -138,9 +144,15 @@ fn a_file_is_given_by_itself_and_for_reading() {
 
     // In a folder that is granted it is where it is.
     let found = mapped(&path, &["--dir", ".", "script.py", "one.txt"], "", 0);
-    assert_eq!(found[0]["result"][4].as_array().expect("a list").len(), 5, "{found:?}");
+    assert_eq!(found[0]["result"][4].as_array().expect("a list").len(), 4, "{found:?}");
 
-    // In a tree in memory it is a copy.
+    // In a tree in memory it is a copy, and the folders around it are as they would be without it.
+    let around = "import os\nos.makedirs(os.path.dirname(item) + '/new/er')\nos.makedirs('/tmp/cache')\n\
+                  open(item, 'a').write('more')\nresult = open('words').read() if False else len(open(item).read())\n";
+    let (_kept, below) = folder(&[("around.py", around), ("in.txt", "1\n"), ("words", "w")]);
+    let found = mapped(&below, &["--file", "words", "around.py", "in.txt"], "", 0);
+    assert_eq!(found[0]["result"], 6, "{found:?}");
+    assert_eq!(fs::read_to_string(below.join("in.txt")).expect("a file"), "1\n");
     let copy = tempfile::NamedTempFile::new_in("/tmp").expect("a file");
     fs::write(copy.path(), "3\n").expect("written");
     let name = copy.path().to_str().expect("UTF-8");
@@ -239,6 +251,11 @@ fn a_result_is_what_has_a_form_in_json() {
         ),
         ("import json; json.dumps = lambda *a, **k: '{'; result = 1", "ValueError", "no JSON"),
         ("import json; json.dumps = lambda *a, **k: 1; result = 1", "AttributeError", "encode"),
+        (
+            "import json, sys; json.dumps = lambda *a, **k: sys.exit(); result = 1",
+            "SystemExit",
+            "exited",
+        ),
     ] {
         let found = mapped(&path, &["give.py", "-"], code, 1);
         let line = &found[0];

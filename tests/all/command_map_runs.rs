@@ -340,3 +340,69 @@ fn a_terminal_shows_how_far_it_is() {
     }
     terminal.exp_eof().expect("its end");
 }
+
+/// A signal that ends who reads, too: what had ended is kept all the same.
+#[test]
+fn what_nobody_reads_is_kept() {
+    let (_kept, path) = folder(&[("slow.py", SLOW)]);
+    let grant = format!("{}::/ready:rw", path.join("ready").display());
+    let stdin = with_slow(0, 40).replacen("0\n", "slow\n", 1);
+    let arguments = [
+        "slow.py",
+        "-",
+        "--jobs",
+        "2",
+        "--timeout",
+        "none",
+        "--dir",
+        &grant,
+        "--resume",
+        "journal",
+    ];
+    let mut child = begun(&path, &arguments, &stdin);
+    wait_for(&path.join("ready/39"));
+    thread::sleep(Duration::from_millis(300));
+    drop(child.stdout.take());
+    signal(&child, "-INT");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(130), "{}", String::from_utf8_lossy(&ended.stderr));
+    let journal = fs::read_to_string(path.join("journal")).expect("a file");
+    assert!(journal.lines().count() > 35, "{journal}");
+    fs::write(path.join("ready/go"), "").expect("a file");
+    let again = map(&path, &arguments).stdin(&*stdin).expect_ok();
+    assert_eq!(timeless(&again.stdout), expected(&stdin));
+}
+
+#[test]
+fn what_a_limit_has_ended_is_run_again_with_more() {
+    let (_kept, path) =
+        folder(&[("s.py", "import time\nif item == 'b': time.sleep(1)\nresult = item")]);
+    let run = |more: &[&str]| {
+        map(&path, &["s.py", "-", "--resume", "journal"]).args(more).stdin("a\nb\n")
+    };
+    run(&["--timeout", "300ms"]).expect_status(1);
+    run(&["--timeout", "60s"]).expect_status(1);
+    let again = run(&["--timeout", "60s", "--retry-failed"]).expect_ok();
+    assert_eq!(lines(&again.stdout)[1]["result"], "b");
+    // No other file than a regular one.
+    for file in ["/dev/full", "/dev/null"] {
+        let call = map(&path, &["s.py", "-", "--resume", file]).stdin("a\n");
+        call.expect_status(2).stderr_has("not a regular file");
+    }
+}
+
+/// What was written for an input goes when it is run anew.
+#[test]
+fn what_is_written_out_is_of_the_last_run() {
+    let (_kept, path) = folder(&[
+        ("s.py", "name = open(item).read().strip()\nopen('/tmp/' + name, 'w').close()"),
+        ("in", "A"),
+    ]);
+    let run = || map(&path, &["s.py", "in", "--out", "out", "--resume", "journal"]).expect_ok();
+    run();
+    fs::write(path.join("in"), "B").expect("a file");
+    run();
+    assert!(path.join("out/0/tmp/B").exists() && !path.join("out/0/tmp/A").exists());
+    let elsewhere = map(&path, &["s.py", "in", "--out", "other", "--resume", "journal"]);
+    elsewhere.expect_status(2).stderr_has("other options");
+}

@@ -115,6 +115,8 @@ mod pool;
 mod pool_ends;
 /// What pools tell the facade `metrics`.
 mod pool_metrics;
+/// Requests of a pool that await, and how they end.
+mod pool_rests;
 /// Sessions of pools: order, loss, ends.
 mod pool_sessions;
 /// Turns of pools: who runs when, waiting, slots.

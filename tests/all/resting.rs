@@ -415,3 +415,118 @@ fn sockets_are_awaited_at_rest() {
     ))
     .expect("a pair");
 }
+
+/// A guest that lies of what it waits for takes no descriptors of the host beyond its own, and no more than its own time.
+#[test]
+fn a_guest_that_lies_of_its_waits_harms_itself() {
+    let mut py = RUNTIME.interpreter().timeout(Duration::from_millis(300)).build().expect("one");
+    py.run("import asyncio, socket\nfrom _ophidia import rest\none, other = socket.socketpair()")
+        .expect("the start");
+    let open = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    for waits in [
+        "((one.fileno(), False),) * 5_000",
+        "tuple((fd, write) for fd in range(400) for write in (False, True))",
+        "((0, False), (1, True), (2**31, False))",
+    ] {
+        py.run(&format!("rest.loop()._selector.waited = lambda: {waits}")).expect("a lie");
+        let mut future = Box::pin(py.run_async("await asyncio.sleep(1e6)"));
+        let before = open();
+        let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        // Other tests open some, too.
+        assert!(open() < before + 1_000, "{waits}: {} descriptors", open());
+        let ended = block_on(future);
+        assert!(
+            matches!(&ended, Err(Error::Limit(LimitExceeded::Timeout { .. }))),
+            "{waits}: {ended:?}"
+        );
+    }
+    py.run("rest.loop()._selector.waited = lambda: tuple((fd, False) for fd in range(100_000))")
+        .expect("a lie");
+    let ended = block_on(py.run_async("await asyncio.sleep(1e6)"));
+    assert!(matches!(&ended, Err(Error::GuestFault(said)) if said.contains("100000")), "{ended:?}");
+    // Neither what is said of timers.
+    for seconds in ["float('nan')", "1e300", "-1.0", "1e-12", "float('inf')"] {
+        let mut py =
+            RUNTIME.interpreter().timeout(Duration::from_millis(200)).build().expect("one");
+        py.run(&format!("import asyncio\nfrom _ophidia import rest\nrest.step = lambda task, why: ({seconds}, True, ())"))
+            .expect("a lie");
+        let ended = block_on(py.run_async("await asyncio.sleep(0)"));
+        assert!(
+            matches!(&ended, Err(Error::Limit(LimitExceeded::Timeout { .. }))),
+            "{seconds}: {ended:?}"
+        );
+    }
+}
+
+/// A socket that is written to and read from at once.
+#[test]
+fn both_sides_of_a_socket_are_awaited() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = thread::spawn(move || {
+        use std::io::{Read, Write};
+        let (mut stream, _) = listener.accept().expect("a guest");
+        thread::sleep(Duration::from_millis(50));
+        // It reads nothing before it has answered: what the guest writes piles up meanwhile.
+        stream.write_all(b"early").expect("answered");
+        thread::sleep(Duration::from_millis(200));
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).expect("read");
+        all.len()
+    });
+    let mut py = RUNTIME.interpreter().net("127.0.0.1").build().expect("one");
+    py.set("port", i64::from(port)).expect("set");
+    block_on(py.run_async(
+        "import asyncio, time\nreader, writer = await asyncio.open_connection('127.0.0.1', port)\nwriter.write(bytes(20_000_000))\nbegan = time.monotonic()\nassert await reader.readexactly(5) == b'early'\nearly = writer.transport.get_write_buffer_size()\nawait writer.drain()\nwriter.close()\nawait writer.wait_closed()\nassert early > 0, early",
+    ))
+    .expect("both ways");
+    assert_eq!(server.join().expect("no panic"), 20_000_000);
+}
+
+/// A program that is interrupted while its tasks are busy loses none of their steps.
+#[test]
+fn no_step_is_lost_to_an_interruption() {
+    let mut py = python();
+    py.run(
+        "async def busy(n):\n    for _ in range(n): await asyncio.sleep(0)\n    return n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        for _ in range(20): group.create_task(busy(10**9))",
+    )
+    .expect("defined");
+    let interrupter = py.interrupter();
+    for round in 0..40 {
+        let interrupter = interrupter.clone();
+        let thread = thread::spawn(move || {
+            thread::sleep(Duration::from_micros(1_000 + round * 137));
+            interrupter.interrupt();
+        });
+        let ended = if round % 2 == 0 {
+            block_on(py.run_async("await main()"))
+        } else {
+            py.run("await main()")
+        };
+        thread.join().expect("no panic");
+        match &ended {
+            Err(Error::Python(error)) if error.type_name == "KeyboardInterrupt" => {}
+            // It was raised in a task, and is what the group tells.
+            Err(Error::Python(error)) if error.type_name == "BaseExceptionGroup" => {}
+            other => panic!("{round}: {other:?}"),
+        }
+        assert_eq!(number(&mut py, "await busy(3)"), 3, "{round}");
+    }
+    assert_eq!(
+        text(&mut py, "str(len(asyncio.all_tasks(__import__('_ophidia.rest').rest.loop())))"),
+        "0"
+    );
+}
+
+#[test]
+fn a_grace_of_nothing_leaves_time_for_being_cancelled() {
+    let mut py = RUNTIME.interpreter().grace(Duration::ZERO).build().expect("one");
+    py.run("import asyncio").expect("the start");
+    for _ in 0..20 {
+        let mut future =
+            Box::pin(py.run_async("try: await asyncio.sleep(1e6)\nfinally: x = sum(range(1_000))"));
+        begin(future.as_mut());
+        drop(future);
+        assert!(!py.is_poisoned());
+    }
+}

@@ -196,6 +196,10 @@ impl Ending {
         let (kind, reason) = match error {
             Error::Python(error) if error.exit_status.is_none() => (error.type_name, error.message),
             Error::Conversion(error) => ("TypeError".to_owned(), error.to_string()),
+            // An exit with status 0 is no result either.
+            Error::Python(error) if error.exit_status == Some(0) => {
+                ("SystemExit".to_owned(), "it has exited while it was written".to_owned())
+            }
             error => return Self::of(Err(error), false),
         };
         let mut ending = Self::new(Status::EXCEPTION, Ended::Exception);

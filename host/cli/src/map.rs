@@ -29,11 +29,11 @@ use workers::Workers;
 ///
 /// An interpreter is started for each input and dropped after it, some at a time; a line of JSON for each is printed in
 /// the order of the inputs. One input that fails, runs too long or eats memory does nothing to the others: limits are
-/// those of one input.
+/// those of one input; the script, what it leaves, and its exit functions have --timeout each.
 ///
 /// What the script finds: sys.argv is [SCRIPT, INPUT]; standard input has the input's bytes; the name `item` is the file's
 /// path, the line, or the value of JSON. What it gives: what it leaves in the name `result`, which has to have a form in
-/// JSON, and its output. It sees the file that is its input, read-only under its own absolute path (in /tmp itself: a
+/// JSON, and its output. It sees the file that is its input, read-only under its own absolute path (in /tmp: a
 /// copy), and nothing else unless that is granted, the folder of the script included: --dir . grants it.
 #[derive(clap::Args, Debug)]
 #[command(override_usage = USAGE, after_help = HELP)]
@@ -65,7 +65,7 @@ pub(crate) struct Map {
     /// Keep what has ended in this file, and begin with what it has
     ///
     /// A map that was interrupted, or killed, goes on where it was: what the file has is printed again, the rest runs. It is
-    /// bound to the script, the options and the version; contents of granted folders are not looked at. An input that has
+    /// bound to the script, the options but for limits, and the version; contents of granted folders are not looked at. An input that has
     /// changed, name or bytes, runs anew.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,

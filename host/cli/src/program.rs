@@ -99,7 +99,13 @@ impl Program {
         match fs::metadata(&given) {
             Ok(data) if data.is_dir() => Err(refused("a folder: name a script in it".into())),
             Ok(_) => {
-                let file = File::open(&given).map_err(|error| refused(error.to_string()))?;
+                let mut file = File::open(&given).map_err(|error| refused(error.to_string()))?;
+                let is_regular = file.metadata().is_ok_and(|data| data.is_file());
+                if is_regular
+                    && is_archive(&mut file).map_err(|error| refused(error.to_string()))?
+                {
+                    return Err(refused("an archive: name a script".into()));
+                }
                 let bytes = read(file, sandbox).map_err(refused)?;
                 let path = fs::canonicalize(&given).ok().and_then(parent).unwrap_or_default();
                 Ok(Self::source(bytes, &text(&given)?, text(&path)?))

@@ -164,7 +164,7 @@ pub(crate) struct Sandbox {
 const HEADING: &str = "What the program may touch and use";
 
 /// Below it lies the guest's standard library.
-const STDLIB: &str = "/usr/lib/python3.13";
+pub(crate) const STDLIB: &str = "/usr/lib/python3.13";
 
 impl Sandbox {
     /// Refuses folders that would hide each other, and grants the sites.
@@ -201,9 +201,20 @@ impl Sandbox {
         self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
     }
 
-    /// What of the options, as they were given, changes what programs do, as a text.
+    /// What of the options, as they were given, changes what programs that end well do, as a text: not the limits.
     pub(crate) fn outcomes(&self) -> String {
-        let like = Self { audit: None, trees: self.trees.without_out(), ..self.clone() };
+        let like = Self {
+            audit: None,
+            timeout: Timeout(None),
+            grace: Grace(Limits::default().grace),
+            cpu: Timeout(None),
+            fuel: None,
+            memory: Memory::default(),
+            files: Files::default(),
+            folder: Size(0),
+            host_memory: None,
+            ..self.clone()
+        };
         let policy = self.policy.as_ref().map(fs::read);
         format!("{like:?} {policy:?} {}", self.current_dir())
     }

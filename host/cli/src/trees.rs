@@ -114,8 +114,7 @@ impl Trees {
                 continue;
             }
             let bytes = file.read().map_err(|reason| Usage(format!("--file {reason}")))?;
-            let (folder, name) = file.guest.rsplit_once('/').unwrap_or(("", &file.guest));
-            let folder = if folder.is_empty() { "/" } else { folder };
+            let (folder, name) = folder_and_name(&file.guest);
             trees.entry(folder.to_owned()).or_default().insert(name.to_owned(), bytes.into());
         }
         let mount = |(guest, files)| Mount::new(guest, Tree::Overlay(Box::new(Tree::Files(files))));
@@ -152,16 +151,6 @@ impl Trees {
         mounts.chain((self.tmp.0 > 0).then_some(TMP))
     }
 
-    /// Whether a file is put below this folder once it is there.
-    pub(crate) fn puts_below(&self, folder: &str) -> bool {
-        self.later.iter().any(|file| Path::new(&file.guest).starts_with(folder))
-    }
-
-    /// The same options, but for that of what is kept.
-    pub(crate) fn without_out(&self) -> Self {
-        Self { out: None, ..self.clone() }
-    }
-
     /// Whether something in memory is mounted at this path.
     pub(crate) fn has(&self, guest: &str) -> bool {
         self.overlays.iter().chain(&self.given).any(|mount| mount.guest == guest)
@@ -188,6 +177,13 @@ impl Trees {
         let (Some(out), Some(name)) = (&self.opened, &self.out) else { return true };
         let mut whole = true;
         let base = Path::new(folder.unwrap_or_default());
+        if folder.is_some()
+            && let Err(error) = out.remove_dir_all(base)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            say(&format!("--out {}: {}: {error}", name.display(), base.display()));
+            return false;
+        }
         for change in py.files().changes() {
             if change.change == ChangeKind::Removed {
                 continue;
@@ -214,4 +210,13 @@ fn write_file(py: &mut Interpreter, out: &Dir, path: &Path, to: &Path) -> io::Re
         out.create_dir_all(folder)?;
     }
     out.write(to, bytes)
+}
+
+/// The folder that a path of the guest's is in, and its name there.
+pub(crate) fn folder_and_name(path: &str) -> (&str, &str) {
+    match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some(parts) => parts,
+        None => ("/", path),
+    }
 }

@@ -367,9 +367,9 @@ impl ToPython for Told {
 /// Waits until a task has ended, or for so many seconds (−1: however long it takes); gives those that
 /// have ended.
 fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i64, Ended)>> {
-    let until = Duration::try_from_secs_f64(seconds)
-        .ok()
-        .and_then(|timeout| Instant::now().checked_add(timeout));
+    let began = Instant::now();
+    let timeout = Duration::try_from_secs_f64(seconds).ok();
+    let until = timeout.and_then(|timeout| began.checked_add(timeout));
     let ended = Arc::clone(&caller.data().session.tasks.ended);
     let expiry = caller.data().sandbox.control.expiry();
     let until = [until, expiry].into_iter().flatten().min();
@@ -384,6 +384,12 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
     let mut told: Vec<_> =
         ended.into_iter().filter(|(number, _)| tasks.running.remove(number).is_some()).collect();
     told.extend(tasks.expire(&sandbox.control));
+    if let (true, Some(timeout)) = (told.is_empty(), timeout)
+        && began.elapsed() >= timeout
+    {
+        // A clock that stands goes on by what was waited for.
+        sandbox.wasi.pass(timeout);
+    }
     Ok(told)
 }
 

@@ -50,7 +50,9 @@ impl<T> Answer<T> {
         match state.value.take() {
             Some(value) => Poll::Ready(value),
             None => {
-                state.waker = Some(context.waker().clone());
+                let before = state.waker.replace(context.waker().clone());
+                drop(state);
+                drop(before); // it may be anybody's
                 Poll::Pending
             }
         }

@@ -105,7 +105,8 @@ impl PoolBuilder {
     }
 
     /// Requests that may wait for their beginning. One more is refused by [`PoolError::QueueFull`]; with 0, whatever
-    /// cannot begin at once.
+    /// cannot begin at once. One that has had its turn and waits for a slot of the runtime is not counted: of these there
+    /// are no more than all tenants may have running.
     #[must_use]
     pub fn queue(mut self, requests: usize) -> Self {
         self.settings.queue = requests;

@@ -100,6 +100,11 @@ impl Core {
         self.last.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// The last one there is.
+    pub(super) fn last_id(&self) -> Id {
+        self.last.load(Ordering::Relaxed)
+    }
+
     /// Takes a request in. One that is refused says so by itself, as an error of the result.
     pub(super) fn submit(self: &Arc<Self>, coming: Coming<'_>) {
         let now = coming.job.came;
@@ -185,7 +190,7 @@ impl Core {
     /// Hands turns to what waits, as long as there are any.
     pub(super) fn dispatch(self: &Arc<Self>, state: &mut State) {
         while state.turns.has_free() {
-            let threads = state.threads.has_spare(self.settings.threads);
+            let threads = state.fair.wants_threads() && state.threads.make_spare(self);
             let Some((tenant, lane, item)) = state.fair.pop(threads) else { break };
             match item {
                 Item::Parked(waiter) => {
@@ -245,7 +250,7 @@ impl Core {
             parked: state.begun.saturating_sub(running + awaiting),
             awaiting,
             threads: state.threads.len(),
-            most_threads: counts.most_threads.max(state.threads.most),
+            most_threads: state.threads.most,
             warm,
             sessions: state.sessions.with_interpreter(),
             tenants: state.tenants.len(),

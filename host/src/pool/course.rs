@@ -48,21 +48,17 @@ impl Core {
         }
     }
 
-    /// A job waits for something, and its thread is free; gives it back when it was cancelled meanwhile.
+    /// A job waits for something, and its thread is free; gives it back when it was cancelled meanwhile, and is to be
+    /// dropped and [ended](Self::ended).
     pub(super) fn awaits(self: &Arc<Self>, job: Job) -> Option<Job> {
         let mut state = self.state.lock();
-        let (id, tenant) = (job.id, job.tenant);
-        let Some(Entry { place, .. }) = state.entries.get_mut(&id) else { return Some(job) };
-        let polled = match place {
-            Place::Polled(polled) => std::mem::take(polled),
-            _ => Polled::default(),
+        let Some(Entry { place, .. }) = state.entries.get_mut(&job.id) else { return Some(job) };
+        let woken = match place {
+            Place::Polled(Polled { cancelled: true, .. }) => return Some(job),
+            Place::Polled(polled) => polled.woken,
+            _ => false,
         };
-        if polled.cancelled {
-            state.forget(id, tenant, Ending::Cancelled);
-            self.next_of_session(&mut state, job.session);
-            return Some(job);
-        }
-        if polled.woken {
+        if woken {
             self.resume(&mut state, job);
         } else {
             *place = Place::Awaiting(job);
@@ -110,7 +106,15 @@ impl Core {
         }
         state.forget(job.id, job.tenant, ending);
         self.next_of_session(&mut state, job.session);
+        self.dispatch(&mut state);
         self.wake_keeper(&mut state);
+        drop(state);
+        self.tell_level();
+    }
+
+    /// Says how many wait and run.
+    pub(super) fn tell_level(&self) {
+        let state = self.state.lock();
         let (queued, begun) = (state.queued, state.begun);
         drop(state);
         metering::level(queued, begun);
@@ -137,7 +141,7 @@ impl Core {
         self.wake_keeper(&mut state);
         drop(state);
         if let Some(stopped) = stopped {
-            stopped.carry_out(error);
+            stopped.carry_out(self, error);
         }
     }
 
@@ -153,54 +157,66 @@ impl Core {
             polled.cancelled = true;
             return polled.interrupter.clone().map(Stopped::Running);
         }
-        let (tenant, session, begun) = (entry.tenant, entry.session, entry.begun);
-        let job = if begun {
-            let job = match std::mem::replace(&mut entry.place, Place::Behind) {
+        if entry.begun {
+            // It is over when it is dropped: until then nothing else of its session may begin.
+            let cancelled = Polled { cancelled: true, ..Polled::default() };
+            let job = match std::mem::replace(&mut entry.place, Place::Polled(cancelled)) {
                 Place::Awaiting(job) => Some(job),
-                Place::Woken(number) => match state.fair.remove(tenant, Lane::Woken, number) {
-                    Some(Item::Job(job)) => Some(job),
-                    _ => None,
-                },
+                Place::Woken(number) => {
+                    match state.fair.remove(entry.tenant, Lane::Woken, number) {
+                        Some(Item::Job(job)) => Some(job),
+                        _ => None,
+                    }
+                }
                 _ => None,
             };
-            state.forget(id, tenant, ending);
+            return job.map(|job| Stopped::Resting(job, ending));
+        }
+        state.counts.count(ending);
+        let (session, queued) = (entry.session, matches!(entry.place, Place::Queued(_)));
+        let job = state.take_waiting(id);
+        if queued {
             self.next_of_session(state, session);
-            job
-        } else {
-            state.counts.count(ending);
-            let queued = matches!(entry.place, Place::Queued(_));
-            let job = state.take_waiting(id);
-            if queued {
-                self.next_of_session(state, session);
-            }
-            job
-        };
+        }
         job.map(|job| Stopped::Waiting(job, ending))
     }
 }
 
 /// A request that was stopped.
 pub(super) enum Stopped {
-    /// It waited, and is over.
+    /// It had not begun, and is over.
     Waiting(Job, Ending),
+    /// It waited in its middle, and is over when it is dropped.
+    Resting(Job, Ending),
     /// It runs, and is told.
     Running(Interrupter),
 }
 
 impl Stopped {
     /// To be called without the lock: this may run code of whoever waits for the request. A panic of that goes nowhere.
-    pub(super) fn carry_out(self, error: Error) {
+    pub(super) fn carry_out(self, core: &Arc<Core>, error: Error) {
         match self {
             Self::Waiting(job, ending) => {
                 metering::finished(ending, None);
-                let _ = catch_unwind(AssertUnwindSafe(|| {
-                    job.refuse.refuse(error);
-                    drop(job);
-                }));
+                refuse(job, error);
+                core.tell_level();
+            }
+            Self::Resting(mut job, ending) => {
+                let work = std::mem::replace(&mut job.work, Box::pin(std::future::pending()));
+                let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
+                core.ended(&job, ending, None);
+                refuse(job, error);
             }
             Self::Running(interrupter) => interrupter.cancel(),
         }
     }
+}
+
+fn refuse(job: Job, error: Error) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        job.refuse.refuse(error);
+        drop(job);
+    }));
 }
 
 /// Wakes a job.

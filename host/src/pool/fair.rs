@@ -159,6 +159,16 @@ impl<T> Fair<T> {
         self.first(threads).is_some()
     }
 
+    /// Whether anything waits that needs a thread.
+    pub(super) fn wants_threads(&self) -> bool {
+        [Lane::Woken, Lane::New].iter().any(|lane| !self.order[*lane as usize].is_empty())
+    }
+
+    /// Whether a tenant has an account.
+    pub(super) fn knows(&self, tenant: Number) -> bool {
+        self.accounts.contains_key(&tenant)
+    }
+
     /// A turn has lasted for so long by now, and lasts.
     pub(super) fn lasts(&mut self, tenant: Number, time: Duration) {
         let slice = self.slice;

@@ -84,7 +84,7 @@ impl Core {
             }
             drop(state);
             for (stopped, error) in tasks.stopped {
-                stopped.carry_out(error);
+                stopped.carry_out(self, error);
             }
             self.interpreters.drop_all(tasks.interpreters);
             for (told, drained) in tasks.told {

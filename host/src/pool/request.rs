@@ -231,21 +231,39 @@ impl Drop for Leased<'_> {
 /// How a body has ended, and whether anything in it has panicked.
 type Ended<T> = (thread::Result<Result<T>>, bool);
 
-/// Polls a body, each time as what may be cancelled by its number.
-async fn ended<T>(
-    core: &Core,
-    id: Id,
+/// A body under way. One that is dropped in its middle is cancelled first: its interpreter goes anyway, and is not to be
+/// entered on the thread of whoever cancels it.
+struct Running<'i, T> {
+    cancels: Cancels,
+    body: Body<'i, T>,
+}
+
+struct Cancels {
     interrupter: Interrupter,
-    mut body: Body<'_, T>,
-) -> Ended<T> {
+    ended: bool,
+}
+
+impl Drop for Cancels {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.interrupter.cancel();
+        }
+    }
+}
+
+/// Polls a body, each time as what may be cancelled by its number.
+async fn ended<T>(core: &Core, id: Id, interrupter: Interrupter, body: Body<'_, T>) -> Ended<T> {
+    let mut running = Running { cancels: Cancels { interrupter, ended: false }, body };
     let mut panicked = false;
     poll_fn(move |context| {
-        if !core.polls(id, &interrupter) {
+        let Running { cancels, body } = &mut running;
+        if !core.polls(id, &cancels.interrupter) {
             return Poll::Ready((Ok(Err(Error::Cancelled)), panicked));
         }
         let before = panics();
         let polled = catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(context)));
         panicked |= panics() != before;
+        cancels.ended = !matches!(polled, Ok(Poll::Pending));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(result)) => Poll::Ready((Ok(result), panicked)),
@@ -328,14 +346,14 @@ fn not_begun<T: Send + 'static>(error: Error, delivery: Delivery<T>) -> Done {
 /// An interpreter for a request.
 async fn lease(core: &Core, asked: &Asked) -> Result<Interpreter> {
     if let Some(session) = asked.session {
-        let had = core.state.lock().sessions.take(session, core.settings.session_life);
+        let had = core.state.lock().sessions.take(session, asked.id, core.settings.session_life);
         match had {
             Had::Interpreter(interpreter) => return Ok(interpreter),
             Had::Lost(error, interpreter) => {
                 core.interpreters.drop_all(interpreter);
                 return Err(error.into());
             }
-            Had::None => {}
+            Had::None(old) => core.interpreters.drop_all(old),
         }
     }
     let until = asked.came.checked_add(asked.patience);

@@ -29,8 +29,8 @@ struct Kept {
     /// When its interpreter ends, unless it is used.
     end: Option<Instant>,
     handles: usize,
-    /// Its interpreter goes when it is not busy.
-    ending: bool,
+    /// Its interpreter goes when it is not busy, and is for no request that comes after this one.
+    ending: Option<Id>,
 }
 
 /// All sessions of a pool.
@@ -45,8 +45,8 @@ pub(super) struct Sessions {
 /// The interpreter of a session's request.
 pub(super) enum Had {
     Interpreter(Interpreter),
-    /// There is none yet.
-    None,
+    /// There is none yet; one that was to end goes.
+    None(Option<Interpreter>),
     /// It is gone, or has come to its end.
     Lost(PoolError, Option<Interpreter>),
 }
@@ -82,7 +82,7 @@ impl Sessions {
             used: now,
             end: None,
             handles: 1,
-            ending: false,
+            ending: None,
         };
         self.kept.insert(self.last, kept);
         Ok((self.last, true))
@@ -90,15 +90,14 @@ impl Sessions {
 
     /// Puts a job behind another one of its session; gives it back when there is none.
     pub(super) fn queue(&mut self, session: Option<u64>, job: Job) -> Option<Job> {
-        let Some(kept) = session.and_then(|session| self.kept.get_mut(&session)) else {
-            return Some(job);
-        };
+        let Some(session) = session else { return Some(job) };
+        let Some(kept) = self.kept.get_mut(&session) else { return Some(job) };
         if kept.busy {
             kept.behind.push_back(job);
             return None;
         }
         kept.busy = true;
-        self.ends.retain_not(session, &mut kept.end);
+        take_end(&mut self.ends, session, &mut kept.end);
         Some(job)
     }
 
@@ -118,15 +117,19 @@ impl Sessions {
     }
 
     /// Takes the interpreter for a request.
-    pub(super) fn take(&mut self, session: u64, life: Option<Duration>) -> Had {
-        let Some(kept) = self.kept.get_mut(&session) else { return Had::None };
+    pub(super) fn take(&mut self, session: u64, id: Id, life: Option<Duration>) -> Had {
+        let Some(kept) = self.kept.get_mut(&session) else { return Had::None(None) };
+        if kept.ending.is_some_and(|last| id > last) {
+            kept.ending = None;
+            return Had::None(kept.interpreter.take());
+        }
         let over =
             life.filter(|life| kept.interpreter.is_some() && kept.started.elapsed() >= *life);
         if let Some(reason) = kept.lost.take().or(over.map(Lost::Life)) {
             let lost = PoolError::SessionLost { key: kept.key.1.clone(), reason };
             return Had::Lost(lost, kept.interpreter.take());
         }
-        kept.interpreter.take().map_or(Had::None, Had::Interpreter)
+        kept.interpreter.take().map_or(Had::None(None), Had::Interpreter)
     }
 
     /// A request begins with a new one.
@@ -146,7 +149,8 @@ impl Sessions {
         match had {
             Ok(interpreter) => kept.interpreter.replace(interpreter),
             Err(reason) => {
-                kept.lost = Some(reason);
+                // Of one that is to end, nobody misses anything.
+                kept.lost = Some(reason).filter(|_| kept.ending.is_none());
                 None
             }
         }
@@ -158,11 +162,11 @@ impl Sessions {
         let idle = idle.and_then(|idle| kept.used.checked_add(idle));
         let life = life.and_then(|life| kept.started.checked_add(life));
         let mut end = [idle, life].into_iter().flatten().min();
-        if kept.ending || kept.interpreter.is_none() {
+        if kept.ending.is_some() || kept.interpreter.is_none() {
             // The keeper looks at it at once: it may be one to forget.
             end = Some(kept.used);
         }
-        self.ends.retain_not(Some(session), &mut kept.end);
+        take_end(&mut self.ends, session, &mut kept.end);
         kept.end = end;
         self.ends.extend(end.map(|end| (end, session)));
     }
@@ -187,8 +191,8 @@ impl Sessions {
                 continue;
             }
             let interpreter = kept.interpreter.take();
-            let asked = std::mem::take(&mut kept.ending);
-            if interpreter.is_some() && !asked {
+            let asked = kept.ending.take();
+            if interpreter.is_some() && asked.is_none() {
                 let old =
                     |life: Duration| kept.started.checked_add(life).is_some_and(|at| at <= now);
                 kept.lost = match (life, idle) {
@@ -216,9 +220,10 @@ impl Sessions {
         }
     }
 
-    fn end(&mut self, session: u64) {
+    /// Its interpreter is for no request that comes after this one.
+    fn end(&mut self, session: u64, last: Id) {
         if let Some(kept) = self.kept.get_mut(&session) {
-            kept.ending = true;
+            kept.ending = Some(last);
             kept.lost = None;
         }
     }
@@ -239,16 +244,10 @@ impl Sessions {
     }
 }
 
-/// Taking an end out of the order.
-trait Ends {
-    fn retain_not(&mut self, session: Option<u64>, end: &mut Option<Instant>);
-}
-
-impl Ends for BTreeSet<(Instant, u64)> {
-    fn retain_not(&mut self, session: Option<u64>, end: &mut Option<Instant>) {
-        if let (Some(end), Some(session)) = (end.take(), session) {
-            self.remove(&(end, session));
-        }
+/// Takes an end out of the order.
+fn take_end(ends: &mut BTreeSet<(Instant, u64)>, session: u64, end: &mut Option<Instant>) {
+    if let Some(end) = end.take() {
+        ends.remove(&(end, session));
     }
 }
 
@@ -340,7 +339,8 @@ impl Session {
     pub fn end(self) {
         let core = &self.0.core;
         let mut state = core.state.lock();
-        state.sessions.end(self.0.number);
+        let last = core.last_id();
+        state.sessions.end(self.0.number, last);
         core.session_rests(&mut state, self.0.number);
     }
 }

@@ -76,7 +76,8 @@ pub struct Stats {
     pub running: usize,
     /// Requests on a thread without a turn, now: they wait in a call of the host, or for their turn.
     pub parked: usize,
-    /// Requests without a thread, now: they wait for an interpreter, or for what Python awaits.
+    /// Requests under way without a thread, now: they wait for an interpreter, for what Python awaits, or for a turn after
+    /// that.
     pub awaiting: usize,
     /// Threads, now.
     pub threads: usize,
@@ -209,7 +210,6 @@ fn upper(bucket: usize) -> u64 {
 pub(super) struct Counts {
     pub(super) most_queued: usize,
     pub(super) most_begun: usize,
-    pub(super) most_threads: usize,
     pub(super) accepted: u64,
     pub(super) refused: u64,
     pub(super) slices: u64,

@@ -205,6 +205,10 @@ impl Shift {
         control: Option<&Control>,
     ) -> Result<(), Stop> {
         let tenant = self.tenant.get();
+        if !state.fair.knows(tenant) {
+            // Its tenant is forgotten: what runs here is code of whoever is told of the end.
+            return Ok(());
+        }
         let number = state.fair.push(tenant, Lane::Parked, Item::Parked(Arc::clone(&waiter)));
         self.core.dispatch(&mut state);
         self.core.wake_keeper(&mut state);

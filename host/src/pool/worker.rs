@@ -86,6 +86,8 @@ pub(super) struct Threads {
     alive: usize,
     pub(super) most: usize,
     last: u64,
+    /// With so many the system has refused another.
+    refused_at: Option<usize>,
     stopping: bool,
     /// Jobs that found no thread, and why.
     pub(super) failed: Vec<(Job, String)>,
@@ -97,7 +99,20 @@ impl Threads {
     }
 
     pub(super) fn has_spare(&self, most: usize) -> bool {
-        !self.idle.is_empty() || self.alive < most
+        !self.idle.is_empty() || self.alive < most.min(self.refused_at.unwrap_or(most))
+    }
+
+    /// The same, having made sure of it. With no thread at all there is one to try with.
+    pub(super) fn make_spare(&mut self, core: &Arc<Core>) -> bool {
+        if !self.idle.is_empty() || !self.has_spare(core.settings.threads) {
+            return !self.idle.is_empty();
+        }
+        match self.spare(core) {
+            Ok(hands) => self.idle.push(hands),
+            Err(_) if self.alive > 0 => self.refused_at = Some(self.alive),
+            Err(_) => return true,
+        }
+        !self.idle.is_empty()
     }
 
     /// An idle thread, or a new one.
@@ -195,6 +210,7 @@ fn rest(core: &Arc<Core>, hands: &Arc<Hands>, shift: &Shift) -> bool {
         state.threads.idle.push(Arc::clone(hands));
     }
     core.dispatch(&mut state);
+    core.wake_keeper(&mut state);
     goes_on
 }
 
@@ -210,6 +226,7 @@ fn leave(core: &Arc<Core>, hands: &Arc<Hands>) -> bool {
     state.threads.idle.remove(at);
     state.threads.handles.retain(|(id, _)| *id != hands.id);
     state.threads.alive -= 1;
+    state.threads.refused_at = None;
     core.left.notify_all();
     true
 }
@@ -219,6 +236,7 @@ fn gone(core: &Arc<Core>, hands: &Arc<Hands>) {
     let now = &mut *state;
     now.turns.release(hands.id, &mut now.fair, Instant::now());
     state.threads.alive = state.threads.alive.saturating_sub(1);
+    state.threads.refused_at = None;
     core.dispatch(&mut state);
     core.left.notify_all();
 }
@@ -232,21 +250,28 @@ fn carry_on(core: &Arc<Core>, mut job: Job) {
     let waker = core.waker(job.id);
     let poll = || job.work.as_mut().poll(&mut Context::from_waker(&waker));
     match catch_unwind(AssertUnwindSafe(poll)) {
-        Ok(Poll::Pending) => drop_caught(core.awaits(job)),
+        Ok(Poll::Pending) => {
+            if let Some(mut job) = core.awaits(job) {
+                let work = std::mem::replace(&mut job.work, Box::pin(std::future::pending()));
+                drop_caught(work);
+                core.ended(&job, Ending::Cancelled, None);
+                drop_caught(job);
+            }
+        }
         Ok(Poll::Ready(done)) => {
             core.ended(&job, done.ending, done.ran);
             // Wakers are the caller's code.
             let _ = catch_unwind(AssertUnwindSafe(done.deliver));
-            drop_caught(Some(job));
+            drop_caught(job);
         }
         Err(_) => {
             core.ended(&job, Ending::Panicked, None);
-            drop_caught(Some(job));
+            drop_caught(job);
         }
     }
 }
 
-/// Drops a job whose values may be the caller's.
-fn drop_caught(job: Option<Job>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(job)));
+/// Drops what may be the caller's.
+fn drop_caught<T>(value: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }

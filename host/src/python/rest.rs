@@ -3,8 +3,10 @@
 use super::{Interpreter, Python};
 use crate::convert::{Args, FromPython};
 use crate::error::{Error, Result};
+use crate::sandbox::wasi::MOST_SUBSCRIPTIONS;
 use crate::value::{Object, Value};
-use ophidia_abi::{Mode, RESTS, Want};
+use ophidia_abi::{ASK_TIMEOUT, Mode, RESTS, Want};
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -36,7 +38,7 @@ enum Why {
 ///
 /// The whole is one operation with one deadline: waiting counts. Dropping a future cancels the Python task, as
 /// `asyncio.Task.cancel` does, and leaves the interpreter usable; what the task does about it may take
-/// [`Limits::grace`](crate::Limits::grace) at most.
+/// [`Limits::grace`](crate::Limits::grace) at most, and 10 ms where that is less.
 ///
 /// Code that blocks, such as `time.sleep`, `input()` and `asyncio.run`, still does: it holds the thread that polls the future.
 impl Interpreter {
@@ -164,11 +166,17 @@ impl<'i> Program<'i> {
     /// Waits, without anything of the guest on the stack; says why the next step is made.
     async fn rest(&mut self, (seconds, works, descriptors): Waits) -> Result<Why> {
         let control = Arc::clone(&self.interpreter.state().sandbox.control);
-        let timer = Duration::try_from_secs_f64(seconds).ok();
+        let descriptors: BTreeSet<_> = descriptors.into_iter().collect();
+        if descriptors.len() > MOST_SUBSCRIPTIONS as usize {
+            let said = format!("an event loop that waits for {} descriptors", descriptors.len());
+            return Err(self.interpreter.guest().poison(Error::GuestFault(said)));
+        }
+        let seconds = Duration::try_from_secs_f64(seconds).ok();
         let wasi = &mut self.interpreter.python.state_mut().sandbox.wasi;
-        let passed = timer.is_some_and(|time| !works && descriptors.is_empty() && wasi.pass(time));
+        let passed =
+            seconds.is_some_and(|time| !works && descriptors.is_empty() && wasi.pass(time));
         let now = Instant::now();
-        let timer = if passed { Some(now) } else { timer.and_then(|time| now.checked_add(time)) };
+        let timer = if passed { Some(now) } else { seconds.and_then(|time| now.checked_add(time)) };
         let deadline = control.deadline_since(self.began);
         let end =
             deadline.as_ref().map(|end| if control.told().is_some() { end.hard } else { end.at });
@@ -177,13 +185,15 @@ impl<'i> Program<'i> {
             .watch(&descriptors)
             .map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
         let mut waiting = self.interpreter.reactor.wait(watched, until)?;
-        let mut yielded = false;
+        let mut first = true;
         let rested = Rested(&control);
         let woken = poll_fn(|context| {
             control.set_waker(Some(context.waker()));
             control.check_cancelled()?;
-            if control.take_interrupt().is_some() {
-                return Poll::Ready(Ok(Why::Interrupted));
+            match control.take_interrupt() {
+                Some(ASK_TIMEOUT) => return Poll::Ready(Ok(Why::Late)),
+                Some(_) => return Poll::Ready(Ok(Why::Interrupted)),
+                None => {}
             }
             let now = Instant::now();
             if let Some(deadline) = deadline.as_ref().filter(|end| now >= end.at) {
@@ -201,12 +211,16 @@ impl<'i> Program<'i> {
                 || polled
                 || (works && control.has_arrived())
                 || (!descriptors.is_empty() && wasi.any_ready(&descriptors));
-            // Others have their turn, too.
-            if ready && (yielded || seconds != 0.0) {
+            if ready && !std::mem::take(&mut first) {
+                // A clock that stands goes on by what was waited for.
+                if let (true, false, Some(time)) = (due, passed, seconds) {
+                    wasi.pass(time);
+                }
                 return Poll::Ready(Ok(Why::Ready));
             }
+            first = false;
+            // Others have their turn first.
             if ready {
-                yielded = true;
                 context.waker().wake_by_ref();
             }
             Poll::Pending
@@ -231,9 +245,9 @@ impl Drop for Rested<'_> {
 
 impl Drop for Program<'_> {
     fn drop(&mut self) {
-        let poisoned = self.interpreter.is_poisoned();
-        if let (Some(_), false) = (&self.task, poisoned) {
-            let control = Arc::clone(&self.interpreter.state().sandbox.control);
+        let control = Arc::clone(&self.interpreter.state().sandbox.control);
+        let is_over = self.interpreter.is_poisoned() || control.check_cancelled().is_err();
+        if let (Some(_), false) = (&self.task, is_over) {
             control.bound(true);
             // What it has to say to that, nobody hears.
             let _ = self.step_after(Duration::ZERO, Why::Abandoned);

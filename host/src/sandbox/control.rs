@@ -78,6 +78,9 @@ pub(crate) trait Ring: Send + Sync + std::fmt::Debug {
 /// Longer than anything runs.
 const AGES: Duration = Duration::from_secs(1 << 32);
 
+/// What is cancelled has so long for its end, even where nothing else has any grace.
+const LEAST_BOUND: Duration = Duration::from_millis(10);
+
 /// No operation is running.
 const IDLE: u64 = u64::MAX;
 
@@ -237,9 +240,9 @@ impl Control {
         [own, life, call, bound].into_iter().flatten().min_by_key(|deadline| deadline.hard)
     }
 
-    /// Gives what runs from now on as much time as the grace is; or all that it has, again.
+    /// Gives what runs from now on as much time as the grace is, and [`LEAST_BOUND`] at least; or all that it has, again.
     pub(crate) fn bound(&self, bounded: bool) {
-        let until = Instant::now().checked_add(self.grace).filter(|_| bounded);
+        let until = Instant::now().checked_add(self.grace.max(LEAST_BOUND)).filter(|_| bounded);
         self.bound.store(until.map_or(NEVER, |at| self.number(at)), Ordering::Relaxed);
     }
 
@@ -395,7 +398,9 @@ impl Control {
 
     /// Lets `wake` wake a task, where an interpreter is at rest; `None` when it is no longer.
     pub(crate) fn set_waker(&self, waker: Option<&Waker>) {
-        *self.waiting.lock() = waker.map(|waker| Bell::Task(waker.clone()));
+        let bell = waker.map(|waker| Bell::Task(waker.clone()));
+        let before = std::mem::replace(&mut *self.waiting.lock(), bell);
+        drop(before); // without the lock: it may be anybody's
     }
 
     /// Fails where the interpreter is to end.
@@ -405,7 +410,9 @@ impl Control {
 
     /// Makes whoever waits look again.
     pub(crate) fn wake(&self) {
-        if let Some(bell) = &*self.waiting.lock() {
+        // Rung without the lock: it may be anybody's waker.
+        let bell = self.waiting.lock().clone();
+        if let Some(bell) = bell {
             bell.ring();
         }
         self.changed.notify_all();

@@ -47,10 +47,7 @@ impl Reactor {
         }
         let _inside = self.handle()?.enter();
         // Whatever they are: a stream of tokio's is a descriptor that can be watched.
-        let watch = |(fd, flags): (OwnedFd, PollFlags)| {
-            let stream = TcpStream::from_std(fd.into())?;
-            Ok((stream, flags.contains(PollFlags::OUT)))
-        };
+        let watch = |(fd, flags): (OwnedFd, _)| Ok((TcpStream::from_std(fd.into())?, flags));
         let fds = fds.into_iter().map(watch).collect::<io::Result<_>>();
         let fds =
             fds.map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
@@ -71,7 +68,7 @@ impl Drop for Reactor {
 /// Something that is waited for.
 pub(crate) struct Waiting {
     sleep: Option<Pin<Box<Sleep>>>,
-    fds: Vec<(TcpStream, bool)>,
+    fds: Vec<(TcpStream, PollFlags)>,
 }
 
 impl Waiting {
@@ -79,11 +76,11 @@ impl Waiting {
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let elapsed =
             self.sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-        let ready = self.fds.iter().any(|(fd, write)| {
-            let polled =
-                if *write { fd.poll_write_ready(context) } else { fd.poll_read_ready(context) };
-            polled.is_ready()
-        });
+        let mut ready = false;
+        for (fd, flags) in &self.fds {
+            ready |= flags.contains(PollFlags::IN) && fd.poll_read_ready(context).is_ready();
+            ready |= flags.contains(PollFlags::OUT) && fd.poll_write_ready(context).is_ready();
+        }
         if elapsed || ready { Poll::Ready(()) } else { Poll::Pending }
     }
 }

@@ -29,7 +29,7 @@ pub use audit::{Audit, AuditEvent};
 pub use exchange::{ChangeKind, FileChange, FileEntry, FileKind};
 pub use input::Input;
 pub use output::Output;
-pub(crate) use poll::Watched;
+pub(crate) use poll::{MOST_SUBSCRIPTIONS, Watched};
 pub(crate) use world::{Stdlib, World};
 pub(crate) use {input::Stdin, link::add_to_linker, output::Stdout};
 

@@ -146,7 +146,7 @@ impl Lines {
         }
         self.number += 1;
         let whole = bytes.pop_if(|last| *last == b'\n').is_some();
-        if whole {
+        if whole || bytes.len() as u64 <= self.longest {
             bytes.pop_if(|last| *last == b'\r');
         }
         if bytes.len() as u64 > self.longest {

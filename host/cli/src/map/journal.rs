@@ -88,6 +88,9 @@ impl Journal {
             |error: io::Error| refused(format!("{error}: name a file that can be written"));
         let file =
             File::options().read(true).append(true).create(true).open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            return Err(refused("not a regular file: name one that can be kept".into()));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

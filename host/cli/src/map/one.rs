@@ -163,6 +163,7 @@ impl Setting {
         if !py.is_poisoned() {
             let finished = during(py, &|py| py.finish())?;
             if finished.is_err() {
+                result = None;
                 ending = ending.finished(finished, false);
                 said += &ending.said;
             }

@@ -1,13 +1,11 @@
 //! Where an interpreter finds the file that it is given: under the file's own absolute path, alone in its folder.
 
 use crate::Usage;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{STDLIB, Sandbox};
+use crate::trees::folder_and_name;
 use crate::values::{self, GivenFile};
 use ophidia::{Bytes, Mount, Tree};
 use std::path::Path;
-
-/// Below it lies the guest's standard library.
-const STDLIB: &str = "/usr/lib/python3.13";
 
 /// How a file gets to its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,25 +51,14 @@ pub(crate) fn of(file: &GivenFile, sandbox: &Sandbox) -> Place {
     if granted(file, sandbox).is_some() {
         return Place::Granted;
     }
-    let folder = folder_and_name(&file.guest).0;
-    let trees = sandbox.trees();
-    // Below /tmp a folder of its own hides nothing, unless --file puts something there; elsewhere it might.
-    let in_memory = |guest: &str| Path::new(&file.guest).starts_with(guest);
-    let hides =
-        trees.in_memory().any(|guest| in_memory(guest) && (guest == folder || guest != "/tmp"));
-    if hides || trees.puts_below(folder) { Place::Put } else { Place::Mounted }
+    // A tree of its own in the middle of one in memory would make the folders above it read-only.
+    let mut trees = sandbox.trees().in_memory();
+    let in_memory = trees.any(|guest| Path::new(&file.guest).starts_with(guest));
+    if in_memory { Place::Put } else { Place::Mounted }
 }
 
 /// The tree that has nothing but this file.
 pub(crate) fn mount(file: &GivenFile, bytes: Bytes) -> Mount {
     let (folder, name) = folder_and_name(&file.guest);
     Mount::new(folder, Tree::Files([(name.to_owned(), bytes)].into()))
-}
-
-fn folder_and_name(path: &str) -> (&str, &str) {
-    match path.rsplit_once('/') {
-        Some(("", name)) => ("/", name),
-        Some(parts) => parts,
-        None => ("/", path),
-    }
 }

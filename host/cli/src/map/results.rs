@@ -55,17 +55,24 @@ pub(super) fn print(
     let work = move |index, input: Input| {
         outcome(&setting, theirs.as_deref(), retry_failed, index, &input)
     };
-    let mut broken = None;
+    let mut broken: Option<Broken> = None;
     let worked = workers.run(
         move || inputs.next(),
         work,
-        |index, outcome| match printed(&mut tally, journal.as_deref(), index, outcome) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                broken = Some(error);
-                crowd.cancel();
-                ControlFlow::Break(())
+        |index, outcome| {
+            if broken.is_some() {
+                keep_only(journal.as_deref(), &outcome);
+                return ControlFlow::Continue(());
             }
+            let Err(error) = printed(&mut tally, journal.as_deref(), index, outcome) else {
+                return ControlFlow::Continue(());
+            };
+            // Where only nobody reads any more, what has ended is kept all the same.
+            let keeps = error.status.is_none() && journal.is_some();
+            broken = Some(error);
+            crowd.cancel();
+            workers.stop();
+            if keeps { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
     );
     let interrupted = crowd.was_interrupted();
@@ -76,6 +83,10 @@ pub(super) fn print(
                 tally.end(interrupted);
                 say(&format!("{error:#}"));
                 Ok(status)
+            }
+            None if interrupted => {
+                tally.end(true);
+                Ok(Status::INTERRUPTED)
             }
             None => Ok(tally.end_quietly()),
         };
@@ -120,6 +131,14 @@ fn outcome(
             Outcome::Ended { line, failed, digest, changed }
         }
         None => Outcome::Interrupted,
+    }
+}
+
+/// Keeps what came of an input where nobody reads it, as far as that can be.
+fn keep_only(journal: Option<&Journal>, outcome: &Outcome) {
+    if let (Some(journal), Outcome::Ended { line, digest, .. }) = (journal, outcome) {
+        // Why it cannot be told any more has been said, or is that nobody reads.
+        let _ = journal.add(digest, line);
     }
 }
 

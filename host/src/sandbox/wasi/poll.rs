@@ -14,7 +14,8 @@ use super::input::InputWait;
 use crate::sandbox::control::{Stop, Wake};
 use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ const SUBSCRIPTION: u32 = 48;
 const EVENT: u32 = 32;
 
 /// More subscriptions than this in one call are refused.
-const MOST_SUBSCRIPTIONS: u32 = 1024;
+pub(crate) const MOST_SUBSCRIPTIONS: u32 = 1024;
 
 const ABSOLUTE: u16 = 1;
 const REALTIME: u32 = 0;
@@ -176,26 +177,29 @@ fn wait<'a>(context: &mut Context, wanted: &'a [Subscription]) -> Result<Option<
 /// How often standard input is looked at for an interpreter at rest.
 const INPUT_SLICE: Duration = Duration::from_millis(20);
 
+/// Descriptors that an interpreter at rest waits for, each with whether it is to be written to.
+pub(crate) type Descriptors = BTreeSet<(u32, bool)>;
+
 /// What is watched for an interpreter at rest.
 pub(crate) struct Watched {
-    /// Descriptors, each of its own, and what for.
+    /// Descriptors, each of its own, and what for. There are no more than the guest has open.
     pub(crate) fds: Vec<(OwnedFd, PollFlags)>,
     /// When to look again.
     pub(crate) until: Option<Instant>,
 }
 
-impl Context {
-    fn subscriptions(watched: &[(u32, bool)]) -> Vec<Subscription> {
-        let wanted = watched.iter().map(|(fd, write)| match write {
-            true => Wanted::Write(*fd),
-            false => Wanted::Read(*fd),
-        });
-        wanted.map(|wanted| Subscription { userdata: [0; 8], wanted }).collect()
-    }
+fn subscriptions(watched: &Descriptors) -> Vec<Subscription> {
+    let wanted = watched.iter().map(|(fd, write)| match write {
+        true => Wanted::Write(*fd),
+        false => Wanted::Read(*fd),
+    });
+    wanted.map(|wanted| Subscription { userdata: [0; 8], wanted }).collect()
+}
 
-    /// Whether any of these descriptors, each with whether it is written to, is ready.
-    pub(crate) fn any_ready(&mut self, watched: &[(u32, bool)]) -> bool {
-        let wanted = Self::subscriptions(watched);
+impl Context {
+    /// Whether any of these descriptors is ready.
+    pub(crate) fn any_ready(&mut self, watched: &Descriptors) -> bool {
+        let wanted = subscriptions(watched);
         wanted.iter().any(|one| is_due(self, one, Duration::ZERO).is_some())
     }
 
@@ -204,20 +208,22 @@ impl Context {
     /// # Errors
     ///
     /// When the process has no descriptor left.
-    pub(crate) fn watch(&self, watched: &[(u32, bool)]) -> std::io::Result<Watched> {
-        let wanted = Self::subscriptions(watched);
+    pub(crate) fn watch(&self, watched: &Descriptors) -> std::io::Result<Watched> {
+        let wanted = subscriptions(watched);
         let waited = Waited::of(&self.descriptors, &wanted);
         let mut until = waited.until;
-        let mut fds = Vec::new();
-        for (fd, flags) in &waited.fds {
+        let mut flags: BTreeMap<i32, (BorrowedFd<'_>, PollFlags)> = BTreeMap::new();
+        for (fd, more) in waited.fds {
             // Standard input may be shared with other processes, which expect it to block: it is looked at now and then.
             if fcntl_getfl(fd)?.contains(OFlags::NONBLOCK) {
-                fds.push((fd.try_clone_to_owned()?, *flags));
+                flags.entry(fd.as_raw_fd()).or_insert((fd, more)).1 |= more;
             } else {
                 until =
                     [until, Instant::now().checked_add(INPUT_SLICE)].into_iter().flatten().min();
             }
         }
+        let own = |(fd, flags): (BorrowedFd<'_>, _)| Ok((fd.try_clone_to_owned()?, flags));
+        let fds = flags.into_values().map(own).collect::<std::io::Result<_>>()?;
         Ok(Watched { fds, until })
     }
 
