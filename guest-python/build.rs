@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files are embedded, with the endings that count.
-const FOLDERS: [(&str, &[&str]); 7] = [
+const FOLDERS: [(&str, &[&str]); 8] = [
     ("bridge", &["c", "h"]),
     ("python", &["py"]),
+    ("ophidia", &["py"]),
     ("patches", &["patch"]),
     ("numpy", &["c", "cpp", "cross", "h", "patch", "sh"]),
     ("openblas", &["c", "patch"]),

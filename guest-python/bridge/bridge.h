@@ -74,6 +74,13 @@ int options_ready(PyObject *module);
 int depth_ready(PyObject *module);
 int interrupt_ready(PyObject *module);
 
+/* Adds the module of tasklets; -1 with an exception set. */
+int tasklets_ready(void);
+
+/* Whether an exception was raised because the host asked for it, since the last was forgotten. */
+int interrupt_is_asked(PyObject *error);
+void interrupt_forget_asked(void);
+
 /* Makes everything that exists immortal. */
 void immortalize(void);
 

@@ -155,6 +155,40 @@ get_called(struct input *in, PyObject *function, int depth)
     return made;
 }
 
+/* An array: its bytes are copied once, into what it keeps. */
+static PyObject *
+get_array(struct input *in, int depth)
+{
+    uint8_t tag;
+    uint32_t count;
+    PyObject *parts[4] = {NULL}, *array = NULL;
+    int failed = value_get(in, &tag, 1) < 0 || tag != OPHIDIA_ENCODED_TUPLE || value_get(in, &count, 4) < 0
+                 || count != 4;
+    for (int i = 0; !failed && i < 3; i++) {
+        parts[i] = value_get_value(in, depth);
+        failed = parts[i] == NULL;
+    }
+    if (!failed && !(failed = value_get(in, &tag, 1) < 0 || tag != OPHIDIA_ENCODED_BYTES)) {
+        Py_ssize_t len = get_count(in, 1);
+        failed = len < 0;
+        if (!failed) {
+            parts[3] = PyByteArray_FromStringAndSize((const char *)in->at, len);
+            in->at += len;
+            failed = parts[3] == NULL;
+        }
+    }
+    if (!failed) {
+        array = PyObject_Vectorcall(bridge.array_of, parts, 4, NULL);
+    }
+    else if (!PyErr_Occurred()) {
+        PyErr_SetString(PyExc_SystemError, "an array from the host that is none");
+    }
+    for (int i = 0; i < 4; i++) {
+        Py_XDECREF(parts[i]);
+    }
+    return array;
+}
+
 static PyObject *
 get_value(struct input *in, int depth)
 {
@@ -204,9 +238,12 @@ get_value(struct input *in, int depth)
     case OPHIDIA_ENCODED_FUNCTION:
         return get_function(in, depth + 1);
     case OPHIDIA_ENCODED_ARRAY:
-        return get_called(in, bridge.array_of, depth + 1);
+        return get_array(in, depth + 1);
     case OPHIDIA_ENCODED_MADE:
         return get_called(in, bridge.make, depth + 1);
+    case OPHIDIA_ENCODED_PID:
+    case OPHIDIA_ENCODED_REF:
+        return message_get(in, tag);
     case OPHIDIA_ENCODED_HOST_OBJECT:
         return value_get(in, &host, 4) < 0 ? NULL : host_object_new(host);
     default:

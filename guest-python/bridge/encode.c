@@ -13,6 +13,7 @@ static struct {
     unsigned char *data;
     size_t len, capacity;
     int plain, containers, objects, all_objects;
+    int leaves; /* for another interpreter, to which no object goes */
 } outputs[OPHIDIA_LEVELS];
 
 /* Characters of a text that goes as a value where an object will do. */
@@ -146,6 +147,12 @@ int
 value_put_handle(PyObject *value)
 {
     struct ophidia_slot slot;
+    if (out.leaves) {
+        PyErr_Format(PyExc_TypeError,
+                     "a %.200s cannot go to another interpreter: messages are plain data, arrays, pids and references, "
+                     "nested %d deep at most", Py_TYPE(value)->tp_name, OPHIDIA_MAX_DEPTH);
+        return -1;
+    }
     if (handle_new(value, &slot) < 0) {
         return -1;
     }
@@ -336,11 +343,14 @@ value_put_value(PyObject *value, int depth)
         || PyAnySet_CheckExact(value)) {
         return put_container(value, depth);
     }
-    int put = stdlib_put(value);
+    int put = message_put(value, out.leaves);
+    if (put == 0) {
+        put = stdlib_put(value);
+    }
     if (put != 0) {
         return put < 0 ? -1 : 0;
     }
-    int64_t number = host_object_number(value);
+    int64_t number = out.leaves ? -1 : host_object_number(value);
     if (number >= 0) {
         uint32_t word = (uint32_t)number;
         return value_put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
@@ -365,6 +375,7 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
     }
     out.len = 0;
     out.plain = want == OPHIDIA_WANT_PLAIN;
+    out.leaves = want == WANT_MESSAGE;
     out.containers = want == OPHIDIA_WANT_CONTAINER;
     out.objects = want >= OPHIDIA_WANT_OBJECTS_0 ? (int)(want - OPHIDIA_WANT_OBJECTS_0 + 1) / 2 : -1;
     out.all_objects = want == OPHIDIA_WANT_HANDLES_1 || want == OPHIDIA_WANT_HANDLES_2;

@@ -39,6 +39,31 @@ is_internal(PyThreadState *tstate)
     return 0;
 }
 
+/* What was raised last because the host asked; it is only ever compared with. */
+static PyObject *asked;
+
+void
+interrupt_forget_asked(void)
+{
+    asked = NULL;
+}
+
+int
+interrupt_is_asked(PyObject *error)
+{
+    return error == asked;
+}
+
+static int
+look(PyThreadState *tstate)
+{
+    int failed = __real__PyErr_CheckSignalsTstate(tstate);
+    if (failed) {
+        asked = tstate->current_exception;
+    }
+    return failed;
+}
+
 /* The evaluation loop's own look: what the host asks for waits until it can be raised in the program. */
 int
 __wrap__PyErr_CheckSignalsTstate(PyThreadState *tstate)
@@ -47,7 +72,7 @@ __wrap__PyErr_CheckSignalsTstate(PyThreadState *tstate)
         _Py_set_eval_breaker_bit(tstate, _PY_SIGNALS_PENDING_BIT);
         return 0;
     }
-    return __real__PyErr_CheckSignalsTstate(tstate);
+    return look(tstate);
 }
 
 /* Raises what the host has asked for by now: the event loop's, where it is between two steps. */
@@ -55,7 +80,7 @@ static PyObject *
 raise_asked(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
-    if (ophidia_interrupt_requested && __real__PyErr_CheckSignalsTstate(PyThreadState_Get()) < 0) {
+    if (ophidia_interrupt_requested && look(PyThreadState_Get()) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;

@@ -56,6 +56,16 @@ PyObject *moment_get(struct input *in, uint8_t tag, int depth);
 /* Finds the classes of moments.c; -1 with an exception set. */
 int moment_types_fetch(void);
 
+/* Beside the forms that the host wants values in: for another interpreter. */
+#define WANT_MESSAGE UINT32_MAX
+
+/* Writes a pid or a reference, and an array where that `leaves` for another interpreter: 1; 0 when it is none; -1 with
+   an exception set. */
+int message_put(PyObject *value, int leaves);
+
+/* Reads a pid or a reference, after its tag. */
+PyObject *message_get(struct input *in, uint8_t tag);
+
 /* Whether it is a str without lone surrogates. */
 int stdlib_is_plain(PyObject *text);
 

@@ -18,9 +18,13 @@ from _ophidia import _host, interop
 _HOST = 0x7FFFFFFF
 
 
+# What else may wait for ever: gives what is told of that, or None.
+stuck: Callable[[], RuntimeError | None] = lambda: None  # noqa: E731
+
+
 def nothing_to_wait_for() -> RuntimeError:
     """What a program is told that waits for ever."""
-    return RuntimeError(
+    return stuck() or RuntimeError(
         "the event loop waits for nothing that could ever happen: "
         "no task is ready, no timer is set, and there is no input or thread to wake it"
     )

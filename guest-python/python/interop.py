@@ -264,12 +264,12 @@ def new_array(code: str, kind: str, shape: tuple[int, ...], size: int, zeroed: b
     return _shaped(bytearray(size), code, shape)
 
 
-def array_of(code: str, kind: str, shape: tuple[int, ...], data: bytes) -> object:
+def array_of(code: str, kind: str, shape: tuple[int, ...], data: bytearray) -> object:
     """The same with these bytes in it."""
     numpy = numpy_if_there()
     if numpy is not None:
-        return numpy.ndarray(shape, kind, bytearray(data))
-    return _shaped(bytearray(data), code, shape)
+        return numpy.ndarray(shape, kind, data)
+    return _shaped(data, code, shape)
 
 
 def _shaped(memory: bytearray, code: str, shape: tuple[int, ...]) -> memoryview:

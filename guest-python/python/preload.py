@@ -107,7 +107,22 @@ _modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUM
 for _name in _modules:
     importlib.import_module(_name)
 
-from _ophidia import absent, clock, depth, eventloop, headers, interop, kdf, launch, options, rest, sources  # noqa: E402, F401
+import ophidia.dispatch  # noqa: E402
+import ophidia.tasklets  # noqa: E402, F401
+from _ophidia import (  # noqa: E402, F401
+    absent,
+    clock,
+    depth,
+    domain,
+    eventloop,
+    headers,
+    interop,
+    kdf,
+    launch,
+    options,
+    rest,
+    sources,
+)
 
 absent.install()
 depth.install()

@@ -10,13 +10,16 @@ from asyncio import events
 from collections.abc import Awaitable
 from inspect import isawaitable
 
-from _ophidia import _host, eventloop, interop
+from _ophidia import _host, _tasklets, eventloop, interop
 
 # Rounds of the loop after which the host looks at what else it has to do.
 _ROUNDS = 256
 
 # Why a program is to end before its time, as the host says it.
 _INTERRUPTED, _LATE, _ABANDONED = 1, 2, 3
+
+# Whether something may come from outside at any time: then there is always something to wait for.
+expects = False
 
 _loop: eventloop.EventLoop | None = None
 _ended_by: dict[asyncio.Task, BaseException] = {}
@@ -97,11 +100,13 @@ def step(task: asyncio.Task | Ended, why: int) -> tuple[float, bool, tuple] | No
             if task.done():
                 return None
             if running._ready:
+                if expects and _tasklets.is_full():
+                    break
                 continue
             seconds = running._scheduled[0]._when - running.time() if running._scheduled else -1.0
             if running._scheduled and seconds <= running._clock_resolution:
                 continue
-            works, descriptors = interop.is_waiting(), selector.waited()
+            works, descriptors = expects or interop.is_waiting(), selector.waited()
             if works or descriptors or running._scheduled:
                 return seconds, works, descriptors
             _end(task, eventloop.nothing_to_wait_for())

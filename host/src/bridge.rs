@@ -6,6 +6,7 @@ mod dtype;
 mod encode;
 mod enter;
 mod layout;
+mod message;
 mod operate;
 mod raised;
 mod slots;
@@ -34,6 +35,7 @@ pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;
 pub(crate) use layout::{Layout, layout};
+pub(crate) use message::{check_message, read_message, write_message};
 pub(crate) use operate::On;
 use raised::{raised, system_exit};
 pub use slots::{Operands, Plain};

@@ -14,6 +14,7 @@ mod invocation;
 mod jiff;
 #[cfg(feature = "num-bigint")]
 mod num_bigint;
+mod process;
 pub(crate) mod reader;
 mod results;
 #[cfg(feature = "rust_decimal")]

@@ -32,6 +32,7 @@ pages! {
     Wrappers: "docs/src/wrappers.md",
     Limits: "docs/src/limits.md",
     Pools: "docs/src/pool.md",
+    Tasklets: "docs/src/tasklets.md",
     Security: "docs/src/security.md",
     Missing: "docs/src/missing.md",
     FromPyo3: "docs/src/from-pyo3.md",

@@ -49,6 +49,7 @@ mod policy;
 mod pool;
 mod python;
 mod sandbox;
+mod tasklet;
 mod value;
 mod version;
 
@@ -95,5 +96,6 @@ pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::{
     Audit, AuditEvent, ChangeKind, FileChange, FileEntry, FileKind, Input, Output,
 };
-pub use value::{AsName, HostObject, Key, Name, Object, Value, stdlib as values};
+pub use tasklet::{Group, GroupBuilder, Mailbox};
+pub use value::{AsName, HostObject, Key, Name, Object, Pid, Ref, Value, stdlib as values};
 pub use version::{Version, version};

@@ -7,12 +7,14 @@ mod from;
 pub(crate) mod handle;
 pub(crate) mod host;
 pub(crate) mod name;
+mod process;
 pub mod stdlib;
 
 pub use access::Key;
 pub use handle::Object;
 pub use host::HostObject;
 pub use name::{AsName, Name};
+pub use process::{Pid, Ref};
 
 use stdlib::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
 
@@ -74,6 +76,10 @@ pub enum Value {
     Range(Box<Range>),
     /// A member of an `enum.Enum`.
     Member(Box<Member>),
+    /// A tasklet's pid.
+    Pid(Pid),
+    /// A tasklet's reference.
+    Ref(Ref),
     /// A Rust value that the guest holds.
     Host(HostObject),
     /// Anything else, and what is nested deeper than 64 containers.
@@ -106,6 +112,8 @@ impl Value {
             Self::Decimal(_) => "Decimal",
             Self::Fraction(_) => "Fraction",
             Self::Uuid(_) => "UUID",
+            Self::Pid(_) => "Pid",
+            Self::Ref(_) => "Ref",
             Self::Path(_) => "Path",
             Self::Range(_) => "range",
             Self::Member(_) => "a member of an Enum",

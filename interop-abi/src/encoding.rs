@@ -28,6 +28,8 @@
 //! | `Member` | two values: its name, a `Str`, and itself, a `Handle` |
 //! | `Made` | a value: the tuple of a callable or its dotted name, how many keyword arguments there are, the arguments, and if there are keywords the tuple of their names; or of a dotted name alone, for what it stands for |
 //! | `Array` | a value: the tuple of its format, its type in numpy's words, its shape and its bytes |
+//! | `Pid` | a `u64` domain, a `u32` index and a `u32` generation |
+//! | `Ref` | a `u64` domain and a `u64` number |
 //!
 //! Everything is little-endian. What is deeper than [`MAX_DEPTH`] or has no plain form is a handle.
 
@@ -101,9 +103,13 @@ numbered! {
         Range = 26 "RANGE",
         /// A member of an `enum.Enum`, on its way to the host.
         Member = 27 "MEMBER",
-        /// An array, on its way into the guest.
+        /// An array, on its way into the guest, or to another one.
         Array = 28 "ARRAY",
         /// An object that calling another gives, on its way into the guest.
         Made = 29 "MADE",
+        /// The name of a tasklet.
+        Pid = 30 "PID",
+        /// The name of a monitor, a timer or a call of one.
+        Ref = 31 "REF",
     }
 }

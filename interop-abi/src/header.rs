@@ -5,7 +5,7 @@ use crate::{
     FRAME_FIELDS, Frame, HOST_MODULE, IMPORTS, IN_SLOT, INDIRECT, LEVELS, LOST, Layout, MAX_DEPTH,
     MAX_DIMENSIONS, MAX_ENCODED, MEMORY_ERROR, Mode, OPERAND, OPERANDS, Operation, RAISED,
     READ_ONLY, RELEASE, RELEASES, RESTS, SHORT_INPUT, Signature, Slot, SlotIndex, Status,
-    TIMEOUT_ERROR, Tag, VERSION, ValueType, Want, socket_option, tls,
+    TIMEOUT_ERROR, Tag, VERSION, ValueType, Want, message, socket_option, tls,
 };
 use core::fmt::{Result, Write};
 
@@ -50,6 +50,8 @@ pub fn write(out: &mut impl Write) -> Result {
         ("SOCKET_NO_DELAY", socket_option::NO_DELAY),
         ("SOCKET_KEEP_ALIVE", socket_option::KEEP_ALIVE),
         ("TLS_PENDING", tls::PENDING),
+        ("MESSAGE_HEAD", message::HEAD),
+        ("OUTBOX", message::OUTBOX),
     ] {
         writeln!(out, "#define OPHIDIA_{name} {number}u")?;
     }
@@ -67,6 +69,8 @@ pub fn write(out: &mut impl Write) -> Result {
     )?;
     let encoded = Encoded::ALL.iter().map(|(tag, name)| (*name, u32::from(*tag as u8)));
     constants(out, "encoded", "ENCODED", encoded)?;
+    let kinds = message::Kind::ALL.iter().map(|(kind, name)| (*name, u32::from(*kind as u8)));
+    constants(out, "message", "MESSAGE", kinds)?;
     let operations = Operation::ALL.iter().map(|(operation, name)| (*name, *operation as u32));
     constants(out, "operation", "OPERATION", operations)?;
     constants(out, "want", "WANT", Want::ALL.iter().map(|(want, name)| (*name, *want as u32)))?;

@@ -12,6 +12,7 @@ mod frame;
 mod functions;
 pub mod header;
 mod layout;
+pub mod message;
 mod network;
 mod numbered;
 mod operation;
@@ -30,7 +31,7 @@ pub use network::{ADDRESS, FAMILY_V4, FAMILY_V6, HOST_DESCRIPTOR, socket_option,
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 14;
+pub const VERSION: u32 = 15;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

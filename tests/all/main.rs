@@ -57,6 +57,8 @@ mod converters;
 mod cpython_suite;
 /// What a service compiles that depends on the library alone.
 mod dependencies;
+/// `ophidia.dispatch`: functions of several arities, and protocols.
+mod dispatch;
 /// Clients of the network that everybody imports, unmodified: urllib, http.client, requests, httpx, aiohttp, pg8000.
 mod drivers;
 /// How programs end, beside a native Python.
@@ -65,6 +67,8 @@ mod ends;
 mod errors;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// Groups: tasklets of several interpreters, and what becomes of messages between them.
+mod groups;
 /// README and guide: pages, links, console blocks.
 mod guide;
 /// Hostile programs, one by one and all at once, and the threat model that names them.
@@ -147,6 +151,26 @@ mod sockets;
 mod stacks;
 /// Instances of subclasses of built-in classes where a Rust type is asked for.
 mod subclasses;
+/// Tasklets: messages, turns, times.
+mod tasklets;
+/// Ends of tasklets: links, monitors, exits, names, groups.
+mod tasklets_ends;
+/// The examples of tasklets print what they say.
+mod tasklets_examples;
+/// Programs that abuse tasklets: nothing of the guest breaks.
+mod tasklets_hostile;
+/// Tasklets beside asyncio, the host and the limits of the sandbox.
+mod tasklets_limits;
+/// Random programs of tasklets against a model.
+mod tasklets_model;
+/// What can be spawned and run, what it becomes, the protocol of generators.
+mod tasklets_programs;
+/// What is told of tasklets: crashes, deadlocks, what each does, counters.
+mod tasklets_reports;
+/// Calls, servers, bounded mailboxes.
+mod tasklets_servers;
+/// Supervisors: strategies, restarts, children that come and go.
+mod tasklets_supervisors;
 /// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
 mod trees;
 /// `Value` by itself: made, looked into, taken apart, written.

@@ -86,7 +86,9 @@ mod tests {
     #[test]
     fn the_recipe_is_embedded_whole() {
         let inputs = Inputs::embedded().expect("valid");
-        for folder in ["bridge", "numpy", "openblas", "python", "patches", "profile", "recipe"] {
+        for folder in
+            ["bridge", "numpy", "openblas", "ophidia", "python", "patches", "profile", "recipe"]
+        {
             assert!(inputs.folder(folder).count() > 0, "{folder}");
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn keys<'a>(
     folders(&mut hash, &["numpy", "openblas"]);
     let numpy = hash.clone();
     add(&mut hash, "lock", lock.as_bytes());
-    folders(&mut hash, &["bridge", "python"]);
+    folders(&mut hash, &["bridge", "python", "ophidia"]);
     add(&mut hash, "header", header.as_bytes());
     [cpython, numpy, hash]
         .map(|hash| hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())

@@ -364,7 +364,7 @@ impl<'a> Build<'a> {
         )
     }
 
-    /// The standard library with numpy and the in-guest package, the headers and the licences.
+    /// The standard library with numpy and the in-guest packages, the headers and the licences.
     fn package(
         &mut self,
         tools: &Tools,
@@ -380,11 +380,14 @@ impl<'a> Build<'a> {
         let licenses = out.join("licenses");
         stdlib::link_tree(&finished.cpython.join("licenses"), &licenses)?;
         stdlib::link_tree(&finished.numpy.join("licenses"), &licenses)?;
-        let package = lib.join("_ophidia");
-        inputs.write_folder("python", &package)?;
-        let guest = format!("{}/_ophidia", stdlib::guest_path(inputs));
-        let steps = inputs.folder("python").count() as u64;
-        self.compile(tools, native, &package, &guest, "install", steps)
+        for (folder, name) in [("python", "_ophidia"), ("ophidia", "ophidia")] {
+            let package = lib.join(name);
+            inputs.write_folder(folder, &package)?;
+            let guest = format!("{}/{name}", stdlib::guest_path(inputs));
+            let steps = inputs.folder(folder).count() as u64;
+            self.compile(tools, native, &package, &guest, "install", steps)?;
+        }
+        Ok(())
     }
 
     fn finish(&mut self, out: &Path, key: &str) -> Result<(), Error> {

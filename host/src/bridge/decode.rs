@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::sandbox::control::Control;
 use crate::sandbox::holding::Holding;
 use crate::value::Object;
-use crate::value::Value;
 use crate::value::handle::{Domain, Handle};
+use crate::value::{Pid, Ref, Value};
 use ophidia_abi::{Encoded, MAX_DEPTH};
 use std::sync::Arc;
 
@@ -58,6 +58,16 @@ pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
     .map(|(value, _)| value)
 }
 
+/// Decodes a message of a guest, which may hold arrays: each is the tuple that describes it.
+pub(super) fn decode_message(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
+    Decoder::whole(owner, bytes, |input| {
+        input.has_arrays = true;
+        input.spend(size_of::<Value>())?;
+        input.value(0)
+    })
+    .map(|(value, _)| value)
+}
+
 /// Decodes `count` values that follow one another; gives how many bytes of the host they take, too.
 pub(crate) fn decode_all(owner: Owner<'_>, bytes: &[u8], count: u32) -> Result<(Vec<Value>, u64)> {
     Decoder::whole(owner, bytes, |input| {
@@ -77,6 +87,8 @@ pub(super) struct Decoder<'a> {
     left: u64,
     /// With fewer bytes left than these, the clock is looked at.
     look_at: usize,
+    /// Whether arrays may come.
+    has_arrays: bool,
 }
 
 impl<'a> Decoder<'a> {
@@ -87,7 +99,7 @@ impl<'a> Decoder<'a> {
     ) -> Result<(T, u64)> {
         let allowed = owner.room();
         let look_at = bytes.len().saturating_sub(STRIDE);
-        let mut input = Self { owner, rest: bytes, left: allowed, look_at };
+        let mut input = Self { owner, rest: bytes, left: allowed, look_at, has_arrays: false };
         let values = match read(&mut input) {
             Ok(values) => values,
             Err(error) => {
@@ -141,7 +153,7 @@ impl<'a> Decoder<'a> {
             match Encoded::from_number(tag) {
                 Some(Encoded::None | Encoded::False | Encoded::True) => {}
                 Some(Encoded::Int | Encoded::Float) => drop(self.take(8)?),
-                Some(Encoded::Complex) => drop(self.take(16)?),
+                Some(Encoded::Complex | Encoded::Pid | Encoded::Ref) => drop(self.take(16)?),
                 // The zone's name and the parts of the others follow as values.
                 Some(Encoded::Fraction | Encoded::Member | Encoded::Array | Encoded::Made) => {}
                 Some(Encoded::Date) => drop(self.take(4)?),
@@ -181,6 +193,12 @@ impl<'a> Decoder<'a> {
     fn handle(&mut self) -> Result<Handle> {
         let index = u32::from_le_bytes(self.array()?);
         Ok(Handle::new(index, u32::from_le_bytes(self.array()?)))
+    }
+
+    fn pid(&mut self) -> Result<Pid> {
+        let domain = u64::from_le_bytes(self.array()?);
+        let index = u32::from_le_bytes(self.array()?);
+        Ok(Pid { domain, index, generation: u32::from_le_bytes(self.array()?) })
     }
 
     fn object(&mut self) -> Result<Object> {
@@ -275,6 +293,11 @@ impl<'a> Decoder<'a> {
             Encoded::Path => Value::Path(super::utf8(self.counted()?)?),
             Encoded::Range => Value::Range(self.boxed(Self::range)?),
             Encoded::Member => Value::Member(self.boxed(Self::member)?),
+            Encoded::Pid => Value::Pid(self.pid()?),
+            Encoded::Ref => Value::Ref(Ref {
+                domain: u64::from_le_bytes(self.array()?),
+                number: u64::from_le_bytes(self.array()?),
+            }),
             Encoded::HostObject => {
                 let number = u32::from_le_bytes(self.array()?);
                 Value::Host(self.owner.table.object(number)?)
@@ -282,6 +305,7 @@ impl<'a> Decoder<'a> {
             Encoded::Function => {
                 return Err(Error::GuestFault("a host function on its way to the host".into()));
             }
+            Encoded::Array if self.has_arrays => self.value(depth + 1)?,
             Encoded::Array => {
                 return Err(Error::GuestFault("a host array on its way to the host".into()));
             }

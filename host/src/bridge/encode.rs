@@ -44,6 +44,13 @@ impl<'a> Encoder<'a> {
         Self { domain, table, exported, bytes, depth, control, stopped, look_at }
     }
 
+    /// Writes behind what the buffer holds.
+    pub(crate) fn after(domain: &'a Arc<Domain>, table: &'a mut Table, bytes: Vec<u8>) -> Self {
+        let look_at = bytes.len().saturating_add(STRIDE);
+        let (exported, depth, control, stopped) = (Vec::new(), 0, None, None);
+        Self { domain, table, exported, bytes, depth, control, stopped, look_at }
+    }
+
     /// Looks at the clock of an operation from time to time.
     #[inline]
     pub(crate) fn watching(mut self, control: &'a Control) -> Self {

@@ -270,6 +270,8 @@ impl ToPython for Value {
             Self::Decimal(text) => out.decimal(text),
             Self::Fraction(fraction) => out.fraction(fraction),
             Self::Uuid(bytes) => out.uuid(bytes),
+            Self::Pid(pid) => out.pid(*pid),
+            Self::Ref(reference) => out.reference(*reference),
             Self::Path(path) => out.path(path),
             Self::Range(range) => out.range(**range),
             Self::Member(member) => out.object(&member.object),

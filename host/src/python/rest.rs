@@ -2,7 +2,7 @@
 
 use super::{Interpreter, Python};
 use crate::convert::{Args, FromPython};
-use crate::error::{Error, Result};
+use crate::error::{Error, LimitExceeded, Result};
 use crate::sandbox::wasi::MOST_SUBSCRIPTIONS;
 use crate::value::{Object, Value};
 use ophidia_abi::{ASK_TIMEOUT, Mode, RESTS, Want};
@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 
 /// What the program waits for, as the guest says: seconds until its next timer (below zero: there is none), whether for the
 /// host, and descriptors, each with whether it is to be written to.
-type Waits = (f64, bool, Vec<(u32, bool)>);
+pub(crate) type Waits = (f64, bool, Vec<(u32, bool)>);
 
 /// Why a step is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+pub(crate) enum Why {
     /// Something may have happened that it waits for.
     Ready = 0,
     /// Somebody has interrupted it.
@@ -109,21 +109,23 @@ impl Python<'_> {
 }
 
 /// One that is under way.
-struct Program<'i> {
+pub(crate) struct Program<'i> {
     interpreter: &'i mut Interpreter,
     /// What is stepped through, until it has ended.
     task: Option<Object>,
     began: Instant,
+    /// Whether its time begins anew whenever it waits.
+    waits_freely: bool,
 }
 
 impl<'i> Program<'i> {
-    fn new(
+    pub(crate) fn new(
         interpreter: &'i mut Interpreter,
         begin: impl FnOnce(&mut Python<'_>) -> Result<Object>,
     ) -> Result<Self> {
         let began = Instant::now();
         let task = Some(interpreter.operation(begin)?);
-        Ok(Self { interpreter, task, began })
+        Ok(Self { interpreter, task, began, waits_freely: false })
     }
 
     /// Steps through it until it is done.
@@ -147,13 +149,67 @@ impl<'i> Program<'i> {
         self.interpreter.closing(spent, step)
     }
 
+    /// Makes a step by another function of the in-guest package, which takes something along.
+    pub(crate) fn step_with<T: FromPython>(
+        &mut self,
+        step: &'static str,
+        why: Why,
+        what: Value,
+    ) -> Result<T> {
+        let task =
+            self.task.as_ref().ok_or_else(|| Error::Host("a program that has ended".into()))?;
+        let step = |py: &mut Python<'_>| py.call_helper_as(step, (task, why as u32, what));
+        self.interpreter.closing(self.began.elapsed(), step)
+    }
+
+    /// Asks a function of the in-guest package about a number.
+    pub(crate) fn ask(&mut self, name: &'static str, number: u32) -> Result<u32> {
+        let ask = |py: &mut Python<'_>| py.call_helper_as(name, (number,));
+        self.interpreter.closing(self.began.elapsed(), ask)
+    }
+
+    /// Writes into the guest's memory, where it has said.
+    pub(crate) fn put(&mut self, address: u32, bytes: &[u8]) -> Result<()> {
+        let mut guest = self.interpreter.guest();
+        let written = guest.memory()?.write(&mut guest.store, address, bytes);
+        written.map_err(|fault| guest.poison(fault))
+    }
+
+    /// Looks at the guest's memory, where it has said.
+    pub(crate) fn look<T>(
+        &mut self,
+        address: u32,
+        len: u32,
+        body: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let guest = self.interpreter.guest();
+        let memory = guest.store.data().sandbox.memory()?;
+        body(memory.bytes(&guest.store, address, len)?)
+    }
+
+    /// The interpreter cannot be used any more, for this reason.
+    pub(crate) fn poison(&mut self, reason: Error) -> Error {
+        self.interpreter.guest().poison(reason)
+    }
+
+    /// Why the first step is made.
+    pub(crate) fn ready(&self) -> Why {
+        Why::Ready
+    }
+
+    /// What is bounded is how long it is busy at a time, not how long it waits.
+    pub(crate) fn waits_freely(&mut self) {
+        self.waits_freely = true;
+    }
+
     /// What it has come to.
     fn result<T: FromPython>(mut self) -> Result<T> {
         let task = self.ended()?;
         self.interpreter.closing(self.began.elapsed(), |py| py.apply_as("rest.result", (&task,)))
     }
 
-    fn unit(mut self) -> Result<()> {
+    /// The same, of one that gives nothing.
+    pub(crate) fn unit(mut self) -> Result<()> {
         let task = self.ended()?;
         self.interpreter
             .closing(self.began.elapsed(), |py| py.call_helper_unit("rest.result", (&task,)))
@@ -164,7 +220,7 @@ impl<'i> Program<'i> {
     }
 
     /// Waits, without anything of the guest on the stack; says why the next step is made.
-    async fn rest(&mut self, (seconds, works, descriptors): Waits) -> Result<Why> {
+    pub(crate) async fn rest(&mut self, (seconds, works, descriptors): Waits) -> Result<Why> {
         let control = Arc::clone(&self.interpreter.state().sandbox.control);
         let descriptors: BTreeSet<_> = descriptors.into_iter().collect();
         if descriptors.len() > MOST_SUBSCRIPTIONS as usize {
@@ -176,6 +232,11 @@ impl<'i> Program<'i> {
         let passed =
             seconds.is_some_and(|time| !works && descriptors.is_empty() && wasi.pass(time));
         let now = Instant::now();
+        // With nothing left to do at once.
+        let is_free = self.waits_freely && seconds != Some(Duration::ZERO);
+        if is_free {
+            self.began = now;
+        }
         let timer = if passed { Some(now) } else { seconds.and_then(|time| now.checked_add(time)) };
         let deadline = control.deadline_since(self.began);
         let end =
@@ -197,6 +258,9 @@ impl<'i> Program<'i> {
             }
             let now = Instant::now();
             if let Some(deadline) = deadline.as_ref().filter(|end| now >= end.at) {
+                if is_free && matches!(deadline.limit, LimitExceeded::Timeout { .. }) {
+                    return Poll::Ready(Ok(Why::Ready));
+                }
                 if now >= deadline.hard {
                     return Poll::Ready(Err(deadline.limit.clone().into()));
                 }

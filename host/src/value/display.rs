@@ -93,6 +93,8 @@ fn write(out: Out<'_, '_, '_>, value: &Value, depth: usize) -> fmt::Result {
             out.write_str(")")
         }
         Value::Uuid(bytes) => uuid(out, bytes),
+        Value::Pid(pid) => write!(out, "{pid}"),
+        Value::Ref(reference) => write!(out, "{reference}"),
         Value::Path(path) => {
             out.write_str("PosixPath(")?;
             quoted(out, path)?;

@@ -1,7 +1,7 @@
 //! Rust's plain types as a `Value`.
 
 use super::stdlib::{Date, DateTime, Fraction, Member, Range, Time, TimeDelta};
-use super::{HostObject, Object, Value};
+use super::{HostObject, Object, Pid, Ref, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -51,6 +51,8 @@ from! {
     Range => |value| Self::Range(Box::new(value));
     std::ops::Range<i64> => |value| Range { start: value.start, stop: value.end, step: 1 }.into();
     Member => |value| Self::Member(Box::new(value));
+    Pid => |value| Self::Pid(value);
+    Ref => |value| Self::Ref(value);
     HostObject => |value| Self::Host(value);
     Object => |value| Self::Object(value);
     &Object => |value| Self::Object(value.clone());

@@ -66,6 +66,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 items(vec![fraction.numerator, fraction.denominator], ask, visitor)
             }
             Value::Uuid(bytes) => visitor.visit_string(uuid_text(&bytes)),
+            Value::Pid(pid) => visitor.visit_string(pid.to_string()),
+            Value::Ref(reference) => visitor.visit_string(reference.to_string()),
             Value::Range(range) => {
                 let pair =
                     |(name, number): (&str, i64)| (Value::Str(name.to_owned()), Value::Int(number));

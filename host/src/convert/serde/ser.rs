@@ -331,6 +331,8 @@ impl Serialize for Value {
             Self::Uuid(bytes) => to.serialize_str(&uuid_text(bytes)),
             Self::Range(range) => to.collect_map(parts(range)),
             Self::Member(member) => to.serialize_str(&member.name),
+            Self::Pid(pid) => to.collect_str(pid),
+            Self::Ref(reference) => to.collect_str(reference),
             Self::Host(_) | Self::Object(_) => Err(S::Error::custom(self.kind())),
         }
     }

@@ -1,0 +1,1 @@
+"""What Ophidia adds to Python: tasklets, and helpers to dispatch calls."""

@@ -1,0 +1,292 @@
+"""Tasklets of other interpreters: spawning there, and hearing of their ends.
+
+Interpreters of a group are its domains. What goes between them is carried by the host; what the Python sides
+say to each other are tuples that begin with a word.
+"""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable
+from types import FunctionType
+
+from _ophidia import _tasklets as core
+from _ophidia._tasklets import Pid, Ref
+
+from ophidia.tasklets import _ends, _names
+from ophidia.tasklets._ends import is_remote
+
+# The index of a domain itself, and the domain that is whichever has least to do.
+_DOMAIN, _ANY = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+
+
+class _Watched:
+    """Who here wants to know when a tasklet of another domain ends."""
+
+    __slots__ = ("calls", "monitors")
+
+    def __init__(self) -> None:
+        self.calls: dict[Pid, int] = {}
+        self.monitors: dict[Ref, Pid] = {}
+
+
+_watched: dict[Pid, _Watched] = {}
+_links: dict[Pid, set[Pid]] = {}  # those of others, and who is linked to them
+_asking: dict[int, dict[Pid, int]] = {}  # domains, and who waits for what they answer
+_watchers: dict[Pid, set[int]] = {}  # those of here, and which domains want to know
+_peers: list[int] = []
+_trusts = False
+
+
+def begin(domain: int, trusts: bool) -> None:
+    """This interpreter is that domain of a group now."""
+    global _trusts
+    _trusts = trusts
+    core.set_domain(domain)
+
+
+def domains() -> list[int]:
+    """The other domains of the group."""
+    return list(_peers)
+
+
+def _post(pid: Pid, *content: object) -> None:
+    try:
+        core.post(pid, content)
+    except TypeError:
+        # A reason that is no data.
+        core.post(pid, tuple(repr(one)[:4096] if number else one for number, one in enumerate(content)))
+
+
+# --- hearing of ends ---
+
+
+def _watch(pid: Pid) -> _Watched:
+    found = _watched.get(pid)
+    if found is None:
+        found = _watched[pid] = _Watched()
+        core.post(pid, ("watch", core.own_domain()))
+    return found
+
+
+def calls(caller: Pid, callee: Pid, number: int) -> None:
+    """A call that has to fail if that one ends."""
+    domain, index, _ = callee.parts
+    waiting = _asking.setdefault(domain, {}) if index == _DOMAIN else _watch(callee).calls
+    if len(waiting) > 1024:
+        for pid in [pid for pid in waiting if not pid.is_alive]:
+            del waiting[pid]
+    waiting[caller] = number
+
+
+def monitor(pid: Pid, ref: Ref, own: Pid) -> None:
+    """Of one that lives elsewhere."""
+    _watch(pid).monitors[ref] = own
+
+
+def demonitor(pid: Pid, ref: Ref) -> None:
+    """Ends that."""
+    found = _watched.get(pid)
+    if found is not None:
+        found.monitors.pop(ref, None)
+
+
+def link(pid: Pid, own: Pid) -> None:
+    """With one that lives elsewhere."""
+    _links.setdefault(pid, set()).add(own)
+    core.post(pid, ("link", own))
+
+
+def unlink(pid: Pid, own: Pid) -> None:
+    """Ends that."""
+    _forget_link(pid, own)
+    core.post(pid, ("unlink", own))
+
+
+def _forget_link(pid: Pid, own: Pid) -> None:
+    owners = _links.get(pid)
+    if owners is not None:
+        owners.discard(own)
+        if not owners:
+            del _links[pid]
+
+
+def send_exit(pid: Pid, sender: Pid, reason: object, linked: bool) -> None:
+    """An exit signal to one that lives elsewhere."""
+    if linked:
+        _forget_link(pid, sender)
+    _post(pid, "exit", sender, reason, linked)
+
+
+def _over(pid: Pid, reason: object) -> None:
+    """One that lives elsewhere has ended."""
+    found = _watched.pop(pid, None)
+    if found is not None:
+        for caller, number in found.calls.items():
+            core.fail(caller, number, _ends.ProcessExited(pid, reason))
+        for ref, own in found.monitors.items():
+            _ends.forget_watching(own, ref)
+            _ends.notify(own, ("DOWN", ref, pid), reason)
+    for own in _links.pop(pid, ()):
+        _ends.signal(own, pid, reason)
+
+
+def _told(pid: Pid, reason: object) -> None:
+    """One of here has ended that others want to know of."""
+    for domain in _watchers.pop(pid, ()):
+        _post(core.make_pid(domain, _DOMAIN, 0), "ended", pid, reason)
+
+
+_ends.on_end.append(_told)
+
+
+# --- what others say ---
+
+
+def control(pid: Pid, content: object) -> None:
+    """What the Python side of another domain says, to a tasklet or to the domain. It is not trusted."""
+    match content:
+        case ("$call", (Pid(), Ref()) as sender, request) if pid.parts[1] == _DOMAIN:
+            core.reply(sender, _answer(request))
+        case ("ended", Pid() as other, reason) if is_remote(other):
+            _over(other, reason)
+        case ("gone", int() as domain):
+            _gone(domain)
+        case ("domains", list() as found):
+            _peers[:] = [one for one in found if isinstance(one, int)]
+        case ("publish", group, message):
+            _names.publish_here(group, message)
+        case ("watch", int() as domain):
+            if core.extra(pid) is None:
+                _post(core.make_pid(domain, _DOMAIN, 0), "ended", pid, "noproc")
+            else:
+                _watchers.setdefault(pid, set()).add(domain)
+        case ("link", Pid() as other) if is_remote(other):
+            extra = core.extra(pid)
+            if extra is None:
+                _post(other, "exit", pid, "noproc", True)
+            else:
+                extra.links[other] = None
+                _links.setdefault(other, set()).add(pid)
+        case ("unlink", Pid() as other):
+            extra = core.extra(pid, False)
+            if extra is not None:
+                extra.links.pop(other, None)
+            _forget_link(other, pid)
+        case ("exit", Pid() as sender, reason, linked):
+            if linked:
+                _forget_link(sender, pid)
+                _ends.signal(pid, sender, reason)
+            else:
+                _ends.exit_from(pid, sender, reason)
+        case _:
+            raise ValueError(f"another interpreter says {content!r:.200}")
+
+
+def _gone(domain: int) -> None:
+    """A domain has ended, with all that lived there."""
+    for pid in [pid for pid in (*_watched, *_links) if pid.parts[0] == domain]:
+        _over(pid, "noconnection")
+    for caller, number in _asking.pop(domain, {}).items():
+        core.fail(caller, number, _ends.ProcessExited(core.make_pid(domain, _DOMAIN, 0), "noconnection"))
+    for domains in _watchers.values():
+        domains.discard(domain)
+    if domain in _peers:
+        _peers.remove(domain)
+
+
+def _answer(request: object) -> object:
+    try:
+        match request:
+            case ("spawn", what, None | tuple() as arguments):
+                return "ok", core.spawn(_found(what), *(arguments or ()))
+            case ("whereis", str() as name):
+                return "ok", _names.whereis(name)
+            case "info":
+                return "ok", core.counters()
+    except Exception as error:
+        return "error", f"{type(error).__name__}: {error}"
+    return "error", f"no such request: {request!r:.200}"
+
+
+# --- spawning ---
+
+
+def _named(function: Callable) -> tuple:
+    """How a function is called in another domain: by its module and name, or with its source."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    if module is None or name is None:
+        raise TypeError(f"{function!r} has no name by which another interpreter could find it")
+    if "<" not in name:
+        return (module, name)
+    if not _trusts:
+        raise ValueError(
+            f"{name} is no function of a module: another interpreter cannot find it (in a group that is "
+            "trusted its source would go there)"
+        )
+    return (module, function.__name__, textwrap.dedent(inspect.getsource(function)))
+
+
+def _found(what: object) -> Callable:
+    match what:
+        case (str() as module, str() as name, str() as source) if _trusts:
+            names = dict(vars(sys.modules.get(module, sys.modules["__main__"])))
+            exec(compile(source, f"<{name} of another interpreter>", "exec"), names)
+            return names[name]
+        case (str() as module, str() as name):
+            found = _lookup(module, name)
+            if _is_tasklet(found, module):
+                return found
+            raise ValueError(
+                f"{module}.{name} is no tasklet of the program: an async function, a generator function or "
+                "a Server is"
+            )
+    raise ValueError("source of a function comes only from interpreters of a group that is trusted")
+
+
+def _lookup(module: str, name: str) -> object:
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise ValueError(
+            f"{module}.{name} is of the standard library: only the program's own functions are spawned"
+        )
+    found = sys.modules.get(module)
+    if found is None:
+        found = __import__(module, fromlist=["*"])
+    for part in name.split("."):
+        found = vars(found)[part]
+    return found
+
+
+def _is_tasklet(found: object, module: str) -> bool:
+    from ophidia.tasklets._server import Server
+
+    if getattr(found, "__module__", None) != module:
+        return False
+    if isinstance(found, FunctionType):
+        return inspect.iscoroutinefunction(found) or inspect.isgeneratorfunction(found)
+    return isinstance(found, type) and issubclass(found, Server)
+
+
+async def spawn_on(*arguments: object) -> Pid:
+    """`await spawn_on(function, *arguments)` spawns a tasklet in whichever domain of the group has least to do;
+    `await spawn_on(domain, function, *arguments)` in that one. The function is found by its module and name
+    there, so it has to be a function of a module, or of the program that all domains run; in a group that is
+    trusted, its source goes there where it is neither."""
+    if arguments and callable(arguments[0]):
+        arguments = (_ANY, *arguments)
+    if len(arguments) < 2 or not callable(arguments[1]):
+        raise TypeError("spawn_on(function, *arguments), or spawn_on(domain, function, *arguments)")
+    domain, function, *rest = arguments
+    if isinstance(domain, Pid):
+        domain = domain.parts[0] or core.own_domain()
+    if domain == core.own_domain():
+        return core.spawn(function, *rest)
+    if not isinstance(domain, int):
+        raise TypeError(f"a domain is a number, not {type(domain).__name__}: domains() lists them")
+    request = ("spawn", _named(function), tuple(rest))
+    match await core.call(core.make_pid(domain, _DOMAIN, 0), request):
+        case ("ok", Pid() as pid):
+            return pid
+        case (_, reason):
+            raise RuntimeError(f"{function.__qualname__} was not spawned there: {reason}")
+    raise RuntimeError(f"{function.__qualname__} was not spawned there")

@@ -1,0 +1,11 @@
+//! Tasklets of several interpreters: a group of domains over a pool, and mailboxes of Rust among them.
+
+mod domain;
+mod frame;
+mod group;
+mod inbox;
+mod mailbox;
+mod router;
+
+pub use group::{Group, GroupBuilder};
+pub use mailbox::Mailbox;

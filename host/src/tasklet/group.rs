@@ -1,0 +1,253 @@
+//! `Group`: domains whose tasklets send one another messages, over the workers of a pool.
+
+use super::domain::Domain;
+use super::frame::the_domain;
+use super::mailbox::Mailbox;
+use super::router::Router;
+use crate::convert::ToPython;
+use crate::error::{Error, PythonError, Result};
+use crate::pool::{Pending, Pool};
+use crate::sandbox::reactor::Reactor;
+use crate::value::{Pid, Value};
+use ophidia_abi::message::{ANY_DOMAIN, Kind};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long spawning may take, with what is before it in that domain.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Interpreters of a pool, each a domain of tasklets; pids work in all of them.
+///
+/// Each runs the group's code in its `__main__`, then tasklets, as messages come. A message is data: it is copied once, looked
+/// through by the host, and refused where it holds what belongs to one interpreter. Order is kept between any two
+/// tasklets; a message comes once or not at all: not where its receiver has ended, or has no room. Domains run
+/// on the pool's workers, in turns with its other requests, and hold no thread while their tasklets wait.
+///
+/// [`Limits::timeout`](crate::Limits::timeout) bounds how long a domain may be busy at a time. A domain that ends takes its
+/// tasklets along: those linked to them or monitoring them are told, with the reason "noconnection".
+///
+/// ```
+/// use ophidia::{Group, Pool, Runtime};
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> ophidia::Result<()> {
+/// let pool = Pool::builder(Runtime::ambient()?).workers(2).build()?;
+/// let code = "from ophidia.tasklets import Server\n\
+///             class Counter(Server):\n    \
+///                 async def init(self): self.n = 0\n    \
+///                 async def handle_call(self, by): self.n += by; return self.n";
+/// let group = Group::builder(&pool).domains(2).code(code).build()?;
+/// let counter = group.spawn("Counter", ()).await?;
+/// let mut me = group.mailbox();
+/// assert_eq!(me.call::<i64>(counter, 2, Duration::from_secs(5)).await?, 2);
+/// assert_eq!(me.call::<i64>(counter, 40, Duration::from_secs(5)).await?, 42);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Group {
+    shared: Arc<Shared>,
+    domains: Vec<(u64, Pending<()>)>,
+    /// Kept, since its last handle ends it.
+    _pool: Pool,
+}
+
+/// What a group and its mailboxes have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) router: Arc<Router>,
+    pub(super) reactor: Reactor,
+    errors: Arc<Mutex<Vec<(u64, Error)>>>,
+}
+
+/// How a [`Group`] is made.
+#[derive(Clone, Debug)]
+pub struct GroupBuilder {
+    pool: Pool,
+    domains: usize,
+    code: String,
+    trusted: bool,
+    tenant: String,
+}
+
+impl GroupBuilder {
+    /// How many domains; two by default.
+    #[must_use]
+    pub fn domains(mut self, count: usize) -> Self {
+        self.domains = count;
+        self
+    }
+
+    /// What each domain runs first, in `__main__`: the functions that tasklets are spawned of. Nothing by default.
+    #[must_use]
+    pub fn code(mut self, source: impl Into<String>) -> Self {
+        self.code = source.into();
+        self
+    }
+
+    /// Whether a domain runs source text that another one sends, as `spawn_on` does with functions inside of functions.
+    /// Not by default: a domain spawns the program's own tasklets, by name.
+    #[must_use]
+    pub fn trusted(mut self, trusted: bool) -> Self {
+        self.trusted = trusted;
+        self
+    }
+
+    /// The pool's tenant that the domains are of; the one of no name by default.
+    #[must_use]
+    pub fn tenant(mut self, name: impl Into<String>) -> Self {
+        self.tenant = name.into();
+        self
+    }
+
+    /// Hands the domains in to the pool: they start as soon as it has room for them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Host`] without a source of random numbers.
+    pub fn build(self) -> Result<Group> {
+        let router = Arc::new(Router::new()?);
+        let errors = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::new(Shared { router, reactor: Reactor::default(), errors });
+        let code: Arc<str> = self.code.into();
+        let homes: Vec<_> = (0..self.domains).map(|_| shared.router.add()).collect();
+        shared.router.introduce();
+        let domains = homes.into_iter().map(|(number, inbox)| {
+            let (router, code) = (Arc::clone(&shared.router), Arc::clone(&code));
+            let domain = Domain { number, inbox, router, code, trusts: self.trusted };
+            let errors = Arc::clone(&shared.errors);
+            let request = self.pool.request().tenant(&self.tenant);
+            let pending = request.with_async(move |py| {
+                Box::pin(async move {
+                    let ended = domain.run(py).await;
+                    if let Err(error) = &ended {
+                        errors.lock().push((domain.number, error.clone()));
+                    }
+                    ended
+                })
+            });
+            (number, pending)
+        });
+        let domains = domains.collect();
+        Ok(Group { shared, domains, _pool: self.pool })
+    }
+}
+
+impl Group {
+    /// Starts to configure a group over a pool.
+    #[must_use]
+    pub fn builder(pool: &Pool) -> GroupBuilder {
+        let (code, tenant) = (String::new(), String::new());
+        GroupBuilder { pool: pool.clone(), domains: 2, code, trusted: false, tenant }
+    }
+
+    /// The domains that are there.
+    #[must_use]
+    pub fn domains(&self) -> Vec<u64> {
+        self.shared.router.domains()
+    }
+
+    /// A mailbox of Rust.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox::new(&self.shared)
+    }
+
+    /// Spawns a tasklet in the domain with the fewest: of a function of the group's code, or of a module as
+    /// `module.function`. The arguments are a tuple.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Python`] when it cannot be spawned, or the domain ends meanwhile.
+    pub async fn spawn(&self, function: &str, args: impl ToPython) -> Result<Pid> {
+        self.spawn_on(ANY_DOMAIN, function, args).await
+    }
+
+    /// Spawns one in this domain.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn`](Self::spawn).
+    pub async fn spawn_on(&self, domain: u64, function: &str, args: impl ToPython) -> Result<Pid> {
+        let (module, name) = function.rsplit_once('.').unwrap_or(("__main__", function));
+        let request = Spawn { module, name, args };
+        let mut mailbox = self.mailbox();
+        match mailbox.call(the_domain(domain), request, PATIENCE).await? {
+            Value::Tuple(parts) => match <[Value; 2]>::try_from(parts) {
+                Ok([Value::Str(word), Value::Pid(pid)]) if word == "ok" => Ok(pid),
+                Ok([_, Value::Str(reason)]) => Err(not_spawned(function, &reason)),
+                _ => Err(not_spawned(function, "its domain gave no pid")),
+            },
+            _ => Err(not_spawned(function, "its domain gave no pid")),
+        }
+    }
+
+    /// Sends a message, as [`Mailbox::send`] does.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn send(&self, to: Pid, message: impl ToPython) -> Result<()> {
+        self.shared.router.send(Kind::Send, to, &|out| message.to_python(out))
+    }
+
+    /// Messages between domains and mailboxes: those that were brought, and those that were lost, since their receiver was
+    /// gone or had no room.
+    #[must_use]
+    pub fn messages(&self) -> (u64, u64) {
+        let (delivered, lost) = self.shared.router.counts();
+        (delivered, lost.max(self.shared.router.refused()))
+    }
+
+    /// Domains that have ended, and why.
+    #[must_use]
+    pub fn errors(&self) -> Vec<(u64, Error)> {
+        self.shared.errors.lock().clone()
+    }
+
+    /// Ends a domain, as if it had crashed.
+    pub fn end(&self, domain: u64) {
+        for (number, pending) in &self.domains {
+            if *number == domain {
+                pending.cancel();
+            }
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for (_, pending) in &self.domains {
+            pending.cancel();
+        }
+    }
+}
+
+fn not_spawned(function: &str, reason: &str) -> Error {
+    PythonError::new("RuntimeError", format!("{function} was not spawned: {reason}")).into()
+}
+
+/// The request by which a domain spawns a tasklet.
+struct Spawn<'a, A> {
+    module: &'a str,
+    name: &'a str,
+    args: A,
+}
+
+impl<A: ToPython> ToPython for Spawn<'_, A> {
+    fn to_python(
+        &self,
+        out: &mut crate::bridge::Encoder<'_>,
+    ) -> Result<(), crate::error::ConversionError> {
+        out.tuple(3, |out| {
+            out.str("spawn")?;
+            out.tuple(2, |out| {
+                out.str(self.module)?;
+                out.str(self.name)
+            })?;
+            self.args.to_python(out)
+        })
+    }
+}
