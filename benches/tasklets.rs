@@ -1,7 +1,8 @@
 //! Tasklets: spawning, messages, calls, inside an interpreter and between two; beside them asyncio's own tasks and queues in
 //! the same interpreter, and Erlang where `erl` is installed.
 //!
-//! `cargo bench --bench tasklets -- --figures` prints the figures. Left out: starting interpreters, which `cold_start`
+//! `cargo bench --bench tasklets -- --figures` prints the figures, `-- --growth` how the time grows with the number of
+//! tasklets, which `benches/plot.py` draws. Left out: starting interpreters, which `cold_start`
 //! and `many` measure.
 
 use anyhow::{Context, Result, ensure};
@@ -41,7 +42,11 @@ fn sandbox() -> Result<Sandbox> {
 }
 
 fn main() -> Result<()> {
-    if figures_wanted() { figures() } else { criterion() }
+    match std::env::args().any(|argument| argument == "--growth") {
+        true => growth(),
+        false if figures_wanted() => figures(),
+        false => criterion(),
+    }
 }
 
 /// Seconds of a function of the programs, in an interpreter of its own; and bytes of its memory at most.
@@ -50,6 +55,19 @@ fn seconds(runtime: &Runtime, call: &str) -> Result<(f64, u64)> {
     py.run(PROGRAMS)?;
     let seconds = py.eval_as(call)?;
     Ok((seconds, py.usage().peak_memory))
+}
+
+/// How the time grows with the number of tasklets, as comma-separated values.
+#[allow(clippy::print_stdout, reason = "a table is its output")]
+fn growth() -> Result<()> {
+    let runtime = Runtime::ambient()?;
+    println!("tasklets,answered_s,alive_s");
+    for count in [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000] {
+        let answered = best(&runtime, &format!("timed('answered', {count})"))?;
+        let alive = best(&runtime, &format!("timed('alive', {count})"))?;
+        println!("{count},{answered},{alive}");
+    }
+    Ok(())
 }
 
 fn best(runtime: &Runtime, call: &str) -> Result<f64> {

@@ -374,6 +374,12 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
         out.capacity = 0;
     }
     out.len = 0;
+    if (want == WANT_MESSAGE) {
+        if (reserve(OPHIDIA_MESSAGE_HEAD) < 0) {
+            return -1;
+        }
+        out.len = OPHIDIA_MESSAGE_HEAD; /* room for it, in front of the value */
+    }
     out.plain = want == OPHIDIA_WANT_PLAIN;
     out.leaves = want == WANT_MESSAGE;
     out.containers = want == OPHIDIA_WANT_CONTAINER;
@@ -402,4 +408,14 @@ int
 value_encode(PyObject *value, uint32_t want, const unsigned char **data, size_t *len)
 {
     return values_encode(&value, 1, want, NULL, data, len);
+}
+
+void *
+message_take(size_t *capacity)
+{
+    void *data = out.data;
+    *capacity = out.capacity;
+    out.data = NULL;
+    out.capacity = 0;
+    return data;
 }

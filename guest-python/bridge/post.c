@@ -159,20 +159,30 @@ post(enum ophidia_message kind, PyObject *pid, PyObject *content)
     is_posting = 1;
     int failed = value_encode(content, WANT_MESSAGE, &data, &len) < 0;
     is_posting = 0;
-    if (failed || reserve(OPHIDIA_MESSAGE_HEAD + len) < 0) {
+    if (failed) {
         return -1;
     }
     struct pid *to = (struct pid *)pid;
-    uint32_t count = (uint32_t)(OPHIDIA_MESSAGE_HEAD - 4 + len);
+    uint32_t count = (uint32_t)(len - 4);
     uint64_t domain = domain_out(to->domain);
-    char *at = outbox.data + outbox.len;
-    memcpy(at, &count, 4);
-    at[4] = (char)kind;
-    memcpy(at + 5, &domain, 8);
-    memcpy(at + 13, &to->index, 4);
-    memcpy(at + 17, &to->generation, 4);
-    memcpy(at + OPHIDIA_MESSAGE_HEAD, data, len);
-    outbox.len += OPHIDIA_MESSAGE_HEAD + len;
+    unsigned char *head = (unsigned char *)data;
+    memcpy(head, &count, 4);
+    head[4] = (unsigned char)kind;
+    memcpy(head + 5, &domain, 8);
+    memcpy(head + 13, &to->index, 4);
+    memcpy(head + 17, &to->generation, 4);
+    if (outbox.len == 0 && len > KEPT) {
+        /* A large one is not copied once more. */
+        PyMem_RawFree(outbox.data);
+        outbox.data = message_take(&outbox.capacity);
+    }
+    else {
+        if (reserve(len) < 0) {
+            return -1;
+        }
+        memcpy(outbox.data + outbox.len, data, len);
+    }
+    outbox.len += len;
     tasklets_tell(); /* the host takes it after a turn */
     return 0;
 }

@@ -56,8 +56,11 @@ PyObject *moment_get(struct input *in, uint8_t tag, int depth);
 /* Finds the classes of moments.c; -1 with an exception set. */
 int moment_types_fetch(void);
 
-/* Beside the forms that the host wants values in: for another interpreter. */
+/* Beside the forms that the host wants values in: for another interpreter, with room for a frame's head in front. */
 #define WANT_MESSAGE UINT32_MAX
+
+/* Takes over the memory that the last message was encoded into. */
+void *message_take(size_t *capacity);
 
 /* Writes a pid or a reference, and an array where that `leaves` for another interpreter: 1; 0 when it is none; -1 with
    an exception set. */

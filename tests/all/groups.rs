@@ -662,3 +662,32 @@ fn a_domain_says_nothing_of_others() {
         .expect("no error");
     }
 }
+
+#[test]
+fn a_mailbox_of_rust_holds_so_much() {
+    let group = group(
+        "
+        async def flood(to):
+            for _ in range(100):
+                to << b'x' * 1_000_000
+                await sleep(0)
+            to << 'sent'
+        ",
+    );
+    wait(async {
+        let mut me = group.mailbox();
+        let flood = group.spawn("flood", (me.pid(),)).await?;
+        let mut ends = group.mailbox();
+        ends.monitor(flood);
+        ends.receive().await;
+        let mut large = 0;
+        while let Some(message) = me.try_receive() {
+            large +=
+                usize::from(matches!(&message, Value::Bytes(bytes) if bytes.len() == 1_000_000));
+        }
+        assert_eq!(large, 33, "of 32 MiB in all");
+        assert!(group.messages().1 >= 67);
+        Ok::<_, Error>(())
+    })
+    .expect("no error");
+}

@@ -488,14 +488,19 @@ fn both_sides_of_a_socket_are_awaited() {
 fn no_step_is_lost_to_an_interruption() {
     let mut py = python();
     py.run(
-        "async def busy(n):\n    for _ in range(n): await asyncio.sleep(0)\n    return n\nasync def main():\n    async with asyncio.TaskGroup() as group:\n        for _ in range(20): group.create_task(busy(10**9))",
+        "async def busy(n):\n    for _ in range(n): await asyncio.sleep(0)\n    return n\nasync def main():\n    begun()\n    async with asyncio.TaskGroup() as group:\n        for _ in range(20): group.create_task(busy(10**9))",
     )
     .expect("defined");
+    let (begins, begun) = std::sync::mpsc::channel();
+    let begins = Function::new("begun", move || begins.send(()).expect("somebody waits"));
+    py.set("begun", begins).expect("set");
+    let begun = Arc::new(std::sync::Mutex::new(begun));
     let interrupter = py.interrupter();
     for round in 0..40 {
-        let interrupter = interrupter.clone();
+        let (interrupter, begun) = (interrupter.clone(), Arc::clone(&begun));
         let thread = thread::spawn(move || {
-            thread::sleep(Duration::from_micros(1_000 + round * 137));
+            begun.lock().expect("no panic").recv().expect("it begins");
+            thread::sleep(Duration::from_micros(500 + round * 137));
             interrupter.interrupt();
         });
         let ended = if round % 2 == 0 {

@@ -77,7 +77,7 @@ fn all_waiting_for_ever_is_seen() {
         "#,
     );
     let error = raised(py.run("await run_async(dead)"));
-    assert_eq!(error.type_name, "ophidia.tasklets._loop.Deadlock");
+    assert_eq!(error.type_name, "ophidia.tasklets.Deadlock");
 }
 
 #[test]

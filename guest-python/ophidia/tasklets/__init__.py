@@ -119,3 +119,8 @@ __all__ = [
     "whereis",
     "yield_",
 ]
+
+# Where they are found, which errors say and other interpreters ask for.
+for _class in (Deadlock, Exit, MailboxFull, ProcessExited, Server, Supervisor):
+    _class.__module__ = __name__
+del _class

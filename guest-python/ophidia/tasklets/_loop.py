@@ -25,7 +25,7 @@ class Deadlock(RuntimeError):
         ]
         if more:
             lines.append(f"  and {more} more")
-        super().__init__("all tasklets wait, and nothing can wake them:\n" + "\n".join(lines))
+        super().__init__("deadlock: all tasklets wait, and nothing can wake them:\n" + "\n".join(lines))
         self.processes = processes
 
 

@@ -235,7 +235,7 @@ impl<'i> Program<'i> {
         // With nothing left to do at once.
         let is_free = self.waits_freely && seconds != Some(Duration::ZERO);
         if is_free {
-            self.began = now;
+            self.began = now; // as far as this wait is concerned
         }
         let timer = if passed { Some(now) } else { seconds.and_then(|time| now.checked_add(time)) };
         let deadline = control.deadline_since(self.began);
@@ -291,6 +291,9 @@ impl<'i> Program<'i> {
         });
         let woken: Result<Why> = woken.await;
         drop(rested);
+        if is_free {
+            self.began = Instant::now();
+        }
         woken.map_err(|error| match error {
             Error::Cancelled | Error::Limit(_) => self.interpreter.guest().poison(error),
             other => other,

@@ -43,8 +43,8 @@ impl Inbox {
         state.owner = Some(owner);
     }
 
-    /// Adds frames, `count` messages; whether there was room.
-    pub(super) fn put(&self, frames: &[u8], count: u64) -> bool {
+    /// Adds frames, `count` messages, and leaves none; whether there was room.
+    pub(super) fn put(&self, frames: &mut Vec<u8>, count: u64) -> bool {
         let mut state = self.state.lock();
         let len = frames.len();
         let has_room = match &state.owner {
@@ -53,16 +53,26 @@ impl Inbox {
         };
         if !has_room {
             self.refused.fetch_add(count, Ordering::Relaxed);
+            frames.clear();
             return false;
         }
         let was_empty = state.frames.is_empty();
-        state.frames.extend_from_slice(frames);
+        if was_empty {
+            std::mem::swap(&mut state.frames, frames);
+        } else {
+            state.frames.append(frames);
+        }
         let owner = if was_empty { state.owner.clone() } else { None };
         drop(state);
         if let Some(owner) = owner {
             owner.control.arrive();
         }
         true
+    }
+
+    /// Whether there is room for one of so many bytes.
+    pub(super) fn has_room(&self, len: usize) -> bool {
+        self.state.lock().owner.as_ref().is_none_or(|owner| owner.holding.room() >= len as u64)
     }
 
     /// Takes all there is.

@@ -19,8 +19,11 @@ use std::time::{Duration, Instant};
 /// Messages that wait in a mailbox, at most.
 const MOST: usize = 100_000;
 
+/// Bytes that these may take in all, as they travel.
+const MOST_BYTES: usize = 32 << 20;
+
 /// Bytes of the host that one message may take.
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_OF_ONE: u64 = 256 << 20;
 
 /// All mailboxes of a group. To Python they are tasklets of one more domain.
 #[derive(Debug)]
@@ -32,7 +35,9 @@ pub(super) struct Boxes {
 
 #[derive(Debug, Default)]
 struct Letters {
-    messages: VecDeque<Value>,
+    /// Each with the bytes that it took on its way.
+    messages: VecDeque<(Value, usize)>,
+    bytes: usize,
     /// Calls under way by their numbers: to whom, and what has come of it.
     calls: BTreeMap<u64, Called>,
     monitors: Vec<(Ref, Pid)>,
@@ -88,16 +93,13 @@ impl Boxes {
 
     /// Brings a message; whether there is somebody with room for it.
     pub(super) fn deliver(&self, frame: &Frame<'_>) -> bool {
-        let Ok(value) = read_message(frame.value, MOST_BYTES) else { return false };
+        let Ok(value) = read_message(frame.value, MOST_OF_ONE) else { return false };
         if frame.to.index == THE_DOMAIN {
             return self.hear(&value);
         }
         let delivered = self.with(frame.to, |found| match frame.kind {
-            Kind::Send => found.push(value),
-            Kind::Urgent => {
-                found.messages.push_front(value);
-                true
-            }
+            Kind::Send => found.push(value, frame.value.len()),
+            Kind::Urgent => found.push_first(value, frame.value.len()),
             Kind::Reply => found.answer(value),
             Kind::Control => found.hear(value),
         });
@@ -131,12 +133,32 @@ impl Boxes {
 }
 
 impl Letters {
-    fn push(&mut self, message: Value) -> bool {
-        let has_room = self.messages.len() < MOST;
+    fn has_room(&self, bytes: usize) -> bool {
+        self.messages.len() < MOST && self.bytes.saturating_add(bytes) <= MOST_BYTES
+    }
+
+    fn push(&mut self, message: Value, bytes: usize) -> bool {
+        let has_room = self.has_room(bytes);
         if has_room {
-            self.messages.push_back(message);
+            self.bytes += bytes;
+            self.messages.push_back((message, bytes));
         }
         has_room
+    }
+
+    fn push_first(&mut self, message: Value, bytes: usize) -> bool {
+        let has_room = self.has_room(bytes);
+        if has_room {
+            self.bytes += bytes;
+            self.messages.push_front((message, bytes));
+        }
+        has_room
+    }
+
+    fn take(&mut self) -> Option<Value> {
+        let (message, bytes) = self.messages.pop_front()?;
+        self.bytes -= bytes;
+        Some(message)
     }
 
     fn answer(&mut self, value: Value) -> bool {
@@ -165,7 +187,7 @@ impl Letters {
             }
             ("exit", Some(sender @ Value::Pid(pid)), Some(reason)) => {
                 self.links.remove(&pid);
-                self.push(Value::Tuple(vec![Value::Str("EXIT".into()), sender, reason]))
+                self.push(Value::Tuple(vec![Value::Str("EXIT".into()), sender, reason]), 0)
             }
             ("link", Some(Value::Pid(pid)), None) => self.links.insert(pid),
             ("unlink", Some(Value::Pid(pid)), None) => self.links.remove(&pid),
@@ -187,16 +209,14 @@ impl Letters {
         self.links = left;
         for pid in BTreeSet::<Pid>::into_iter(gone) {
             let word = Value::Str("EXIT".into());
-            self.push(Value::Tuple(vec![word, Value::Pid(pid), reason.clone()]));
+            self.push(Value::Tuple(vec![word, Value::Pid(pid), reason.clone()]), 0);
         }
         for (reference, pid) in over {
             let word = Value::Str("DOWN".into());
-            self.push(Value::Tuple(vec![
-                word,
-                Value::Ref(reference),
-                Value::Pid(pid),
-                reason.clone(),
-            ]));
+            self.push(
+                Value::Tuple(vec![word, Value::Ref(reference), Value::Pid(pid), reason.clone()]),
+                0,
+            );
         }
     }
 }
@@ -227,12 +247,12 @@ impl Mailbox {
     /// The next message, if one is there. An array of numpy is the tuple of `""`, its type in numpy's words, its shape, and
     /// its bytes.
     pub fn try_receive(&mut self) -> Option<Value> {
-        self.boxes().with(self.pid, |found| found.messages.pop_front()).flatten()
+        self.boxes().with(self.pid, Letters::take).flatten()
     }
 
-    /// The next message. At most 100,000 wait; more are dropped.
+    /// The next message. At most 100,000 wait, of 32 MiB in all; more are lost.
     pub async fn receive(&mut self) -> Value {
-        let mut none = self.wait(None, |found| found.messages.pop_front());
+        let mut none = self.wait(None, Letters::take);
         poll_fn(|context| match none(context) {
             Poll::Ready(Some(message)) => Poll::Ready(message),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,

@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes that are brought to a domain at once; what waits longer is checked again for its room.
+const BATCH: usize = 1 << 20;
+
 /// Numbers of domains are never used again in a process: a random start, and a count.
 pub(super) struct Router {
     next: AtomicU64,
@@ -107,19 +110,28 @@ impl Router {
                 self.count(self.boxes.deliver(&frame), 1);
                 continue;
             }
-            if home != Some(domain) {
-                self.put(source, home, &batch, count);
+            if home != Some(domain) || batch.len() >= BATCH {
+                self.put(source, home, &mut batch, count);
                 (home, count) = (Some(domain), 0);
                 batch.clear();
+            }
+            if frame.bytes.len() >= BATCH && !self.has_room(domain, frame.bytes.len()) {
+                self.count(false, 1);
+                continue;
             }
             frame::copy_for(&mut batch, &frame, domain);
             count += 1;
         }
-        self.put(source, home, &batch, count);
+        self.put(source, home, &mut batch, count);
         Ok(())
     }
 
-    fn put(&self, source: Option<u64>, domain: Option<u64>, frames: &[u8], count: u64) {
+    /// Whether a large message would be taken.
+    fn has_room(&self, domain: u64, len: usize) -> bool {
+        self.domains.read().get(&domain).is_none_or(|inbox| inbox.has_room(len))
+    }
+
+    fn put(&self, source: Option<u64>, domain: Option<u64>, frames: &mut Vec<u8>, count: u64) {
         let Some(domain) = domain else { return };
         let inbox = self.domains.read().get(&domain).cloned();
         if let (None, Some(source)) = (&inbox, source) {
