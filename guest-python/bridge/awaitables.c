@@ -183,7 +183,9 @@ awaits_state(struct process *process, PyObject *yielded)
         return await_begin(process, (struct await *)turn);
     }
     if (PyUnicode_EqualToUTF8(state, "die")) {
-        process->doom = first == NULL ? PyUnicode_InternFromString("normal") : Py_NewRef(first);
+        if (process->doom == NULL) {
+            process->doom = first == NULL ? PyUnicode_InternFromString("normal") : Py_NewRef(first);
+        }
         return process->doom == NULL ? -1 : 0;
     }
     return wrong_state(yielded);

@@ -34,13 +34,8 @@ time_out(void)
 
 /* Sets the time until which it waits: 1, or 0 when that is now; -1 with an exception set. */
 static int
-set_timer(struct process *process, PyObject *seconds)
+set_timer_at(struct process *process, PyTime_t when, double number)
 {
-    PyTime_t when;
-    double number;
-    if (timer_time(seconds, &when, &number) < 0) {
-        return -1;
-    }
     if (process->timer != NULL) {
         timer_free(process->timer);
         process->timer = NULL;
@@ -59,29 +54,41 @@ set_timer(struct process *process, PyObject *seconds)
 }
 
 static int
-wait(struct process *process, enum waits waits, PyObject *seconds)
+set_timer(struct process *process, PyObject *seconds)
 {
-    if (seconds != NULL) {
-        int timed = set_timer(process, seconds);
-        if (timed == 0) {
-            time_out();
-            /* Who asks again and again lets others run, too. */
-            if (tasklets_patience > 0) {
-                tasklets_patience--;
-                return -1;
-            }
-            process->raised = PyErr_GetRaisedException();
-            process->throws = process->is_generator && !process->is_inside;
-            process->waits = WAITS_TURN;
-            process_wake(process);
-            return 0;
-        }
-        if (timed < 0) {
+    PyTime_t when;
+    double number;
+    return timer_time(seconds, &when, &number) < 0 ? -1 : set_timer_at(process, when, number);
+}
+
+/* Waits, once the time has been set. */
+static int
+wait_until(struct process *process, enum waits waits, int timed)
+{
+    if (timed == 0) {
+        time_out();
+        /* Who asks again and again lets others run, too. */
+        if (tasklets_patience > 0) {
+            tasklets_patience--;
             return -1;
         }
+        process->raised = PyErr_GetRaisedException();
+        process->throws = process->is_generator && !process->is_inside;
+        process->waits = WAITS_TURN;
+        process_wake(process);
+        return 0;
+    }
+    if (timed < 0) {
+        return -1;
     }
     process->waits = waits;
     return 0;
+}
+
+static int
+wait(struct process *process, enum waits waits, PyObject *seconds)
+{
+    return wait_until(process, waits, seconds == NULL ? 1 : set_timer(process, seconds));
 }
 
 static int
@@ -132,6 +139,11 @@ stop_waiting(struct process *process)
 static int
 begin_reply(struct process *process, PyObject *to, PyObject *request, PyObject *seconds)
 {
+    PyTime_t when = 0;
+    double number = 0.0;
+    if (seconds != NULL && timer_time(seconds, &when, &number) < 0) {
+        return -1; /* before anything is sent */
+    }
     PyObject *pid = tasklets_pid(to), *ref = pid == NULL ? NULL : ref_new(), *content = NULL;
     struct process *other = NULL;
     int failed = ref == NULL || (content = calling(process->pid, ref, request)) == NULL;
@@ -148,7 +160,11 @@ begin_reply(struct process *process, PyObject *to, PyObject *request, PyObject *
     }
     if (!failed) {
         process->asked = ((struct ref *)ref)->number;
-        failed = tasklets_send(pid, content, SENDING) < 0 || wait(process, WAITS_REPLY, seconds) < 0;
+        failed = tasklets_send(pid, content, SENDING) < 0;
+    }
+    if (!failed) {
+        int timed = seconds == NULL ? 1 : set_timer_at(process, when, number);
+        failed = wait_until(process, WAITS_REPLY, timed) < 0;
     }
     if (!failed && ((struct pid *)pid)->domain != 0) {
         PyObject *done = PyObject_CallFunction(tasklets_hooks.calls, "OOK", process->pid, pid,
@@ -190,8 +206,11 @@ await_room(struct process *process, PyObject *to, PyObject *content, int again)
         has_room = 1; /* and is refused: it would wait for itself */
     }
     int done = has_room ? (tasklets_send(pid, content, SENDING) < 0 ? -1 : 1) : 0;
-    if (done > 0) {
-        process->given = Py_NewRef(Py_None);
+    if (done != 0) {
+        if (done > 0) {
+            process->given = Py_NewRef(Py_None);
+        }
+        /* Whether or not it could be sent: the next one has its turn. */
         other = process_of(pid);
         if (other != NULL && other->writers.first != NULL && other->count < other->most) {
             process_wake(other->writers.first);

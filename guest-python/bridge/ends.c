@@ -67,10 +67,13 @@ process_close(struct process *process)
     PyObject *exception = PyErr_GetRaisedException();
     tasklets_running = process;
     PyObject *done = PyObject_CallMethod(program, "close", NULL);
-    if (done == NULL) {
+    PyObject *error = PyErr_GetRaisedException();
+    tasklets_running = running;
+    if (error != NULL && !tasklets_escape(error)) {
+        PyErr_SetRaisedException(Py_NewRef(error));
         PyErr_WriteUnraisable(program);
     }
-    tasklets_running = running;
+    Py_XDECREF(error);
     PyErr_SetRaisedException(exception);
     Py_XDECREF(done);
     Py_DECREF(program);

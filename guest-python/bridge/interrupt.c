@@ -2,7 +2,7 @@
    them when metered code calls it. */
 
 #define Py_BUILD_CORE 1
-#include "bridge.h"
+#include "tasklets.h"
 #include "internal/pycore_ceval.h"
 #include "internal/pycore_frame.h"
 
@@ -39,27 +39,27 @@ is_internal(PyThreadState *tstate)
     return 0;
 }
 
-/* What was raised last because the host asked; it is only ever compared with. */
+/* What was raised last in a tasklet because the host asked, until its step is over. */
 static PyObject *asked;
 
 void
 interrupt_forget_asked(void)
 {
-    asked = NULL;
+    Py_CLEAR(asked);
 }
 
 int
 interrupt_is_asked(PyObject *error)
 {
-    return error == asked;
+    return error != NULL && error == asked;
 }
 
 static int
 look(PyThreadState *tstate)
 {
     int failed = __real__PyErr_CheckSignalsTstate(tstate);
-    if (failed) {
-        asked = tstate->current_exception;
+    if (failed && tasklets_running != NULL) {
+        Py_XSETREF(asked, Py_XNewRef(tstate->current_exception));
     }
     return failed;
 }

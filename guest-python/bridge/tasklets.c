@@ -62,16 +62,25 @@ next_ready(void)
 
 /* --- ends ---------------------------------------------------------------------------------- */
 
+int
+tasklets_escape(PyObject *error)
+{
+    if (!interrupt_is_asked(error) && !PyErr_GivenExceptionMatches(error, PyExc_KeyboardInterrupt)
+        && !PyErr_GivenExceptionMatches(error, PyExc_SystemExit)) {
+        return 0;
+    }
+    Py_XSETREF(escaped, Py_NewRef(error));
+    tasklets_tell();
+    return 1;
+}
+
 /* Ends what has raised: that of the whole program goes further. */
 static void
 end_raised(struct process *process)
 {
     PyObject *error = PyErr_GetRaisedException();
     process->is_active = 0;
-    if (interrupt_is_asked(error) || PyErr_GivenExceptionMatches(error, PyExc_KeyboardInterrupt)
-        || PyErr_GivenExceptionMatches(error, PyExc_SystemExit)) {
-        Py_XSETREF(escaped, Py_NewRef(error));
-    }
+    tasklets_escape(error);
     tasklets_running = NULL;
     PyObject *doom = process->doom;
     process->doom = NULL;
@@ -159,9 +168,6 @@ resume(struct process *process, PyObject **result)
 {
     PyObject *program = Py_NewRef(process->program);
     PySendResult ended;
-    if (process->raised == NULL) {
-        interrupt_forget_asked();
-    }
     if (process->raised != NULL && process->throws) {
         PyObject *raised = process->raised;
         process->raised = NULL;
@@ -240,8 +246,10 @@ go_on(struct process *process)
                 end_raised(process);
                 return;
             }
-            if (started == 0 && process->begins == NULL) {
-                end_with(process, normal, result);
+            if (started == 0 && (process->begins == NULL || process->doom != NULL)) {
+                if (!end_doomed(process, result)) {
+                    end_with(process, normal, result);
+                }
                 return;
             }
             Py_CLEAR(result);
@@ -285,6 +293,12 @@ step(struct process *process)
 {
     if (process->is_dead) {
         process_free(process);
+        return;
+    }
+    if (!interrupt_is_asked(process->raised)) {
+        interrupt_forget_asked();
+    }
+    if (end_doomed(process, NULL)) {
         return;
     }
     process->is_active = 1;
@@ -351,6 +365,7 @@ tasklets_run(PyObject *Py_UNUSED(self), PyObject *argument)
         step(process);
     }
     is_running = 0;
+    interrupt_forget_asked();
     if (escaped != NULL) {
         PyErr_SetRaisedException(escaped);
         escaped = NULL;

@@ -143,6 +143,8 @@ extern struct tasklets_hooks {
     PyObject *wake;    /* (): somebody can run */
 } tasklets_hooks;
 void process_wake(struct process *process);
+/* Whether an exception ends the whole program, not a tasklet alone: then it is raised where tasklets run. */
+int tasklets_escape(PyObject *error);
 /* Says that there is something to do, unless that is known. */
 void tasklets_tell(void);
 /* run(most): at most so many steps. Gives the seconds until there is more to do; below zero: for ever. */

@@ -22,13 +22,14 @@ reply(PyObject *Py_UNUSED(self), PyObject *args)
         Py_XDECREF(content);
         return failed ? NULL : Py_NewRef(Py_True);
     }
-    struct process *process = process_of(pid);
-    if (process == NULL || process->waits != WAITS_REPLY || process->asked != ((struct ref *)ref)->number) {
-        Py_RETURN_FALSE;
-    }
     PyObject *copy = message_copy(value);
     if (copy == NULL) {
         return NULL;
+    }
+    struct process *process = process_of(pid); /* copying may have run code */
+    if (process == NULL || process->waits != WAITS_REPLY || process->asked != ((struct ref *)ref)->number) {
+        Py_DECREF(copy);
+        Py_RETURN_FALSE;
     }
     process->asked = 0;
     process->given = copy;
@@ -59,12 +60,14 @@ fail(PyObject *Py_UNUSED(self), PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* tell(pid, message): as the system does, whether or not there is room. */
+/* tell(pid, message, urgent): as the system does, whether or not there is room. */
 static PyObject *
 tell(PyObject *Py_UNUSED(self), PyObject *args)
 {
     PyObject *pid, *content;
-    if (!PyArg_ParseTuple(args, "O!O:tell", &pid_type, &pid, &content) || tasklets_send(pid, content, SYSTEM) < 0) {
+    int is_urgent = 0;
+    if (!PyArg_ParseTuple(args, "O!O|p:tell", &pid_type, &pid, &content, &is_urgent)
+        || tasklets_send(pid, content, is_urgent ? URGENTLY : SYSTEM) < 0) {
         return NULL;
     }
     Py_RETURN_NONE;
@@ -99,7 +102,13 @@ extra(PyObject *Py_UNUSED(self), PyObject *args)
         if (made == NULL) {
             return NULL;
         }
-        Py_XSETREF(process->extra, made);
+        process = process_of(pid);
+        if (process == NULL || process->extra != NULL) {
+            Py_DECREF(made);
+        }
+        else {
+            process->extra = made;
+        }
     }
     return Py_NewRef(process == NULL || process->extra == NULL ? Py_None : process->extra);
 }

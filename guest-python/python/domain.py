@@ -8,6 +8,9 @@ from ophidia.tasklets import _remote
 
 _log = logging.getLogger("ophidia.tasklets")
 
+# Whether the last step gave answers only.
+_answered = False
+
 
 async def _serve() -> None:
     """Until the host has enough of it."""
@@ -22,19 +25,29 @@ def begin(domain: int, trusts: bool) -> object:
 
 
 def room(size: int) -> int:
-    """The address at which the host writes so many bytes that have come, for the next step."""
-    return core.room(size)
+    """The address at which the host writes so many bytes that have come, for the next step; 0 where there is
+    no memory for them."""
+    try:
+        return core.room(size)
+    except MemoryError:
+        return 0
 
 
 def step(task: object, why: int, came: int) -> tuple[object, tuple[int, int], tuple[int, int]]:
     """Takes the bytes that came and runs what can be run. Gives what it waits for, as `rest.step` does; where
     what is to go to others lies, until the next step; how many tasklets there are, and refused messages."""
+    global _answered
     core.gone()
     refused = 0
     if came:
         refused, reason = core.deliver(came)
         if refused:
             _log.warning("%d messages of other interpreters were refused: %s", refused, reason)
-    # Answers are not kept back by what runs next.
-    waits = (0.0, True, ()) if core.outgoing()[1] and not why else rest.step(task, why)
+    # Answers are not kept back by what runs next, and nothing is kept from running by answers.
+    _answered = not why and not _answered and core.outgoing()[1] > 0
+    waits = (0.0, True, ()) if _answered else rest.step(task, why)
     return waits, core.outgoing(), (core.counters()["alive"], refused)
+
+
+# Nothing is raised in here on behalf of the host.
+rest.internal += (step.__code__.co_filename,)

@@ -89,12 +89,13 @@ def step(task: asyncio.Task | Ended, why: int) -> tuple[float, bool, tuple] | No
         _end(task, KeyboardInterrupt() if why == _INTERRUPTED else eventloop.late())
     selector = running._selector
     running._run_forever_setup()
-    selector.resting = True
+    selector.resting, selector.leaves = True, expects
     try:
         for _ in range(_ROUNDS):
             try:
                 running._run_once()
-                _host.raise_asked()
+                if not expects:
+                    _host.raise_asked()
             except BaseException as error:
                 _end(task, error)
             if task.done():
@@ -160,7 +161,11 @@ def complete(awaitable: Awaitable) -> object:
             if task in _ended_by:
                 raise
             _end(task, error)
-    _host.raise_asked()
+    try:
+        _host.raise_asked()
+    except BaseException:
+        _ended_by.pop(task, None)
+        raise
     return result(task)
 
 

@@ -35,7 +35,7 @@ pub use encode::Encoder;
 #[cfg(feature = "serde")]
 pub(crate) use encode::Opened;
 pub(crate) use layout::{Layout, layout};
-pub(crate) use message::{check_message, read_message, write_message};
+pub(crate) use message::{Head, check_message, message_head, read_message, write_message};
 pub(crate) use operate::On;
 use raised::{raised, system_exit};
 pub use slots::{Operands, Plain};

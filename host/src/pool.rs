@@ -33,6 +33,7 @@ use self::core::Core;
 use crate::convert::{Args, FromPython};
 use crate::error::Result;
 use crate::python::{Interpreter, Runtime};
+use crate::sandbox::reactor::Reactor;
 use builder::Settings;
 use lease::Interpreters;
 use parking_lot::Mutex;
@@ -107,6 +108,11 @@ impl Pool {
         let pool = Self(Arc::new(Owner { core, keeper: Mutex::new(Some(keeper)) }));
         pool.0.core.start_threads()?;
         Ok(pool)
+    }
+
+    /// What waits for the interpreters of its runtime.
+    pub(crate) fn reactor(&self) -> Arc<Reactor> {
+        self.0.core.interpreters.reactor()
     }
 
     /// Starts a request, without a tenant and with the pool's sandbox.

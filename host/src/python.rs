@@ -33,7 +33,7 @@ pub use output::Captured;
 #[cfg(feature = "any-guest")]
 #[doc(hidden)]
 pub use preview1::{Preview1, Preview1Ended};
-pub(crate) use rest::{Program, Waits};
+pub(crate) use rest::{Program, Waits, Why};
 pub use run::{CodeKind, Completeness, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use settings::{Sandbox, SandboxBuilder};

@@ -1,5 +1,6 @@
 //! Tasklets of several interpreters: a group of domains over a pool, and mailboxes of Rust among them.
 
+mod boxes;
 mod domain;
 mod frame;
 mod group;

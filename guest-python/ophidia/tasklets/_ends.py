@@ -101,12 +101,15 @@ def ended(pid: Pid, reason: object, result: object, extra: Extra | None, message
     is_main = extra is not None and extra.main is not None
     if error is not None and not (is_main or isinstance(error, (Exit, KeyboardInterrupt, SystemExit))):
         _report(pid, error, messages)
-    if extra is not None:
-        if extra.future is not None:
+    try:
+        if extra is not None and extra.future is not None:
             extra.future.cancel()
-        if extra.main is not None:
+        if extra is not None and extra.main is not None:
             _resolve(pid, extra.main, error, reason, result)
-    _tell()
+    except RuntimeError:
+        pass  # their loop is closed: nobody waits there any more
+    finally:
+        _tell()
     return reason
 
 
@@ -145,30 +148,35 @@ def _tell() -> None:
         while _over:
             pid, reason, extra = _over.popleft()
             for act in at_end:
-                act(pid, extra)
+                _each(act, pid, extra)
             for other in extra.links:
-                if is_remote(other):
-                    _remote().send_exit(other, pid, reason, True)
-                else:
-                    signal(other, pid, reason)
+                _each(_remote().send_exit if is_remote(other) else signal, other, pid, reason)
             for ref, watcher in extra.watchers.items():
                 forget_watching(watcher, ref)
-                notify(watcher, ("DOWN", ref, pid), reason)
+                _each(notify, watcher, ("DOWN", ref, pid), reason)
             for ref, watched in extra.watching.items():
-                forget_watcher(watched, ref)
+                _each(forget_watcher, watched, ref)
             for tell in on_end:
-                tell(pid, reason)
+                _each(tell, pid, reason)
     finally:
         _telling = False
 
 
-def notify(pid: Pid, message: tuple, reason: object) -> None:
+def _each(act: Callable, *arguments: object) -> None:
+    """One of those who are told: what fails there concerns no other."""
+    try:
+        act(*arguments)
+    except Exception as error:
+        _log.error("%r was not told of an end: %s", arguments[0], error)
+
+
+def notify(pid: Pid, message: tuple, reason: object, is_urgent: bool = False) -> None:
     """Sends what the system says: there is room for it in any mailbox, and a reason that cannot be sent goes
     as a text."""
     try:
-        core.tell(pid, (*message, reason))
+        core.tell(pid, (*message, reason), is_urgent)
     except Exception as error:
-        core.tell(pid, (*message, f"a reason that cannot be sent: {type(error).__name__}"))
+        core.tell(pid, (*message, f"a reason that cannot be sent: {type(error).__name__}"), is_urgent)
 
 
 def is_remote(pid: Pid) -> bool:
@@ -210,10 +218,7 @@ def signal(to: Pid, sender: Pid, reason: object) -> None:
 
 def _act(to: Pid, extra: Extra | None, sender: Pid, reason: object) -> None:
     if extra is not None and extra.traps:
-        if extra.traps == "priority":
-            core.send(to, ("EXIT", sender, reason), priority=True)
-        else:
-            notify(to, ("EXIT", sender), reason)
+        notify(to, ("EXIT", sender), reason, extra.traps == "priority")
     elif not is_word(reason, "normal"):
         core.end(to, reason)
 
@@ -235,7 +240,7 @@ def exit(*arguments: object) -> None:
     pid, reason = arguments
     pid = resolve(pid)
     if is_remote(pid):
-        _remote().send_exit(pid, core.self_(), reason, False)
+        _remote().send_exit(pid, core.self_(), reason, linked=False)
     elif pid != core.current():
         exit_from(pid, core.current() or pid, reason)
     elif is_word(reason, "kill"):
@@ -269,8 +274,9 @@ def link(pid: Pid | str) -> None:
     if pid == own:
         return
     if is_remote(pid):
-        _own().links[pid] = None
+        links = _own().links
         _remote().link(pid, own)
+        links[pid] = None
         return
     other = core.extra(pid)
     if other is None:
@@ -301,8 +307,8 @@ def monitor(pid: Pid | str) -> Ref:
     "noproc", where it is not there."""
     pid, own, ref, watching = resolve(pid), core.self_(), core.make_ref(), _own().watching
     if is_remote(pid):
-        watching[ref] = pid
         _remote().monitor(pid, ref, own)
+        watching[ref] = pid
         return ref
     extra = core.extra(pid)
     if extra is None:

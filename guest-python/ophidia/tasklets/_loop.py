@@ -1,5 +1,6 @@
 """Tasklets on the event loop: they run in turns of it, and it waits for what they wait for."""
 
+import logging
 from asyncio import Future, Handle, TimerHandle, events
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -9,6 +10,8 @@ from _ophidia import eventloop, rest
 from _ophidia._tasklets import Pid
 
 from ophidia.tasklets import _ends, _names, _remote
+
+_log = logging.getLogger("ophidia.tasklets")
 
 # Steps of tasklets in one turn of the loop; then timers, sockets and the host have theirs.
 _STEPS = 512
@@ -79,6 +82,8 @@ def _fail(error: BaseException) -> None:
     for main in list(_mains):
         if not main.done():
             main.set_exception(error)
+    if not _mains:
+        _log.error("a turn of tasklets ended with %s: %s", type(error).__name__, error)
 
 
 def _foreign(pid: Pid, what: object) -> None:

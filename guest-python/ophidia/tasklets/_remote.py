@@ -5,6 +5,7 @@ say to each other are tuples that begin with a word.
 """
 
 import inspect
+import logging
 import sys
 import textwrap
 from collections.abc import Callable
@@ -16,24 +17,46 @@ from _ophidia._tasklets import Pid, Ref
 from ophidia.tasklets import _ends, _names
 from ophidia.tasklets._ends import is_remote
 
+_log = logging.getLogger("ophidia.tasklets")
+
 # The index of a domain itself, and the domain that is whichever has least to do.
 _DOMAIN, _ANY = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+
+
+class _Callers:
+    """Who waits for a reply, and for which: the last of each. Those that have ended go from time to time."""
+
+    __slots__ = ("most", "numbers")
+
+    def __init__(self) -> None:
+        self.numbers: dict[Pid, int] = {}
+        self.most = 1024
+
+    def add(self, caller: Pid, number: int) -> None:
+        if len(self.numbers) >= self.most:
+            self.numbers = {pid: one for pid, one in self.numbers.items() if pid.is_alive}
+            self.most = max(1024, 2 * len(self.numbers))
+        self.numbers[caller] = number
+
+    def fail(self, pid: Pid, reason: object) -> None:
+        for caller, number in self.numbers.items():
+            core.fail(caller, number, _ends.ProcessExited(pid, reason))
 
 
 class _Watched:
     """Who here wants to know when a tasklet of another domain ends."""
 
-    __slots__ = ("calls", "monitors")
+    __slots__ = ("callers", "monitors")
 
     def __init__(self) -> None:
-        self.calls: dict[Pid, int] = {}
+        self.callers = _Callers()
         self.monitors: dict[Ref, Pid] = {}
 
 
 _watched: dict[Pid, _Watched] = {}
 _links: dict[Pid, set[Pid]] = {}  # those of others, and who is linked to them
-_asking: dict[int, dict[Pid, int]] = {}  # domains, and who waits for what they answer
-_watchers: dict[Pid, set[int]] = {}  # those of here, and which domains want to know
+_asking: dict[int, _Callers] = {}  # domains, and who waits for what they answer
+_watchers: dict[Pid, set[Pid]] = {}  # those of here, and who wants to know: domains, and mailboxes of Rust
 _peers: list[int] = []
 _trusts = False
 
@@ -50,12 +73,28 @@ def domains() -> list[int]:
     return list(_peers)
 
 
-def _post(pid: Pid, *content: object) -> None:
+def _domain(number: int) -> Pid:
+    """A domain itself, as a pid."""
+    return core.make_pid(number, _DOMAIN, 0)
+
+
+def _post(to: Pid, word: str, pid: Pid, reason: object, *more: object) -> None:
+    """Tells of an end; a reason that is no data goes as a text. What cannot be told at all is logged: others
+    are still to be told of other things."""
     try:
-        core.post(pid, content)
-    except TypeError:
-        # A reason that is no data.
-        core.post(pid, tuple(repr(one)[:4096] if number else one for number, one in enumerate(content)))
+        core.post(to, (word, pid, reason, *more))
+    except Exception:
+        try:
+            core.post(to, (word, pid, _text(reason), *more))
+        except Exception as error:
+            _log.error("%r cannot be told of %r: %s", to, pid, error)
+
+
+def _text(reason: object) -> str:
+    try:
+        return repr(reason)[:4096]
+    except Exception as error:
+        return f"a reason that cannot be sent: {type(error).__name__}"
 
 
 # --- hearing of ends ---
@@ -64,19 +103,16 @@ def _post(pid: Pid, *content: object) -> None:
 def _watch(pid: Pid) -> _Watched:
     found = _watched.get(pid)
     if found is None:
+        core.post(pid, ("watch", _domain(core.own_domain())))
         found = _watched[pid] = _Watched()
-        core.post(pid, ("watch", core.own_domain()))
     return found
 
 
 def calls(caller: Pid, callee: Pid, number: int) -> None:
     """A call that has to fail if that one ends."""
     domain, index, _ = callee.parts
-    waiting = _asking.setdefault(domain, {}) if index == _DOMAIN else _watch(callee).calls
-    if len(waiting) > 1024:
-        for pid in [pid for pid in waiting if not pid.is_alive]:
-            del waiting[pid]
-    waiting[caller] = number
+    callers = _asking.setdefault(domain, _Callers()) if index == _DOMAIN else _watch(callee).callers
+    callers.add(caller, number)
 
 
 def monitor(pid: Pid, ref: Ref, own: Pid) -> None:
@@ -93,8 +129,8 @@ def demonitor(pid: Pid, ref: Ref) -> None:
 
 def link(pid: Pid, own: Pid) -> None:
     """With one that lives elsewhere."""
-    _links.setdefault(pid, set()).add(own)
     core.post(pid, ("link", own))
+    _links.setdefault(pid, set()).add(own)
 
 
 def unlink(pid: Pid, own: Pid) -> None:
@@ -111,7 +147,7 @@ def _forget_link(pid: Pid, own: Pid) -> None:
             del _links[pid]
 
 
-def send_exit(pid: Pid, sender: Pid, reason: object, linked: bool) -> None:
+def send_exit(pid: Pid, sender: Pid, reason: object, linked: bool = True) -> None:
     """An exit signal to one that lives elsewhere."""
     if linked:
         _forget_link(pid, sender)
@@ -122,8 +158,7 @@ def _over(pid: Pid, reason: object) -> None:
     """One that lives elsewhere has ended."""
     found = _watched.pop(pid, None)
     if found is not None:
-        for caller, number in found.calls.items():
-            core.fail(caller, number, _ends.ProcessExited(pid, reason))
+        found.callers.fail(pid, reason)
         for ref, own in found.monitors.items():
             _ends.forget_watching(own, ref)
             _ends.notify(own, ("DOWN", ref, pid), reason)
@@ -133,8 +168,8 @@ def _over(pid: Pid, reason: object) -> None:
 
 def _told(pid: Pid, reason: object) -> None:
     """One of here has ended that others want to know of."""
-    for domain in _watchers.pop(pid, ()):
-        _post(core.make_pid(domain, _DOMAIN, 0), "ended", pid, reason)
+    for watcher in _watchers.pop(pid, ()):
+        _post(watcher, "ended", pid, reason)
 
 
 _ends.on_end.append(_told)
@@ -156,11 +191,11 @@ def control(pid: Pid, content: object) -> None:
             _peers[:] = [one for one in found if isinstance(one, int)]
         case ("publish", group, message):
             _names.publish_here(group, message)
-        case ("watch", int() as domain):
+        case ("watch", Pid() as watcher) if is_remote(watcher):
             if core.extra(pid) is None:
-                _post(core.make_pid(domain, _DOMAIN, 0), "ended", pid, "noproc")
+                _post(watcher, "ended", pid, "noproc")
             else:
-                _watchers.setdefault(pid, set()).add(domain)
+                _watchers.setdefault(pid, set()).add(watcher)
         case ("link", Pid() as other) if is_remote(other):
             extra = core.extra(pid)
             if extra is None:
@@ -187,10 +222,11 @@ def _gone(domain: int) -> None:
     """A domain has ended, with all that lived there."""
     for pid in [pid for pid in (*_watched, *_links) if pid.parts[0] == domain]:
         _over(pid, "noconnection")
-    for caller, number in _asking.pop(domain, {}).items():
-        core.fail(caller, number, _ends.ProcessExited(core.make_pid(domain, _DOMAIN, 0), "noconnection"))
-    for domains in _watchers.values():
-        domains.discard(domain)
+    asking = _asking.pop(domain, None)
+    if asking is not None:
+        asking.fail(_domain(domain), "noconnection")
+    for watchers in _watchers.values():
+        watchers -= {pid for pid in watchers if pid.parts[0] == domain}
     if domain in _peers:
         _peers.remove(domain)
 
@@ -284,7 +320,7 @@ async def spawn_on(*arguments: object) -> Pid:
     if not isinstance(domain, int):
         raise TypeError(f"a domain is a number, not {type(domain).__name__}: domains() lists them")
     request = ("spawn", _named(function), tuple(rest))
-    match await core.call(core.make_pid(domain, _DOMAIN, 0), request):
+    match await core.call(_domain(domain), request):
         case ("ok", Pid() as pid):
             return pid
         case (_, reason):

@@ -58,14 +58,14 @@ pub(crate) fn decode(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
     .map(|(value, _)| value)
 }
 
-/// Decodes a message of a guest, which may hold arrays: each is the tuple that describes it.
-pub(super) fn decode_message(owner: Owner<'_>, bytes: &[u8]) -> Result<Value> {
+/// Decodes a message of a guest, which may hold arrays: each is the tuple that describes it. Gives how many bytes of the
+/// host it takes, too.
+pub(super) fn decode_message(owner: Owner<'_>, bytes: &[u8]) -> Result<(Value, u64)> {
     Decoder::whole(owner, bytes, |input| {
         input.has_arrays = true;
         input.spend(size_of::<Value>())?;
         input.value(0)
     })
-    .map(|(value, _)| value)
 }
 
 /// Decodes `count` values that follow one another; gives how many bytes of the host they take, too.

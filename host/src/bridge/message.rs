@@ -20,9 +20,27 @@ pub(crate) fn check_message(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// The value of a message that was checked. An array is the tuple of `""`, its type in numpy's words, its shape, and its
-/// bytes.
-pub(crate) fn read_message(bytes: &[u8], limit: u64) -> Result<Value> {
+/// What a message of one Python side to another begins with: the tuple of a word and what it is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Head<'a> {
+    pub(crate) word: &'a str,
+    pub(crate) about: Option<Pid>,
+}
+
+/// The head of a message that was checked, if it has one. Of a call it is about who calls.
+pub(crate) fn message_head(bytes: &[u8]) -> Option<Head<'_>> {
+    let mut input = Walk { rest: bytes };
+    input.expect(Encoded::Tuple).ok()?;
+    let parts = input.count(1).ok()?;
+    input.expect(Encoded::Str).ok()?;
+    let word = input.text().ok()?;
+    let about = if parts > 1 { input.about() } else { None };
+    Some(Head { word, about })
+}
+
+/// The value of a message that was checked, and the bytes of the host that it takes. An array is the tuple of `""`, its
+/// type in numpy's words, its shape, and its bytes.
+pub(crate) fn read_message(bytes: &[u8], limit: u64) -> Result<(Value, u64)> {
     let (domain, table) = (Domain::new(0), Table::new(0));
     let (held, holding, control) = (0, None, None);
     decode_message(Owner { domain: &domain, table: &table, limit, held, holding, control }, bytes)
@@ -120,6 +138,19 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A pid, or the first of a tuple of some.
+    fn about(&mut self) -> Option<Pid> {
+        let mut tag = self.tag().ok()?;
+        if tag == Encoded::Tuple {
+            self.count(1).ok().filter(|count| *count > 0)?;
+            tag = self.tag().ok()?;
+        }
+        let bytes = (tag == Encoded::Pid).then(|| self.take(16).ok())??;
+        let word = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+        let domain = u64::from_le_bytes(*bytes.first_chunk()?);
+        Some(Pid { domain, index: word(8)?, generation: word(12)? })
     }
 
     fn expect(&mut self, tag: Encoded) -> Result<()> {
@@ -229,8 +260,17 @@ mod tests {
         let bytes = bytes.unwrap();
         check_message(&bytes).unwrap();
         let parts = vec![pid.into(), Ref { domain: 7, number: 9 }.into(), Value::from("text")];
-        assert_eq!(read_message(&bytes, 1 << 20).unwrap(), Value::Tuple(parts));
+        assert_eq!(read_message(&bytes, 1 << 20).unwrap().0, Value::Tuple(parts));
         assert!(read_message(&bytes, 10).is_err(), "what it takes is bounded");
+        assert_eq!(message_head(&bytes), None, "it begins with no word");
+        let control = write_message(Vec::new(), |out| {
+            out.tuple(2, |out| {
+                out.str("ended")?;
+                out.pid(pid)
+            })
+        });
+        let head = Head { word: "ended", about: Some(pid) };
+        assert_eq!(message_head(&control.unwrap()), Some(head));
         for end in 0..bytes.len() {
             assert!(check_message(&bytes[..end]).is_err(), "cut off at {end}");
         }

@@ -3,11 +3,13 @@
 use super::job::Id;
 use crate::error::{Error, LimitExceeded, PoolError, Result};
 use crate::python::{Interpreter, Runtime, Sandbox};
+use crate::sandbox::reactor::Reactor;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -33,6 +35,10 @@ impl Interpreters {
     /// Native stack that a thread needs, in bytes.
     pub(super) fn stack(&self) -> usize {
         self.runtime.shared.stack
+    }
+
+    pub(super) fn reactor(&self) -> Arc<Reactor> {
+        Arc::clone(&self.runtime.shared.reactor)
     }
 
     pub(super) fn started(&self) -> u64 {

@@ -217,6 +217,8 @@ fn rest(core: &Arc<Core>, hands: &Arc<Hands>, shift: &Shift) -> bool {
 /// Ends an idle thread when there are enough others; says whether it has.
 fn leave(core: &Arc<Core>, hands: &Arc<Hands>) -> bool {
     let mut state = core.state.lock();
+    // Time has passed since one was refused.
+    state.threads.refused_at = None;
     if state.threads.alive <= core.settings.workers {
         return false;
     }
@@ -226,7 +228,6 @@ fn leave(core: &Arc<Core>, hands: &Arc<Hands>) -> bool {
     state.threads.idle.remove(at);
     state.threads.handles.retain(|(id, _)| *id != hands.id);
     state.threads.alive -= 1;
-    state.threads.refused_at = None;
     core.left.notify_all();
     true
 }

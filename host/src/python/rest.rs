@@ -192,9 +192,17 @@ impl<'i> Program<'i> {
         self.interpreter.guest().poison(reason)
     }
 
-    /// Why the first step is made.
-    pub(crate) fn ready(&self) -> Why {
-        Why::Ready
+    /// As if it had waited, unless there was more to do at once.
+    pub(crate) fn pass(&mut self, (seconds, ..): &Waits) {
+        if *seconds != 0.0 {
+            self.renew();
+        }
+    }
+
+    /// Its time begins anew.
+    fn renew(&mut self) {
+        self.began = Instant::now();
+        self.interpreter.state().sandbox.control.renew();
     }
 
     /// What is bounded is how long it is busy at a time, not how long it waits.
@@ -292,7 +300,7 @@ impl<'i> Program<'i> {
         let woken: Result<Why> = woken.await;
         drop(rested);
         if is_free {
-            self.began = Instant::now();
+            self.renew();
         }
         woken.map_err(|error| match error {
             Error::Cancelled | Error::Limit(_) => self.interpreter.guest().poison(error),

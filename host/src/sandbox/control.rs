@@ -277,6 +277,13 @@ impl Control {
         self.told.swap(true, Ordering::Relaxed)
     }
 
+    /// What begins anew is yet to be told.
+    pub(crate) fn renew(&self) {
+        self.told.store(false, Ordering::Relaxed);
+        let (asked, relaxed) = (&self.asked, Ordering::Relaxed);
+        let _ = asked.compare_exchange(ASK_TIMEOUT, 0, relaxed, relaxed);
+    }
+
     /// Asks Python for a `TimeoutError`, once in an operation, and once in a call of the host.
     #[cold]
     fn tell(&self, of: &LimitExceeded) {

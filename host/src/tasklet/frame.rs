@@ -79,9 +79,7 @@ pub(super) fn write(
     bytes.extend_from_slice(&to.generation.to_le_bytes());
     let mut bytes = write_message(bytes, value)?;
     let value = bytes.get(start + START..).unwrap_or_default();
-    check_message(value).map_err(|_| {
-        ConversionError::new("plain data, pids and references", "an object of an interpreter")
-    })?;
+    check_message(value).map_err(|error| ConversionError::other(error.to_string()))?;
     let count = bytes.len() - start - 4;
     let count = u32::try_from(count)
         .map_err(|_| ConversionError::new("at most 256 MiB at once", "more"))?;

@@ -9,7 +9,7 @@ use crate::error::{Error, PythonError, Result};
 use crate::pool::{Pending, Pool};
 use crate::sandbox::reactor::Reactor;
 use crate::value::{Pid, Value};
-use ophidia_abi::message::{ANY_DOMAIN, Kind};
+use ophidia_abi::message::Kind;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,17 +49,27 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Group {
     shared: Arc<Shared>,
-    domains: Vec<(u64, Pending<()>)>,
+    domains: Mutex<Vec<Running>>,
+    errors: Errors,
     /// Kept, since its last handle ends it.
     _pool: Pool,
 }
+
+/// A domain as the pool's request, until that has ended.
+#[derive(Debug)]
+struct Running {
+    number: u64,
+    request: Option<Pending<()>>,
+}
+
+/// Why domains have ended: each notes it before others hear of its end.
+type Errors = Arc<Mutex<Vec<(u64, Error)>>>;
 
 /// What a group and its mailboxes have in common.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) router: Arc<Router>,
-    pub(super) reactor: Reactor,
-    errors: Arc<Mutex<Vec<(u64, Error)>>>,
+    pub(super) reactor: Arc<Reactor>,
 }
 
 /// How a [`Group`] is made.
@@ -102,36 +112,40 @@ impl GroupBuilder {
         self
     }
 
-    /// Hands the domains in to the pool: they start as soon as it has room for them.
+    /// Hands the domains in to the pool, each a request that begins when the pool has room for it, and lasts as long as the
+    /// domain: it counts among what its tenant may have running.
     ///
     /// # Errors
     ///
-    /// [`Error::Host`] without a source of random numbers.
+    /// [`Error::Pool`] when the pool refuses one at once, and [`Error::Host`] without a source of random numbers. One that is
+    /// refused later, since it has waited too long, is among [`Group::errors`].
     pub fn build(self) -> Result<Group> {
-        let router = Arc::new(Router::new()?);
-        let errors = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::new(Shared { router, reactor: Reactor::default(), errors });
+        let shared = Shared { router: Arc::new(Router::new()?), reactor: self.pool.reactor() };
         let code: Arc<str> = self.code.into();
+        let errors = Errors::default();
         let homes: Vec<_> = (0..self.domains).map(|_| shared.router.add()).collect();
         shared.router.introduce();
         let domains = homes.into_iter().map(|(number, inbox)| {
             let (router, code) = (Arc::clone(&shared.router), Arc::clone(&code));
             let domain = Domain { number, inbox, router, code, trusts: self.trusted };
-            let errors = Arc::clone(&shared.errors);
             let request = self.pool.request().tenant(&self.tenant);
-            let pending = request.with_async(move |py| {
+            let errors = Arc::clone(&errors);
+            let request = request.with_async(move |py| {
                 Box::pin(async move {
                     let ended = domain.run(py).await;
                     if let Err(error) = &ended {
-                        errors.lock().push((domain.number, error.clone()));
+                        errors.lock().push((number, error.clone()));
                     }
                     ended
                 })
             });
-            (number, pending)
+            if request.is_finished() {
+                return request.wait().map(|()| Running { number, request: None });
+            }
+            Ok(Running { number, request: Some(request) })
         });
-        let domains = domains.collect();
-        Ok(Group { shared, domains, _pool: self.pool })
+        let domains = Mutex::new(domains.collect::<Result<Vec<_>>>()?);
+        Ok(Group { shared: Arc::new(shared), domains, errors, _pool: self.pool })
     }
 }
 
@@ -160,9 +174,12 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`Error::Python`] when it cannot be spawned, or the domain ends meanwhile.
+    /// [`Error::Python`] when it cannot be spawned, or the domain ends meanwhile. When the future is dropped, it may have been
+    /// spawned all the same.
     pub async fn spawn(&self, function: &str, args: impl ToPython) -> Result<Pid> {
-        self.spawn_on(ANY_DOMAIN, function, args).await
+        let domain = self.shared.router.least_busy();
+        let domain = domain.ok_or_else(|| not_spawned(function, "no domain is left"))?;
+        self.spawn_on(domain, function, args).await
     }
 
     /// Spawns one in this domain.
@@ -190,37 +207,39 @@ impl Group {
     ///
     /// As there.
     pub fn send(&self, to: Pid, message: impl ToPython) -> Result<()> {
-        self.shared.router.send(Kind::Send, to, &|out| message.to_python(out))
+        self.shared.router.send(Kind::Send, to, |out| message.to_python(out)).map(drop)
     }
 
     /// Messages between domains and mailboxes: those that were brought, and those that were lost, since their receiver was
     /// gone or had no room.
     #[must_use]
     pub fn messages(&self) -> (u64, u64) {
-        let (delivered, lost) = self.shared.router.counts();
-        (delivered, lost.max(self.shared.router.refused()))
+        self.shared.router.counts()
     }
 
     /// Domains that have ended, and why.
     #[must_use]
     pub fn errors(&self) -> Vec<(u64, Error)> {
-        self.shared.errors.lock().clone()
+        // Those that the pool has refused or ended have noted nothing.
+        for one in &mut *self.domains.lock() {
+            if let Some(request) = one.request.take_if(|request| request.is_finished())
+                && let Err(error) = request.wait()
+            {
+                let mut errors = self.errors.lock();
+                if errors.iter().all(|(number, _)| *number != one.number) {
+                    errors.push((one.number, error));
+                }
+            }
+        }
+        self.errors.lock().clone()
     }
 
     /// Ends a domain, as if it had crashed.
     pub fn end(&self, domain: u64) {
-        for (number, pending) in &self.domains {
-            if *number == domain {
-                pending.cancel();
-            }
-        }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        for (_, pending) in &self.domains {
-            pending.cancel();
+        let domains = self.domains.lock();
+        let one = domains.iter().find(|one| one.number == domain);
+        if let Some(request) = one.and_then(|one| one.request.as_ref()) {
+            request.cancel();
         }
     }
 }

@@ -1,27 +1,50 @@
 //! What has come for a domain and waits until its interpreter takes it.
 
+use super::frame::{self, the_domain};
+use crate::bridge::Encoder;
+use crate::convert::ToPython;
 use crate::sandbox::control::Control;
 use crate::sandbox::holding::Holding;
+use ophidia_abi::message::Kind;
 use parking_lot::Mutex;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// Bytes that are brought at once; before more are copied it is looked whether there is room.
+pub(super) const BATCH: usize = 1 << 20;
+
 /// Bytes that may come before the interpreter has started.
 const EARLY: usize = 1 << 20;
+
+/// Domains of which it is told at once that they are gone, where nobody has heard of them.
+const MOST_UNKNOWN: usize = 1_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     state: Mutex<State>,
     /// Tasklets that live there, as of its last step.
     alive: AtomicU64,
-    /// Messages for which there was no room.
-    refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    frames: Vec<u8>,
+    /// In batches, each some frames and how many.
+    batches: VecDeque<Batch>,
+    bytes: usize,
     owner: Option<Owner>,
+    /// The number of this domain, and those that have ended: it hears of them whether or not there is room.
+    number: u64,
+    gone: BTreeSet<u64>,
+    /// Of these it hears with what comes next: its memory had no room for them alone.
+    late: BTreeSet<u64>,
+}
+
+/// Frames that follow one another.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) frames: Vec<u8>,
+    pub(super) count: u64,
 }
 
 /// Who reads it, and pays for it.
@@ -31,36 +54,65 @@ pub(super) struct Owner {
     pub(super) holding: Arc<Holding>,
 }
 
-impl Inbox {
-    /// From now on that one pays for what waits here, and is woken.
-    pub(super) fn belongs_to(&self, owner: Owner) {
-        let mut state = self.state.lock();
-        let len = state.frames.len() as u64;
-        // There is little of it, and it is taken at once.
-        if owner.holding.take(len).is_err() {
-            state.frames.clear();
+/// What was taken out; it is paid for until this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) batch: Batch,
+    /// Domains that are not there any more: the last frames are about them.
+    pub(super) gone: BTreeSet<u64>,
+    paid: Option<(Arc<Holding>, u64)>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if let Some((holding, bytes)) = self.paid.take() {
+            holding.give_back(bytes);
         }
-        state.owner = Some(owner);
+    }
+}
+
+impl Inbox {
+    pub(super) fn new(number: u64) -> Self {
+        let state = State { number, ..State::default() };
+        Self { state: Mutex::new(state), alive: AtomicU64::new(0) }
     }
 
-    /// Adds frames, `count` messages, and leaves none; whether there was room.
-    pub(super) fn put(&self, frames: &mut Vec<u8>, count: u64) -> bool {
+    /// From now on that one pays for what waits here, and is woken. Gives how many messages there was no room for.
+    pub(super) fn belongs_to(&self, owner: Owner) -> u64 {
         let mut state = self.state.lock();
-        let len = frames.len();
+        let mut refused = 0;
+        if owner.holding.take(state.bytes as u64).is_err() {
+            refused = std::mem::take(&mut state.batches).iter().map(|batch| batch.count).sum();
+            state.bytes = 0;
+        }
+        state.owner = Some(owner);
+        refused
+    }
+
+    pub(super) fn has_owner(&self) -> bool {
+        self.state.lock().owner.is_some()
+    }
+
+    /// Adds frames, and leaves none; whether there was room.
+    pub(super) fn put(&self, batch: &mut Batch) -> bool {
+        let mut batch = std::mem::take(batch);
+        let mut state = self.state.lock();
+        let len = batch.frames.len();
         let has_room = match &state.owner {
             Some(owner) => owner.holding.take(len as u64).is_ok(),
-            None => state.frames.len() + len <= EARLY,
+            None => state.bytes + len <= EARLY,
         };
         if !has_room {
-            self.refused.fetch_add(count, Ordering::Relaxed);
-            frames.clear();
             return false;
         }
-        let was_empty = state.frames.is_empty();
-        if was_empty {
-            std::mem::swap(&mut state.frames, frames);
-        } else {
-            state.frames.append(frames);
+        let was_empty = state.batches.is_empty();
+        state.bytes += len;
+        match state.batches.back_mut().filter(|last| last.frames.len() + len <= BATCH) {
+            Some(last) => {
+                last.frames.append(&mut batch.frames);
+                last.count += batch.count;
+            }
+            None => state.batches.push_back(batch),
         }
         let owner = if was_empty { state.owner.clone() } else { None };
         drop(state);
@@ -72,21 +124,58 @@ impl Inbox {
 
     /// Whether there is room for one of so many bytes.
     pub(super) fn has_room(&self, len: usize) -> bool {
-        self.state.lock().owner.as_ref().is_none_or(|owner| owner.holding.room() >= len as u64)
+        match &self.state.lock().owner {
+            Some(owner) => owner.holding.room() >= len as u64,
+            None => len <= EARLY,
+        }
     }
 
-    /// Takes all there is.
-    pub(super) fn take(&self) -> Vec<u8> {
+    /// Notes that a domain is not there, or not any more.
+    pub(super) fn note_gone(&self, domain: u64, is_known: bool) {
+        let mut state = self.state.lock();
+        if !is_known && state.gone.len() >= MOST_UNKNOWN {
+            return;
+        }
+        state.gone.insert(domain);
+        let owner = state.owner.clone();
+        drop(state);
+        if let Some(owner) = owner {
+            owner.control.arrive();
+        }
+    }
+
+    /// Takes the first batch.
+    pub(super) fn take(&self) -> Taken {
         let mut state = self.state.lock();
         if let Some(owner) = &state.owner {
             owner.control.take_arrived();
-            owner.holding.give_back(state.frames.len() as u64);
         }
-        std::mem::take(&mut state.frames)
+        let mut batch = state.batches.pop_front().unwrap_or_default();
+        let bytes = batch.frames.len();
+        state.bytes -= bytes;
+        let paid = state.owner.as_ref().map(|owner| (Arc::clone(&owner.holding), bytes as u64));
+        let (number, mut gone) = (state.number, std::mem::take(&mut state.gone));
+        gone.append(&mut state.late);
+        drop(state);
+        for domain in &gone {
+            let said = |out: &mut Encoder<'_>| ("gone", *domain).to_python(out);
+            let (frames, to) = (std::mem::take(&mut batch.frames), the_domain(number));
+            batch.frames = frame::write(frames, Kind::Control, to, said).unwrap_or_default();
+        }
+        Taken { batch, gone, paid }
+    }
+
+    /// What was taken and has no room in the guest is lost, but for the ends of domains. Gives how many messages that were.
+    pub(super) fn lose(&self, mut taken: Taken) -> u64 {
+        let mut state = self.state.lock();
+        let again = if taken.batch.count > 0 { &mut state.gone } else { &mut state.late };
+        again.append(&mut taken.gone);
+        taken.batch.count
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().frames.is_empty()
+        let state = self.state.lock();
+        state.batches.is_empty() && state.gone.is_empty()
     }
 
     pub(super) fn set_alive(&self, count: u64) {
@@ -95,9 +184,5 @@ impl Inbox {
 
     pub(super) fn alive(&self) -> u64 {
         self.alive.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 }

@@ -1,20 +1,25 @@
 //! Carries messages between the domains of a group, and to mailboxes of Rust.
 
-use super::frame::{self, Frame, frames, the_domain};
-use super::inbox::Inbox;
-use super::mailbox::Boxes;
-use crate::bridge::{Encoder, read_message};
+use super::boxes::{Boxes, Delivered};
+use super::frame::{self, Frame, THE_DOMAIN, frames, the_domain};
+use super::inbox::{BATCH, Batch, Inbox};
+use crate::bridge::{Encoder, Head, message_head};
 use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
-use crate::value::{Pid, Value};
+use crate::value::Pid;
 use ophidia_abi::message::{ANY_DOMAIN, Kind};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that are brought to a domain at once; what waits longer is checked again for its room.
-const BATCH: usize = 1 << 20;
+/// Who has written frames.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Host,
+    /// A domain, and what says that the host has enough of it.
+    Domain(u64, &'a (dyn Fn() -> Result<()> + Sync)),
+}
 
 /// Numbers of domains are never used again in a process: a random start, and a count.
 pub(super) struct Router {
@@ -45,7 +50,7 @@ impl Router {
     /// A new domain with its inbox.
     pub(super) fn add(&self) -> (u64, Arc<Inbox>) {
         let domain = self.next.fetch_add(1, Ordering::Relaxed);
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox::new(domain));
         self.domains.write().insert(domain, Arc::clone(&inbox));
         (domain, inbox)
     }
@@ -53,9 +58,9 @@ impl Router {
     /// The end of one: the others are told.
     pub(super) fn remove(&self, domain: u64) {
         self.domains.write().remove(&domain);
-        let number = domain.cast_signed();
-        for other in self.domains() {
-            self.post(Kind::Control, the_domain(other), |out| ("gone", number).to_python(out));
+        let others: Vec<_> = self.domains.read().values().cloned().collect();
+        for other in others {
+            other.note_gone(domain, true);
         }
         self.boxes.gone(domain);
     }
@@ -68,77 +73,117 @@ impl Router {
     pub(super) fn introduce(&self) {
         let all = self.domains();
         for domain in &all {
-            let others: Vec<i64> = all
-                .iter()
-                .filter(|other| *other != domain)
-                .map(|other| other.cast_signed())
-                .collect();
+            let others: Vec<u64> = all.iter().copied().filter(|other| other != domain).collect();
             self.post(Kind::Control, the_domain(*domain), |out| {
                 ("domains", others.as_slice()).to_python(out)
             });
         }
     }
 
-    /// The one with the fewest tasklets; of equal ones, each in its turn.
-    fn least_busy(&self) -> Option<u64> {
+    /// The one with the fewest tasklets, among those that have started if any have; of equal ones, each in its turn.
+    pub(super) fn least_busy(&self) -> Option<u64> {
         let domains = self.domains.read();
-        let least = domains.values().map(|inbox| inbox.alive()).min()?;
-        let free: Vec<u64> = domains
-            .iter()
-            .filter(|(_, inbox)| inbox.alive() == least)
-            .map(|(domain, _)| *domain)
-            .collect();
+        let busy = |inbox: &Inbox| (!inbox.has_owner(), inbox.alive());
+        let all: Vec<_> = domains.iter().map(|(domain, inbox)| (busy(inbox), *domain)).collect();
+        let least = all.iter().map(|(busy, _)| *busy).min()?;
+        let free = all.iter().filter(|(busy, _)| *busy == least);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let index = usize::try_from(turn % free.len().max(1) as u64).unwrap_or_default();
-        free.get(index).copied()
+        let index = usize::try_from(turn % free.clone().count().max(1) as u64).unwrap_or_default();
+        free.map(|(_, domain)| *domain).nth(index)
     }
 
-    /// Carries what that domain, or the host, has written. One that is for nobody is lost, as one to a tasklet that has ended.
-    pub(super) fn route(&self, source: Option<u64>, bytes: &[u8]) -> Result<()> {
+    fn inbox(&self, domain: u64) -> Option<Arc<Inbox>> {
+        self.domains.read().get(&domain).cloned()
+    }
+
+    /// Carries frames; gives whether all were brought. One that is for nobody is lost, as one to a tasklet that has ended.
+    ///
+    /// # Errors
+    ///
+    /// What a guest has written that is no frame, or is not for it to say.
+    pub(super) fn route(&self, source: Source<'_>, bytes: &[u8]) -> Result<bool> {
         // Frames for one domain that follow one another go there at once.
-        let (mut batch, mut home, mut count) = (Vec::new(), None, 0);
+        let (mut home, mut batch) = (None::<(u64, Arc<Inbox>)>, Batch::default());
+        let (mut brought, mut looked) = (true, 0);
         for frame in frames(bytes) {
             let frame = frame?;
-            if let (Kind::Control, Some(source)) = (frame.kind, source) {
-                check_control(&frame, source)?;
+            if let Source::Domain(number, check) = source {
+                if !is_said(&frame, number)? {
+                    self.lose(1);
+                    continue;
+                }
+                looked += frame.bytes.len();
+                if looked >= BATCH {
+                    looked = 0;
+                    check()?;
+                }
             }
             let domain = match frame.to.domain {
                 ANY_DOMAIN => self.least_busy().unwrap_or(ANY_DOMAIN),
                 domain => domain,
             };
             if self.boxes.domain() == domain {
-                self.count(self.boxes.deliver(&frame), 1);
+                brought &= self.deliver(&frame);
                 continue;
             }
-            if home != Some(domain) || batch.len() >= BATCH {
-                self.put(source, home, &mut batch, count);
-                (home, count) = (Some(domain), 0);
-                batch.clear();
+            if home.as_ref().is_none_or(|(home, _)| *home != domain) || batch.frames.len() >= BATCH
+            {
+                brought &= self.put(home.take(), &mut batch);
+                let Some(inbox) = self.inbox(domain) else {
+                    self.nobody(source, domain);
+                    brought = false;
+                    continue;
+                };
+                home = Some((domain, inbox));
             }
-            if frame.bytes.len() >= BATCH && !self.has_room(domain, frame.bytes.len()) {
-                self.count(false, 1);
+            let Some((_, inbox)) = &home else { continue };
+            if frame.bytes.len() >= BATCH && !inbox.has_room(frame.bytes.len()) {
+                self.lose(1);
+                brought = false;
                 continue;
             }
-            frame::copy_for(&mut batch, &frame, domain);
-            count += 1;
+            frame::copy_for(&mut batch.frames, &frame, domain);
+            batch.count += 1;
         }
-        self.put(source, home, &mut batch, count);
-        Ok(())
+        Ok(self.put(home, &mut batch) && brought)
     }
 
-    /// Whether a large message would be taken.
-    fn has_room(&self, domain: u64, len: usize) -> bool {
-        self.domains.read().get(&domain).is_none_or(|inbox| inbox.has_room(len))
+    /// There is no such domain.
+    fn nobody(&self, source: Source<'_>, domain: u64) {
+        self.lose(1);
+        if let Source::Domain(number, _) = source
+            && let Some(inbox) = self.inbox(number)
+        {
+            inbox.note_gone(domain, false);
+        }
     }
 
-    fn put(&self, source: Option<u64>, domain: Option<u64>, frames: &mut Vec<u8>, count: u64) {
-        let Some(domain) = domain else { return };
-        let inbox = self.domains.read().get(&domain).cloned();
-        if let (None, Some(source)) = (&inbox, source) {
-            let number = domain.cast_signed();
-            self.post(Kind::Control, the_domain(source), |out| ("gone", number).to_python(out));
+    /// To a mailbox of Rust. Who watches or links one that is not there is told.
+    fn deliver(&self, frame: &Frame<'_>) -> bool {
+        let delivered = self.boxes.deliver(frame);
+        self.count(delivered == Delivered::Brought, 1);
+        let to = frame.to;
+        if (delivered, frame.kind) != (Delivered::Nobody, Kind::Control) {
+            return delivered == Delivered::Brought;
         }
-        self.count(inbox.is_some_and(|inbox| inbox.put(frames, count)), count);
+        match message_head(frame.value) {
+            Some(Head { word: "watch", about: Some(watcher) }) => {
+                self.post(Kind::Control, watcher, |out| ("ended", to, "noproc").to_python(out));
+            }
+            Some(Head { word: "link", about: Some(linked) }) => {
+                self.post(Kind::Control, linked, |out| ("exit", to, "noproc", true).to_python(out));
+            }
+            _ => {}
+        }
+        false
+    }
+
+    fn put(&self, home: Option<(u64, Arc<Inbox>)>, batch: &mut Batch) -> bool {
+        let Some((_, inbox)) = home.filter(|_| batch.count > 0) else { return true };
+        let count = batch.count;
+        let brought = inbox.put(batch);
+        self.count(brought, count);
+        brought
     }
 
     fn count(&self, delivered: bool, count: u64) {
@@ -146,9 +191,9 @@ impl Router {
         counter.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Notes messages that their receiver had no room for.
+    /// Notes messages that nobody got.
     pub(super) fn lose(&self, count: u64) {
-        self.lost.fetch_add(count, Ordering::Relaxed);
+        self.count(false, count);
     }
 
     /// Messages that were brought to a domain or a mailbox, and those that were not.
@@ -156,59 +201,56 @@ impl Router {
         (self.delivered.load(Ordering::Relaxed), self.lost.load(Ordering::Relaxed))
     }
 
-    /// A frame of the host's own, which is plain data.
+    /// A frame of the host's own, which is plain data; whether it was brought.
     pub(super) fn post(
         &self,
         kind: Kind,
         to: Pid,
         value: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
-    ) {
-        if let Ok(bytes) = frame::write(Vec::new(), kind, to, value) {
-            let _ = self.route(None, &bytes);
-        }
+    ) -> bool {
+        self.send(kind, to, value).unwrap_or_default()
     }
 
-    /// A message that the caller has made.
+    /// A message that the caller has made; whether it was brought.
     pub(super) fn send(
         &self,
         kind: Kind,
         to: Pid,
-        message: &dyn Fn(&mut Encoder<'_>) -> Result<(), ConversionError>,
-    ) -> Result<()> {
+        message: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
+    ) -> Result<bool> {
         let bytes = frame::write(Vec::new(), kind, to, message)?;
-        self.route(None, &bytes)
+        self.route(Source::Host, &bytes)
     }
 
     /// Whether a domain is there.
     pub(super) fn has(&self, domain: u64) -> bool {
         self.domains.read().contains_key(&domain) || self.boxes.domain() == domain
     }
-
-    pub(super) fn refused(&self) -> u64 {
-        self.domains.read().values().map(|inbox| inbox.refused()).sum()
-    }
 }
 
-/// What the Python side of a domain says of itself and its own tasklets goes on; of others it has nothing to say.
-fn check_control(frame: &Frame<'_>, source: u64) -> Result<()> {
-    let forged = |what: &dyn std::fmt::Display| {
-        Err(Error::GuestFault(format!("{what}, which is not for domain {source} to say")))
-    };
-    let value = read_message(frame.value, 1 << 20)?;
-    let Value::Tuple(parts) = &value else { return forged(&value) };
-    match &parts[..] {
-        [Value::Str(word), ..] if word == "publish" => Ok(()),
-        [Value::Str(word), Value::Int(domain)]
-            if word == "watch" && domain.cast_unsigned() == source =>
-        {
-            Ok(())
+/// Whether a frame of that domain goes on. Domains themselves are only called, and hear what the Python side of another one
+/// says of itself and its own tasklets.
+fn is_said(frame: &Frame<'_>, source: u64) -> Result<bool> {
+    let to_domain = frame.to.index == THE_DOMAIN;
+    if frame.kind != Kind::Control && !to_domain {
+        return Ok(true);
+    }
+    let head = message_head(frame.value);
+    let own = head.and_then(|head| head.about).filter(|about| about.domain == source);
+    match (frame.kind, head.map(|head| head.word)) {
+        (Kind::Send, Some("$call")) => Ok(own.is_some()),
+        (Kind::Control, Some("publish")) if to_domain => Ok(true),
+        (Kind::Control, Some("watch")) if own.is_some_and(|own| own.index == THE_DOMAIN) => {
+            Ok(true)
         }
-        [Value::Str(word), Value::Pid(pid), ..]
-            if pid.domain == source && ["ended", "exit", "link", "unlink"].contains(&&**word) =>
-        {
-            Ok(())
+        (Kind::Control, Some("ended" | "exit" | "link" | "unlink")) if own.is_some() => Ok(true),
+        (Kind::Control, word) => {
+            let word = word.unwrap_or("nothing that is known");
+            let said = format!("domain {source} says {word:.40?} of what is not its own");
+            Err(Error::GuestFault(said))
         }
-        _ => forged(&value),
+        // What a program sends to a domain as to a tasklet.
+        _ => Ok(false),
     }
 }
 
