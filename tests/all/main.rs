@@ -69,6 +69,12 @@ mod errors;
 mod examples;
 /// Groups: tasklets of several interpreters, and what becomes of messages between them.
 mod groups;
+/// Ends that go between the domains of a group.
+mod groups_ends;
+/// Domains that claim what is not so.
+mod groups_hostile;
+/// Domains and their limits, their mailboxes, and those of the pool.
+mod groups_limits;
 /// README and guide: pages, links, console blocks.
 mod guide;
 /// Hostile programs, one by one and all at once, and the threat model that names them.
