@@ -2,6 +2,7 @@
 
 use crate::groups::{LONG, group, main_of, text, wait};
 use ophidia::{Error, Value};
+use std::time::Duration;
 
 #[test]
 fn pids_work_everywhere_and_name_nobody_once_theirs_has_ended() {
@@ -168,4 +169,151 @@ fn mailboxes_of_rust_hear_of_ends() {
         Ok::<_, Error>(())
     })
     .expect("no error");
+}
+
+#[test]
+fn reasons_that_are_no_data_are_told_as_texts() {
+    let group = group(
+        "
+        class Own:
+            def __repr__(self): return 'my own'
+        class Mute:
+            def __repr__(self): raise LookupError
+        async def ends(kind):
+            await receive()
+            exit(kind())
+        async def linked(to, other):
+            trap_exit()
+            link(other)
+            to << 'linked'
+            to << await receive()
+        async def main(where):
+            told = []
+            for kind in (Own, Mute):
+                there = await spawn_on(where, idle)
+                ref = monitor(there)
+                exit(there, kind())
+                told.append((await receive(('DOWN', ref, there, ...)))[3])
+                # One that is linked to one of another domain.
+                here = spawn(ends, kind)
+                there = await spawn_on(where, linked, self_(), here)
+                await receive('linked')
+                here << 'go'
+                told.append((await receive(('EXIT', here, ...)))[2])
+            return told
+        ",
+    );
+    let [own, mute] = ["'my own'", "'a reason that cannot be sent: LookupError'"];
+    assert_eq!(wait(main_of(&group)), format!("('ok', [{own}, {own}, {mute}, {mute}])"));
+}
+
+#[test]
+fn mailboxes_of_rust_that_are_gone_are_noproc() {
+    let group = group(
+        "
+        async def ask(to, whom):
+            to << (await receive(('DOWN', monitor(whom), whom, ...)))[3]
+            try: await call(whom, 1)
+            except ProcessExited as error: to << error.reason
+            trap_exit()
+            link(whom)
+            to << await receive()
+        ",
+    );
+    wait(async {
+        let mut me = group.mailbox();
+        let gone = group.mailbox().pid();
+        group.spawn("ask", (me.pid(), gone)).await?;
+        for told in ["'noproc'".into(), "'noproc'".into(), format!("('EXIT', {gone}, 'noproc')")] {
+            assert_eq!(text(&me.receive().await), told);
+        }
+        Ok::<_, Error>(())
+    })
+    .expect("no error");
+}
+
+#[test]
+fn monitors_tell_of_ends_where_the_mailbox_is_full() {
+    let group = group(
+        "
+        async def fills(to, count, what, reason):
+            await receive()
+            for number in range(count):
+                to << what
+                if number % 1_000 == 0: await yield_()
+            exit(reason)
+        ",
+    );
+    let large = Value::Bytes(vec![0; 1_000_000]);
+    let no_room = "a reason that the mailbox has no room for";
+    for (count, most, what, reason, told) in [
+        (100_100, 100_000, Value::from(1), Value::from("why"), "why"),
+        (40, 33, large.clone(), large, no_room),
+    ] {
+        wait(async {
+            let (mut full, mut other) = (group.mailbox(), group.mailbox());
+            let echo = group.spawn("Echo", ()).await?;
+            let args = (full.pid(), count, what, reason);
+            let pid = group.spawn_on(echo.domain, "fills", args).await?;
+            let reference = full.monitor(pid);
+            other.monitor(pid);
+            group.send(pid, "go")?;
+            // Both have been told once this one has been, and a reply has come from there.
+            assert!(text(&other.receive().await).starts_with("('DOWN'"));
+            assert_eq!(other.call::<i64>(echo, 5, LONG).await?, 5);
+            for _ in 0..most {
+                assert!(!matches!(full.try_receive(), None | Some(Value::Tuple(_))));
+            }
+            let down = [Value::from("DOWN"), reference.into(), pid.into(), told.into()];
+            assert_eq!(full.try_receive(), Some(Value::Tuple(down.into())));
+            Ok::<_, Error>(())
+        })
+        .expect("no error");
+    }
+}
+
+/// As where the tasklet itself says so: the domain ends, with that status, and no other does.
+#[test]
+fn sys_exit_ends_the_domain_wherever_it_is_called() {
+    for function in ["quits", "cleans"] {
+        let group = group(
+            "
+            import sys
+            async def quits(to):
+                to << 'begun'
+                await receive()
+                sys.exit(3)
+            async def cleans(to):
+                try:
+                    to << 'begun'
+                    await receive('never')
+                finally: sys.exit(3)
+            ",
+        );
+        wait(async {
+            let mut me = group.mailbox();
+            let [one, other] = group.domains()[..] else { panic!("two domains") };
+            let pid = group.spawn_on(one, function, (me.pid(),)).await?;
+            assert_eq!(me.receive().await, Value::from("begun"));
+            me.monitor(pid);
+            let echo = group.spawn_on(other, "Echo", ()).await?;
+            group.send(pid, "go")?;
+            if function == "cleans" {
+                me.exit(pid, "kill")?;
+            }
+            me.receive().await;
+            while group.domains().len() == 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let errors = group.errors();
+            assert!(
+                matches!(&errors[..], [(domain, Error::Python(error))]
+                    if *domain == one && error.exit_status == Some(3)),
+                "{function}: {errors:?}"
+            );
+            assert_eq!(me.call::<i64>(echo, 5, LONG).await?, 5);
+            Ok::<_, Error>(())
+        })
+        .expect("no error");
+    }
 }

@@ -134,3 +134,42 @@ fn a_domain_says_nothing_of_others() {
         .expect("no error");
     }
 }
+
+/// Domains have pids for the host and for calls; a program that makes one changes nothing by what it sends there.
+#[test]
+fn what_a_program_sends_to_a_domain_is_lost() {
+    let group = group(
+        "
+        from _ophidia import _tasklets as core
+        async def look(to, other):
+            # Told of the end of one that has not ended.
+            ref = monitor(other)
+            to << 'looks'
+            await receive()
+            to << (domains(), process_info(self_())['monitors'] == [other])
+        async def main(where):
+            own, echo = core.own_domain(), await spawn_on(where, Echo)
+            looks = await spawn_on(where, look, self_(), self_())
+            await receive('looks')
+            domain = core.make_pid(where, 0xFFFFFFFF, 0)
+            sent = [
+                ('gone', own), ('gone', where), ('domains', []), ('ended', self_(), 'x'), ('ended', echo, 'x'),
+                ('exit', self_(), 'kill', False), ('exit', echo, 'kill', False), ('publish', 'all', 1), ('link', self_()),
+                ('unlink', self_()), ('watch', core.make_pid(own, 0xFFFFFFFF, 0)), ('$call',), ('$call', 5),
+                ('$call', (echo, make_ref()), 'info'), ('$call', echo, 'info'), 'gone', 5, None, (),
+            ]
+            for said in sent:
+                domain << said
+                send(domain, said, priority=True)
+            core.reply((domain, make_ref()), 5)
+            looks << 'go'
+            known, watches = await receive()
+            assert known == [own] and watches and domains() == [where], (known, watches)
+            assert await call(echo, 5) == 5 and (await call(domain, 'info'))[0] == 'ok'
+            return 2 * len(sent) + 1
+        ",
+    );
+    let told = wait(main_of(&group));
+    assert_eq!(told, format!("('ok', {})", group.messages().1));
+    assert_eq!((group.domains().len(), group.errors().len()), (2, 0));
+}

@@ -161,6 +161,8 @@ mod subclasses;
 mod tasklets;
 /// Ends of tasklets: links, monitors, exits, names, groups.
 mod tasklets_ends;
+/// What ends a tasklet alone, and what ends the run.
+mod tasklets_escapes;
 /// The examples of tasklets print what they say.
 mod tasklets_examples;
 /// Programs that abuse tasklets: nothing of the guest breaks.

@@ -268,3 +268,29 @@ fn ends_are_told_where_the_mailbox_is_full() {
         "#,
     );
 }
+
+/// What cannot be sent leaves its room to the next one.
+#[test]
+fn a_writer_that_fails_lets_the_next_one_go_on() {
+    passes(
+        r#"
+        quiet()
+        async def writer(to, what): await put(to, what)
+        async def reader(to):
+            await receive("go")
+            to << await receive()
+            to << await receive(timeout=5)
+        async def main():
+            pid = spawn_opt(reader, self_(), mailbox=1)
+            pid << 1
+            circle = []
+            fails, ref = spawn_monitor(writer, pid, circle)
+            spawn(writer, pid, 2)
+            await turns()
+            circle.append(circle)
+            send(pid, "go", priority=True)
+            assert [await receive(int, 5), await receive(int, 5)] == [1, 2]
+            assert (await ended(ref))[0] == "RecursionError"
+        "#,
+    );
+}
