@@ -11,30 +11,7 @@ use ophidia_benches::{figure, figures_wanted, median};
 use std::time::{Duration, Instant};
 
 const PROGRAMS: &str = include_str!("tasklets/programs.py");
-/// Nanoseconds of a call of each, the least of some rounds.
-const DISPATCH: &str = "
-from functools import singledispatch
-from time import perf_counter_ns
-from ophidia.dispatch import Protocol, extend
-class Sized(Protocol):
-    def size(self): ...
-class Bag:
-    def size(self): return sum((1, 2, 3))
-extend(Bag, Sized, size=lambda bag: sum((1, 2, 3)))
-@singledispatch
-def single(bag): raise TypeError
-single.register(Bag)(lambda bag: sum((1, 2, 3)))
-def timed(call):
-    began = perf_counter_ns()
-    for _ in range(100_000): call()
-    return (perf_counter_ns() - began) / 100_000
-def measured():
-    bag, size = Bag(), Sized.size
-    ways = (lambda: None), (lambda: size(bag)), (lambda: single(bag)), (lambda: bag.size())
-    rounds = [[timed(way) for way in ways] for _ in range(15)]
-    empty, *times = (min(column) for column in zip(*rounds))
-    return tuple(time - empty for time in times)
-";
+const DISPATCH: &str = include_str!("tasklets/dispatch.py");
 const LONG: Duration = Duration::from_secs(100);
 
 fn sandbox() -> Result<Sandbox> {
@@ -110,8 +87,11 @@ fn inside(runtime: &Runtime) -> Result<()> {
 /// A call of a protocol beside `functools.singledispatch`, and beside a method.
 fn dispatch(runtime: &Runtime) -> Result<()> {
     let mut py = runtime.start(&sandbox()?)?;
-    py.run(DISPATCH)?;
-    let (protocol, single, method): (f64, f64, f64) = py.eval_as("measured()")?;
+    py.set("source", DISPATCH)?;
+    // As a module: as a program it prints all that it compares.
+    py.run("from types import ModuleType\ndispatch = ModuleType('dispatch')")?;
+    py.run("exec(source, vars(dispatch))")?;
+    let [method, protocol, single]: [f64; 3] = py.eval_as("dispatch.figures()")?;
     figure("protocol_singledispatch_ratio", single / protocol, "x");
     figure("protocol_method_ratio", protocol / method, "x");
     Ok(())

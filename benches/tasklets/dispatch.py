@@ -59,12 +59,18 @@ def user_class():
 
     extend(Bag, Countable, count=count, size=size, add=add)
     single_count.register(Bag, count)
+    single_size.register(Bag, size)
     single_add.register(Bag, add)
     return Bag
 
 
 @functools.singledispatch
 def single_count(x):
+    raise TypeError
+
+
+@functools.singledispatch
+def single_size(bag):
     raise TypeError
 
 
@@ -143,15 +149,20 @@ def timed(call: str):
     return names["run"]
 
 
-def compare(title: str, values: list, contestants: dict[str, tuple]) -> dict[str, float]:
-    """Print and give nanoseconds a call. The first contestant is what the others are compared with."""
+def measured(values: list, contestants: dict[str, tuple]) -> tuple[float, dict[str, float]]:
+    """Nanoseconds of the loop, and of a call of each contestant."""
     runs = {name: (timed(call), f) for name, (call, f) in {"loop": ("pass", None), **contestants}.items()}
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(_ROUNDS):
         for name, (run, f) in runs.items():
             best[name] = min(best[name], run(values, f) / len(values))
     loop = best.pop("loop")
-    best = {name: time - loop for name, time in best.items()}
+    return loop, {name: time - loop for name, time in best.items()}
+
+
+def compare(title: str, values: list, contestants: dict[str, tuple]) -> dict[str, float]:
+    """Print and give nanoseconds a call. The first contestant is what the others are compared with."""
+    loop, best = measured(values, contestants)
     base = next(iter(best.values()))
     print(f"{title} (loop: {loop:.1f} ns)")
     for name, time in best.items():
@@ -161,6 +172,16 @@ def compare(title: str, values: list, contestants: dict[str, tuple]) -> dict[str
 
 Bag, *others = (user_class() for _ in range(4))
 protocol_call = ("f(x)", Countable.count)
+with_work = {
+    "method: x.size()": ("x.size()", None),
+    "protocol: size(x)": ("f(x)", Countable.size),
+    "singledispatch": ("f(x)", single_size),
+}
+
+
+def figures() -> list[float]:
+    """Nanoseconds of a method with work of its own, of it as a protocol's function, by `singledispatch`."""
+    return list(measured([Bag()] * _CALLS, with_work)[1].values())
 
 
 def main() -> None:
@@ -192,11 +213,7 @@ def main() -> None:
             "function: x.add(1, 2)": ("f(x, 1, 2)", through_method_with_arguments),
         },
     )
-    work = compare(
-        "a user class, methods that add three numbers in a loop",
-        bags,
-        {"method: x.size()": ("x.size()", None), "protocol: size(x)": ("f(x)", Countable.size)},
-    )
+    work = compare("a user class, methods that add three numbers in a loop", bags, with_work)
     several = compare(
         "four user classes in turn, methods that do nothing",
         mixed,
