@@ -44,7 +44,9 @@ class Server:
         """Any other message: it is dropped."""
 
     async def terminate(self, reason: object) -> None:
-        """What is done last, unless the server is killed or has not got beyond `init`."""
+        """Called last: when a handler has raised or called `stop`, or the one that has spawned the server by
+        `spawn_link` ends while the server traps exits. Not called for what `init` raises, nor when an exit
+        signal ends the server: "kill", or any other that it does not trap."""
 
     def stop(self, reason: object = "normal") -> None:
         """Ends the server, from within a handler."""
