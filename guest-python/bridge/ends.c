@@ -169,6 +169,9 @@ process_end(struct process *process, PyObject *reason, PyObject *result)
     Py_INCREF(reason);
     process_leave(process);
     tasklets_counts.ended++;
+    if (trace_is_on) {
+        trace_exit(process, reason);
+    }
     let_go(process);
     process_close(process);
     int failed = 0;

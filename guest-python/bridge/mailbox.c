@@ -100,6 +100,9 @@ mailbox_take(struct process *process, struct message **link)
     process->from = &process->first;
     process->place = link;
     tasklets_counts.received++;
+    if (trace_is_on) {
+        trace_receive(process);
+    }
     Py_XSETREF(process->taken, Py_NewRef(content));
     if (process->writers.first != NULL) {
         tell_writer(process);

@@ -142,13 +142,25 @@ processes_count(void)
     return table.used;
 }
 
+struct process *
+processes_next(uint32_t *at)
+{
+    while (*at < table.count) {
+        struct process *process = table.entries[(*at)++].process;
+        if (process != NULL) {
+            return process;
+        }
+    }
+    return NULL;
+}
+
 PyObject *
 processes_list(void)
 {
     PyObject *list = PyList_New(0);
-    for (uint32_t i = 0; list != NULL && i < table.count; i++) {
-        struct process *process = table.entries[i].process;
-        if (process != NULL && PyList_Append(list, process->pid) < 0) {
+    uint32_t at = 0;
+    for (struct process *one; list != NULL && (one = processes_next(&at)) != NULL;) {
+        if (PyList_Append(list, one->pid) < 0) {
             Py_CLEAR(list);
         }
     }

@@ -302,6 +302,7 @@ step(struct process *process)
         return;
     }
     process->is_active = 1;
+    process->steps++;
     tasklets_running = process;
     int over = awaits_over(process);
     tasklets_running = NULL;
@@ -392,6 +393,9 @@ tasklets_spawn(PyObject *begins)
         return NULL;
     }
     tasklets_counts.spawned++;
+    if (trace_is_on) {
+        trace_spawn(process, PyTuple_GET_ITEM(begins, 0));
+    }
     PyObject *pid = Py_NewRef(process->pid);
     process_wake(process);
     return pid;
@@ -440,6 +444,9 @@ tasklets_send(PyObject *to, PyObject *content, enum sending sending)
         copy = NULL;
     }
     tasklets_counts.sent += failed == 0;
+    if (trace_is_on && failed == 0) {
+        trace_send((struct pid *)pid);
+    }
     Py_XDECREF(copy);
     Py_DECREF(pid);
     return failed;

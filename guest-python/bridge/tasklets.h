@@ -57,6 +57,7 @@ struct process {
     struct process *line_next, **line_link;
     uint64_t asked; /* the number of the reply that it waits for */
     uint32_t count, most;
+    uint32_t steps; /* since the busiest were last asked for */
     uint32_t index, generation;
     uint8_t waits, is_queued, is_generator, is_active, is_dead, is_over;
     uint8_t has_come; /* the time, or what it waited for */
@@ -104,6 +105,8 @@ PyObject *pid_new(uint64_t domain, uint32_t index, uint32_t generation);
 PyObject *ref_new(void);
 PyObject *processes_list(void);
 uint32_t processes_count(void);
+/* The next from that place in the table on, which is moved along; NULL when there are no more. */
+struct process *processes_next(uint32_t *at);
 int processes_ready(PyObject *module);
 
 /* mailbox.c: messages. Putting one takes its reference, also where it fails. */
@@ -171,6 +174,14 @@ extern uint64_t tasklets_domain; /* this one's number among them; 0 when there a
 int post(enum ophidia_message kind, PyObject *pid, PyObject *content);
 int post_is_full(void);
 int post_ready(PyObject *module);
+
+/* trace.c: what happens, for a host that wants to know. */
+extern int trace_is_on;
+void trace_spawn(struct process *process, PyObject *function);
+void trace_send(struct pid *to);
+void trace_receive(struct process *process);
+void trace_exit(struct process *process, PyObject *reason);
+int trace_ready(PyObject *module);
 
 /* awaits.c: what a tasklet awaits. */
 extern PyObject *tasklets_waiting; /* what they yield */

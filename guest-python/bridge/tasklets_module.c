@@ -276,7 +276,7 @@ int
 tasklets_ready(void)
 {
     PyObject *module = PyImport_AddModuleRef(TASKLETS_MODULE);
-    int failed = module == NULL || tasklets_core_ready() < 0 || processes_ready(module) < 0 || awaits_ready(module) < 0 || post_ready(module) < 0
+    int failed = module == NULL || tasklets_core_ready() < 0 || processes_ready(module) < 0 || awaits_ready(module) < 0 || post_ready(module) < 0 || trace_ready(module) < 0
                  || PyModule_AddFunctions(module, methods) < 0;
     Py_XDECREF(module);
     return failed ? -1 : 0;

@@ -4,7 +4,7 @@ import logging
 
 from _ophidia import _tasklets as core
 from _ophidia import rest
-from ophidia.tasklets import _remote
+from ophidia.tasklets import _loop, _remote
 
 _log = logging.getLogger("ophidia.tasklets")
 
@@ -17,9 +17,16 @@ async def _serve() -> None:
     await rest.loop().create_future()
 
 
-def begin(domain: int, trusts: bool) -> object:
-    """What is stepped through: this interpreter is that domain now."""
-    _remote.begin(domain, trusts)
+def prepare(domain: int, is_first: bool, traces: bool) -> None:
+    """What comes before the code of the group."""
+    _loop.mains = [] if is_first else ()
+    core.set_domain(domain)
+    core.trace(traces)
+
+
+def begin(trusts: bool) -> object:
+    """What is stepped through: this interpreter is a domain now."""
+    _remote.begin(trusts)
     rest.expects = True
     return rest.begin(_serve())
 
@@ -33,9 +40,10 @@ def room(size: int) -> int:
         return 0
 
 
-def step(task: object, why: int, came: int) -> tuple[object, tuple[int, int], tuple[int, int]]:
+def step(task: object, why: int, came: int) -> tuple:
     """Takes the bytes that came and runs what can be run. Gives what it waits for, as `rest.step` does; where
-    what is to go to others lies, until the next step; how many tasklets there are, and refused messages."""
+    what is to go to others lies, until the next step; how many tasklets there are, and refused messages; where
+    what was traced lies, and how many lines of it are missing."""
     global _answered
     core.gone()
     refused = 0
@@ -46,7 +54,7 @@ def step(task: object, why: int, came: int) -> tuple[object, tuple[int, int], tu
     # Answers are not kept back by what runs next, and nothing is kept from running by answers.
     _answered = not why and not _answered and core.outgoing()[1] > 0
     waits = (0.0, True, ()) if _answered else rest.step(task, why)
-    return waits, core.outgoing(), (core.counters()["alive"], refused)
+    return waits, core.outgoing(), (core.counters()["alive"], refused), core.traced()
 
 
 # Nothing is raised in here on behalf of the host.

@@ -33,6 +33,7 @@ pages! {
     Limits: "docs/src/limits.md",
     Pools: "docs/src/pool.md",
     Tasklets: "docs/src/tasklets.md",
+    Nodes: "docs/src/nodes.md",
     Security: "docs/src/security.md",
     Missing: "docs/src/missing.md",
     FromPyo3: "docs/src/from-pyo3.md",

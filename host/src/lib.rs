@@ -96,6 +96,11 @@ pub use sandbox::control::Interrupter;
 pub use sandbox::wasi::{
     Audit, AuditEvent, ChangeKind, FileChange, FileEntry, FileKind, Input, Output,
 };
-pub use tasklet::{Group, GroupBuilder, Mailbox};
+pub use tasklet::{
+    Conditions, DomainInfo, Group, GroupBuilder, Listener, Mailbox, Node, NodeBuilder, NodeEvent,
+    PeerInfo, Simulated, Tally, TaskletInfo, To, Transport,
+};
+#[cfg(feature = "nats")]
+pub use tasklet::{Nats, NatsBuilder};
 pub use value::{AsName, HostObject, Key, Name, Object, Pid, Ref, Value, stdlib as values};
 pub use version::{Version, version};

@@ -4,7 +4,7 @@ use crate::groups::{LONG, SECOND, builder, group, main_of, reported, sandbox, te
 use crate::library::RUNTIME;
 use crate::pool::Gate;
 use ophidia::{Error, Group, LimitExceeded, Pool, PoolError, Tenant, Value};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_receiver_that_never_reads_costs_its_own_account_only() {
@@ -131,24 +131,54 @@ fn a_mailbox_of_rust_holds_so_much() {
 #[test]
 fn tasklets_that_are_late_end_alone() {
     let code = "
+        import asyncio
         async def spin():
             await receive()
             while True: pass
+        # Most of the time the event loop runs, between its steps.
+        async def turns():
+            await receive()
+            while True: await asyncio.sleep(0)
         ";
     let group = builder(sandbox().timeout(SECOND).grace(LONG), code).build().expect("a group");
     wait(async {
         let mut me = group.mailbox();
         let [one, other] = group.domains()[..] else { panic!("two domains") };
         let echo = group.spawn_on(one, "Echo", ()).await?;
-        for _ in 0..2 {
-            let pid = group.spawn_on(one, "spin", ()).await?;
+        for function in ["spin", "spin", "turns", "turns"] {
+            let pid = group.spawn_on(one, function, ()).await?;
             me.monitor(pid);
             group.send(pid, "go")?;
             let down = text(&me.receive().await);
-            assert!(down.contains("'TimeoutError', 'the time limit of the sandbox'"), "{down}");
+            let late = "'TimeoutError', 'the time limit of the sandbox'";
+            assert!(down.contains(late), "{function}: {down}");
         }
         assert_eq!(me.call::<i64>(echo, 5, LONG).await?, 5);
         assert_eq!(group.domains(), [one, other]);
+        Ok::<_, Error>(())
+    })
+    .expect("no error");
+}
+
+/// It takes what has come, and has nothing left to do: that more has come meanwhile makes it no later.
+#[test]
+fn a_domain_that_is_sent_messages_all_the_time_is_not_late() {
+    let code = "
+        async def takes():
+            while True: await receive()
+        ";
+    let group = builder(sandbox().timeout(SECOND), code).build().expect("a group");
+    wait(async {
+        let mut me = group.mailbox();
+        let takes = group.spawn("takes", ()).await?;
+        me.monitor(takes);
+        let until = Instant::now() + 3 * SECOND;
+        while Instant::now() < until {
+            group.send(takes, 1)?;
+        }
+        let echo = group.spawn_on(takes.domain, "Echo", ()).await?;
+        assert_eq!(me.call::<i64>(echo, 5, LONG).await?, 5);
+        assert_eq!(me.try_receive(), None);
         Ok::<_, Error>(())
     })
     .expect("no error");

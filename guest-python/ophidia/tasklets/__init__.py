@@ -60,7 +60,7 @@ from ophidia.tasklets._ends import (
 )
 from ophidia.tasklets._loop import Deadlock, run, run_async
 from ophidia.tasklets._names import join, leave, members, publish, register, registered, unregister, whereis
-from ophidia.tasklets._remote import domains, spawn_on
+from ophidia.tasklets._remote import domains, nodes, spawn_on
 from ophidia.tasklets._server import NO_REPLY, Server, cast
 from ophidia.tasklets._supervisor import Supervisor, child
 
@@ -94,6 +94,7 @@ __all__ = [
     "members",
     "monitor",
     "next_msg",
+    "nodes",
     "process_info",
     "processes",
     "publish",

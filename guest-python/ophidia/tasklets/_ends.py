@@ -37,11 +37,14 @@ class ProcessExited(RuntimeError):
 
 
 class MailboxFull(RuntimeError):
-    """A message to a mailbox that has as many as it may; `put` waits instead."""
+    """A message to a mailbox that has as many as it may; `put` waits instead. Or a call of a tasklet in an
+    interpreter that has no room for messages: then `most` is None."""
 
-    def __init__(self, pid: Pid, most: int) -> None:
+    def __init__(self, pid: Pid, most: int | None) -> None:
         super().__init__(
-            f"the mailbox of {pid!r} is full: it takes {most} messages (await put() to wait for room)"
+            f"{pid!r} was not called: its interpreter has no room for messages"
+            if most is None
+            else f"the mailbox of {pid!r} is full: it takes {most} messages (await put() to wait for room)"
         )
         self.pid = pid
         self.most = most

@@ -36,6 +36,9 @@ _alarm: TimerHandle | None = None
 # The turn that is to come, and the loop that it comes in.
 _next: tuple[events.AbstractEventLoop, Handle] | None = None
 _mains: set[Future] = set()
+# In an interpreter of a group: the program's main tasklet in the first of them, as it was given to `run`;
+# nothing in the others, which run the program for its functions. None elsewhere.
+mains: list[tuple] | tuple | None = None
 
 
 def _loop() -> events.AbstractEventLoop:
@@ -120,7 +123,18 @@ async def run_async(main: Callable, *arguments: object) -> object:
 
 def run(main: Callable, *arguments: object) -> object:
     """Spawns a tasklet and runs all there are until that one has ended: gives its result, or raises what it
-    raised. Others stay where they are, and go on with the next."""
+    raised. Others stay where they are, and go on with the next.
+
+    In a program that runs in several interpreters, it says which tasklet is the main one of them all, and
+    returns None: that one is spawned in the first interpreter, once the program's text has run there."""
+    if mains is not None and core.current() is None and events._get_running_loop() is None:
+        if isinstance(mains, list):
+            if mains:
+                raise RuntimeError(
+                    "a program in several interpreters has one main tasklet: run() was called before"
+                )
+            mains.append((main, arguments))
+        return None
     if core.current() is not None or events._get_running_loop() is not None:
         raise RuntimeError("tasklets.run() within a running event loop: await tasklets.run_async(main) there")
     return rest.complete(run_async(main, *arguments))

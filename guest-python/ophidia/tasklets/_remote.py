@@ -9,7 +9,7 @@ import logging
 import sys
 import textwrap
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, ModuleType
 
 from _ophidia import _tasklets as core
 from _ophidia._tasklets import Pid, Ref
@@ -21,6 +21,9 @@ _log = logging.getLogger("ophidia.tasklets")
 
 # The index of a domain itself, and the domain that is whichever has least to do.
 _DOMAIN, _ANY = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
+
+# The bits of a domain's number that say which node it is of, and which domain of that.
+_NODE, _IN_NODE = 0xFFFFFFFFFF000000, 0xFFFFFF
 
 
 class _Callers:
@@ -57,20 +60,26 @@ _watched: dict[Pid, _Watched] = {}
 _links: dict[Pid, set[Pid]] = {}  # those of others, and who is linked to them
 _asking: dict[int, _Callers] = {}  # domains, and who waits for what they answer
 _watchers: dict[Pid, set[Pid]] = {}  # those of here, and who wants to know: domains, and mailboxes of Rust
+_told_by_message: dict[Pid, Pid] = {}
 _peers: list[int] = []
+_nodes: dict[str, int] = {}  # by their names; the first is this one
 _trusts = False
 
 
-def begin(domain: int, trusts: bool) -> None:
-    """This interpreter is that domain of a group now."""
+def begin(trusts: bool) -> None:
+    """This interpreter is a domain of a group now, which may trust the others."""
     global _trusts
     _trusts = trusts
-    core.set_domain(domain)
 
 
 def domains() -> list[int]:
     """The other domains of the group."""
     return list(_peers)
+
+
+def nodes() -> list[str]:
+    """The names of the nodes of the group: this one first, the others in order; none where it is no node."""
+    return list(_nodes)
 
 
 def _domain(number: int) -> Pid:
@@ -170,6 +179,12 @@ def _told(pid: Pid, reason: object) -> None:
     """One of here has ended that others want to know of."""
     for watcher in _watchers.pop(pid, ()):
         _post(watcher, "ended", pid, reason)
+    to = _told_by_message.pop(pid, None)
+    if to is not None:
+        try:
+            core.send(to, ("EXIT", pid, reason))
+        except Exception:
+            core.send(to, ("EXIT", pid, repr(reason)[:4096]))
 
 
 _ends.on_end.append(_told)
@@ -185,10 +200,15 @@ def control(pid: Pid, content: object) -> None:
             core.reply(sender, _answer(request))
         case ("ended", Pid() as other, reason) if is_remote(other):
             _over(other, reason)
+        case ("refused", Pid() as callee, int() as number):
+            core.fail(pid, number, _ends.MailboxFull(callee, None))
         case ("gone", int() as domain):
             _gone(domain)
         case ("domains", list() as found):
             _peers[:] = [one for one in found if isinstance(one, int)]
+        case ("nodes", list() as found):
+            _nodes.clear()
+            _nodes.update(found)
         case ("publish", group, message):
             _names.publish_here(group, message)
         case ("watch", Pid() as watcher) if is_remote(watcher):
@@ -219,16 +239,24 @@ def control(pid: Pid, content: object) -> None:
 
 
 def _gone(domain: int) -> None:
-    """A domain has ended, with all that lived there."""
-    for pid in [pid for pid in (*_watched, *_links) if pid.parts[0] == domain]:
+    """A domain has ended, or a node is lost, with all that lived there."""
+    is_node = domain & _IN_NODE == 0
+    whole = _NODE if is_node else 0xFFFFFFFFFFFFFFFF
+
+    def is_over(number: int) -> bool:
+        return number & whole == domain
+
+    for pid in [pid for pid in (*_watched, *_links) if is_over(pid.parts[0])]:
         _over(pid, "noconnection")
-    asking = _asking.pop(domain, None)
-    if asking is not None:
-        asking.fail(_domain(domain), "noconnection")
+    over = {number for number in _asking if is_over(number)}
+    if is_node or domain in _peers:
+        # What was to be spawned wherever, or anywhere on that node, may have been there.
+        over |= {_ANY, domain & _NODE} & _asking.keys()
+    for number in over:
+        _asking.pop(number).fail(_domain(number), "noconnection")
     for watchers in _watchers.values():
-        watchers -= {pid for pid in watchers if pid.parts[0] == domain}
-    if domain in _peers:
-        _peers.remove(domain)
+        watchers -= {pid for pid in watchers if is_over(pid.parts[0])}
+    _peers[:] = [number for number in _peers if not is_over(number)]
 
 
 def _answer(request: object) -> object:
@@ -236,16 +264,51 @@ def _answer(request: object) -> object:
         match request:
             case ("spawn", what, None | tuple() as arguments):
                 return "ok", core.spawn(_found(what), *(arguments or ()))
+            case ("main", Pid() as to):
+                return "ok", _start_main(to)
             case ("whereis", str() as name):
                 return "ok", _names.whereis(name)
-            case "info":
-                return "ok", core.counters()
+            case ("info", int() as most):
+                return "ok", _info(most)
     except Exception as error:
         return "error", f"{type(error).__name__}: {error}"
     return "error", f"no such request: {request!r:.200}"
 
 
 # --- spawning ---
+
+
+def _info(most: int) -> tuple:
+    """Counts of all that has been here, and of those that were busiest since this was asked for last: pid,
+    function, status, messages that wait, steps."""
+    busiest = []
+    for pid, steps, waiting in core.busiest(most):
+        status, _, _, program, _ = core.info(pid)
+        function = program[0] if isinstance(program, tuple) else program
+        name = getattr(function, "__qualname__", None)
+        busiest.append((pid, str(name or "?")[:200], status, waiting, steps))
+    counts = core.counters()
+    counts["restarts"] = _supervisor().restarts
+    return counts, busiest
+
+
+def _supervisor() -> ModuleType:
+    from ophidia.tasklets import _supervisor
+
+    return _supervisor
+
+
+def _start_main(to: Pid) -> Pid | None:
+    """Spawns the program's main tasklet, of whose end that one is told; None where there is none."""
+    from ophidia.tasklets import _loop
+
+    if not _loop.mains:
+        return None
+    main, arguments = _loop.mains.pop()
+    pid = core.spawn(main, *arguments)
+    core.extra(pid)  # of one without, an end that is "normal" is told nobody
+    _told_by_message[pid] = to
+    return pid
 
 
 def _named(function: Callable) -> tuple:
@@ -305,9 +368,9 @@ def _is_tasklet(found: object, module: str) -> bool:
 
 async def spawn_on(*arguments: object) -> Pid:
     """`await spawn_on(function, *arguments)` spawns a tasklet in whichever domain of the group has least to do;
-    `await spawn_on(domain, function, *arguments)` in that one. The function is found by its module and name
-    there, so it has to be a function of a module, or of the program that all domains run; in a group that is
-    trusted, its source goes there where it is neither."""
+    `await spawn_on(domain, function, *arguments)` in that one, or on the node of that name. The function is
+    found by its module and name there, so it has to be a function of a module, or of the program that all
+    domains run; in a group that is trusted, its source goes there where it is neither."""
     if arguments and callable(arguments[0]):
         arguments = (_ANY, *arguments)
     if len(arguments) < 2 or not callable(arguments[1]):
@@ -315,10 +378,14 @@ async def spawn_on(*arguments: object) -> Pid:
     domain, function, *rest = arguments
     if isinstance(domain, Pid):
         domain = domain.parts[0] or core.own_domain()
-    if domain == core.own_domain():
-        return core.spawn(function, *rest)
+    if isinstance(domain, str):
+        if domain not in _nodes:
+            raise ValueError(f"no node is called {domain!r}: there are {', '.join(_nodes) or 'none'}")
+        domain = _nodes[domain]
     if not isinstance(domain, int):
         raise TypeError(f"a domain is a number, not {type(domain).__name__}: domains() lists them")
+    if domain == core.own_domain():
+        return core.spawn(function, *rest)
     request = ("spawn", _named(function), tuple(rest))
     match await core.call(_domain(domain), request):
         case ("ok", Pid() as pid):

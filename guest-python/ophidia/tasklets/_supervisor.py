@@ -14,6 +14,9 @@ from ophidia.tasklets._server import Server
 _STRATEGIES = ("one_for_one", "one_for_all", "rest_for_one")
 _RESTARTS = ("permanent", "transient", "temporary")
 
+# How often supervisors of this interpreter have started children again.
+restarts = 0
+
 
 @dataclass(frozen=True)
 class Child:
@@ -122,6 +125,8 @@ class Supervisor(Server):
             return
         now = monotonic()
         self.restarts.append(now)
+        global restarts
+        restarts += 1
         while self.restarts and self.restarts[0] < now - self.period:
             self.restarts.popleft()
         if len(self.restarts) > self.intensity:

@@ -1,5 +1,6 @@
 //! The `ophidia` command: parses its arguments, runs, ends with a status.
 
+mod app;
 mod bindgen;
 mod bytecode;
 mod doctor;
@@ -11,6 +12,7 @@ mod load;
 mod map;
 mod module;
 mod network;
+mod node;
 mod options;
 mod policy;
 mod program;
@@ -19,6 +21,7 @@ mod repl;
 mod run;
 mod sandbox;
 mod status;
+mod tasks;
 mod trees;
 mod values;
 mod wide;
@@ -48,6 +51,8 @@ struct Cli {
 enum Command {
     Run(Box<run::Run>),
     Map(Box<map::Map>),
+    Tasks(Box<tasks::Tasks>),
+    Node(Box<node::Node>),
     Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
@@ -100,6 +105,8 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
     let done = match cli.command {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Map(map)) => map.run(),
+        Some(Command::Tasks(tasks)) => tasks.run(),
+        Some(Command::Node(node)) => node.run(),
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),

@@ -130,7 +130,8 @@ fn first_and_rest(words: Vec<OsString>, option: &str) -> Result<(String, Vec<Str
     Ok((first, words))
 }
 
-fn utf8(word: OsString) -> Result<String, Usage> {
+/// An argument as a text.
+pub(crate) fn utf8(word: OsString) -> Result<String, Usage> {
     word.into_string().map_err(|word| {
         Usage(format!("argument {}: not UTF-8: give it in another encoding", word.display()))
     })
@@ -191,19 +192,26 @@ pub(crate) fn prepare(
     options: &PythonOptions,
     paths: &[String],
 ) -> Result<(), Box<Ending>> {
-    let set = |py: &mut Interpreter| {
-        if let Err(refused) = sandbox.trees().put(py) {
-            return Ok(Err(refused));
-        }
-        paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
-        bytecode::apply(py, sandbox)?;
-        options.apply(py)
-    };
-    match set(py) {
+    match set(py, sandbox, options, paths) {
         Ok(Ok(())) => Ok(()),
         Ok(Err(refused)) => Err(Box::new(Ending::refused(&refused))),
         Err(error) => Err(Box::new(Ending::failed(&error))),
     }
+}
+
+/// The same, without the words for how it went.
+pub(crate) fn set(
+    py: &mut Interpreter,
+    sandbox: &Sandbox,
+    options: &PythonOptions,
+    paths: &[String],
+) -> ophidia::Result<Result<(), Usage>> {
+    if let Err(refused) = sandbox.trees().put(py) {
+        return Ok(Err(refused));
+    }
+    paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
+    bytecode::apply(py, sandbox)?;
+    options.apply(py)
 }
 
 /// An interpreter that has what the program needs.

@@ -25,6 +25,8 @@ pub(crate) fn check_message(bytes: &[u8]) -> Result<()> {
 pub(crate) struct Head<'a> {
     pub(crate) word: &'a str,
     pub(crate) about: Option<Pid>,
+    /// The number of a call.
+    pub(crate) number: Option<u64>,
 }
 
 /// The head of a message that was checked, if it has one. Of a call it is about who calls.
@@ -35,7 +37,8 @@ pub(crate) fn message_head(bytes: &[u8]) -> Option<Head<'_>> {
     input.expect(Encoded::Str).ok()?;
     let word = input.text().ok()?;
     let about = if parts > 1 { input.about() } else { None };
-    Some(Head { word, about })
+    let number = about.and_then(|_| input.number());
+    Some(Head { word, about, number })
 }
 
 /// The value of a message that was checked, and the bytes of the host that it takes. An array is the tuple of `""`, its
@@ -151,6 +154,12 @@ impl<'a> Walk<'a> {
         let word = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
         let domain = u64::from_le_bytes(*bytes.first_chunk()?);
         Some(Pid { domain, index: word(8)?, generation: word(12)? })
+    }
+
+    /// The number of a reference.
+    fn number(&mut self) -> Option<u64> {
+        let bytes = (self.tag().ok()? == Encoded::Ref).then(|| self.take(16).ok())??;
+        bytes.last_chunk().map(|number| u64::from_le_bytes(*number))
     }
 
     fn expect(&mut self, tag: Encoded) -> Result<()> {
@@ -269,8 +278,20 @@ mod tests {
                 out.pid(pid)
             })
         });
-        let head = Head { word: "ended", about: Some(pid) };
+        let head = Head { word: "ended", about: Some(pid), number: None };
         assert_eq!(message_head(&control.unwrap()), Some(head));
+        let call = write_message(Vec::new(), |out| {
+            out.tuple(3, |out| {
+                out.str("$call")?;
+                out.tuple(2, |out| {
+                    out.pid(pid)?;
+                    out.reference(Ref { domain: 7, number: 9 })
+                })?;
+                out.none()
+            })
+        });
+        let head = Head { word: "$call", about: Some(pid), number: Some(9) };
+        assert_eq!(message_head(&call.unwrap()), Some(head));
         for end in 0..bytes.len() {
             assert!(check_message(&bytes[..end]).is_err(), "cut off at {end}");
         }

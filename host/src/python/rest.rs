@@ -175,6 +175,11 @@ impl<'i> Program<'i> {
         written.map_err(|fault| guest.poison(fault))
     }
 
+    /// Bytes of memory that the guest has.
+    pub(crate) fn memory(&mut self) -> u64 {
+        self.interpreter.guest().store.data().sandbox.ledger.memory()
+    }
+
     /// Looks at the guest's memory, where it has said.
     pub(crate) fn look<T>(
         &mut self,

@@ -1,10 +1,10 @@
 //! What waits in mailboxes of Rust, and who is told of whose end there.
 
-use super::frame::Frame;
+use super::frame::{Frame, node_of, the_domain};
 use crate::bridge::{Head, message_head, read_message};
 use crate::error::Result;
 use crate::value::{Pid, Ref, Value};
-use ophidia_abi::message::Kind;
+use ophidia_abi::message::{ANY_DOMAIN, Kind};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -135,15 +135,22 @@ impl Boxes {
         }
     }
 
-    /// A domain has ended, with all who lived there.
-    pub(super) fn gone(&self, domain: u64) {
+    /// A domain has ended, or a node, with all who lived there. If it was known, what was to be spawned wherever may have been
+    /// there.
+    pub(super) fn gone(&self, domain: u64, is_known: bool) {
+        let is_gone = |pid: Pid| {
+            pid.domain == domain
+                || node_of(domain) == domain && node_of(pid.domain) == domain
+                || is_known && pid.domain == ANY_DOMAIN
+                || is_known && pid == the_domain(node_of(domain))
+        };
         let all: Vec<u32> = self.boxes.lock().keys().copied().collect();
         let reason = Value::Str("noconnection".into());
         for index in all {
             let pid = Pid { domain: self.domain, index, generation: 1 };
             self.with(pid, |found| {
-                let unlinked = found.unlink(domain, &reason);
-                ((), found.over(&|pid| pid.domain == domain, &reason, 0) || unlinked)
+                let unlinked = found.unlink(&is_gone, &reason);
+                ((), found.over(&is_gone, &reason, 0) || unlinked)
             });
         }
     }
@@ -152,7 +159,7 @@ impl Boxes {
 /// That a tasklet has ended is told in any case: where there is no room for the reason, without it.
 fn without_reason(frame: &Frame<'_>) -> Option<(Value, u64)> {
     let head = message_head(frame.value).filter(|_| frame.kind == Kind::Control);
-    let Head { word: "ended", about: Some(pid) } = head? else { return None };
+    let Head { word: "ended", about: Some(pid), .. } = head? else { return None };
     let parts = vec![Value::Str("ended".into()), pid.into(), no_room()];
     Some((Value::Tuple(parts), 0))
 }
@@ -232,6 +239,13 @@ impl Letters {
             ("ended", Some(Value::Pid(pid)), Some(reason)) => {
                 self.over(&|other| other == pid, &reason, bytes)
             }
+            ("refused", Some(Value::Pid(_)), Some(Value::Int(number))) => {
+                let number = u64::try_from(number).unwrap_or_default();
+                let call = self.calls.get_mut(&number).filter(|call| call.answer.is_none());
+                let Some(call) = call else { return false };
+                call.answer = Some(Err(Value::None));
+                true
+            }
             ("exit", Some(sender @ Value::Pid(pid)), Some(reason)) => {
                 self.links.remove(&pid);
                 self.push(Value::Tuple(vec![Value::Str("EXIT".into()), sender, reason]), bytes)
@@ -245,9 +259,9 @@ impl Letters {
     }
 
     /// The end of a domain with some that were linked; whether there were any.
-    fn unlink(&mut self, domain: u64, reason: &Value) -> bool {
+    fn unlink(&mut self, is_gone: &dyn Fn(Pid) -> bool, reason: &Value) -> bool {
         let links = std::mem::take(&mut self.links).into_iter();
-        let (gone, left): (BTreeSet<_>, _) = links.partition(|pid| pid.domain == domain);
+        let (gone, left): (BTreeSet<_>, _) = links.partition(|pid| is_gone(*pid));
         self.links = left;
         for pid in &gone {
             self.tell(vec![Value::Str("EXIT".into()), (*pid).into()], reason, 0);

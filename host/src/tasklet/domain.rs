@@ -13,13 +13,34 @@ pub(super) struct Domain {
     pub(super) number: u64,
     pub(super) inbox: Arc<Inbox>,
     pub(super) router: Arc<Router>,
+    pub(super) setup: Option<Setup>,
     pub(super) code: Arc<str>,
     pub(super) trusts: bool,
+    /// Whether it is the first of its group: the one that runs the program's main tasklet.
+    pub(super) is_first: bool,
+    pub(super) trace: Option<Trace>,
 }
+
+/// Who is told what happens to tasklets, in lines of JSON.
+pub(super) type Trace = Arc<dyn Fn(&[u8]) + Send + Sync>;
+
+/// Where what was traced lies, how long it is, and how many lines are missing in all.
+type Traced = (u32, u32, u64);
+
+/// What has come of a step: what it waits for; where what is to go to others lies; how many tasklets there are, and refused
+/// messages; and what was traced.
+type Stepped = (Option<Waits>, (u32, u32), (u64, u64), Traced);
+
+/// What the host does in each before its code runs.
+pub(super) type Setup = Arc<dyn Fn(&mut Interpreter) -> Result<()> + Send + Sync>;
 
 impl Domain {
     /// Runs the group's code, and then tasklets, until the interpreter ends.
     pub(super) async fn run(&self, py: &mut Interpreter) -> Result<()> {
+        py.call_helper_unit("domain.prepare", (self.number, self.is_first, self.trace.is_some()))?;
+        if let Some(setup) = &self.setup {
+            setup(py)?;
+        }
         if !self.code.is_empty() {
             py.run_async(&self.code).await?;
         }
@@ -31,14 +52,15 @@ impl Domain {
         let check = || Ok(control.check_cancelled()?);
         let source = Source::Domain(self.number, &check);
         let mut program =
-            Program::new(py, |py| py.call_helper_own("domain.begin", (self.number, self.trusts)))?;
+            Program::new(py, |py| py.call_helper_own("domain.begin", (self.trusts,)))?;
         program.waits_freely();
-        let mut why = Why::Ready;
+        let (mut why, mut left_out) = (Why::Ready, 0);
         loop {
             let came = self.bring(&mut program)?;
-            let (waits, (address, len), (alive, refused)): (Option<Waits>, (u32, u32), (u64, u64)) =
+            let (waits, (address, len), (alive, refused), traced): Stepped =
                 program.step_with("domain.step", why, came.into())?;
-            self.inbox.set_alive(alive);
+            self.inbox.set_seen(alive, program.memory());
+            self.trace(&mut program, traced, &mut left_out)?;
             // It has refused no more than have come.
             self.router.lose(refused.min(u64::from(came / HEAD)));
             if len > 0 {
@@ -53,6 +75,29 @@ impl Domain {
                 Why::Ready
             };
         }
+    }
+
+    /// Hands on what was traced: lines of text, from a guest that may say anything.
+    fn trace(&self, program: &mut Program<'_>, traced: Traced, left_out: &mut u64) -> Result<()> {
+        let (address, len, missing) = traced;
+        let Some(trace) = &self.trace else { return Ok(()) };
+        if len > 0 {
+            let look = |lines: &[u8]| {
+                let is_text = lines.iter().all(|byte| matches!(byte, b'\n' | b' '..=b'~'));
+                if !is_text {
+                    return Err(Error::GuestFault("a trace that is no text".into()));
+                }
+                trace(lines);
+                Ok(())
+            };
+            program.look(address, len, look).map_err(|fault| program.poison(fault))?;
+        }
+        if missing > *left_out {
+            let line = format!("{{\"event\":\"left-out\",\"count\":{}}}\n", missing - *left_out);
+            trace(line.as_bytes());
+            *left_out = missing;
+        }
+        Ok(())
     }
 
     /// Writes what has come into the guest; gives how many bytes. What its memory has no room for is lost.

@@ -8,6 +8,11 @@ use ophidia_abi::message::{HEAD, Kind};
 /// The index that stands for a domain itself.
 pub(super) const THE_DOMAIN: u32 = u32::MAX;
 
+/// The node of a domain, which has the number of the first domain there could be. Mailboxes of Rust are of that.
+pub(super) fn node_of(domain: u64) -> u64 {
+    domain & !0xff_ffff
+}
+
 /// A domain as a pid.
 pub(super) fn the_domain(domain: u64) -> Pid {
     Pid { domain, index: THE_DOMAIN, generation: 0 }

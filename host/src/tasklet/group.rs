@@ -1,15 +1,17 @@
 //! `Group`: domains whose tasklets send one another messages, over the workers of a pool.
 
-use super::domain::Domain;
+use super::domain::{Domain, Setup, Trace};
 use super::frame::the_domain;
+use super::info::DomainInfo;
 use super::mailbox::Mailbox;
 use super::router::Router;
 use crate::convert::ToPython;
 use crate::error::{Error, PythonError, Result};
 use crate::pool::{Pending, Pool};
+use crate::python::Interpreter;
 use crate::sandbox::reactor::Reactor;
 use crate::value::{Pid, Value};
-use ophidia_abi::message::Kind;
+use ophidia_abi::message::{ANY_DOMAIN, Kind};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,13 +75,22 @@ pub(super) struct Shared {
 }
 
 /// How a [`Group`] is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GroupBuilder {
     pool: Pool,
     domains: usize,
+    setup: Option<Setup>,
+    trace: Option<Trace>,
     code: String,
     trusted: bool,
     tenant: String,
+}
+
+impl std::fmt::Debug for GroupBuilder {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = out.debug_struct("GroupBuilder");
+        out.field("domains", &self.domains).field("trusted", &self.trusted).finish_non_exhaustive()
+    }
 }
 
 impl GroupBuilder {
@@ -87,6 +98,26 @@ impl GroupBuilder {
     #[must_use]
     pub fn domains(mut self, count: usize) -> Self {
         self.domains = count;
+        self
+    }
+
+    /// What is done in each domain before its code runs, such as to add to the path of its modules.
+    #[must_use]
+    pub fn setup(
+        mut self,
+        setup: impl Fn(&mut Interpreter) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        self.setup = Some(Arc::new(setup));
+        self
+    }
+
+    /// Is told what happens to tasklets, in lines of JSON: `ns` since the interpreter began, `event`, and `pid`, which is
+    /// `domain.index.generation`. What brings something about comes before it, from whichever interpreters. A `spawn` has `by` and `function`; a `send` has `to`, and `pid` only where a tasklet sends;
+    /// a `receive` has `waiting`, the messages that still wait; an `exit` has `reason`. Where a domain has more to tell between
+    /// two looks of the host than it keeps, an event `left-out` has their `count`. What it tells is a guest's word.
+    #[must_use]
+    pub fn trace(mut self, listener: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.trace = Some(Arc::new(listener));
         self
     }
 
@@ -125,9 +156,11 @@ impl GroupBuilder {
         let errors = Errors::default();
         let homes: Vec<_> = (0..self.domains).map(|_| shared.router.add()).collect();
         shared.router.introduce();
-        let domains = homes.into_iter().map(|(number, inbox)| {
+        let domains = homes.into_iter().enumerate().map(|(index, (number, inbox))| {
             let (router, code) = (Arc::clone(&shared.router), Arc::clone(&code));
-            let domain = Domain { number, inbox, router, code, trusts: self.trusted };
+            let (setup, trusts, is_first) = (self.setup.clone(), self.trusted, index == 0);
+            let trace = self.trace.clone();
+            let domain = Domain { number, inbox, router, setup, code, trusts, is_first, trace };
             let request = self.pool.request().tenant(&self.tenant);
             let errors = Arc::clone(&errors);
             let request = request.with_async(move |py| {
@@ -154,7 +187,8 @@ impl Group {
     #[must_use]
     pub fn builder(pool: &Pool) -> GroupBuilder {
         let (code, tenant) = (String::new(), String::new());
-        GroupBuilder { pool: pool.clone(), domains: 2, code, trusted: false, tenant }
+        let pool = pool.clone();
+        GroupBuilder { pool, domains: 2, setup: None, trace: None, code, trusted: false, tenant }
     }
 
     /// The domains that are there.
@@ -177,7 +211,10 @@ impl Group {
     /// [`Error::Python`] when it cannot be spawned, or the domain ends meanwhile. When the future is dropped, it may have been
     /// spawned all the same.
     pub async fn spawn(&self, function: &str, args: impl ToPython) -> Result<Pid> {
-        let domain = self.shared.router.least_busy();
+        // Where there are other nodes, they are asked first.
+        let router = &self.shared.router;
+        let any = (!router.peers.there().is_empty()).then_some(ANY_DOMAIN);
+        let domain = any.or_else(|| router.least_busy());
         let domain = domain.ok_or_else(|| not_spawned(function, "no domain is left"))?;
         self.spawn_on(domain, function, args).await
     }
@@ -199,6 +236,46 @@ impl Group {
             },
             _ => Err(not_spawned(function, "its domain gave no pid")),
         }
+    }
+
+    /// Spawns the program's main tasklet, in the first domain: what its code gave to `ophidia.tasklets.run`, if it did. When
+    /// that has ended, `("EXIT", pid, reason)` comes to the mailbox, or where its domain has ended, `("DOWN", ref, pid, reason)`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Python`] when it cannot be spawned, or the domain ends meanwhile.
+    pub async fn start_main(&self, mailbox: &mut Mailbox) -> Result<Option<Pid>> {
+        let first = self.domains.lock().first().map(|one| one.number);
+        let Some(domain) = first else { return Ok(None) };
+        let main = ("main", mailbox.pid());
+        let pid = match mailbox.call(the_domain(domain), main, PATIENCE).await? {
+            Value::Tuple(parts) => match <[Value; 2]>::try_from(parts) {
+                Ok([_, Value::Pid(pid)]) => pid,
+                Ok([_, Value::Str(reason)]) => return Err(not_spawned("main", &reason)),
+                _ => return Ok(None),
+            },
+            _ => return Ok(None),
+        };
+        mailbox.monitor(the_domain(domain));
+        Ok(Some(pid))
+    }
+
+    /// What there is to know of a domain, asked of itself: with those tasklets that have done most since it was asked last, 64 at
+    /// most.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Python`] when it has not answered in time, or ends meanwhile.
+    pub async fn info(&self, domain: u64, busiest: u32, timeout: Duration) -> Result<DomainInfo> {
+        let mut mailbox = self.mailbox();
+        let answer = mailbox.call(the_domain(domain), ("info", busiest), timeout).await?;
+        let memory = self.shared.router.memory(domain);
+        DomainInfo::read(domain, memory, &answer)
+            .ok_or_else(|| Error::GuestFault(format!("domain {domain} says nothing of itself")))
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Sends a message, as [`Mailbox::send`] does.

@@ -25,6 +25,8 @@ pub(super) struct Inbox {
     state: Mutex<State>,
     /// Tasklets that live there, as of its last step.
     alive: AtomicU64,
+    /// Bytes of memory that its interpreter has.
+    memory: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +76,7 @@ impl Drop for Taken {
 impl Inbox {
     pub(super) fn new(number: u64) -> Self {
         let state = State { number, ..State::default() };
-        Self { state: Mutex::new(state), alive: AtomicU64::new(0) }
+        Self { state: Mutex::new(state), ..Self::default() }
     }
 
     /// From now on that one pays for what waits here, and is woken. Gives how many messages there was no room for.
@@ -93,9 +95,8 @@ impl Inbox {
         self.state.lock().owner.is_some()
     }
 
-    /// Adds frames, and leaves none; whether there was room.
-    pub(super) fn put(&self, batch: &mut Batch) -> bool {
-        let mut batch = std::mem::take(batch);
+    /// Adds frames; gives back those that there is no room for.
+    pub(super) fn put(&self, mut batch: Batch) -> Option<Batch> {
         let mut state = self.state.lock();
         let len = batch.frames.len();
         let has_room = match &state.owner {
@@ -103,7 +104,7 @@ impl Inbox {
             None => state.bytes + len <= EARLY,
         };
         if !has_room {
-            return false;
+            return Some(batch);
         }
         let was_empty = state.batches.is_empty();
         state.bytes += len;
@@ -119,7 +120,7 @@ impl Inbox {
         if let Some(owner) = owner {
             owner.control.arrive();
         }
-        true
+        None
     }
 
     /// Whether there is room for one of so many bytes.
@@ -178,8 +179,14 @@ impl Inbox {
         state.batches.is_empty() && state.gone.is_empty()
     }
 
-    pub(super) fn set_alive(&self, count: u64) {
-        self.alive.store(count, Ordering::Relaxed);
+    /// Notes how many tasklets live there, and how much memory it has.
+    pub(super) fn set_seen(&self, alive: u64, memory: u64) {
+        self.alive.store(alive, Ordering::Relaxed);
+        self.memory.store(memory, Ordering::Relaxed);
+    }
+
+    pub(super) fn memory(&self) -> u64 {
+        self.memory.load(Ordering::Relaxed)
     }
 
     pub(super) fn alive(&self) -> u64 {

@@ -123,7 +123,8 @@ impl Mailbox {
         let router = &self.shared.router;
         // Whoever knows it may answer.
         let number = getrandom::u64()
-            .map_err(|error| Error::Host(format!("no random number for a call: {error}")))?;
+            .map_err(|error| Error::Host(format!("no random number for a call: {error}")))?
+            >> 1;
         let reference = Ref { domain: self.pid.domain, number };
         let until = Instant::now().checked_add(timeout);
         let until = self.shared.reactor.wait(Watched { fds: Vec::new(), until: None }, until)?;
@@ -144,8 +145,7 @@ impl Mailbox {
         };
         let sent = router.send(Kind::Send, pid, call)?;
         if !(sent && self.watch(pid)) {
-            let said = format!("{pid} was not called: its domain has no room for messages");
-            return Err(PythonError::new("ophidia.tasklets.MailboxFull", said).into());
+            return Err(full(pid));
         }
         let mut answered =
             self.wait(Some(until), |found| found.calls.get_mut(&number)?.answer.take());
@@ -153,6 +153,7 @@ impl Mailbox {
         drop(ending);
         match answer {
             Some(Ok(value)) => Ok(T::from_python(value)?),
+            Some(Err(Value::None)) => Err(full(pid)),
             Some(Err(reason)) => Err(exited(pid, &reason)),
             None => {
                 let said = format!("{pid} has not replied within {timeout:?}");
@@ -198,6 +199,11 @@ impl Mailbox {
         };
         self.shared.router.send(Kind::Control, pid, exit).map(drop)
     }
+}
+
+fn full(pid: Pid) -> Error {
+    let said = format!("{pid} was not called: its domain has no room for messages");
+    PythonError::new("ophidia.tasklets.MailboxFull", said).into()
 }
 
 fn exited(pid: Pid, reason: &Value) -> Error {

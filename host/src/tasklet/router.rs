@@ -1,8 +1,9 @@
 //! Carries messages between the domains of a group, and to mailboxes of Rust.
 
 use super::boxes::{Boxes, Delivered};
-use super::frame::{self, Frame, THE_DOMAIN, frames, the_domain};
+use super::frame::{self, Frame, THE_DOMAIN, frames, node_of, the_domain};
 use super::inbox::{BATCH, Batch, Inbox};
+use super::peers::{Peer, Peers, Question};
 use crate::bridge::{Encoder, Head, message_head};
 use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
@@ -19,6 +20,59 @@ pub(super) enum Source<'a> {
     Host,
     /// A domain, and what says that the host has enough of it.
     Domain(u64, &'a (dyn Fn() -> Result<()> + Sync)),
+    /// Another node.
+    Node(u64),
+}
+
+impl Source<'_> {
+    /// Whether a domain is its own.
+    fn has(self, domain: u64) -> bool {
+        match self {
+            Self::Host => true,
+            Self::Domain(number, _) => number == domain,
+            Self::Node(number) => number == node_of(domain),
+        }
+    }
+}
+
+/// Stands for the domain of what waits until a node takes it.
+const WAITS: u64 = u64::MAX - 1;
+
+/// What has become of frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Routed {
+    pub(super) brought: u64,
+    pub(super) refused: u64,
+}
+
+impl Routed {
+    fn note(&mut self, brought: bool, count: u64) {
+        *(if brought { &mut self.brought } else { &mut self.refused }) += count;
+    }
+}
+
+/// Whom frames go to at once.
+enum Way {
+    Home(Arc<Inbox>),
+    Beyond(Arc<Peer>),
+}
+
+impl Way {
+    /// Brings frames; gives back those that there is no room for.
+    fn put(&self, batch: Batch) -> Option<Batch> {
+        match self {
+            Self::Home(inbox) => inbox.put(batch),
+            Self::Beyond(peer) => peer.put(batch),
+        }
+    }
+
+    /// Whether there is room for a large frame, before it is copied; notes it where there is none.
+    fn takes(&self, len: usize) -> bool {
+        match self {
+            Self::Home(inbox) => inbox.has_room(len),
+            Self::Beyond(peer) => peer.takes(len),
+        }
+    }
 }
 
 /// Numbers of domains are never used again in a process: a random start, and a count.
@@ -27,6 +81,7 @@ pub(super) struct Router {
     turn: AtomicU64,
     domains: RwLock<BTreeMap<u64, Arc<Inbox>>>,
     pub(super) boxes: Boxes,
+    pub(super) peers: Peers,
     delivered: AtomicU64,
     lost: AtomicU64,
 }
@@ -36,12 +91,13 @@ impl Router {
         let start = getrandom::u64()
             .map_err(|error| Error::Host(format!("no random number for a group: {error}")))?;
         // Never 0, which is an interpreter by itself, and never near the end.
-        let start = (start >> 1) & !0xff_ffff | 1 << 24;
+        let start = node_of(start >> 1) | 1 << 24;
         Ok(Self {
             next: AtomicU64::new(start + 1),
             turn: AtomicU64::new(0),
             domains: RwLock::default(),
             boxes: Boxes::new(start),
+            peers: Peers::new(start),
             delivered: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         })
@@ -55,28 +111,89 @@ impl Router {
         (domain, inbox)
     }
 
+    /// The number of this node.
+    pub(super) fn number(&self) -> u64 {
+        self.boxes.domain()
+    }
+
     /// The end of one: the others are told.
     pub(super) fn remove(&self, domain: u64) {
         self.domains.write().remove(&domain);
-        let others: Vec<_> = self.domains.read().values().cloned().collect();
-        for other in others {
-            other.note_gone(domain, true);
+        self.forget(domain, true);
+        for peer in self.peers.there() {
+            self.tell_gone(peer.number, domain);
         }
-        self.boxes.gone(domain);
+    }
+
+    /// A domain is gone, or a node with all its domains: whoever is here is told.
+    pub(super) fn forget(&self, domain: u64, is_known: bool) {
+        let all: Vec<_> = self.domains.read().values().cloned().collect();
+        for one in all {
+            one.note_gone(domain, is_known);
+        }
+        self.boxes.gone(domain, is_known);
+    }
+
+    /// Says to another node that there is no such domain.
+    fn tell_gone(&self, node: u64, domain: u64) {
+        let gone = the_domain(domain);
+        self.post(Kind::Control, the_domain(node), |out| ("gone", gone).to_python(out));
     }
 
     pub(super) fn domains(&self) -> Vec<u64> {
         self.domains.read().keys().copied().collect()
     }
 
-    /// Says to each which others there are.
+    /// Its domains, and how many tasklets live in each.
+    pub(super) fn loads(&self) -> Vec<(u64, u64)> {
+        self.domains.read().iter().map(|(domain, inbox)| (*domain, inbox.alive())).collect()
+    }
+
+    /// Bytes of memory that a domain has.
+    pub(super) fn memory(&self, domain: u64) -> u64 {
+        self.inbox(domain).map_or(0, |inbox| inbox.memory())
+    }
+
+    /// Says to each which others there are, those of other nodes included.
     pub(super) fn introduce(&self) {
-        let all = self.domains();
-        for domain in &all {
+        let mut all = self.domains();
+        let own = all.len();
+        for peer in self.peers.there() {
+            all.extend(peer.domains.lock().iter().map(|(domain, _)| *domain));
+        }
+        for domain in all.iter().take(own) {
             let others: Vec<u64> = all.iter().copied().filter(|other| other != domain).collect();
             self.post(Kind::Control, the_domain(*domain), |out| {
                 ("domains", others.as_slice()).to_python(out)
             });
+        }
+        let Some(name) = self.peers.name() else { return };
+        let there = self.peers.there();
+        let mut nodes: Vec<_> = there.iter().map(|peer| (peer.name.clone(), peer.number)).collect();
+        nodes.sort();
+        nodes.insert(0, (name, self.number()));
+        for domain in all.iter().take(own) {
+            self.post(Kind::Control, the_domain(*domain), |out| {
+                ("nodes", nodes.as_slice()).to_python(out)
+            });
+        }
+    }
+
+    /// Brings what was to be spawned wherever to a domain; if there is none, who asked is told.
+    pub(super) fn place_at(&self, domain: Option<u64>, question: &Question) {
+        let found = domain.filter(|domain| self.has(*domain)).is_some_and(|domain| {
+            let mut bytes = Vec::with_capacity(question.frame.len());
+            for frame in frames(&question.frame).flatten() {
+                frame::copy_for(&mut bytes, &frame, domain);
+            }
+            self.route(Source::Host, &bytes).is_ok_and(|routed| routed.refused == 0)
+        });
+        if found {
+            return;
+        }
+        match question.source.and_then(|source| self.inbox(source)) {
+            Some(inbox) => inbox.note_gone(ANY_DOMAIN, true),
+            None => self.boxes.gone(ANY_DOMAIN, false),
         }
     }
 
@@ -96,104 +213,169 @@ impl Router {
         self.domains.read().get(&domain).cloned()
     }
 
-    /// Carries frames; gives whether all were brought. One that is for nobody is lost, as one to a tasklet that has ended.
+    /// Carries frames; gives how many were brought, and how many were not. One that is for nobody is lost, as one to a tasklet
+    /// that has ended.
     ///
     /// # Errors
     ///
     /// What a guest has written that is no frame, or is not for it to say.
-    pub(super) fn route(&self, source: Source<'_>, bytes: &[u8]) -> Result<bool> {
-        // Frames for one domain that follow one another go there at once.
-        let (mut home, mut batch) = (None::<(u64, Arc<Inbox>)>, Batch::default());
-        let (mut brought, mut looked) = (true, 0);
+    pub(super) fn route(&self, source: Source<'_>, bytes: &[u8]) -> Result<Routed> {
+        let mut routed = Routed::default();
+        let result = self.carry(source, bytes, &mut routed);
+        self.delivered.fetch_add(routed.brought, Ordering::Relaxed);
+        self.lose(routed.refused);
+        result.map(|()| routed)
+    }
+
+    fn carry(&self, source: Source<'_>, bytes: &[u8], routed: &mut Routed) -> Result<()> {
+        // Frames for one domain, or one node, that follow one another go there at once.
+        let (mut way, mut batch) = (None::<(u64, Way)>, Batch::default());
+        let mut looked = 0;
         for frame in frames(bytes) {
             let frame = frame?;
-            if let Source::Domain(number, check) = source {
-                if !is_said(&frame, number)? {
-                    self.lose(1);
-                    continue;
-                }
-                looked += frame.bytes.len();
-                if looked >= BATCH {
-                    looked = 0;
+            looked += frame.bytes.len();
+            if looked >= BATCH {
+                looked = 0;
+                if let Source::Domain(_, check) = source {
                     check()?;
                 }
             }
-            let domain = match frame.to.domain {
-                ANY_DOMAIN => self.least_busy().unwrap_or(ANY_DOMAIN),
-                domain => domain,
+            let is_said = is_said(&frame, source)?;
+            let Some(domain) = is_said.then(|| self.place(&frame, source)).flatten() else {
+                routed.refused += 1;
+                continue;
             };
-            if self.boxes.domain() == domain {
-                brought &= self.deliver(&frame);
+            if domain == WAITS {
+                routed.brought += 1;
                 continue;
             }
-            if home.as_ref().is_none_or(|(home, _)| *home != domain) || batch.frames.len() >= BATCH
-            {
-                brought &= self.put(home.take(), &mut batch);
-                let Some(inbox) = self.inbox(domain) else {
-                    self.nobody(source, domain);
-                    brought = false;
-                    continue;
-                };
-                home = Some((domain, inbox));
+            if self.boxes.domain() == domain {
+                routed.note(self.deliver(&frame, source), 1);
+                continue;
             }
-            let Some((_, inbox)) = &home else { continue };
-            if frame.bytes.len() >= BATCH && !inbox.has_room(frame.bytes.len()) {
-                self.lose(1);
-                brought = false;
+            let is_here = node_of(domain) == self.number();
+            let key = if is_here { domain } else { node_of(domain) };
+            if way.as_ref().is_none_or(|(last, _)| *last != key)
+                || batch.frames.len() + frame.bytes.len() > BATCH
+            {
+                self.put(way.as_ref(), &mut batch, source, routed);
+                way = self.way(domain, source).map(|way| (key, way));
+            }
+            let Some((_, to)) = &way else {
+                self.nobody(source, domain);
+                routed.refused += 1;
+                continue;
+            };
+            if frame.bytes.len() >= BATCH && !to.takes(frame.bytes.len()) {
+                self.answer_for(&frame, source, "noconnection");
+                routed.refused += 1;
                 continue;
             }
             frame::copy_for(&mut batch.frames, &frame, domain);
             batch.count += 1;
         }
-        Ok(self.put(home, &mut batch) && brought)
+        self.put(way.as_ref(), &mut batch, source, routed);
+        Ok(())
     }
 
-    /// There is no such domain.
-    fn nobody(&self, source: Source<'_>, domain: u64) {
-        self.lose(1);
-        if let Source::Domain(number, _) = source
-            && let Some(inbox) = self.inbox(number)
-        {
-            inbox.note_gone(domain, false);
-        }
-    }
-
-    /// To a mailbox of Rust. Who watches or links one that is not there is told.
-    fn deliver(&self, frame: &Frame<'_>) -> bool {
-        let delivered = self.boxes.deliver(frame);
-        self.count(delivered == Delivered::Brought, 1);
-        let to = frame.to;
-        if (delivered, frame.kind) != (Delivered::Nobody, Kind::Control) {
-            return delivered == Delivered::Brought;
-        }
-        match message_head(frame.value) {
-            Some(Head { word: "watch", about: Some(watcher) }) => {
-                self.post(Kind::Control, watcher, |out| ("ended", to, "noproc").to_python(out));
+    /// The domain that a frame goes to; none where it waits for a node that takes it, or goes nowhere.
+    fn place(&self, frame: &Frame<'_>, source: Source<'_>) -> Option<u64> {
+        let domain = frame.to.domain;
+        let from_beyond = matches!(source, Source::Node(_));
+        if domain == ANY_DOMAIN && !from_beyond {
+            let asker = if let Source::Domain(number, _) = source { Some(number) } else { None };
+            if self.peers.ask(frame.bytes, asker) {
+                return Some(WAITS);
             }
-            Some(Head { word: "link", about: Some(linked) }) => {
-                self.post(Kind::Control, linked, |out| ("exit", to, "noproc", true).to_python(out));
+            return Some(self.least_busy().unwrap_or(ANY_DOMAIN));
+        }
+        // What is for a node as a whole is for the domain with the least to do; but what it is told is for the router.
+        if frame.to == the_domain(self.number()) && frame.kind == Kind::Send {
+            return Some(self.least_busy().unwrap_or(domain));
+        }
+        (!from_beyond || node_of(domain) == self.number()).then_some(domain)
+    }
+
+    fn way(&self, domain: u64, source: Source<'_>) -> Option<Way> {
+        if let Some(inbox) = self.inbox(domain) {
+            return Some(Way::Home(inbox));
+        }
+        if matches!(source, Source::Node(_)) {
+            return None;
+        }
+        self.peers.get(domain).filter(|peer| !peer.is_lost()).map(Way::Beyond)
+    }
+
+    /// There is no such domain: who has asked is told.
+    fn nobody(&self, source: Source<'_>, domain: u64) {
+        match source {
+            Source::Host => {}
+            Source::Domain(number, _) => {
+                if let Some(inbox) = self.inbox(number) {
+                    inbox.note_gone(domain, false);
+                }
+            }
+            Source::Node(number) => self.tell_gone(number, domain),
+        }
+    }
+
+    /// Answers for a tasklet that is not there, or not reached.
+    fn answer_for(&self, frame: &Frame<'_>, source: Source<'_>, reason: &str) {
+        let to = frame.to;
+        let Some(Head { word, about: Some(about), number }) = message_head(frame.value) else {
+            return;
+        };
+        match (frame.kind, word, number) {
+            (Kind::Control, "watch", _) => {
+                self.post(Kind::Control, about, |out| ("ended", to, reason).to_python(out));
+            }
+            (Kind::Control, "link", _) => {
+                self.post(Kind::Control, about, |out| ("exit", to, reason, true).to_python(out));
+            }
+            (Kind::Send, "$call", Some(number)) if source.has(about.domain) => {
+                self.post(Kind::Control, about, |out| ("refused", to, number).to_python(out));
             }
             _ => {}
         }
-        false
     }
 
-    fn put(&self, home: Option<(u64, Arc<Inbox>)>, batch: &mut Batch) -> bool {
-        let Some((_, inbox)) = home.filter(|_| batch.count > 0) else { return true };
+    /// To a mailbox of Rust, or to this node as a whole.
+    fn deliver(&self, frame: &Frame<'_>, source: Source<'_>) -> bool {
+        if let (THE_DOMAIN, Source::Node(_)) = (frame.to.index, source) {
+            if let Some(Head { word: "gone", about: Some(gone), .. }) = message_head(frame.value) {
+                self.forget(gone.domain, self.peers.forget(gone.domain));
+            }
+            return true;
+        }
+        let delivered = self.boxes.deliver(frame);
+        if delivered == Delivered::Nobody {
+            self.answer_for(frame, source, "noproc");
+        }
+        delivered == Delivered::Brought
+    }
+
+    /// Brings a batch, and leaves none.
+    fn put(
+        &self,
+        way: Option<&(u64, Way)>,
+        batch: &mut Batch,
+        source: Source<'_>,
+        routed: &mut Routed,
+    ) {
+        let batch = std::mem::take(batch);
+        let (Some((_, way)), 1..) = (way, batch.count) else { return };
         let count = batch.count;
-        let brought = inbox.put(batch);
-        self.count(brought, count);
-        brought
-    }
-
-    fn count(&self, delivered: bool, count: u64) {
-        let counter = if delivered { &self.delivered } else { &self.lost };
-        counter.fetch_add(count, Ordering::Relaxed);
+        let refused = way.put(batch);
+        routed.note(refused.is_none(), count);
+        // Who watches, links or calls by one of these has to know.
+        for frame in refused.iter().flat_map(|refused| frames(&refused.frames)).flatten() {
+            self.answer_for(&frame, source, "noconnection");
+        }
     }
 
     /// Notes messages that nobody got.
     pub(super) fn lose(&self, count: u64) {
-        self.count(false, count);
+        self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Messages that were brought to a domain or a mailbox, and those that were not.
@@ -219,35 +401,45 @@ impl Router {
         message: impl FnOnce(&mut Encoder<'_>) -> Result<(), ConversionError>,
     ) -> Result<bool> {
         let bytes = frame::write(Vec::new(), kind, to, message)?;
-        self.route(Source::Host, &bytes)
+        self.route(Source::Host, &bytes).map(|routed| routed.refused == 0)
     }
 
-    /// Whether a domain is there.
+    /// Whether a domain is there, as far as is known.
     pub(super) fn has(&self, domain: u64) -> bool {
-        self.domains.read().contains_key(&domain) || self.boxes.domain() == domain
+        self.domains.read().contains_key(&domain)
+            || [self.number(), ANY_DOMAIN].contains(&domain)
+            || self.peers.is_there(domain)
     }
 }
 
-/// Whether a frame of that domain goes on. Domains themselves are only called, and hear what the Python side of another one
-/// says of itself and its own tasklets.
-fn is_said(frame: &Frame<'_>, source: u64) -> Result<bool> {
+/// Whether a frame goes on. Domains themselves are only called, and hear what the Python side of another one says of itself
+/// and its own tasklets. What is said of others is no message at all.
+fn is_said(frame: &Frame<'_>, source: Source<'_>) -> Result<bool> {
     let to_domain = frame.to.index == THE_DOMAIN;
-    if frame.kind != Kind::Control && !to_domain {
+    if matches!(source, Source::Host) || (frame.kind != Kind::Control && !to_domain) {
         return Ok(true);
     }
     let head = message_head(frame.value);
-    let own = head.and_then(|head| head.about).filter(|about| about.domain == source);
+    let own = head.and_then(|head| head.about).filter(|about| source.has(about.domain));
+    let by_node = matches!(source, Source::Node(_));
     match (frame.kind, head.map(|head| head.word)) {
         (Kind::Send, Some("$call")) => Ok(own.is_some()),
         (Kind::Control, Some("publish")) if to_domain => Ok(true),
-        (Kind::Control, Some("watch")) if own.is_some_and(|own| own.index == THE_DOMAIN) => {
+        (Kind::Control, Some("gone")) if to_domain && by_node && own.is_some() => Ok(true),
+        (Kind::Control, Some("watch"))
+            if own.is_some_and(|own| by_node || own.index == THE_DOMAIN) =>
+        {
             Ok(true)
         }
         (Kind::Control, Some("ended" | "exit" | "link" | "unlink")) if own.is_some() => Ok(true),
         (Kind::Control, word) => {
             let word = word.unwrap_or("nothing that is known");
-            let said = format!("domain {source} says {word:.40?} of what is not its own");
-            Err(Error::GuestFault(said))
+            let who = match source {
+                Source::Node(number) => format!("node {number}"),
+                Source::Domain(number, _) => format!("domain {number}"),
+                Source::Host => "the host".to_owned(),
+            };
+            Err(Error::GuestFault(format!("{who} says {word:.40?} of what is not its own")))
         }
         // What a program sends to a domain as to a tasklet.
         _ => Ok(false),
