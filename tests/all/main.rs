@@ -47,6 +47,7 @@ mod command_network;
 mod command_policy;
 /// `ophidia run` against `python3`: arguments, statuses, streams, grants, Ctrl-C.
 mod command_run;
+mod command_tasks;
 /// Rust types and Python values: derive, serde, dates and the like.
 mod conversions;
 /// The same for types of other crates: jiff, chrono, num-bigint, rust_decimal, uuid.
@@ -101,6 +102,8 @@ mod names;
 mod namespaces;
 /// Hosts of the network: what is granted is reached, nothing else; bounds, deadlines, sockets.
 mod network;
+mod nodes;
+mod nodes_processes;
 /// Integers of any size as floats.
 mod numbers;
 /// numpy in the guest: results, files, randomness, refusals.
@@ -177,6 +180,7 @@ mod tasklets_programs;
 mod tasklets_reports;
 /// Calls, servers, bounded mailboxes.
 mod tasklets_servers;
+mod tasklets_soak;
 /// Supervisors: strategies, restarts, children that come and go.
 mod tasklets_supervisors;
 /// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
