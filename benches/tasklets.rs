@@ -5,6 +5,11 @@
 //! tasklets, which `benches/plot.py` draws. Left out: starting interpreters, which `cold_start`
 //! and `many` measure.
 
+#[path = "tasklets/erlang.rs"]
+mod erlang;
+#[path = "tasklets/nodes.rs"]
+mod nodes;
+
 use anyhow::{Context, Result, ensure};
 use ophidia::{Group, Mailbox, Pool, Runtime, Sandbox, Value};
 use ophidia_benches::{figure, figures_wanted, median};
@@ -55,7 +60,9 @@ fn best(runtime: &Runtime, call: &str) -> Result<f64> {
 fn figures() -> Result<()> {
     let runtime = Runtime::ambient()?;
     inside(&runtime)?;
-    between(&runtime)
+    between(&runtime)?;
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio.block_on(nodes::figures(&runtime))
 }
 
 fn inside(runtime: &Runtime) -> Result<()> {
@@ -77,6 +84,20 @@ fn inside(runtime: &Runtime) -> Result<()> {
     figure("tasklets_call_behind_100k_us", call * 10.0, "us");
     let queues = best(runtime, "asyncio_ping_pong(100_000)")?;
     figure("messages_asyncio_ratio", (queues / 100_000.0) / (pairs / 500_000.0), "x");
+    if let Some(erlang) = erlang::seconds()? {
+        for (name, call) in [
+            ("spawned", "timed('spawned', 1_000_000)"),
+            ("answered", "timed('answered', 1_000_000)"),
+            ("ping_pong", "timed('ping_pong', 500_000)"),
+            ("ring", "timed('ring', 1000, 1000)"),
+            ("calls", "timed('calls', 100_000, 0)"),
+            ("calls_behind", "timed('calls', 100_000, 100_000)"),
+        ] {
+            let theirs = erlang.get(name).context("one of Erlang's")?;
+            figure(&format!("erlang_{name}_s"), *theirs, "s");
+            figure(&format!("erlang_{name}_ratio"), theirs / best(runtime, call)?, "x");
+        }
+    }
     dispatch(runtime)?;
     let tasks = best(runtime, "asyncio_spawned(100_000)")?;
     let own = best(runtime, "timed('spawned', 100_000)")?;

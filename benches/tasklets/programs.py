@@ -171,6 +171,17 @@ async def callers(server, how_many, count, pid):
     pid << "done"
 
 
+async def call_times(server, count, pid):
+    """How long a call takes, and how long all but one of a hundred do at most."""
+    times = []
+    for number in range(count):
+        began = perf_counter()
+        await call(server, number)
+        times.append(perf_counter() - began)
+    times.sort()
+    pid << (times[count // 2], times[count * 99 // 100])
+
+
 async def give_array(to, megabytes, rounds):
     """An array there and an answer back, so often; tells how long one takes."""
     array = numpy.arange(megabytes * 131_072, dtype="float64")
