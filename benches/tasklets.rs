@@ -23,6 +23,12 @@ fn sandbox() -> Result<Sandbox> {
     Ok(Sandbox::builder().timeout(LONG).memory(2 << 30).host_calls(u64::MAX).build()?)
 }
 
+/// Says what is left out, on standard error.
+fn note(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn main() -> Result<()> {
     match std::env::args().any(|argument| argument == "--growth") {
         true => growth(),

@@ -12,7 +12,7 @@ pub(super) fn seconds() -> Result<Option<BTreeMap<String, f64>>> {
     std::fs::write(folder.path().join("bench.erl"), PROGRAM)?;
     let compiler = Command::new("erlc").arg("bench.erl").current_dir(folder.path()).status();
     if !compiler.is_ok_and(|status| status.success()) {
-        eprintln!("no Erlang beside it: erlc is not installed (Debian's erlang-base has it)");
+        super::note("no Erlang beside it: erlc is not installed (Debian's erlang-base has it)");
         return Ok(None);
     }
     let output = Command::new("erl")

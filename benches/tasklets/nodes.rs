@@ -53,7 +53,7 @@ pub(super) async fn figures(runtime: &Runtime) -> Result<()> {
     let server = match server() {
         Ok(server) => server,
         Err(error) => {
-            eprintln!("no nodes over NATS: {error}");
+            super::note(&format!("no nodes over NATS: {error}"));
             return Ok(());
         }
     };

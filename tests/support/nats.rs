@@ -96,7 +96,7 @@ fn free_port() -> u16 {
 }
 
 fn begin(folder: &Path, port: u16) -> Child {
-    let child = Command::new(nats_program())
+    let mut child = Command::new(nats_program())
         .args(["-a", "127.0.0.1", "-c", "server.conf", "-l", "server.log", "-p"])
         .arg(port.to_string())
         .current_dir(folder)
@@ -111,6 +111,8 @@ fn begin(folder: &Path, port: u16) -> Child {
         }
         thread::sleep(Duration::from_millis(10));
     }
+    let _ = child.kill();
+    let _ = child.wait();
     panic!("nats-server does not listen: {:?}", fs::read_to_string(folder.join("server.log")));
 }
 
