@@ -264,7 +264,7 @@ def _answer(request: object) -> object:
         match request:
             case ("spawn", what, None | tuple() as arguments):
                 return "ok", core.spawn(_found(what), *(arguments or ()))
-            case ("main", Pid() as to):
+            case ("main", Pid() as to) if to.parts[0] == core.own_domain() & _NODE:
                 return "ok", _start_main(to)
             case ("whereis", str() as name):
                 return "ok", _names.whereis(name)

@@ -144,6 +144,11 @@ impl Asked {
         Ok(Self(asked))
     }
 
+    /// What else asks for it.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -180,7 +185,10 @@ pub(crate) async fn wait(
 fn end_of(main: Pid, message: &Value, asked: bool) -> Option<Ended> {
     let Value::Tuple(parts) = message else { return None };
     match &**parts {
-        [Value::Str(word), Value::Pid(pid), reason] if word == "EXIT" && *pid == main => {
+        [Value::Str(word), Value::Pid(pid), reason]
+        | [Value::Str(word), _, Value::Pid(pid), reason]
+            if ["EXIT", "DOWN"].contains(&&**word) && *pid == main =>
+        {
             let reason = shown(reason);
             let status = match &*reason {
                 _ if asked => Status::INTERRUPTED,

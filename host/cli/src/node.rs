@@ -4,8 +4,10 @@ use crate::Usage;
 use crate::app::{self, App, Asked, Ended};
 use crate::progress::say;
 use crate::status::Status;
-use ophidia::{Group, Nats, Node as Joined, PeerInfo};
+use ophidia::{Group, Nats, Node as Joined, NodeEvent, PeerInfo};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Run an app of tasklets as one node of several
@@ -106,9 +108,16 @@ impl Node {
         if let (Some(certificate), Some(key)) = (self.tls_cert, self.tls_key) {
             nats = nats.certificate(certificate, key);
         }
-        let asked = Asked::listen()?;
-        let node = Joined::builder(&self.name).lost_after(self.lost_after).on_event(|event| {
-            say(&event.to_string());
+        let (asked, replaced) = (Asked::listen()?, Arc::new(AtomicBool::new(false)));
+        let node = Joined::builder(&self.name).lost_after(self.lost_after).on_event({
+            let (asked, replaced) = (asked.flag(), Arc::clone(&replaced));
+            move |event| {
+                say(&event.to_string());
+                if *event == NodeEvent::Replaced {
+                    replaced.store(true, Ordering::Relaxed);
+                    asked.store(true, Ordering::Relaxed);
+                }
+            }
         });
         let (app, name, is_main, nodes) = (self.app, self.name, self.main, self.nodes);
         let ended = app::block_on(async {
@@ -120,6 +129,9 @@ impl Node {
             let ended = serve(&group, &node, &asked, is_main, nodes).await?;
             anyhow::Ok(ended)
         })??;
+        if replaced.load(Ordering::Relaxed) {
+            return Ok(Status::FAILURE);
+        }
         ended.show();
         Ok(ended.status)
     }

@@ -180,9 +180,13 @@ async fn watched(
 
 /// What each interpreter says of itself, of those that do in time.
 async fn looks(group: &Group) -> Vec<DomainInfo> {
-    let mut all = Vec::new();
+    let (mut all, until) = (Vec::new(), Instant::now() + PATIENCE);
     for domain in group.domains() {
-        if let Ok(info) = group.info(domain, SHOWN, PATIENCE).await {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        if let Ok(info) = group.info(domain, SHOWN, left).await {
             all.push(info);
         }
     }

@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 32 << 20;
 /// Bytes of what domains say, without long reasons: it is heard by a full mailbox, too.
 const SHORT: u64 = 4 << 10;
 
-/// Tasklets that may be linked to a mailbox.
+/// Tasklets that may be linked to a mailbox, and those that may watch it.
 const MOST_LINKS: usize = 10_000;
 
 /// All mailboxes of a group. To Python they are tasklets of one more domain.
@@ -149,6 +149,7 @@ impl Boxes {
         for index in all {
             let pid = Pid { domain: self.domain, index, generation: 1 };
             self.with(pid, |found| {
+                found.watchers.retain(|pid| !is_gone(*pid));
                 let unlinked = found.unlink(&is_gone, &reason);
                 ((), found.over(&is_gone, &reason, 0) || unlinked)
             });
@@ -233,8 +234,8 @@ impl Letters {
         let Some(Value::Str(word)) = parts.next() else { return false };
         match (&*word, parts.next(), parts.next()) {
             ("watch", Some(Value::Pid(watcher)), None) => {
-                self.watchers.insert(watcher);
-                true
+                self.watchers.contains(&watcher)
+                    || self.watchers.len() < MOST_LINKS && self.watchers.insert(watcher)
             }
             ("ended", Some(Value::Pid(pid)), Some(reason)) => {
                 self.over(&|other| other == pid, &reason, bytes)

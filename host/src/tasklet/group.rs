@@ -239,7 +239,7 @@ impl Group {
     }
 
     /// Spawns the program's main tasklet, in the first domain: what its code gave to `ophidia.tasklets.run`, if it did. When
-    /// that has ended, `("EXIT", pid, reason)` comes to the mailbox, or where its domain has ended, `("DOWN", ref, pid, reason)`.
+    /// that has ended, `("EXIT", pid, reason)` comes to the mailbox, which monitors it and its domain as well.
     ///
     /// # Errors
     ///
@@ -256,6 +256,7 @@ impl Group {
             },
             _ => return Ok(None),
         };
+        mailbox.monitor(pid);
         mailbox.monitor(the_domain(domain));
         Ok(Some(pid))
     }

@@ -35,9 +35,12 @@ struct State {
     batches: VecDeque<Batch>,
     bytes: usize,
     owner: Option<Owner>,
-    /// The number of this domain, and those that have ended: it hears of them whether or not there is room.
+    /// The number of this domain, and those that have ended before what waits here came: it hears of them whether or not there
+    /// is room.
     number: u64,
     gone: BTreeSet<u64>,
+    /// Domains that nobody has heard of, and that something was to go to.
+    unknown: BTreeSet<u64>,
     /// Of these it hears with what comes next: its memory had no room for them alone.
     late: BTreeSet<u64>,
 }
@@ -47,6 +50,8 @@ struct State {
 pub(super) struct Batch {
     pub(super) frames: Vec<u8>,
     pub(super) count: u64,
+    /// Domains that have ended after that, and before what follows.
+    after: BTreeSet<u64>,
 }
 
 /// Who reads it, and pays for it.
@@ -84,7 +89,10 @@ impl Inbox {
         let mut state = self.state.lock();
         let mut refused = 0;
         if owner.holding.take(state.bytes as u64).is_err() {
-            refused = std::mem::take(&mut state.batches).iter().map(|batch| batch.count).sum();
+            for mut batch in std::mem::take(&mut state.batches) {
+                refused += batch.count;
+                state.gone.append(&mut batch.after);
+            }
             state.bytes = 0;
         }
         state.owner = Some(owner);
@@ -108,7 +116,8 @@ impl Inbox {
         }
         let was_empty = state.batches.is_empty();
         state.bytes += len;
-        match state.batches.back_mut().filter(|last| last.frames.len() + len <= BATCH) {
+        let joins = |last: &&mut Batch| last.after.is_empty() && last.frames.len() + len <= BATCH;
+        match state.batches.back_mut().filter(joins) {
             Some(last) => {
                 last.frames.append(&mut batch.frames);
                 last.count += batch.count;
@@ -134,10 +143,16 @@ impl Inbox {
     /// Notes that a domain is not there, or not any more.
     pub(super) fn note_gone(&self, domain: u64, is_known: bool) {
         let mut state = self.state.lock();
-        if !is_known && state.gone.len() >= MOST_UNKNOWN {
-            return;
+        if !is_known {
+            if state.unknown.len() >= MOST_UNKNOWN {
+                return;
+            }
+            state.unknown.insert(domain);
+        } else if let Some(last) = state.batches.back_mut() {
+            last.after.insert(domain);
+        } else {
+            state.gone.insert(domain);
         }
-        state.gone.insert(domain);
         let owner = state.owner.clone();
         drop(state);
         if let Some(owner) = owner {
@@ -151,12 +166,17 @@ impl Inbox {
         if let Some(owner) = &state.owner {
             owner.control.take_arrived();
         }
-        let mut batch = state.batches.pop_front().unwrap_or_default();
+        // What has ended before the first came is told first, by itself.
+        let mut gone = std::mem::take(&mut state.gone);
+        let first = if gone.is_empty() { state.batches.pop_front() } else { None };
+        let mut batch = first.unwrap_or_default();
+        gone.append(&mut batch.after);
+        gone.append(&mut state.unknown);
+        gone.append(&mut state.late);
         let bytes = batch.frames.len();
         state.bytes -= bytes;
         let paid = state.owner.as_ref().map(|owner| (Arc::clone(&owner.holding), bytes as u64));
-        let (number, mut gone) = (state.number, std::mem::take(&mut state.gone));
-        gone.append(&mut state.late);
+        let number = state.number;
         drop(state);
         for domain in &gone {
             let said = |out: &mut Encoder<'_>| ("gone", *domain).to_python(out);
@@ -176,12 +196,13 @@ impl Inbox {
 
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock();
-        state.batches.is_empty() && state.gone.is_empty()
+        state.batches.is_empty() && state.gone.is_empty() && state.unknown.is_empty()
     }
 
     /// Notes how many tasklets live there, and how much memory it has.
     pub(super) fn set_seen(&self, alive: u64, memory: u64) {
-        self.alive.store(alive, Ordering::Relaxed);
+        // It is the guest's word.
+        self.alive.store(alive.min(u32::MAX.into()), Ordering::Relaxed);
         self.memory.store(memory, Ordering::Relaxed);
     }
 

@@ -21,6 +21,9 @@ const SAID: usize = 1 << 20;
 const AGAIN: Duration = Duration::from_millis(200);
 const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
+/// After the last message, it is said so often again what has come.
+const REMINDERS: u8 = 3;
+
 /// Bytes that are sent again at once.
 const MOST_AGAIN: usize = 2 << 20;
 
@@ -93,6 +96,11 @@ pub(super) struct Link {
     came: (u64, u64),
     unsaid: Option<usize>,
     asked: Option<Instant>,
+    /// How often it is still to be said again what has come.
+    reminders: u8,
+    /// When packets were sent again for the other's asking.
+    repeated: Option<Instant>,
+    overrun: bool,
 }
 
 impl Link {
@@ -115,7 +123,16 @@ impl Link {
             came: (0, 0),
             unsaid: None,
             asked: None,
+            reminders: 0,
+            repeated: None,
+            overrun: false,
         }
+    }
+
+    /// The same, beginning with that epoch.
+    pub(super) fn starting_at(mut self, epoch: u64) -> Self {
+        self.epoch = epoch;
+        self
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -229,7 +246,13 @@ impl Link {
         self.acknowledge(head, now);
         match head.kind {
             Kind::Data | Kind::Part => heard.frames = self.take(head, body, now, out),
-            Kind::Missing => self.repeat(now, out),
+            Kind::Missing => {
+                // Whoever asks all the time gets no more than who asks now and then.
+                if self.repeated.is_none_or(|repeated| now - repeated >= AGAIN / 4) {
+                    self.repeated = Some(now);
+                    self.repeat(now, out);
+                }
+            }
             _ => {}
         }
         if heard.frames.is_none() && self.part.len() > WINDOW {
@@ -304,8 +327,31 @@ impl Link {
         }
     }
 
-    /// What has become of the messages that came.
-    pub(super) fn brought(&mut self, delivered: u64, refused: u64, out: &mut Vec<Vec<u8>>) {
+    /// Says again what has come: nobody acknowledges that, so the last time may be lost.
+    pub(super) fn remind(&mut self, out: &mut Vec<Vec<u8>>) {
+        if self.reminders > 0 && !self.lost {
+            self.reminders -= 1;
+            out.push(self.head(Kind::Ack).packet(&[]));
+        }
+    }
+
+    /// What has to come there does not.
+    pub(super) fn overrun(&mut self) {
+        self.overrun = true;
+    }
+
+    /// What has become of the messages that came in an epoch.
+    pub(super) fn brought(
+        &mut self,
+        epoch: u64,
+        delivered: u64,
+        refused: u64,
+        out: &mut Vec<Vec<u8>>,
+    ) {
+        if epoch != self.epoch {
+            return;
+        }
+        self.reminders = REMINDERS;
         self.came.0 += delivered;
         self.came.1 += refused;
         self.unsaid.get_or_insert_default();
@@ -340,7 +386,7 @@ impl Link {
         if self.lost {
             return false;
         }
-        if now.saturating_duration_since(self.heard) >= lost_after {
+        if self.overrun || now.saturating_duration_since(self.heard) >= lost_after {
             self.give_up();
             self.lost = true;
             return true;
@@ -383,6 +429,8 @@ impl Link {
         self.came = (0, 0);
         self.unsaid = None;
         self.asked = None;
+        self.reminders = 0;
+        self.overrun = false;
     }
 }
 

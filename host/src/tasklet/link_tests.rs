@@ -26,6 +26,8 @@ struct Side {
     link: Link,
     next: u64,
     sent: u64,
+    /// Those that were refused at once.
+    refused: u64,
     got: Vec<u64>,
     breaks: u32,
 }
@@ -48,6 +50,7 @@ impl Simulation {
             link: Link::new(own, peer, most, now),
             next: 0,
             sent: 0,
+            refused: 0,
             got: Vec::new(),
             breaks: 0,
         };
@@ -78,7 +81,7 @@ impl Simulation {
         let mut frame = vec![7; len];
         frame[..8].copy_from_slice(&side.next.to_le_bytes());
         let mut out = Vec::new();
-        side.link.send(&frame, 1, self.now, &mut out);
+        side.refused += u64::from(!side.link.send(&frame, 1, self.now, &mut out));
         self.put(from, out);
     }
 
@@ -95,7 +98,7 @@ impl Simulation {
                 assert!(frames[8..].iter().all(|byte| *byte == 7), "whole and in order");
                 // Every third has nobody whom it is for.
                 let refused = u64::from(side.got.len() % 3 == 0);
-                side.link.brought(1 - refused, refused, &mut out);
+                side.link.brought(side.link.epoch(), 1 - refused, refused, &mut out);
             }
             self.put(to, out);
         }
@@ -111,7 +114,9 @@ impl Simulation {
         for index in 0..2 {
             let hello = self.sides[index].link.head(crate::tasklet::packet::Kind::Ack);
             let hello = Head { ack: 0, delivered: 0, refused: 0, ..hello };
-            self.put(index, vec![hello.packet(&[])]);
+            let mut out = vec![hello.packet(&[])];
+            self.sides[index].link.remind(&mut out);
+            self.put(index, out);
         }
     }
 
@@ -136,7 +141,7 @@ impl Simulation {
             let tally = side.link.tally();
             assert_eq!(tally.sent, side.sent, "{seed}");
             let Tally { delivered, refused, lost, .. } = tally;
-            let known = delivered + refused;
+            let known = delivered + refused - side.refused;
             let got = other.got.len() as u64;
             assert!(known <= got, "{seed}: {known} are known to have come, {got} have");
             assert!(got <= known + lost + tally.on_their_way(), "{seed}");

@@ -174,7 +174,9 @@ impl Mailbox {
     pub fn monitor(&mut self, pid: Pid) -> Ref {
         let reference = Ref { domain: self.pid.domain, number: self.boxes().number() };
         self.boxes().with(self.pid, |found| (found.monitors.push((reference, pid)), false));
-        if !self.watch(pid) {
+        // A domain itself says nothing when it is gone already.
+        let is_gone = pid.index == THE_DOMAIN && !self.shared.router.has(pid.domain);
+        if is_gone || !self.watch(pid) {
             let reason = Value::Str("noconnection".into());
             let end = |found: &mut Letters| ((), found.over(&|other| other == pid, &reason, 0));
             self.boxes().with(self.pid, end);

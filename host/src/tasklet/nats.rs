@@ -7,13 +7,14 @@ use super::transport::{Listener, To, Transport};
 use crate::error::{Error, Result};
 use async_nats::{Client, ConnectOptions, Event, Message, ServerAddr, Subscriber};
 use futures_core::Stream as _;
+use parking_lot::{Condvar, Mutex};
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 /// Bytes that wait to be sent; more are lost.
@@ -21,6 +22,13 @@ const MOST_WAITING: usize = 96 << 20;
 
 /// How long a server may take to answer at first.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Packets on their way to the server's socket, and those that were not looked at yet. More are lost.
+const MOST_COMMANDS: usize = 64;
+const MOST_UNREAD: usize = 4_096;
+
+/// Longer than that no packet waits for the socket.
+const SENDS_WITHIN: Duration = Duration::from_millis(500);
 
 /// A server is asked so often whether it is there.
 const PING: Duration = Duration::from_secs(5);
@@ -98,7 +106,7 @@ impl NatsBuilder {
         let (started, start) = oneshot::channel();
         let shared = Arc::new(Shared::default());
         let (prefix, urls) = (format!("ophidia.{}", self.group), without_secrets(&self.urls));
-        let inner = Worker { prefix: prefix.clone(), shared: Arc::clone(&shared), inbox };
+        let inner = Worker { prefix: prefix.clone(), shared: Arc::clone(&shared), inbox, turn: 0 };
         let thread = std::thread::Builder::new().name("ophidia-nats".into());
         let failed = |error| Error::Host(format!("no thread for NATS: {error}"));
         thread.spawn(move || inner.run(self, started)).map_err(failed)?;
@@ -130,6 +138,8 @@ impl NatsBuilder {
             .name("ophidia")
             .connection_timeout(CONNECTS_WITHIN)
             .ping_interval(PING)
+            .client_capacity(MOST_COMMANDS)
+            .subscription_capacity(MOST_UNREAD)
             .reconnect_delay_callback(|attempts| {
                 Duration::from_millis(50 * u64::try_from(attempts).unwrap_or(20).min(20))
             });
@@ -139,14 +149,17 @@ impl NatsBuilder {
         } else {
             options = options.require_tls(!self.clear_text);
         }
-        let given = self.user.clone().or_else(|| {
-            let first = servers.first()?;
-            Some((first.username()?.to_owned(), first.password().unwrap_or_default().to_owned()))
-        });
-        options = match given {
-            Some((token, password)) if password.is_empty() => options.token(token),
-            Some((user, password)) => options.user_and_password(user, password),
-            None => options,
+        let first = servers.first();
+        let in_url = first.and_then(|first| Some((first.username()?, first.password())));
+        options = match (&self.user, in_url) {
+            (Some((user, password)), _) => {
+                options.user_and_password(user.clone(), password.clone())
+            }
+            (None, Some((user, Some(password)))) => {
+                options.user_and_password(user.to_owned(), password.to_owned())
+            }
+            (None, Some((token, None))) => options.token(token.to_owned()),
+            (None, None) => options,
         };
         if let Some(file) = &self.credentials {
             options = options.credentials_file(file).await.map_err(|error| {
@@ -231,6 +244,12 @@ impl Transport for Nats {
     fn close(&self) {
         let _ = self.commands.send(Command::Close);
     }
+
+    fn closed(&self, within: Duration) {
+        let until = Instant::now() + within;
+        let mut ended = self.shared.ended.lock();
+        while !*ended && !self.shared.changed.wait_until(&mut ended, until).timed_out() {}
+    }
 }
 
 impl Drop for Nats {
@@ -244,6 +263,9 @@ struct Shared {
     connected: AtomicBool,
     /// Bytes of packets that are to be sent.
     waiting: AtomicUsize,
+    /// The thread has ended.
+    ended: Mutex<bool>,
+    changed: Condvar,
 }
 
 enum Command {
@@ -274,6 +296,8 @@ struct Worker {
     prefix: String,
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Command>,
+    /// Which subscription is next.
+    turn: usize,
 }
 
 impl Worker {
@@ -297,6 +321,8 @@ impl Worker {
                 Err(error) => drop(started.send(Err(error))),
             }
         });
+        *self.shared.ended.lock() = true;
+        self.shared.changed.notify_all();
     }
 
     async fn connect(builder: &NatsBuilder, told: mpsc::UnboundedSender<Event>) -> Result<Client> {
@@ -334,9 +360,10 @@ impl Worker {
                 }
                 Next::Command(Some(Command::Send { subject, packet })) => {
                     self.shared.waiting.fetch_sub(packet.len(), Ordering::Relaxed);
-                    if let Some((name, listener)) = &listening {
-                        let subject = format!("{subject}.{name}");
-                        if let Err(error) = client.publish(subject, packet.into()).await {
+                    let connected = self.shared.connected.load(Ordering::Relaxed);
+                    if let Some((name, listener)) = listening.as_ref().filter(|_| connected) {
+                        let sent = client.publish(format!("{subject}.{name}"), packet.into());
+                        if let Ok(Err(error)) = tokio::time::timeout(SENDS_WITHIN, sent).await {
                             listener.trouble(&error.to_string());
                         }
                     }
@@ -372,8 +399,14 @@ impl Worker {
         if let Poll::Ready(command) = self.inbox.poll_recv(context) {
             return Poll::Ready(Next::Command(command));
         }
-        for one in subscribed {
-            if let Poll::Ready(Some(message)) = Pin::new(one).poll_next(context) {
+        // Each in its turn: one that is never empty keeps none of the others back.
+        let count = subscribed.len();
+        for step in 0..count {
+            let at = (self.turn + step) % count;
+            if let Some(one) = subscribed.get_mut(at)
+                && let Poll::Ready(Some(message)) = Pin::new(one).poll_next(context)
+            {
+                self.turn = at + 1;
                 return Poll::Ready(Next::Message(message));
             }
         }

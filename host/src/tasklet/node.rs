@@ -25,6 +25,9 @@ const LISTENS: Duration = Duration::from_millis(250);
 /// What has come waits so long before it is said that it has.
 const SAID_WITHIN: Duration = Duration::from_millis(10);
 
+/// How long a node that leaves waits until that is said.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Characters of a name.
 const MOST_NAME: usize = 64;
 
@@ -51,7 +54,8 @@ impl NodeBuilder {
         self
     }
 
-    /// Is told what happens among the nodes. It should not take long: messages wait for it.
+    /// Is told what happens among the nodes. It should not take long, since messages wait for it, and must neither panic nor
+    /// ask the node for anything.
     #[must_use]
     pub fn on_event(mut self, listener: impl Fn(&NodeEvent) + Send + Sync + 'static) -> Self {
         self.on_event = Box::new(listener);
@@ -66,10 +70,6 @@ impl NodeBuilder {
     /// transport says.
     pub async fn join(self, group: &Group, transport: impl Transport) -> Result<Node> {
         let Self { name, lost_after, on_event } = self;
-        let is_name = |name: &str| {
-            (1..=MOST_NAME).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
         if !is_name(&name) {
             return Err(Error::Host(format!(
                 "a node cannot be called {name:.100?}: a name has 1 to {MOST_NAME} letters, digits, - and _"
@@ -79,13 +79,17 @@ impl NodeBuilder {
         let (router, transport) = (Arc::clone(&shared.router), Arc::new(transport));
         let alarm = Arc::new(Alarm::default());
         if !router.peers.join(&name, Arc::clone(&transport) as _, Arc::clone(&alarm)) {
-            return Err(Error::Host("the group is a node already".into()));
+            return Err(Error::Host(
+                "the group is a node already, or was one: build another".into(),
+            ));
         }
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
         let since = u64::try_from(since).unwrap_or(u64::MAX) & (u64::MAX >> 1);
         let state = Mutex::new(State::Joins);
+        let turn = Mutex::default();
         let core =
-            Arc::new(Core { name, since, router, transport, alarm, lost_after, on_event, state });
+            Core { name, since, router, transport, alarm, lost_after, on_event, state, turn };
+        let core = Arc::new(core);
         let mut node = Node { core: Arc::clone(&core), shared, ticks: None };
         let takes_any = !core.router.domains().is_empty();
         core.transport.listen(&core.name, takes_any, Arc::clone(&core) as _)?;
@@ -97,7 +101,9 @@ impl NodeBuilder {
         let rival = {
             let mut state = core.state.lock();
             let is_taken = *state == State::Replaced;
-            *state = State::Joined;
+            if !is_taken {
+                *state = State::Joined;
+            }
             is_taken
         };
         if rival {
@@ -106,6 +112,7 @@ impl NodeBuilder {
                 core.name
             )));
         }
+        core.router.peers.note_joined();
         core.router.introduce();
         let ticking = Arc::clone(&core);
         let ticks = std::thread::Builder::new().name("ophidia-node".into());
@@ -214,6 +221,8 @@ impl Node {
                 messages,
             }
         };
+        // Whom this names, tasklets here can name, too.
+        let _turn = self.core.turn.lock();
         self.core.router.peers.all().into_iter().map(info).collect()
     }
 }
@@ -226,7 +235,13 @@ impl Drop for Node {
             let _ = ticks.join();
         }
         core.leave();
+        core.transport.closed(GOODBYE);
     }
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MOST_NAME).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,6 +262,8 @@ struct Core {
     lost_after: Duration,
     on_event: Box<dyn Fn(&NodeEvent) + Send + Sync>,
     state: Mutex<State>,
+    /// One thing at a time: what is heard, and what is missed.
+    turn: Mutex<()>,
 }
 
 impl std::fmt::Debug for Core {
@@ -265,9 +282,11 @@ impl Core {
             let now = Instant::now();
             if now >= next {
                 self.greet(Kind::Hello);
+                self.router.peers.there().iter().for_each(|peer| peer.remind());
                 next = now + every;
             }
             for peer in self.router.peers.there() {
+                let _turn = self.turn.lock();
                 if peer.tick(self.lost_after) {
                     self.lost(&peer, |name| NodeEvent::Lost { name });
                 }
@@ -297,7 +316,8 @@ impl Core {
     }
 
     fn leave(&self) {
-        self.router.peers.say(To::All, &self.head(Kind::Bye), &[]);
+        // Behind what was sent to each before.
+        self.router.peers.there().iter().for_each(|peer| peer.say(Kind::Bye, 0, &[]));
         self.transport.close();
         for peer in self.router.peers.leave() {
             self.router.forget(peer.number, true);
@@ -314,7 +334,16 @@ impl Core {
 
     /// Another node says that it is here.
     fn hear_hello(&self, from: &str, head: &Head, body: &[u8]) {
-        let Some(hello) = Hello::read(body, head.from) else { return };
+        let Some(mut hello) = Hello::read(body, head.from) else { return };
+        let others = self.router.peers.there();
+        if head.kind == Kind::Asks
+            && others.iter().any(|peer| peer.name == from && peer.number != head.from)
+        {
+            // It may not get that name: then nothing is to change for the one that has it.
+            let said = Head { to: head.from, ..self.head(Kind::Hello) };
+            self.router.peers.say(To::Node(from), &said, &self.hello());
+            return;
+        }
         let Some((peer, is_new)) = self.router.peers.meet(from, head.from) else { return };
         // Of its former lives nothing is left.
         for former in self.router.peers.all() {
@@ -332,14 +361,26 @@ impl Core {
         let numbers = |domains: &[(u64, u64)]| -> Vec<u64> {
             domains.iter().map(|(domain, _)| *domain).collect()
         };
-        let before = std::mem::replace(&mut *peer.domains.lock(), hello.domains.clone());
-        if is_new || heard.found || heard.broken {
-            (self.on_event)(&NodeEvent::Joined { name: peer.name.clone() });
-            self.router.introduce();
-        } else if numbers(&before) != numbers(&hello.domains) {
+        let is_anew = is_new || heard.found || heard.broken;
+        let mut domains = peer.domains.lock();
+        if !is_anew {
+            // That one is gone is told by the connection, behind what it has sent.
+            let missing =
+                |one: &&(u64, u64)| hello.domains.iter().all(|(domain, _)| *domain != one.0);
+            let kept: Vec<_> = domains.iter().filter(missing).copied().collect();
+            hello.domains.extend(kept);
+            hello.domains.sort_unstable();
+        }
+        let before = std::mem::replace(&mut *domains, hello.domains.clone());
+        drop(domains);
+        if is_anew || numbers(&before) != numbers(&hello.domains) {
             self.router.introduce();
         }
-        if head.kind == Kind::Asks {
+        if is_anew {
+            (self.on_event)(&NodeEvent::Joined { name: peer.name.clone() });
+        }
+        // Who has not joined yet says nothing of the kind.
+        if head.kind == Kind::Asks && *self.state.lock() == State::Joined {
             peer.say(Kind::Hello, 0, &self.hello());
         }
     }
@@ -351,7 +392,7 @@ impl Core {
         let is_older = (hello.since, head.from) < (self.since, self.router.number());
         match *state {
             // A node that has joined keeps its name, unless another one has joined since, which did not hear of it.
-            State::Joins if is_older => *state = State::Replaced,
+            State::Joins if is_older || head.kind == Kind::Hello => *state = State::Replaced,
             State::Joined if head.kind == Kind::Hello && !is_older => {
                 *state = State::Replaced;
                 drop(state);
@@ -373,12 +414,12 @@ impl Core {
             self.lost(peer, |name| NodeEvent::Lost { name });
         }
         if heard.broken || heard.found {
-            (self.on_event)(&NodeEvent::Joined { name: peer.name.clone() });
             self.router.introduce();
+            (self.on_event)(&NodeEvent::Joined { name: peer.name.clone() });
         }
         let Some(frames) = heard.frames else { return };
         match self.router.route(Source::Node(peer.number), &frames) {
-            Ok(routed) => peer.brought(routed.brought, routed.refused),
+            Ok(routed) => peer.brought(head.epoch, routed.brought, routed.refused),
             Err(error) => {
                 peer.give_up();
                 let reason = error.to_string();
@@ -409,7 +450,8 @@ impl Core {
 impl Listener for Core {
     fn hear(&self, from: &str, packet: &[u8]) {
         let own = self.router.number();
-        let Some((head, body)) = Head::read(packet) else { return };
+        let Some((head, body)) = Head::read(packet).filter(|_| is_name(from)) else { return };
+        let _turn = self.turn.lock();
         if head.to != 0 && head.to != own || *self.state.lock() == State::Replaced {
             return;
         }
@@ -431,6 +473,9 @@ impl Listener for Core {
             }
             return;
         };
+        if peer.has_left() {
+            return;
+        }
         match head.kind {
             Kind::Bye => {
                 if peer.leave() {

@@ -2,7 +2,7 @@
 
 use super::frame::node_of;
 use super::inbox::Batch;
-use super::link::{Heard, Link, Tally};
+use super::link::{Heard, Link, Tally, WINDOW};
 use super::packet::{self, Head, Kind};
 use super::transport::{To, Transport};
 use parking_lot::{Condvar, Mutex, RwLock};
@@ -28,6 +28,8 @@ pub(super) struct Peers {
     /// The number of this one.
     own: u64,
     joined: RwLock<Option<Joined>>,
+    /// It has joined once: when it has left, others do not hear its number again.
+    known: AtomicBool,
 }
 
 struct Joined {
@@ -36,12 +38,23 @@ struct Joined {
     alarm: Arc<Alarm>,
     peers: BTreeMap<u64, Arc<Peer>>,
     asked: Mutex<Asked>,
+    /// Of new links: later than those of nodes that were forgotten.
+    first_epoch: u64,
 }
 
 #[derive(Default)]
 struct Asked {
     last: u64,
     waiting: BTreeMap<u64, Question>,
+    bytes: usize,
+}
+
+impl Asked {
+    fn take(&mut self, number: u64) -> Option<Question> {
+        let question = self.waiting.remove(&number)?;
+        self.bytes -= question.frame.len();
+        Some(question)
+    }
 }
 
 /// A frame for whoever has least to do, from that domain.
@@ -116,7 +129,10 @@ impl Peer {
             own,
             transport: Arc::clone(&joined.transport),
             alarm: Arc::clone(&joined.alarm),
-            link: Mutex::new(Link::new(own, number, most.clamp(1, MOST_BODY), Instant::now())),
+            link: Mutex::new(
+                Link::new(own, number, most.clamp(1, MOST_BODY), Instant::now())
+                    .starting_at(joined.first_epoch),
+            ),
             domains: Mutex::default(),
             left: AtomicBool::new(false),
         }
@@ -154,8 +170,9 @@ impl Peer {
         self.with(|link, now, out| link.hear(head, body, now, out))
     }
 
-    pub(super) fn brought(&self, delivered: u64, refused: u64) {
-        self.with(|link, _, out| link.brought(delivered, refused, out));
+    /// What has become of messages that came in that epoch.
+    pub(super) fn brought(&self, epoch: u64, delivered: u64, refused: u64) {
+        self.with(|link, _, out| link.brought(epoch, delivered, refused, out));
     }
 
     /// Does what is due; whether it is lost with this.
@@ -163,10 +180,25 @@ impl Peer {
         self.with(|link, now, out| link.tick(now, lost_after, out))
     }
 
+    /// Says again what has come, some times after the last that did.
+    pub(super) fn remind(&self) {
+        self.with(|link, _, out| link.remind(out));
+    }
+
     /// It leaves, for good; whether it was there.
     pub(super) fn leave(&self) -> bool {
         self.left.store(true, Ordering::Relaxed);
         self.link.lock().leave()
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.left.load(Ordering::Relaxed)
+    }
+
+    /// What has to come there does not: the connection is given up.
+    pub(super) fn overrun(&self) {
+        self.link.lock().overrun();
+        self.alarm.ring();
     }
 
     pub(super) fn give_up(&self) {
@@ -196,7 +228,7 @@ impl Peer {
 
 impl Peers {
     pub(super) fn new(own: u64) -> Self {
-        Self { own, joined: RwLock::default() }
+        Self { own, joined: RwLock::default(), known: AtomicBool::new(false) }
     }
 
     /// From now on there may be others; false where this was so before.
@@ -207,12 +239,21 @@ impl Peers {
         alarm: Arc<Alarm>,
     ) -> bool {
         let mut joined = self.joined.write();
-        let is_new = joined.is_none();
+        let is_new = joined.is_none() && !self.was_joined();
         if is_new {
             let (name, peers, asked) = (name.to_owned(), BTreeMap::new(), Mutex::default());
-            *joined = Some(Joined { name, transport, alarm, peers, asked });
+            *joined = Some(Joined { name, transport, alarm, peers, asked, first_epoch: 1 });
         }
         is_new
+    }
+
+    /// Others know its number.
+    pub(super) fn note_joined(&self) {
+        self.known.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn was_joined(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
     }
 
     /// What this node is called, once it is one.
@@ -229,7 +270,7 @@ impl Peers {
     /// The node of that number, met now if it was not before; None where this is no node, or it is the node itself.
     pub(super) fn meet(&self, name: &str, number: u64) -> Option<(Arc<Peer>, bool)> {
         if let Some(found) = self.get(number) {
-            let may_speak = found.name == name && !found.left.load(Ordering::Relaxed);
+            let may_speak = found.name == name && !found.has_left();
             return may_speak.then_some((found, false));
         }
         let mut joined = self.joined.write();
@@ -237,7 +278,9 @@ impl Peers {
         if joined.peers.len() >= MOST_PEERS {
             let lost = joined.peers.values().filter(|peer| peer.is_lost());
             let oldest = lost.min_by_key(|peer| peer.seen().1)?.number;
-            joined.peers.remove(&oldest);
+            let forgotten = joined.peers.remove(&oldest);
+            let epoch = forgotten.map_or(0, |peer| peer.epoch());
+            joined.first_epoch = joined.first_epoch.max(epoch + 1);
         }
         let peer = Arc::new(Peer::new(self.own, name, number, joined));
         joined.peers.insert(number, Arc::clone(&peer));
@@ -281,9 +324,10 @@ impl Peers {
         let joined = self.joined.read();
         let Some(joined) = &*joined else { return false };
         let mut asked = joined.asked.lock();
-        if asked.waiting.len() >= MOST_ASKED {
+        if asked.waiting.len() >= MOST_ASKED || asked.bytes + frame.len() > WINDOW {
             return false;
         }
+        asked.bytes += frame.len();
         asked.last += 1;
         let number = asked.last;
         let until = Instant::now() + PATIENCE;
@@ -304,7 +348,7 @@ impl Peers {
 
     /// What was asked under that number.
     pub(super) fn answered(&self, number: u64) -> Option<Question> {
-        self.joined.read().as_ref()?.asked.lock().waiting.remove(&number)
+        self.joined.read().as_ref()?.asked.lock().take(number)
     }
 
     /// What nobody has taken in time.
@@ -318,7 +362,7 @@ impl Peers {
             .filter(|(_, one)| one.until <= now)
             .map(|(number, _)| *number)
             .collect();
-        let late = late.iter().filter_map(|number| asked.waiting.remove(number)).collect();
+        let late = late.iter().filter_map(|number| asked.take(*number)).collect();
         if !asked.waiting.is_empty() {
             joined.alarm.ring();
         }

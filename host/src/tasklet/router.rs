@@ -9,7 +9,7 @@ use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
 use crate::value::Pid;
 use ophidia_abi::message::{ANY_DOMAIN, Kind};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,8 +35,13 @@ impl Source<'_> {
     }
 }
 
-/// Stands for the domain of what waits until a node takes it.
-const WAITS: u64 = u64::MAX - 1;
+/// Where a frame goes.
+enum Place {
+    To(u64),
+    /// It waits until a node takes it.
+    Waits,
+    Nowhere,
+}
 
 /// What has become of frames.
 #[derive(Clone, Copy, Debug, Default)]
@@ -82,6 +87,7 @@ pub(super) struct Router {
     domains: RwLock<BTreeMap<u64, Arc<Inbox>>>,
     pub(super) boxes: Boxes,
     pub(super) peers: Peers,
+    introducing: Mutex<()>,
     delivered: AtomicU64,
     lost: AtomicU64,
 }
@@ -98,6 +104,7 @@ impl Router {
             domains: RwLock::default(),
             boxes: Boxes::new(start),
             peers: Peers::new(start),
+            introducing: Mutex::default(),
             delivered: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         })
@@ -156,6 +163,8 @@ impl Router {
 
     /// Says to each which others there are, those of other nodes included.
     pub(super) fn introduce(&self) {
+        // What is said last is what is so.
+        let _introducing = self.introducing.lock();
         let mut all = self.domains();
         let own = all.len();
         for peer in self.peers.there() {
@@ -167,11 +176,14 @@ impl Router {
                 ("domains", others.as_slice()).to_python(out)
             });
         }
-        let Some(name) = self.peers.name() else { return };
         let there = self.peers.there();
         let mut nodes: Vec<_> = there.iter().map(|peer| (peer.name.clone(), peer.number)).collect();
         nodes.sort();
-        nodes.insert(0, (name, self.number()));
+        match self.peers.name() {
+            Some(name) => nodes.insert(0, (name, self.number())),
+            None if self.peers.was_joined() => {}
+            None => return,
+        }
         for domain in all.iter().take(own) {
             self.post(Kind::Control, the_domain(*domain), |out| {
                 ("nodes", nodes.as_slice()).to_python(out)
@@ -186,7 +198,7 @@ impl Router {
             for frame in frames(&question.frame).flatten() {
                 frame::copy_for(&mut bytes, &frame, domain);
             }
-            self.route(Source::Host, &bytes).is_ok_and(|routed| routed.refused == 0)
+            self.route(Source::Host, &bytes).is_ok()
         });
         if found {
             return;
@@ -240,15 +252,12 @@ impl Router {
                     check()?;
                 }
             }
-            let is_said = is_said(&frame, source)?;
-            let Some(domain) = is_said.then(|| self.place(&frame, source)).flatten() else {
-                routed.refused += 1;
+            let place =
+                if is_said(&frame, source)? { self.place(&frame, source) } else { Place::Nowhere };
+            let Place::To(domain) = place else {
+                routed.note(matches!(place, Place::Waits), 1);
                 continue;
             };
-            if domain == WAITS {
-                routed.brought += 1;
-                continue;
-            }
             if self.boxes.domain() == domain {
                 routed.note(self.deliver(&frame, source), 1);
                 continue;
@@ -278,22 +287,22 @@ impl Router {
         Ok(())
     }
 
-    /// The domain that a frame goes to; none where it waits for a node that takes it, or goes nowhere.
-    fn place(&self, frame: &Frame<'_>, source: Source<'_>) -> Option<u64> {
+    fn place(&self, frame: &Frame<'_>, source: Source<'_>) -> Place {
         let domain = frame.to.domain;
         let from_beyond = matches!(source, Source::Node(_));
         if domain == ANY_DOMAIN && !from_beyond {
             let asker = if let Source::Domain(number, _) = source { Some(number) } else { None };
             if self.peers.ask(frame.bytes, asker) {
-                return Some(WAITS);
+                return Place::Waits;
             }
-            return Some(self.least_busy().unwrap_or(ANY_DOMAIN));
+            return Place::To(self.least_busy().unwrap_or(ANY_DOMAIN));
         }
         // What is for a node as a whole is for the domain with the least to do; but what it is told is for the router.
         if frame.to == the_domain(self.number()) && frame.kind == Kind::Send {
-            return Some(self.least_busy().unwrap_or(domain));
+            return Place::To(self.least_busy().unwrap_or(domain));
         }
-        (!from_beyond || node_of(domain) == self.number()).then_some(domain)
+        let is_here = node_of(domain) == self.number();
+        if from_beyond && !is_here { Place::Nowhere } else { Place::To(domain) }
     }
 
     fn way(&self, domain: u64, source: Source<'_>) -> Option<Way> {
@@ -341,6 +350,11 @@ impl Router {
 
     /// To a mailbox of Rust, or to this node as a whole.
     fn deliver(&self, frame: &Frame<'_>, source: Source<'_>) -> bool {
+        if frame.to.index == THE_DOMAIN && frame.kind == Kind::Send {
+            // No interpreter is left that could answer.
+            self.answer_for(frame, source, "noproc");
+            return false;
+        }
         if let (THE_DOMAIN, Source::Node(_)) = (frame.to.index, source) {
             if let Some(Head { word: "gone", about: Some(gone), .. }) = message_head(frame.value) {
                 self.forget(gone.domain, self.peers.forget(gone.domain));
@@ -370,6 +384,10 @@ impl Router {
         // Who watches, links or calls by one of these has to know.
         for frame in refused.iter().flat_map(|refused| frames(&refused.frames)).flatten() {
             self.answer_for(&frame, source, "noconnection");
+            if let (Kind::Control, Way::Beyond(peer)) = (frame.kind, way) {
+                // Others there wait for what this says: without it the connection is worth nothing.
+                peer.overrun();
+            }
         }
     }
 
@@ -426,6 +444,8 @@ fn is_said(frame: &Frame<'_>, source: Source<'_>) -> Result<bool> {
         (Kind::Send, Some("$call")) => Ok(own.is_some()),
         (Kind::Control, Some("publish")) if to_domain => Ok(true),
         (Kind::Control, Some("gone")) if to_domain && by_node && own.is_some() => Ok(true),
+        // It has no room for a call: the call's own tasklet hears of that.
+        (Kind::Control, Some("refused")) if by_node && !to_domain && own.is_some() => Ok(true),
         (Kind::Control, Some("watch"))
             if own.is_some_and(|own| by_node || own.index == THE_DOMAIN) =>
         {

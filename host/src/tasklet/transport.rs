@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whom a packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,4 +48,9 @@ pub trait Transport: Send + Sync + 'static {
 
     /// Ends listening, and does not wait for it; what was sent before still goes.
     fn close(&self);
+
+    /// Waits until what was sent before it was closed has gone, at most so long.
+    fn closed(&self, within: Duration) {
+        let _ = within;
+    }
 }
