@@ -116,6 +116,9 @@ async def sums(to):
 async def spawns(to, where, count):
     pids = [await spawn_on(*where, idle) for _ in range(count)]
     to << sorted({pid.parts[0] for pid in pids})
+async def spawned(to, where):
+    try: to << await spawn_on(where, idle)
+    except Exception as error: to << f'{type(error).__name__}: {error}'
 async def watches(to, pid):
     ref = monitor(pid)
     to << 'watching'
@@ -535,5 +538,46 @@ fn a_node_that_says_anything_harms_nobody() {
             let answer = one.mailbox.call::<i64>(echo, number, LONG).await;
             assert_eq!(answer.expect("a reply"), number);
         }
+    });
+}
+
+#[test]
+fn a_name_that_is_asked_for_in_vain_changes_nothing() {
+    wait(async {
+        let network = Network::nats();
+        let _one = network.join("node-a", 1, "", NEVER).await;
+        let mut third = network.join("node-c", 1, "", NEVER).await;
+        third.sees(1).await;
+        let echo = third.group.spawn_on(third.number("node-a"), "Echo", ()).await.expect("spawned");
+        assert_eq!(third.runs("watches", vec![Value::Pid(echo)]).await, "watching");
+        let Network::Nats(server) = &network else { panic!("a server") };
+        for _ in 0..2 {
+            let nats = Nats::builder(server.url(), "tests").connect().await.expect("connected");
+            let error = Node::builder("node-a").join(&group(1, ""), nats).await;
+            let error = error.expect_err("the name is taken").to_string();
+            assert!(error.contains("a node called node-a is in the group already"), "{error}");
+        }
+        let answer = third.mailbox.call::<i64>(echo, 5, LONG).await;
+        assert_eq!(answer.expect("a reply"), 5);
+        assert_eq!(third.mailbox.try_receive(), None, "nobody has ended");
+        let joined = NodeEvent::Joined { name: "node-a".into() };
+        assert_eq!(*third.events.lock(), [joined]);
+    });
+}
+
+#[test]
+fn a_node_without_interpreters_says_so() {
+    wait(async {
+        let network = Network::simulated();
+        let mut one = network.join("node-a", 1, "", NEVER).await;
+        let _none = network.join("node-b", 0, "", NEVER).await;
+        one.sees(1).await;
+        let error = one.group.spawn_on(one.number("node-b"), "idle", ()).await;
+        let error = error.expect_err("there is none").to_string();
+        assert!(error.contains("has no room for messages"), "{error}");
+        let told = one.runs("spawned", vec![Value::from("node-b")]).await;
+        assert!(told.starts_with("MailboxFull"), "{told}");
+        let refused = |event: &NodeEvent| matches!(event, NodeEvent::Refused { .. });
+        assert!(!one.events.lock().iter().any(refused), "{:?}", one.events);
     });
 }

@@ -246,13 +246,7 @@ impl Link {
         self.acknowledge(head, now);
         match head.kind {
             Kind::Data | Kind::Part => heard.frames = self.take(head, body, now, out),
-            Kind::Missing => {
-                // Whoever asks all the time gets no more than who asks now and then.
-                if self.repeated.is_none_or(|repeated| now - repeated >= AGAIN / 4) {
-                    self.repeated = Some(now);
-                    self.repeat(now, out);
-                }
-            }
+            Kind::Missing => self.repeat_asked(now, out),
             _ => {}
         }
         if heard.frames.is_none() && self.part.len() > WINDOW {
@@ -356,6 +350,14 @@ impl Link {
         self.came.1 += refused;
         self.unsaid.get_or_insert_default();
         self.say_if_much(out);
+    }
+
+    /// The same where the other asks for it: whoever does so all the time gets no more than who does now and then.
+    fn repeat_asked(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        if self.repeated.is_none_or(|repeated| now - repeated >= AGAIN / 4) {
+            self.repeated = Some(now);
+            self.repeat(now, out);
+        }
     }
 
     /// Sends the first of those again that the other may not have.
