@@ -78,7 +78,7 @@ fn mebibytes(bytes: u64) -> u64 {
 
 fn line(domains: &[DomainInfo], rates: &[f64]) -> String {
     let sum = |get: fn(&DomainInfo) -> u64| domains.iter().map(get).sum::<u64>();
-    let rate: f64 = rates.iter().sum();
+    let rate = rates.iter().fold(0.0, |sum, rate| sum + rate);
     let mut busiest = all_busiest(domains);
     busiest.truncate(1);
     let busiest = busiest.first().map_or_else(String::new, |one| {
