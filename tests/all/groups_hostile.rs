@@ -38,7 +38,7 @@ fn a_guest_that_writes_no_messages_ends_alone() {
                 # Where the bytes lie: behind the head of an object of bytes.
                 at, length = said if isinstance(said, tuple) else (id(said) + bytes.__basicsize__ - 1, len(said))
                 core = domain.core
-                domain.core = type('Core', (), {'gone': core.gone, 'deliver': core.deliver, 'counters': core.counters,
+                domain.core = type('Core', (), {'gone': core.gone, 'deliver': core.deliver, 'counters': core.counters, 'traced': core.traced,
                                                 'outgoing': lambda: (at, length)})
                 lie.said = said
             ",
@@ -165,7 +165,7 @@ fn what_a_program_sends_to_a_domain_is_lost() {
             looks << 'go'
             known, watches = await receive()
             assert known == [own] and watches and domains() == [where], (known, watches)
-            assert await call(echo, 5) == 5 and (await call(domain, 'info'))[0] == 'ok'
+            assert await call(echo, 5) == 5 and (await call(domain, ('info', 1)))[0] == 'ok'
             return 2 * len(sent) + 1
         ",
     );

@@ -341,7 +341,10 @@ impl Router {
             (Kind::Control, "link", _) => {
                 self.post(Kind::Control, about, |out| ("exit", to, reason, true).to_python(out));
             }
-            (Kind::Send, "$call", Some(number)) if source.has(about.domain) => {
+            // That one is not there is told by its end.
+            (Kind::Send, "$call", Some(number))
+                if reason == "noconnection" && source.has(about.domain) =>
+            {
                 self.post(Kind::Control, about, |out| ("refused", to, number).to_python(out));
             }
             _ => {}
@@ -352,7 +355,7 @@ impl Router {
     fn deliver(&self, frame: &Frame<'_>, source: Source<'_>) -> bool {
         if frame.to.index == THE_DOMAIN && frame.kind == Kind::Send {
             // No interpreter is left that could answer.
-            self.answer_for(frame, source, "noproc");
+            self.answer_for(frame, source, "noconnection");
             return false;
         }
         if let (THE_DOMAIN, Source::Node(_)) = (frame.to.index, source) {
