@@ -368,10 +368,10 @@ fn a_bad_network_loses_doubles_and_reorders_nothing() {
         one.sees(1).await;
         other.sees(1).await;
         let to = other.mailbox.pid();
-        for number in 0..2_000 {
+        for number in 0..300 {
             one.group.send(to, number).expect("sent");
         }
-        for number in 0..2_000 {
+        for number in 0..300 {
             assert_eq!(other.mailbox.receive().await, Value::from(number));
         }
         assert_eq!(other.mailbox.try_receive(), None);
@@ -487,7 +487,9 @@ fn a_node_that_says_anything_harms_nobody() {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
+        // As one that has joined.
         let mut own = hello.clone();
+        own[4] = 0;
         own[12] ^= 0x55;
         evil.send(To::All, own.clone());
         one.hears(&NodeEvent::Joined { name: "evil".into() }).await;
