@@ -103,6 +103,7 @@ mod namespaces;
 /// Hosts of the network: what is granted is reached, nothing else; bounds, deadlines, sockets.
 mod network;
 mod nodes;
+mod nodes_networks;
 mod nodes_processes;
 /// Integers of any size as floats.
 mod numbers;
