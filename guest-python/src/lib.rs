@@ -14,6 +14,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "build")]
+#[doc(hidden)]
+pub mod audit;
 mod cache;
 mod digest;
 mod error;

@@ -24,6 +24,7 @@ mod stages;
 mod stdlib;
 mod toolchain;
 mod unpack;
+pub(crate) mod wasm;
 
 pub use cache::{Cleaned, clean};
 pub use lock::{Client, Lock, Purpose, Source};

@@ -59,7 +59,7 @@ pub(crate) const METHOD_SIZE: u32 = 16;
 /// The size of a `PyGetSetDef`: name, getter, setter, documentation, closure.
 pub(crate) const GETSET_SIZE: u32 = 20;
 /// The size of a `PyType_Slot` and of a `PyModuleDef_Slot`: number, pointer.
-pub(crate) const SLOT_SIZE: u32 = 8;
+pub const SLOT_SIZE: u32 = 8;
 
 pub(crate) const GETTER: &str = "ii>i";
 pub(crate) const SETTER: &str = "iii>i";

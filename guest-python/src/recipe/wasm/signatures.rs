@@ -3,16 +3,16 @@
 
 use std::collections::HashSet;
 
-use crate::layouts::{
+use super::layouts::{
     self, GETSET_SIZE, GETTER, METHOD_SIZE, MODULE_NAME, MODULE_SIZE, SETTER, SLOT_SIZE, SPEC_SIZE,
     SPEC_SLOTS, Structure, TYPE_NAME, TYPE_SIZE, Target,
 };
-use crate::object::{Data, Pointer};
-use crate::program::{Place, Program};
+use super::object::{Data, Pointer};
+use super::program::{Place, Program};
 
 /// Looks at every structure in the program's data. They are found by their looks, or because another one
 /// points to them.
-pub(crate) fn audit(program: &mut Program<'_>) {
+pub fn audit(program: &mut Program<'_>) {
     let mut walk = Walk { program, seen: HashSet::new() };
     for (place, data) in walk.program.data_with_pointers() {
         walk.start(place, data);
@@ -41,7 +41,7 @@ impl Walk<'_, '_> {
             self.structure(place, 0, kind);
         }
         for (at, pointer) in &data.pointers {
-            if matches!(pointer, Pointer::Function(_)) && *at >= 4 && points_to_data(at - 4) {
+            if matches!(pointer, Pointer::Function(..)) && *at >= 4 && points_to_data(at - 4) {
                 self.method(place, at - 4);
             }
         }
@@ -53,7 +53,7 @@ impl Walk<'_, '_> {
         let (Some(data), Ok(start)) = (self.program.data(place), u32::try_from(offset)) else {
             return;
         };
-        if !self.seen.insert((place, start, kind)) {
+        if start > data.size() || !self.seen.insert((place, start, kind)) {
             return;
         }
         for (at, name, target) in kind.words() {
@@ -124,7 +124,7 @@ fn is_getsets(data: &Data) -> bool {
     if size < 2 * GETSET_SIZE || !size.is_multiple_of(GETSET_SIZE) {
         return false;
     }
-    let function = |at| matches!(data.pointers.get(&at), Some(Pointer::Function(_)));
+    let function = |at| matches!(data.pointers.get(&at), Some(Pointer::Function(..)));
     let text = |at| matches!(data.pointers.get(&at), Some(Pointer::Data(..)));
     let zero = |at| !data.pointers.contains_key(&at) && data.number(at) == Some(0);
     let last = size - GETSET_SIZE;
@@ -138,7 +138,8 @@ fn is_getsets(data: &Data) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::{Definition, Object, Symbol};
+    use crate::recipe::wasm::object::{Definition, Object, Symbol};
+    use crate::recipe::wasm::sections::Site;
 
     const METH_NOARGS: u32 = 4;
     const METH_FASTCALL: u32 = 0x80;
@@ -152,7 +153,7 @@ mod tests {
         let text = Data { bytes: b"shout\0".to_vec(), ..Data::default() };
         let mut bytes = vec![0; 32];
         bytes[8..12].copy_from_slice(&flags.to_le_bytes());
-        let pointers = [(0, Pointer::Data(0, 0)), (4, Pointer::Function(1))].into();
+        let pointers = [(0, Pointer::Data(0, 0)), (4, Pointer::Function(1, Site::Data(4)))].into();
         let symbols = vec![
             symbol("text", Definition::Data(text)),
             symbol("shout_impl", Definition::Function(signature.into())),
@@ -161,7 +162,7 @@ mod tests {
         let objects = [Object { name: "some.o".into(), symbols }];
         let mut program = Program::new(&objects);
         audit(&mut program);
-        program.mismatches.values().map(ToString::to_string).collect()
+        program.mismatches.iter().map(ToString::to_string).collect()
     }
 
     #[test]
