@@ -48,6 +48,9 @@ impl From<Malformed> for String {
 /// Where a section lies in the file.
 #[derive(Debug)]
 pub(crate) struct Section {
+    /// What kind it is; 0 is a custom section.
+    pub(crate) id: u8,
+    pub(crate) whole: Range<usize>,
     /// Without its id and its size.
     pub(crate) content: Range<usize>,
     pub(crate) role: Role,
@@ -68,6 +71,8 @@ pub(crate) enum Role {
 pub(crate) struct Function<'s> {
     pub(crate) name: &'s str,
     pub(crate) flags: SymbolFlags,
+    /// Its number among the functions.
+    pub(crate) index: u32,
     pub(crate) signature: &'s str,
 }
 
@@ -96,17 +101,21 @@ impl<'b> Sections<'b> {
             return Err("it is larger than 2 GiB".into());
         }
         let mut sections = Self::default();
+        let mut end = 0;
         for payload in Parser::new(0).parse_all(bytes) {
             let payload = payload?;
-            if let Payload::Version { encoding, .. } = &payload
-                && *encoding != Encoding::Module
-            {
-                return Err("it is a component".into());
+            if let Payload::Version { encoding, range, .. } = &payload {
+                if *encoding != Encoding::Module {
+                    return Err("it is a component".into());
+                }
+                end = range.end;
             }
             let section = payload.as_section();
             let role = sections.take(payload)?;
-            if let Some((_, content)) = section {
-                sections.all.push(Section { content, role });
+            if let Some((id, content)) = section {
+                let whole = end..content.end;
+                end = content.end;
+                sections.all.push(Section { id, whole, content, role });
             }
         }
         Ok(sections)
@@ -185,7 +194,7 @@ impl<'b> Sections<'b> {
         };
         let import = self.imports.get(index as usize).copied();
         let signature = self.functions.get(index as usize)?;
-        Some(Function { name: name.or(import).unwrap_or_default(), flags, signature })
+        Some(Function { name: name.or(import).unwrap_or_default(), flags, index, signature })
     }
 
     /// Where a section's content begins in the file.
