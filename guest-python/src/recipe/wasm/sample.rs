@@ -50,6 +50,13 @@ impl Sample {
         self
     }
 
+    /// Makes a word of the last data point to data.
+    pub(crate) fn data_at(mut self, at: u32, symbol: u32) -> Self {
+        let last = self.data.len() - 1;
+        self.pointers.push((last, at, RelocationType::MemoryAddrI32, symbol, 0));
+        self
+    }
+
     /// Lets the last function set a word of data, by its symbol, to the address of a function.
     pub(crate) fn store(mut self, data: u32, at: u32, function: u32) -> Self {
         self.stores.push((data, at, function));
