@@ -131,6 +131,7 @@ impl Map {
             format!("{kind:?} {} {:?} {}", self.script, self.python, self.sandbox.outcomes());
         self.sandbox.settle()?;
         let script = Program::script(&self.script, &self.sandbox)?;
+        self.sandbox.add_packages_of(&self.script, script.text().0)?;
         let binding = Binding::new(script.text().0, &options);
         let inputs = self.open(form)?;
         let journal =
