@@ -29,6 +29,8 @@ mod budgets;
 mod by_hand;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
+/// `ophidia add`, `--requirements`, and what scripts say they depend on: by pip, from a folder of wheels.
+mod command_add;
 /// Bad input: every refusal says what to change, nothing panics.
 mod command_bad_input;
 /// What a program is granted unasked: its folder, never the home folder.
