@@ -15,6 +15,7 @@ pages! {
     Readme: "README.md",
     GettingStarted: "docs/src/getting-started.md",
     Command: "docs/src/command.md",
+    Packages: "docs/src/packages.md",
     ManyInputs: "docs/src/map.md",
     TheNetwork: "docs/src/network.md",
     Sandboxes: "docs/src/sandboxes.md",
