@@ -99,7 +99,8 @@ pub(super) fn is_stub(version: &str) -> bool {
     version.ends_with(LOCAL)
 }
 
-/// Packages whose wheels hold C code that they do without: its files are left out. Each was tried that way.
+/// Packages whose wheels hold C code that they do without: its files are left out. Each was tried without them, under a
+/// native Python 3.13.
 const DO_WITHOUT_C: &[&str] = &[
     "aiohttp",
     "coverage",
