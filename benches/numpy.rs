@@ -67,7 +67,7 @@ fn cache() -> Result<PathBuf> {
 }
 
 fn builder(numpy: bool) -> Result<RuntimeBuilder> {
-    Ok(Runtime::builder(cache()?).preload_numpy(numpy).max_interpreters(ALIVE))
+    Ok(Runtime::builder(cache()?).preload_packages(numpy).max_interpreters(ALIVE))
 }
 
 fn runtime(numpy: bool) -> Result<Runtime> {
@@ -171,7 +171,7 @@ fn making(numpy: bool) -> Result<()> {
             stages.push((stage, Instant::now()));
         }
     };
-    let builder = Runtime::builder(folder.path()).preload_numpy(numpy);
+    let builder = Runtime::builder(folder.path()).preload_packages(numpy);
     let runtime = builder.progress(Box::new(progress)).build()?;
     let end = Instant::now();
     drop(runtime);

@@ -101,8 +101,10 @@ bridge_objects_fetch(void)
     }
     _PyRandom_ForgetSeed(random);
     Py_DECREF(random);
-    if (numpy_forget_seed() < 0 || sqlite_take_entropy() < 0) {
-        return -1;
+    for (const struct package *const *package = bridge_packages; *package != NULL; package++) {
+        if ((*package)->settle != NULL && (*package)->settle() < 0) {
+            return -1;
+        }
     }
 
     struct {

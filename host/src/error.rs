@@ -48,11 +48,13 @@ pub enum Error {
     /// A value has another type than asked for, or does not fit.
     #[error(transparent)]
     Conversion(ConversionError),
-    /// The cache folder holds no guest of this version.
-    #[error("no guest in {}: build it with `ophidia guest build`", cache.display())]
+    /// The cache folder holds no guest of this version and flavour.
+    #[error("no guest in {}: build it with `{command}`", cache.display())]
     GuestMissing {
         /// The cache folder that was searched.
         cache: PathBuf,
+        /// The command that builds it, such as `ophidia guest build --with regex`.
+        command: String,
     },
     /// The guest in the cache is not what was built there. Found when an image is made of it.
     #[error("{reason} (`ophidia guest build` builds it anew)")]

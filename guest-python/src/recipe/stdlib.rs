@@ -38,6 +38,11 @@ pub(crate) fn guest_path(inputs: &Inputs) -> String {
     format!("/usr/lib/python{}", inputs.lock.python_series())
 }
 
+/// The native Python of a finished CPython.
+pub(crate) fn python(inputs: &Inputs, cpython: &Path) -> PathBuf {
+    cpython.join("native/bin").join(format!("python{}", inputs.lock.python_series()))
+}
+
 /// Copies CPython's library; for the guest and for the native Python alike.
 pub(crate) fn copy_library(source: &Path, target: &Path) -> Result<(), Error> {
     copy_tree(source, target, &|name| !LEFT_OUT.contains(&name))

@@ -43,7 +43,6 @@ pub(crate) struct Mended {
 ///
 /// [`Error::Unexpected`] when it is no object; when a function can only be patched, of which all are named at
 /// once; and when one of `known` is of the right type.
-#[cfg_attr(not(test), expect(dead_code, reason = "no stage builds packages yet"))]
 pub(crate) fn mend(
     object: &Path,
     keep: &dyn Fn(&str) -> bool,

@@ -6,6 +6,7 @@ mod bindgen;
 mod bytecode;
 mod doctor;
 mod ending;
+mod flavour;
 mod guest;
 mod hints;
 mod interrupt;

@@ -141,7 +141,7 @@ impl Map {
             self.jobs.unwrap_or_else(|| u32::try_from(processors).unwrap_or(1).min(MOST_JOBS));
 
         let paths = self.python.with_environment(self.sandbox.variables());
-        let runtime = load::runtime_for(jobs)?;
+        let runtime = load::runtime_for(&self.sandbox.flavour()?, jobs)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
         let workers = Workers::new(jobs);
         let stopper = workers.clone();

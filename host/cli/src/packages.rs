@@ -12,6 +12,7 @@ pub(crate) mod site;
 mod specifier;
 
 use crate::Usage;
+use ophidia_guest::Flavour;
 use own::GuestPackage;
 use pip::{Failure, Package, Resolved};
 use requirements::Requirements;
@@ -123,14 +124,26 @@ pub(crate) fn make(
 /// Refuses packages that have C code, by their names.
 fn refuse_c(resolved: &Resolved) -> Result<(), Failure> {
     let refused = |package: &&Package| package.has_c && !own::does_without_c(&package.name);
-    let named: Vec<String> = resolved.packages.iter().filter(refused).map(named).collect();
-    if named.is_empty() {
-        return Ok(());
+    let is_made = |package: &&Package| Flavour::of(&[requirements::normal(&package.name)]).is_ok();
+    let (made, none): (Vec<_>, Vec<_>) =
+        resolved.packages.iter().filter(refused).partition(is_made);
+    let list =
+        |packages: Vec<&Package>| packages.into_iter().map(named).collect::<Vec<_>>().join(", ");
+    let mut said = Vec::new();
+    if !none.is_empty() {
+        said.push(format!(
+            "{}: C code without a wheel in pure Python, and no C extension of that name exists for Ophidia",
+            list(none)
+        ));
     }
-    Err(Failure::HasC(format!(
-        "{}: C code without a wheel in pure Python, and no C extension of that name exists for Ophidia",
-        named.join(", ")
-    )))
+    if let Some(first) = made.first() {
+        let first = first.name.clone();
+        said.push(format!(
+            "{}: C code, which is a package of the guest's own: leave it out, and have it by `ophidia run --with {first}`",
+            list(made)
+        ));
+    }
+    if said.is_empty() { Ok(()) } else { Err(Failure::HasC(said.join("\n"))) }
 }
 
 fn named(package: &Package) -> String {

@@ -1,6 +1,7 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
+use crate::flavour::With;
 use crate::network::Net;
 use crate::packages::{self, Packages};
 use crate::progress::say;
@@ -9,6 +10,7 @@ use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
 use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
+use ophidia_guest::Flavour;
 use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
@@ -148,6 +150,9 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     audit: Option<PathBuf>,
 
+    #[command(flatten)]
+    with: With,
+
     /// Who writes them.
     #[arg(skip)]
     auditor: Option<Audit>,
@@ -171,8 +176,14 @@ const HEADING: &str = "What the program may touch and use";
 pub(crate) const STDLIB: &str = "/usr/lib/python3.13";
 
 impl Sandbox {
+    /// Which packages with C code the guest has.
+    pub(crate) fn flavour(&self) -> Result<Flavour, Usage> {
+        self.with.flavour()
+    }
+
     /// Refuses folders that would hide each other, and grants the sites.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        self.flavour()?;
         if let Some(file) = &self.audit {
             self.auditor = Some(auditor(file)?);
         }

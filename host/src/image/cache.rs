@@ -201,10 +201,14 @@ mod tests {
 
     #[test]
     fn whatever_makes_an_image_gives_it_another_name() {
-        let numpy = Preload { numpy: true };
-        let origin = Origin::Guest { key: "0123", preload: numpy, snapshot: 1 };
+        let with = Preload { packages: true };
+        let origin = Origin::Guest { key: "0123", preload: with, snapshot: 1 };
         let inputs = Inputs { origin, abi: 1, metering: 1, library: "1", engine: "48.0.8" };
-        let of = |key, numpy, snapshot| Origin::Guest { key, preload: Preload { numpy }, snapshot };
+        let of = |key, packages, snapshot| Origin::Guest {
+            key,
+            preload: Preload { packages },
+            snapshot,
+        };
         let all = [
             inputs,
             Inputs { origin: of("0124", true, 1), ..inputs },

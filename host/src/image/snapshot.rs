@@ -13,18 +13,18 @@ use wasmtime_wizer::Wizer;
 
 /// Raised with every change that makes another snapshot of the same guest: in this file, in the engine that runs
 /// it, in the store and the linker that it is given, or in what the host's functions answer while it starts.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What is imported before the snapshot beside the standard library.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Preload {
-    pub(crate) numpy: bool,
+    pub(crate) packages: bool,
 }
 
 impl Preload {
     /// How the guest is told; its program never sees this environment.
     pub(crate) fn environment(self) -> Vec<(String, String)> {
-        let without = (!self.numpy).then(|| ("OPHIDIA_WITHOUT_NUMPY".into(), "1".into()));
+        let without = (!self.packages).then(|| ("OPHIDIA_WITHOUT_PACKAGES".into(), "1".into()));
         without.into_iter().collect()
     }
 }

@@ -10,7 +10,7 @@ use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
 use crate::sandbox::reactor::Reactor;
 use crate::sandbox::wasi::Stdlib;
-use ophidia_guest::Guest;
+use ophidia_guest::{Flavour, Guest};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -53,7 +53,8 @@ impl Runtime {
             cache_dir: cache_dir.into(),
             slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20, stack: engine::STACK },
             cached: true,
-            preload: Preload { numpy: true },
+            flavour: Flavour::default(),
+            preload: Preload { packages: true },
             image: None,
             progress: Box::new(|_| {}),
         }
@@ -132,6 +133,7 @@ pub struct RuntimeBuilder {
     cache_dir: PathBuf,
     cached: bool,
     slots: Slots,
+    flavour: Flavour,
     preload: Preload,
     image: Option<PortableImage>,
     progress: Box<dyn FnMut(ImageStage)>,
@@ -184,13 +186,39 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Whether numpy is imported before the snapshot that all interpreters begin from. Default: yes; an
-    /// interpreter that does not use it pays nothing for it. Without, the image is smaller and made
-    /// sooner, and the first `import numpy` of each interpreter takes its time.
+    /// Which packages with C code are in the guest. Default: numpy. The cache must have a guest of this flavour:
+    /// `ophidia guest build --with NAME` builds it.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let flavour = ophidia::guest::Flavour::default().with(&["regex", "pyyaml"])?;
+    /// let cache = ophidia::guest::ambient_cache_dir().ok_or("no cache folder")?;
+    /// let runtime = ophidia::Runtime::builder(cache).flavour(flavour).build()?;
+    /// let mut py = runtime.interpreter().build()?;
+    /// py.run("import regex, yaml")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn preload_numpy(mut self, preload: bool) -> Self {
-        self.preload.numpy = preload;
+    pub fn flavour(mut self, flavour: Flavour) -> Self {
+        self.flavour = flavour;
         self
+    }
+
+    /// Whether the packages of the guest, such as numpy, are imported before the snapshot that all interpreters begin
+    /// from. Default: yes; an interpreter that does not use them pays nothing for it. Without, the image is smaller
+    /// and made sooner, and the first `import` in each interpreter takes its time.
+    #[must_use]
+    pub fn preload_packages(mut self, preload: bool) -> Self {
+        self.preload.packages = preload;
+        self
+    }
+
+    /// The same by its former name, from when numpy was the only one.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn preload_numpy(self, preload: bool) -> Self {
+        self.preload_packages(preload)
     }
 
     /// Called at each stage of making an image, which takes about ten seconds, once per machine.
@@ -298,8 +326,9 @@ impl RuntimeBuilder {
     }
 
     fn guest(&self) -> Result<Guest> {
-        ophidia_guest::locate(&self.cache_dir)
-            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })
+        ophidia_guest::locate_flavour(&self.cache_dir, &self.flavour).ok_or_else(|| {
+            Error::GuestMissing { cache: self.cache_dir.clone(), command: self.flavour.command() }
+        })
     }
 
     /// A runtime of any guest at all, made without the cache; for tests in which it is a hostile one.

@@ -54,7 +54,11 @@ pub(crate) fn of(file: &GivenFile, sandbox: &Sandbox) -> Place {
     // A tree of its own in the middle of one in memory would make the folders above it read-only.
     let mut trees = sandbox.trees().in_memory();
     let in_memory = trees.any(|guest| Path::new(&file.guest).starts_with(guest));
-    if in_memory { Place::Put } else { Place::Mounted }
+    // Where another tree is mounted below, the folders above it are read-only in any case.
+    let (folder, _) = folder_and_name(&file.guest);
+    let mut others = sandbox.dirs().iter().chain(sandbox.site_grants());
+    let above = others.any(|dir| Path::new(&dir.guest).starts_with(folder));
+    if in_memory && !above { Place::Put } else { Place::Mounted }
 }
 
 /// The tree that has nothing but this file.

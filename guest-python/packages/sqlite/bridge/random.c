@@ -27,8 +27,8 @@ randomness(struct sqlite3_vfs *vfs, int size, char *out)
     return size;
 }
 
-int
-sqlite_take_entropy(void)
+static int
+take_entropy(void)
 {
     struct sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     if (vfs == NULL) {
@@ -38,3 +38,5 @@ sqlite_take_entropy(void)
     vfs->randomness = randomness;
     return 0;
 }
+
+const struct package package_sqlite = {.settle = take_entropy};

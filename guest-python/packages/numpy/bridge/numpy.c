@@ -2,10 +2,12 @@
 
 #include "values.h"
 
+#include <string.h>
+
 /* The class of all scalars, and two of its subclasses; nothing is an instance before numpy is imported. */
 extern PyTypeObject PyGenericArrType_Type, PyDatetimeArrType_Type, PyTimedeltaArrType_Type;
 
-/* Defined in mt19937.c by numpy/0008-forgotten-state.patch. */
+/* Defined in mt19937.c by patches/0008-forgotten-state.patch. */
 extern void *mt19937_forgotten;
 
 /* As numpy/random/src/mt19937/mt19937.h has it: all words used up stands for a position of so many. */
@@ -19,8 +21,9 @@ struct bit_generator {
     struct mt19937_state *state;
 };
 
-int
-numpy_forget_seed(void)
+/* Lets every interpreter seed the global generator anew. */
+static int
+forget_seed(void)
 {
     PyObject *module = PyImport_GetModule(PyUnicode_InternFromString("numpy.random.mtrand"));
     if (module == NULL) {
@@ -42,8 +45,8 @@ numpy_forget_seed(void)
     return bits == NULL ? -1 : 0;
 }
 
-int
-numpy_put(PyObject *value)
+static int
+put(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     if (!PyType_IsSubtype(type, &PyGenericArrType_Type) || PyType_HasFeature(type, Py_TPFLAGS_HEAPTYPE)) {
@@ -61,3 +64,12 @@ numpy_put(PyObject *value)
     Py_DECREF(item);
     return result;
 }
+
+/* Its class and no subclass of it. */
+static int
+is_array(PyObject *value)
+{
+    return strcmp(Py_TYPE(value)->tp_name, "numpy.ndarray") == 0;
+}
+
+const struct package package_numpy = {.settle = forget_seed, .put = put, .is_array = is_array};

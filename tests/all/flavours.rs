@@ -1,0 +1,90 @@
+//! Packages with C code: a guest of another flavour, each package's own check, and what is said of those that are
+//! not there.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use crate::support::{cache, interpreter, ophidia, raised, repository};
+use ophidia::Runtime;
+use ophidia::guest::{Flavour, packages};
+
+/// The flavour that the tests' guest has, beside the default one.
+const FLAVOUR: &str = "web";
+
+static WEB: LazyLock<Runtime> = LazyLock::new(|| {
+    let flavour = Flavour::named(FLAVOUR).expect("a flavour");
+    let built = Runtime::builder(cache()).flavour(flavour).build();
+    built.expect("a guest: build it with `ophidia guest build --flavour web`")
+});
+
+#[test]
+fn every_package_of_the_flavour_passes_its_check() {
+    let flavour = Flavour::named(FLAVOUR).expect("a flavour");
+    let mut checked = 0;
+    for package in flavour.packages() {
+        let file = repository().join("guest-python/packages").join(package.name).join("check.py");
+        let code = fs::read_to_string(&file).expect("every package has a check.py");
+        let mut py = WEB.interpreter().build().expect("an interpreter");
+        py.run(&code).unwrap_or_else(|error| panic!("{}: {error}", package.name));
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
+}
+
+#[test]
+fn their_modules_are_imported_before_the_snapshot_and_known_by_version() {
+    let mut py = WEB.interpreter().build().expect("an interpreter");
+    py.run("import importlib.metadata, sys").expect("run");
+    for package in Flavour::named(FLAVOUR).expect("a flavour").packages() {
+        let first = package.imports[0];
+        let there: bool = py.eval_as(&format!("{first:?} in sys.modules")).expect("a truth");
+        assert!(there, "{first}");
+        let code = format!("importlib.metadata.version({:?})", package.name);
+        let version: String = py.eval_as(&code).expect("a version");
+        assert_eq!(version, package.version, "{}", package.name);
+    }
+}
+
+#[test]
+fn an_import_of_what_is_not_in_the_guest_says_what_brings_it() {
+    let mut py = interpreter();
+    let mut said = |code: &str| {
+        let error = raised(py.run(code));
+        assert_eq!(error.type_name, "ModuleNotFoundError");
+        error.message
+    };
+    let message = said("import regex");
+    assert!(message.contains("ophidia run --with regex"), "{message}");
+    let message = said("import yaml");
+    assert!(message.contains("pyyaml") && message.contains("--with pyyaml"), "{message}");
+    let message = said("import torch");
+    assert!(message.contains("not made for Ophidia"), "{message}");
+    assert_eq!(said("import no_such_module"), "No module named 'no_such_module'");
+    // Whoever asks first is answered as everywhere.
+    let code = "import importlib.util as u\nassert u.find_spec('regex') is None\n\
+                try: import yaml\nexcept ImportError as e: assert e.name == 'yaml'";
+    py.run(code).expect("run");
+}
+
+#[test]
+fn packages_are_listed_and_mistakes_named() {
+    let outcome = ophidia(["guest", "packages"]).expect_ok();
+    let listed = outcome.stdout();
+    for package in packages().iter().filter(|package| !package.imports.is_empty()) {
+        assert!(listed.contains(package.name) && listed.contains(package.version), "{listed}");
+    }
+    assert!(listed.contains("minimal") && !listed.contains("openblas"), "{listed}");
+    let outcome = ophidia(["guest", "packages", "--json"]).expect_ok();
+    let json: serde_json::Value = serde_json::from_str(&outcome.stdout()).expect("JSON");
+    assert_eq!(json["flavours"]["numpy"], serde_json::json!(["numpy"]));
+    let outcome = ophidia(["run", "--with", "torch", "-c", "pass"]).expect_status(2);
+    outcome.stderr_has("--with").stderr_has("\"torch\"").stderr_has("regex");
+    ophidia(["run", "--flavour", "huge", "-c", "pass"]).expect_status(2).stderr_has("minimal");
+}
+
+#[test]
+fn the_command_runs_a_program_with_packages() {
+    let code = "import regex, yaml; print(regex.sub('a+', 'b', 'caat'), yaml.safe_load('[1]'))";
+    let with = ["run", "--with", "markupsafe,msgpack", "--with", "yaml,regex", "-c", code];
+    ophidia(with).expect_ok().stdout_is("cbt [1]\n");
+}
