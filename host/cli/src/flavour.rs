@@ -6,9 +6,9 @@ use ophidia_guest::{Flavour, flavours, packages};
 /// The options.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct With {
-    /// Have these packages with C code in the guest too: pandas,regex
+    /// Have these packages with C code in the guest too: regex,pyyaml
     ///
-    /// The first time, the guest is built with them, which takes some minutes; then it starts as fast as any. Names
+    /// The first time, the guest is built with them, which takes about a minute where there is one already; then it starts as fast as any. Names
     /// are those of packages or of what programs import. `ophidia guest packages` lists all that there are. Repeatable.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', help_heading = HEADING)]
     with: Vec<String>,
