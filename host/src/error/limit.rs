@@ -53,10 +53,10 @@ pub enum LimitExceeded {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The guest asked for more linear memory than [`Limits::memory`](crate::Limits::memory).
+    /// The guest asked for more memory than [`Limits::memory`](crate::Limits::memory).
     #[error("limit memory: {asked} bytes asked, {limit} allowed")]
     Memory {
-        /// Bytes of linear memory there would have been.
+        /// Bytes of memory there would have been.
         asked: u64,
         /// Bytes allowed.
         limit: u64,

@@ -17,9 +17,9 @@ use wasmtime::Store;
 pub struct Usage {
     /// What it may use: the limits that it began with.
     pub limits: Limits,
-    /// Linear memory in bytes, untouched and shared pages included.
+    /// Memory in bytes, untouched and shared pages included: linear memory, and exceptions of C++ that are under way.
     pub memory: u64,
-    /// Peak linear memory in bytes, untouched and shared pages included.
+    /// Peak memory in bytes, untouched and shared pages included.
     pub peak_memory: u64,
     /// How long its operations took: wall-clock time from the call of a method of [`Python`] to its return,
     /// with conversions, functions of the host and waiting in it. Operations of a few microseconds are not all
