@@ -8,6 +8,7 @@ use ophidia_abi::{
 };
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use wasmparser::{Parser, Payload, TypeRef};
 use wasmtime::{ExternType, Instance, Linker, Module, Store, ValType};
 use wasmtime_wizer::Wizer;
 
@@ -36,6 +37,7 @@ pub(crate) fn take<T: Send>(
     store: &mut Store<T>,
     ready: fn(&Instance, &mut Store<T>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<Vec<u8>> {
+    only_functions(wasm)?;
     let mut wizer = Wizer::new();
     wizer.init_func(export::INITIALIZE);
     now(wizer.run(store, wasm, async |store, module| {
@@ -44,6 +46,28 @@ pub(crate) fn take<T: Send>(
         ready(&instance, store)?;
         Ok(instance)
     }))
+}
+
+/// Fails when a guest imports something other than functions. Wizer takes it for granted that no tag is.
+fn only_functions(wasm: &[u8]) -> wasmtime::Result<()> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::ImportSection(section) = payload? else { continue };
+        for import in section.into_imports() {
+            let import = import?;
+            if !matches!(import.ty, TypeRef::Func(_)) {
+                return Err(unknown(import.module, import.name));
+            }
+        }
+        break;
+    }
+    Ok(())
+}
+
+/// The error for an import of a guest that nobody has.
+fn unknown(module: &str, name: &str) -> wasmtime::Error {
+    wasmtime::Error::msg(format!(
+        "the guest imports {module}::{name}, which the interop ABI does not have"
+    ))
 }
 
 /// Runs a future that has nothing to wait for: every host function of ours is synchronous.
@@ -63,11 +87,7 @@ pub(crate) fn check(module: &Module) -> wasmtime::Result<()> {
             _ => false,
         };
         if !known {
-            return Err(wasmtime::Error::msg(format!(
-                "the guest imports {}::{}, which the interop ABI does not have",
-                import.module(),
-                import.name()
-            )));
+            return Err(unknown(import.module(), import.name()));
         }
     }
     if !matches!(module.get_export(MEMORY), Some(ExternType::Memory(_))) {
