@@ -7,6 +7,7 @@
 
 mod cache;
 pub(crate) mod engine;
+pub(crate) mod exceptions;
 pub(crate) mod idle;
 mod load;
 pub(crate) mod metering;

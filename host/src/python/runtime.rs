@@ -1,7 +1,8 @@
 //! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
 use crate::error::{Error, Result};
-use crate::image::engine;
+use crate::image::engine::{self, Kind};
+use crate::image::exceptions;
 use crate::image::idle::Idle;
 use crate::image::snapshot::Preload;
 use crate::image::{self, ImageStage, Source};
@@ -66,14 +67,20 @@ impl Runtime {
         InterpreterBuilder::new(self.clone())
     }
 
-    fn of(engine: Engine, module: &Module, stdlib: PathBuf, slots: Slots) -> Result<Self> {
+    fn of(
+        (engine, kind): (Engine, Kind),
+        module: &Module,
+        stdlib: PathBuf,
+        slots: Slots,
+    ) -> Result<Self> {
+        exceptions::check(module, kind)?;
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Loaded {
             pre: linker.instantiate_pre(module).map_err(failed)?,
             exports: Exports::of(module)?,
-            idle: Idle::new(&engine, slots.idle_memory),
+            idle: Idle::new(&engine, kind, slots.idle_memory),
             reactor: Arc::default(),
             engine,
             stdlib: Stdlib::open(&stdlib)?,
@@ -86,8 +93,9 @@ impl Runtime {
     /// Gives the memory of idle slots back to the system; gives how many bytes that were. Interpreters that live
     /// keep theirs. A slot that is used again starts as if it were new, which takes a little longer.
     ///
-    /// It takes some 20 µs for each slot that was in use before, and interpreters that are started meanwhile wait. A
-    /// few KiB a slot remain: of tables, which wasmtime cannot be asked to give up.
+    /// It takes some 20 µs for each slot that was in use before, or for all where programs have thrown exceptions of C++,
+    /// and interpreters that are started meanwhile wait. A few KiB a slot remain: of tables and exceptions, which
+    /// wasmtime cannot be asked to give up.
     ///
     /// # Errors
     ///
@@ -117,6 +125,13 @@ struct Slots {
     stack: usize,
 }
 
+impl Slots {
+    /// The engine with these slots, for an image of this kind.
+    fn engine(&self, kind: Kind) -> Result<(Engine, Kind)> {
+        Ok((engine::run(self.max_interpreters, self.stack, kind)?, kind))
+    }
+}
+
 /// An image that was made elsewhere, and the standard library that belongs to it.
 struct PortableImage {
     bytes: Origin,
@@ -141,15 +156,16 @@ pub struct RuntimeBuilder {
 
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit. The standard library is open once for all, a granted folder
-    /// once for all interpreters of a [`Sandbox`](crate::Sandbox).
+    /// space, which costs nothing; at most 16,000 fit. Where packages of the guest throw exceptions of C++, each takes
+    /// 4 GiB more for them, and at most 10,000 fit. The standard library is open once for all, a granted folder once
+    /// for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.slots.max_interpreters = count;
         self
     }
 
-    /// Bytes of linear memory that all slots together keep of interpreters that have ended, so that the next ones start
+    /// Bytes of memory that all slots together keep of interpreters that have ended, so that the next ones start
     /// sooner. Default: 64 MiB, which is enough for 250 that ran a short program; a slot keeps 1 MiB at most. What
     /// is over goes back to the system when the interpreter ends; [`Runtime::trim`] gives back the rest. Tables are
     /// kept beside it, 16 KiB a slot at most.
@@ -266,13 +282,6 @@ impl RuntimeBuilder {
     /// cannot be made, stored or read, or others can write where it lies; [`Error::Host`] when the address space or a
     /// thread is refused.
     pub fn build(mut self) -> Result<Runtime> {
-        if !(1..=engine::MOST_INTERPRETERS).contains(&self.slots.max_interpreters) {
-            return Err(Error::Host(format!(
-                "max_interpreters: {} asked, 1 to {} possible",
-                self.slots.max_interpreters,
-                engine::MOST_INTERPRETERS
-            )));
-        }
         if !(engine::STACK..=engine::MOST_STACK).contains(&self.slots.stack) {
             return Err(Error::Host(format!(
                 "stack: {} bytes asked, {} to {} possible",
@@ -281,13 +290,17 @@ impl RuntimeBuilder {
                 engine::MOST_STACK
             )));
         }
-        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
+        let slots = self.slots;
         let cache = self.cached.then(|| self.cache_dir.clone());
-        let (module, stdlib) = self.with_source(|source, progress| match &cache {
-            Some(cache) => image::load_or_make(cache, source, &engine, progress),
-            None => image::make(source, &engine, progress),
+        let ((engine, module), stdlib) = self.with_source(|source, progress| {
+            let engine = slots.engine(exceptions::kind(source)?)?;
+            let module = match &cache {
+                Some(cache) => image::load_or_make(cache, source, &engine.0, progress)?,
+                None => image::make(source, &engine.0, progress)?,
+            };
+            Ok((engine, module))
         })?;
-        Runtime::of(engine, &module, stdlib, self.slots)
+        Runtime::of(engine, &module, stdlib, slots)
     }
 
     /// The image in its portable form: a WebAssembly module of some 40 MB, the same for all processors, from
@@ -335,9 +348,9 @@ impl RuntimeBuilder {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
-        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
+        let engine = self.slots.engine(exceptions::kind_of(wasm))?;
         let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
-        let module = image::compile(&snapshot, &engine)?;
+        let module = image::compile(&snapshot, &engine.0)?;
         Runtime::of(engine, &module, stdlib.to_owned(), self.slots)
     }
 
@@ -349,7 +362,8 @@ impl RuntimeBuilder {
     pub fn image_path(&self) -> Result<PathBuf> {
         let (guest, preload) = (self.guest()?, self.preload);
         let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
-        Ok(image::path(&self.cache_dir, source, &engine::run(1, self.slots.stack)?))
+        let engine = engine::run(1, self.slots.stack, Kind::Plain)?;
+        Ok(image::path(&self.cache_dir, source, &engine))
     }
 
     /// The cache folder.
