@@ -14,7 +14,7 @@ use crate::error::At;
 use crate::recipe::cpython::{self, Tree};
 use crate::recipe::fetch::Fetched;
 use crate::recipe::inputs::Inputs;
-use crate::recipe::package::Package;
+use crate::recipe::package::{Export, Package};
 use crate::recipe::process;
 use crate::recipe::product::{Extension, Product};
 use crate::recipe::progress::Branch;
@@ -37,6 +37,8 @@ pub(crate) struct Building<'a> {
     pub(crate) cpython: Option<&'a Path>,
     /// What was built of all that it needs.
     pub(crate) needs: Vec<Product>,
+    /// What those ask of it, by their names.
+    pub(crate) exports: Vec<(String, Export)>,
     /// Whether its libraries are built for this machine too.
     pub(crate) native: bool,
     pub(crate) jobs: usize,
@@ -60,6 +62,7 @@ impl Building<'_> {
             self.libraries(out, branch)?;
             self.modules(out, branch)?;
         }
+        self.headers(out)?;
         self.finish(out)
     }
 
@@ -89,13 +92,12 @@ impl Building<'_> {
 
     fn unpack(&self) -> Result<(), Error> {
         let source = self.source();
-        let folders = [None].into_iter().chain(self.package.parts().map(Some));
-        for folder in folders {
+        for (folder, only) in self.package.parts() {
             let (name, target) = match folder {
                 None => (self.package.name.clone(), source.clone()),
                 Some(folder) => (format!("{}/{folder}", self.package.name), source.join(folder)),
             };
-            unpack::archive(self.fetched.path(&name)?, &target)?;
+            unpack::archive(self.fetched.path(&name)?, &target, only)?;
         }
         cpython::patch(self.inputs, &format!("{}/patches", self.recipe()), &source)?;
         let files = format!("{}/files", self.recipe());
@@ -115,6 +117,18 @@ impl Building<'_> {
     fn flags(&self) -> Vec<String> {
         let flags = &self.inputs.lock.flags;
         [&*flags.packages, &flags.machine, &self.package.flags].concat()
+    }
+
+    /// Options that what it needs asks for.
+    fn exported(&self, cxx: bool) -> Vec<String> {
+        let mut options = Vec::new();
+        for (need, export) in &self.exports {
+            let folder = self.need(need);
+            let more: &[String] = if cxx { &export.cxx_flags } else { &[] };
+            let filled = export.flags.iter().chain(more);
+            options.extend(filled.map(|flag| flag.replace("{dir}", &folder.to_string_lossy())));
+        }
+        options
     }
 
     /// The options that name folders of headers: CPython's, and those of what it needs.

@@ -34,7 +34,7 @@ impl Workshop<'_> {
         for package in packages {
             let Some(tool) = &package.tool else { continue };
             let folder = self.folder.join(&package.name);
-            unpack::archive(self.fetched.path(&package.name)?, &folder)?;
+            unpack::archive(self.fetched.path(&package.name)?, &folder, &[])?;
             let command = bin.join(&package.name);
             if let Some(program) = &tool.program {
                 let found = unpack::find(&folder, program)?;
@@ -72,9 +72,10 @@ impl Building<'_> {
         for (_, bytes) in files.filter(|(name, _)| *name == "compile.sh") {
             fs::write(&wrapper, bytes).at("write", &wrapper)?;
         }
-        let options = [self.includes(), self.flags()].concat();
         let names = ["cc", "c++"].map(|kind| format!("{}-{kind}", self.package.name));
         for (name, compiler) in names.iter().zip(["clang", "clang++"]) {
+            let exported = self.exported(compiler == "clang++");
+            let options = [self.includes(), self.flags(), exported].concat();
             let body = format!(
                 "export PACKAGE_MODULES={} PACKAGE_FIRST={}\nexec sh {} {TARGET}-{compiler} {} \"$@\"\n",
                 quote(&self.modules_file()),
