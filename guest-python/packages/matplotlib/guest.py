@@ -3,7 +3,6 @@
 import io
 
 import matplotlib.pyplot as plt
-from matplotlib import font_manager, mathtext, textpath
 
 
 def warm() -> None:
@@ -15,11 +14,3 @@ def warm() -> None:
         axes.legend(), axes.set_title("title")
         figure.savefig(io.BytesIO(), format=kind)
         plt.close(figure)
-
-
-def settle() -> None:
-    """Forget open files: no descriptor outlives the snapshot."""
-    font_manager._get_font.cache_clear()
-    mathtext.MathTextParser._parse_cached.cache_clear()
-    textpath.text_to_path.__dict__.clear()
-    textpath.text_to_path.__init__()
