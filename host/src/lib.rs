@@ -70,8 +70,8 @@ pub use error::{
     TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, Class, Function, HostFunction, HostIterator, HostMethod, HostStream,
-    Module, Outcome, Shared,
+    AsyncFunction, Call, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
+    HostStream, Module, Outcome, Shared, figures,
 };
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};

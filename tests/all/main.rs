@@ -70,6 +70,8 @@ mod ends;
 mod errors;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// Figures that programs show.
+mod figures;
 /// Guests of other flavours, and what is said of packages that are not there.
 mod flavours;
 /// Groups: tasklets of several interpreters, and what becomes of messages between them.
