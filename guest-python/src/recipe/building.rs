@@ -26,6 +26,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// What makes the compiler for C one for C++, with no headers of C++.
+const WITHOUT_HEADERS: [&str; 2] = ["--driver-mode=g++", "-nostdinc++"];
+
 /// A build of a package.
 pub(crate) struct Building<'a> {
     pub(crate) inputs: &'a Inputs,
@@ -117,6 +120,17 @@ impl Building<'_> {
     fn flags(&self) -> Vec<String> {
         let flags = &self.inputs.lock.flags;
         [&*flags.packages, &flags.machine, &self.package.flags].concat()
+    }
+
+    /// The compiler for C++. Where a package brings the library of C++, the toolchain's own headers are not seen.
+    fn clang_cpp(&self) -> Command {
+        let brought = self.exports.iter().map(|(_, export)| export).chain([&self.package.export]);
+        if !brought.into_iter().any(|export| !export.cxx_flags.is_empty()) {
+            return self.tools.clang_cpp();
+        }
+        let mut command = self.tools.clang();
+        command.args(WITHOUT_HEADERS);
+        command
     }
 
     /// Options that what it needs asks for.

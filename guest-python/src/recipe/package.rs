@@ -236,12 +236,11 @@ impl Package {
             package.meson.is_some(),
             package.wheel.is_some(),
         ];
-        let compiled = !package.libraries.is_empty()
-            || !package.modules.is_empty()
-            || (!package.headers.is_empty() && package.make.is_none());
-        if builders.into_iter().chain([compiled]).filter(|there| *there).count() != 1 {
+        let compiled = !package.libraries.is_empty() || !package.modules.is_empty();
+        let ways = builders.into_iter().chain([compiled]).filter(|there| *there).count();
+        if ways != 1 && (ways != 0 || package.headers.is_empty()) {
             return Err(wrong(
-                "it needs one of [tool], [make], [meson], [wheel], or [[library]], [[module]] and [headers]".into(),
+                "it needs one of [tool], [make], [meson], [wheel], or [[library]] and [[module]], or [headers] alone".into(),
             ));
         }
         let python = package.needs.iter().any(|need| need == "python");

@@ -81,7 +81,7 @@ impl Building<'_> {
     }
 
     fn compiler(&self, file: &Path) -> Command {
-        if is_cxx(file) { self.tools.clang_cpp() } else { self.tools.clang() }
+        if is_cxx(file) { self.clang_cpp() } else { self.tools.clang() }
     }
 
     /// The file itself, or what Cython makes of it.

@@ -8,7 +8,7 @@ use crate::recipe::inputs::Inputs;
 use crate::recipe::package::Package;
 use crate::recipe::progress::file_name;
 use crate::recipe::stdlib;
-use crate::recipe::toolchain::{TARGET, Tools, quote, script};
+use crate::recipe::toolchain::{Tools, quote, script};
 use crate::recipe::unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,15 +73,18 @@ impl Building<'_> {
             fs::write(&wrapper, bytes).at("write", &wrapper)?;
         }
         let names = ["cc", "c++"].map(|kind| format!("{}-{kind}", self.package.name));
-        for (name, compiler) in names.iter().zip(["clang", "clang++"]) {
-            let exported = self.exported(compiler == "clang++");
-            let options = [self.includes(), self.flags(), exported].concat();
+        let compilers = [(self.tools.clang(), false), (self.clang_cpp(), true)];
+        for (name, (compiler, cxx)) in names.iter().zip(compilers) {
+            let options = [self.includes(), self.flags(), self.exported(cxx)].concat();
+            let own = compiler.get_args().map(|word| quote(Path::new(word)));
+            let more = options.iter().map(|option| quote(Path::new(option)));
             let body = format!(
-                "export PACKAGE_MODULES={} PACKAGE_FIRST={}\nexec sh {} {TARGET}-{compiler} {} \"$@\"\n",
+                "export PACKAGE_MODULES={} PACKAGE_FIRST={}\nexec sh {} {} {} \"$@\"\n",
                 quote(&self.modules_file()),
                 quote(Path::new(&first.join(" "))),
                 quote(&wrapper),
-                options.iter().map(|option| quote(Path::new(option))).collect::<Vec<_>>().join(" "),
+                quote(Path::new(compiler.get_program())),
+                own.chain(more).collect::<Vec<_>>().join(" "),
             );
             script(&self.tools.bin().join(name), &body)?;
         }
