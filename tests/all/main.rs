@@ -153,6 +153,8 @@ mod reports;
 mod resting;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Tables and plots: pictures against native ones, what is shown, exceptions of C++ at limits.
+mod science;
 /// TLS, which the host does.
 mod secure;
 /// The service of the examples, under load.

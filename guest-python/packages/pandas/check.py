@@ -16,7 +16,9 @@ assert table.loc["ann", 2] == 2
 assert frame.set_index("day").n.resample("MS").sum().tolist() == [4, 2]
 assert frame.sort_values("n").n.tolist() == [1, 2, 3] and frame.n.rolling(2).mean().tolist()[1:] == [2.0, 1.5]
 assert pd.read_json(io.StringIO(frame.to_json(orient="records"))).n.sum() == 6
-assert str(pd.Timestamp("2026-07-01T12:00", tz="Europe/Berlin").tz_convert("UTC")) == "2026-07-01 10:00:00+00:00"
+assert (
+    str(pd.Timestamp("2026-07-01T12:00", tz="Europe/Berlin").tz_convert("UTC")) == "2026-07-01 10:00:00+00:00"
+)
 assert pd.Categorical(["a", "b", "a"]).codes.tolist() == [0, 1, 0]
 assert pd.array([1, None], dtype="Int64").sum() == 1
 assert pd.cut(pd.Series([1, 5, 9]), [0, 4, 10]).value_counts().tolist() == [2, 1]

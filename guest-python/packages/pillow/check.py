@@ -2,7 +2,16 @@
 
 import io
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont, ImageMorph, UnidentifiedImageError, features
+from PIL import (
+    Image,
+    ImageChops,
+    ImageDraw,
+    ImageFilter,
+    ImageFont,
+    ImageMorph,
+    UnidentifiedImageError,
+    features,
+)
 
 assert features.check("zlib") and features.check("jpg") and features.check("freetype2")
 image = Image.new("RGB", (64, 48), (200, 30, 30))

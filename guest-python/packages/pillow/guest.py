@@ -2,9 +2,8 @@
 
 import io
 
-from PIL import Image, ImageShow
-
 from _ophidia import figures
+from PIL import Image, ImageShow
 
 
 class _Host(ImageShow.Viewer):

@@ -145,10 +145,22 @@ impl Building<'_> {
         options
     }
 
+    /// The folders of headers, and of Cython's declarations, of what it needs.
+    fn needed(&self) -> impl Iterator<Item = PathBuf> {
+        self.needs.iter().map(|need| self.need(need.name()).join("include"))
+    }
+
+    /// Where Cython looks for declarations: as it does among Python's packages.
+    fn declarations(&self) -> String {
+        let folders = self.needed().filter(|folder| folder.is_dir());
+        let folders: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
+        folders.join(":")
+    }
+
     /// The options that name folders of headers: CPython's, and those of what it needs.
     fn includes(&self) -> Vec<String> {
-        let needs = self.needs.iter().map(|need| self.need(need.name()).join("include"));
-        let folders = self.cpython.map(|cpython| cpython.join("include")).into_iter().chain(needs);
+        let folders = self.cpython.map(|cpython| cpython.join("include")).into_iter();
+        let folders = folders.chain(self.needed());
         folders
             .filter(|folder| folder.is_dir())
             .map(|folder| format!("-I{}", folder.display()))

@@ -2,17 +2,16 @@
 
 import io
 
+from _ophidia import figures
 from matplotlib import rcParams
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from _ophidia import figures
-
 
 class FigureManager(FigureManagerBase):
-    """A figure is shown in the format of `savefig.format`. All that are shown are closed then, as after their windows
-    were closed elsewhere."""
+    """A figure is shown in the format of `savefig.format`. All that are shown are closed then, as after their
+    windows were closed elsewhere."""
 
     @classmethod
     def pyplot_show(cls, *, block=None):

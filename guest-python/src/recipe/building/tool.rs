@@ -43,7 +43,8 @@ impl Workshop<'_> {
             }
             if let Some(module) = &tool.module {
                 let folder = quote(&folder);
-                let body = format!("PYTHONPATH={folder} exec {python} -m {module} \"$@\"\n");
+                let more = "${PYTHONPATH:+:$PYTHONPATH}";
+                let body = format!("PYTHONPATH={folder}{more} exec {python} -m {module} \"$@\"\n");
                 script(&command, &body)?;
                 modules += &format!(":{folder}");
             }
