@@ -150,9 +150,10 @@ impl Building<'_> {
         self.needs.iter().map(|need| self.need(need.name()).join("include"))
     }
 
-    /// Where Cython looks for declarations: as it does among Python's packages.
-    fn declarations(&self) -> String {
-        let folders = self.needed().filter(|folder| folder.is_dir());
+    /// Where Python programs of its build look for modules, and Cython for declarations: what it needs, tools among it.
+    fn python_path(&self) -> String {
+        let tools = self.package.needs.iter().map(|need| self.tree.folder("tools").join(need));
+        let folders = tools.chain(self.needed()).filter(|folder| folder.is_dir());
         let folders: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
         folders.join(":")
     }

@@ -112,7 +112,7 @@ impl Building<'_> {
     /// Runs a command in the sources.
     fn there(&self, mut command: Command, what: &str, branch: &Branch<'_>) -> Result<(), Error> {
         command.current_dir(self.source()).env("PYTHONDONTWRITEBYTECODE", "1");
-        command.env("PYTHONPATH", self.declarations());
+        command.env("PYTHONPATH", self.python_path());
         self.run(&mut command, what, branch)
     }
 

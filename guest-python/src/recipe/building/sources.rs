@@ -92,7 +92,7 @@ impl Building<'_> {
         let c = file.with_extension("c");
         let mut command = self.tools.command("cython");
         command.current_dir(self.source()).arg(&file).arg("-o").arg(&c);
-        command.env("PYTHONPATH", self.declarations());
+        command.env("PYTHONPATH", self.python_path());
         self.run(&mut command, "translating", branch)?;
         Ok(c)
     }
