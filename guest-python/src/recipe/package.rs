@@ -159,6 +159,9 @@ pub(crate) struct Meson {
     /// Extension modules that are left out: parts of their names below the build's folder.
     #[serde(default)]
     pub(crate) except: Vec<String>,
+    /// Which of what it installs is taken, by meson's tags; all that has none too, where this is empty.
+    #[serde(default = "runtime")]
+    pub(crate) tags: Vec<String>,
     /// Headers of the sources that are read first by whatever is compiled with an option that begins so.
     #[serde(default)]
     pub(crate) include: BTreeMap<String, String>,
@@ -213,6 +216,10 @@ pub(crate) struct Tree {
     /// Names of files and folders that are left out; `*` at the beginning stands for anything.
     #[serde(default)]
     pub(crate) except: Vec<String>,
+}
+
+fn runtime() -> Vec<String> {
+    vec!["python-runtime".to_owned()]
 }
 
 fn few() -> u64 {
