@@ -20,7 +20,7 @@ pub(crate) struct Show {
     ///
     /// matplotlib's rcParams["savefig.format"] = "svg" gives SVG instead. Files of these names are replaced. A program may show 10,000 figures, 1GiB in all.
     #[arg(long = "show", value_name = "DIR", help_heading = "What the program may touch and use")]
-    folder: Option<PathBuf>,
+    show: Option<PathBuf>,
 
     /// The folder, opened before the program begins, and what was written into it.
     #[arg(skip)]
@@ -37,7 +37,7 @@ struct Opened {
 impl Show {
     /// Opens the folder, which is made if it is not there.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = &self.show else { return Ok(()) };
         let wrong = |error: std::io::Error| {
             Usage(format!(
                 "--show {}: {error}: name a folder that can be written",
