@@ -14,6 +14,7 @@ pub(crate) mod metering;
 mod portable;
 pub(crate) mod snapshot;
 mod trust;
+pub(crate) mod written;
 
 pub(crate) use cache::path;
 pub(crate) use metering::{BUDGET, LEFT};

@@ -72,6 +72,8 @@ mod errors;
 mod examples;
 /// Guests of other flavours, and what is said of packages that are not there.
 mod flavours;
+/// Children of living interpreters, and each hazard of having them.
+mod forks;
 /// Groups: tasklets of several interpreters, and what becomes of messages between them.
 mod groups;
 /// Ends that go between the domains of a group.

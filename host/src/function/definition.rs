@@ -38,6 +38,8 @@ pub struct Function(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     name: String,
+    /// The module or the class that it is part of.
+    home: Option<String>,
     doc: Option<String>,
     arity: Option<usize>,
     /// `None`: takes whatever it is given.
@@ -118,6 +120,7 @@ impl Function {
             .collect();
         Self(Arc::new(Inner {
             name: name.into(),
+            home: None,
             doc: None,
             arity: Some(F::ARITY),
             parameters: Some(parameters),
@@ -145,6 +148,7 @@ impl Function {
         }
         Self(Arc::new(Inner {
             name: name.into(),
+            home: None,
             doc: None,
             arity: None,
             parameters: None,
@@ -233,6 +237,39 @@ impl Function {
             return Err(Error::GuestFault("a number that is no function of the host".into()));
         };
         Ok(Self(inner))
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.awaited
+    }
+
+    /// What it is part of.
+    pub(super) fn within(mut self, home: &str) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.home = match &inner.home {
+            Some(own) => Some(format!("{home}.{own}")),
+            None => Some(home.to_owned()),
+        };
+        self
+    }
+
+    /// Its name behind those of the module and the class that it is part of: what it is found by where an interpreter
+    /// goes on elsewhere.
+    pub(crate) fn path(&self) -> String {
+        match &self.0.home {
+            Some(home) => format!("{home}.{}", self.0.name),
+            None => self.0.name.clone(),
+        }
+    }
+
+    /// What the table of the host's values holds as a function.
+    pub(crate) fn of_table(held: &HostObject) -> Result<Self> {
+        Self::exported(held.clone())
+    }
+
+    /// The same, the other way.
+    pub(crate) fn to_table(&self) -> HostObject {
+        self.export()
     }
 
     /// Its name in Python.

@@ -72,6 +72,25 @@ impl Ledger {
         Ok(())
     }
 
+    /// Goes on with what one before has spent. Whether that had been given its last memory goes along.
+    pub(crate) fn go_on(
+        &mut self,
+        burnt: u64,
+        host_calls: u64,
+        has_rest: bool,
+    ) -> Result<(), LimitExceeded> {
+        self.host_calls = host_calls;
+        if has_rest {
+            self.kept_back = 0;
+        }
+        self.fuel.go_on(burnt)
+    }
+
+    /// Whether the guest has been given what was kept back.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.kept_back == 0
+    }
+
     /// How many there have been.
     pub(crate) fn host_calls(&self) -> u64 {
         self.host_calls
