@@ -61,7 +61,7 @@ pub use bridge::Encoder;
 pub use bridge::decode_any;
 #[doc(hidden)]
 pub use bridge::{Direct, Operands, Plain};
-pub use checkpoint::ForkOptions;
+pub use checkpoint::{CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]

@@ -4,7 +4,7 @@ use super::answer;
 use super::call::{BoundArguments, Call, Failure, PlainArguments};
 use super::closure::{HostFunction, Outcome};
 use super::parameters::{Kind, Parameter, bind};
-use crate::bridge::Encoder;
+use crate::bridge::{Encoder, Exported};
 use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
 use crate::python::Python;
@@ -262,14 +262,17 @@ impl Function {
         }
     }
 
-    /// What the table of the host's values holds as a function.
-    pub(crate) fn of_table(held: &HostObject) -> Result<Self> {
-        Self::exported(held.clone())
+    /// The function that an entry of the table is, if it is one.
+    pub(crate) fn of_table(entry: &Exported) -> Option<Self> {
+        match entry {
+            Exported::Function(held) => Self::exported(held.clone()).ok(),
+            Exported::Object(_) => None,
+        }
     }
 
-    /// The same, the other way.
-    pub(crate) fn to_table(&self) -> HostObject {
-        self.export()
+    /// As an entry of the table.
+    pub(crate) fn to_table(&self) -> Exported {
+        Exported::Function(self.export())
     }
 
     /// Its name in Python.

@@ -346,6 +346,11 @@ where
 }
 
 impl Recorded {
+    /// One that another interpreter has recorded.
+    pub(crate) fn new(function: Function, call: Call) -> Self {
+        Self { function, call, held: 0 }
+    }
+
     /// Makes the call again, under the number that it had. What it fails with at once is what it ends with.
     ///
     /// # Errors

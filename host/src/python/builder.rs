@@ -127,12 +127,21 @@ fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Inter
     let streams = Opened::of(sandbox, streams);
     let control = Control::of(&settings.limits);
     let mut interpreter = instantiate(runtime, sandbox, streams, control, |_| Ok(()))?;
-    interpreter.operation(|py| -> Result<()> {
-        py.start(settings)?;
-        settings.sites.iter().try_for_each(|site| py.append_path(site))?;
-        settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
-    })?;
+    interpreter.set_up()?;
     Ok(interpreter)
+}
+
+impl Interpreter {
+    /// Gives the guest what of its settings is in its memory: environment, arguments, folders, modules.
+    pub(crate) fn set_up(&mut self) -> Result<()> {
+        let prepared = Arc::clone(&self.sandbox.prepared);
+        let settings = &prepared.settings;
+        self.operation(|py| {
+            py.start(settings)?;
+            settings.sites.iter().try_for_each(|site| py.append_path(site))?;
+            settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
+        })
+    }
 }
 
 /// Streams of one interpreter, of which none is left open.

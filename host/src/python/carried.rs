@@ -9,7 +9,7 @@ use super::{Interpreter, Streams};
 use crate::bridge::{self, Exported, HasBridge};
 use crate::convert::ToPython;
 use crate::error::{CheckpointError, Error, Result};
-use crate::function::{Call, Function};
+use crate::function::Call;
 use crate::sandbox::carried;
 use crate::sandbox::control::Control;
 use crate::sandbox::pages::{Pages, Pristine};
@@ -18,7 +18,7 @@ use crate::sandbox::wasi::{Branch, NoWay};
 use crate::value::Object;
 use crate::value::Value;
 use crate::value::handle::{Domain, Handle};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::AsContextMut;
@@ -42,6 +42,21 @@ pub(crate) struct Carried {
     /// The number of the last asynchronous call, and those that are under way.
     last_call: i64,
     calls: Vec<CarriedCall>,
+}
+
+impl Carried {
+    /// Lets time pass for it.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.sandbox.pass(time);
+        for (_, _, spent) in &mut self.programs {
+            *spent = spent.saturating_add(time);
+        }
+    }
+
+    /// Whether asynchronous functions of the host are under way.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
 }
 
 travels!(Carried { sandbox, kept, seeds, programs, given, last_call, calls });
@@ -292,7 +307,7 @@ impl Interpreter {
                 Ok((*number, UnderWay::going_on(hold(*handle)?, *spent)))
             })
             .collect();
-        let seeds = carried.seeds.map(&mut hold).transpose()?;
+        let seeds = carried.seeds.map(|seeds| Object::own(&domain, seeds));
         let session = &mut self.state_mut().session;
         session.helpers.extend(seeds.map(|seeds| (SEEDS, seeds)));
         (session.kept, session.programs) = (kept?, programs?);
@@ -304,11 +319,9 @@ impl Interpreter {
             };
             pending.push(Pending { number: call.number, what });
         }
-        let used: Vec<_> = carried.calls.iter().flat_map(|call| &call.objects).collect();
-        let left = carried
-            .given
-            .iter()
-            .filter(|handle| !held.contains_key(handle) && !used.contains(handle));
+        let of_calls = carried.calls.iter().flat_map(|call| &call.objects);
+        let used: HashSet<_> = held.keys().chain(of_calls).chain(&carried.seeds).copied().collect();
+        let left = carried.given.iter().filter(|handle| !used.contains(handle));
         release(&domain, left.copied().collect());
         Ok(pending)
     }
@@ -349,12 +362,4 @@ fn release(domain: &Arc<Domain>, handles: Vec<Handle>) {
 
 pub(crate) fn damaged_checkpoint(damaged: Damaged) -> Error {
     CheckpointError::Damaged(damaged.0).into()
-}
-
-/// A function that the guest holds, by where it is found.
-pub(crate) fn function_of(exported: &Exported) -> Option<Function> {
-    match exported {
-        Exported::Function(held) => Function::of_table(held).ok(),
-        Exported::Object(_) => None,
-    }
 }

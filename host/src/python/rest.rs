@@ -328,7 +328,9 @@ impl<'i> Program<'i> {
             }
             let wasi = &mut self.interpreter.python.state_mut().sandbox.wasi;
             let due = timer.is_some_and(|timer| now >= timer);
-            let polled = waiting.poll(context).is_ready();
+            // What is watched is told apart from the end of the time that there is.
+            let over = most.is_some_and(|most| now >= most);
+            let polled = waiting.poll(context).is_ready() && !over;
             let ready = due
                 || polled
                 || (works && control.has_arrived())
@@ -340,7 +342,7 @@ impl<'i> Program<'i> {
                 }
                 return Poll::Ready(Ok(Some(Why::Ready)));
             }
-            if most.is_some_and(|most| now >= most) {
+            if over && !ready {
                 return Poll::Ready(Ok(None));
             }
             first = false;

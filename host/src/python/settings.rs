@@ -1,7 +1,7 @@
 //! `Sandbox`: the settings of an interpreter, checked once and shared by all that start from them.
 
 use crate::error::{Error, Result};
-use crate::function::Module;
+use crate::function::{Function, Module};
 use crate::policy::{Grants, InputKind, Limits, OutputKind};
 use crate::sandbox::wasi::{Audit, World};
 use std::sync::Arc;
@@ -82,6 +82,16 @@ impl Sandbox {
         prepared.settings.limits = limits;
         prepared.world.check(&prepared.settings.limits)?;
         Ok(Self { prepared: Arc::new(prepared) })
+    }
+
+    /// Whether both are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.prepared, &other.prepared)
+    }
+
+    /// The functions of all its modules.
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        self.prepared.settings.modules.iter().flat_map(Module::functions).collect()
     }
 
     /// What a guest in it may touch.

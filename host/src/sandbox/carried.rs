@@ -21,6 +21,21 @@ pub(crate) struct Carried {
 
 travels!(Carried { frame, short_inputs, spent, wasi });
 
+impl Carried {
+    /// Lets time pass for it.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.spent.life = self.spent.life.saturating_add(time);
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let clocks = &mut self.wasi.clocks;
+        clocks.monotonic = clocks.monotonic.saturating_add(nanos);
+    }
+
+    /// Lets it have spent nothing.
+    pub(crate) fn renew(&mut self) {
+        self.spent = Spent::default();
+    }
+}
+
 /// What no child is given again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spent {

@@ -6,8 +6,9 @@
 use super::memory::GuestMemory;
 use crate::error::{Error, Result};
 use crate::image::written::Written;
+use sha2::{Digest, Sha256};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wasmtime::AsContextMut;
 
 /// Bytes of a page, as far as comparing goes; the system's may be larger.
@@ -27,6 +28,7 @@ const ZEROS: [u8; PAGE] = [0; PAGE];
 pub(crate) struct Pristine {
     bytes: Vec<u8>,
     written: Written,
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl Pristine {
@@ -38,12 +40,18 @@ impl Pristine {
                 to.copy_from_slice(from);
             }
         }
-        Self { bytes, written: Written::new() }
+        Self { bytes, written: Written::new(), digest: OnceLock::new() }
     }
 
-    /// The bytes of the image.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The SHA-256 of all of it, worked out when it is first asked for: some 15 ms.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| Sha256::digest(&self.bytes).into())
+    }
+
+    /// Makes of these bytes of a memory their difference from what it began with; and of a difference the bytes.
+    pub(crate) fn difference(&self, range: Range<usize>, bytes: &mut [u8]) {
+        let here = self.bytes.get(range.start..).unwrap_or_default();
+        bytes.iter_mut().zip(here).for_each(|(byte, was)| *byte ^= was);
     }
 
     /// Whether these bytes of a memory are not what it began with.
