@@ -29,6 +29,8 @@ mod budgets;
 mod by_hand;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
+/// Interpreters that go on from bytes, and bytes that nobody should believe.
+mod checkpoints;
 /// `ophidia add`, `--requirements`, and what scripts say they depend on: by pip, from a folder of wheels.
 mod command_add;
 /// Bad input: every refusal says what to change, nothing panics.
@@ -190,6 +192,8 @@ mod tasklets_servers;
 mod tasklets_soak;
 /// Supervisors: strategies, restarts, children that come and go.
 mod tasklets_supervisors;
+/// Set-up code that runs once, and interpreters that begin behind it.
+mod templates;
 /// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
 mod trees;
 /// `Value` by itself: made, looked into, taken apart, written.

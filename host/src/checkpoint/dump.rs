@@ -38,6 +38,9 @@ const SEAL: usize = 32;
 /// Level of compression: higher ones gain little and take twice the time.
 const LEVEL: i32 = 1;
 
+/// How far a body looks back at most, as a power of two: 8 MiB.
+const WINDOW: u32 = 23;
+
 /// What a dump is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -50,7 +53,7 @@ pub(super) enum Kind {
 pub(super) struct Written {
     pub(super) carried: Carried,
     pub(super) table: Vec<Option<String>>,
-    /// The kinds of generators that have drawn.
+    /// The kinds of generators that have drawn, where that was looked at.
     pub(super) drawn: u32,
     pub(super) pages: Pages<'static>,
 }
@@ -84,7 +87,7 @@ pub(super) fn write(
         body.extend_from_slice(bytes);
         pristine.difference(range, body.get_mut(from..).unwrap_or_default());
     }
-    let packed = zstd::bulk::compress(&body, LEVEL)
+    let packed = zstd::stream::encode_all(&*body, LEVEL)
         .map_err(|error| Error::Host(format!("a checkpoint cannot be compressed: {error}")))?;
     let mut out = Vec::with_capacity(packed.len() + 256);
     out.extend_from_slice(&MAGIC);
@@ -176,7 +179,9 @@ fn open<'a>(
 fn unpack(packed: &[u8], len: u64) -> Result<Vec<u8>> {
     let wrong = |said: String| damaged(Damaged(format!("its body: {said}")));
     let decoder = zstd::stream::read::Decoder::with_buffer(packed);
-    let decoder = decoder.map_err(|error| wrong(error.to_string()))?;
+    let mut decoder = decoder.map_err(|error| wrong(error.to_string()))?;
+    // What this level looks back at; one that says more would have more memory kept for it.
+    decoder.window_log_max(WINDOW).map_err(|error| wrong(error.to_string()))?;
     let mut body = Vec::new();
     let read = decoder.take(len.saturating_add(1)).read_to_end(&mut body);
     read.map_err(|error| wrong(error.to_string()))?;

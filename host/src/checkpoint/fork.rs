@@ -127,7 +127,7 @@ impl Interpreter {
         if let Some(stream) = entropy {
             frozen.set_entropy(stream);
         }
-        frozen.child(&runtime, &sandbox, streams)
+        frozen.child(&runtime, &sandbox, streams, Branch::Fork)
     }
 
     /// So many children: the parent is frozen once, which takes as long as for one.
@@ -144,7 +144,7 @@ impl Interpreter {
         let mut frozen = Frozen::of(self, Branch::Fork, true)?;
         let child = |(streams, entropy)| {
             frozen.set_entropy(entropy);
-            frozen.child(&runtime, &sandbox, streams)
+            frozen.child(&runtime, &sandbox, streams, Branch::Fork)
         };
         begins.into_iter().map(child).collect()
     }

@@ -47,10 +47,10 @@ impl<'a> Frozen<'a> {
         runtime: &Runtime,
         sandbox: &Sandbox,
         streams: Streams,
+        how: Branch,
     ) -> Result<Interpreter> {
         let Self { carried, table, pages, drawn } = self;
         let table = table.clone();
-        let how = Branch::Fork;
         let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
         let (mut child, pending) = Interpreter::going_on(from)?;
         for Pending { number, .. } in pending {

@@ -245,7 +245,7 @@ impl Interpreter {
     pub fn checkpoint(&mut self, options: &CheckpointOptions) -> Result<Vec<u8>> {
         let key = options.checked_key()?;
         let pristine = self.runtime().pristine()?;
-        let frozen = Frozen::of(self, Branch::Restore, true)?;
+        let frozen = Frozen::of(self, Branch::Restore, false)?;
         dump::write(&frozen, Kind::Interpreter, &pristine, key)
     }
 
@@ -314,7 +314,7 @@ impl Runtime {
     }
 
     fn go_on(&self, written: Written, options: RestoreOptions) -> Result<Interpreter> {
-        let Written { mut carried, table, drawn, pages } = written;
+        let Written { mut carried, table, pages, .. } = written;
         let functions = options.functions();
         let table = dump::bind(&table, &functions)?;
         let RestoreOptions { sandbox, streams, mut pending, time_away, reseed, .. } = options;
@@ -325,7 +325,7 @@ impl Runtime {
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
         let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
-        for Pending { number, what } in calls {
+        for Pending { number, what, held } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \
                         the host in them";
             let Some((path, call)) = what else {
@@ -341,12 +341,13 @@ impl Runtime {
                     let found = functions.iter().find(|function| function.path() == path);
                     let function = found.cloned();
                     let function = function.ok_or(CheckpointError::Missing(vec![path]))?;
-                    let recorded = Recorded::new(function, call);
+                    let recorded = Recorded::new(function, call, held);
                     py.operation(|py: &mut Python<'_>| recorded.again(py, number))?;
                 }
             }
         }
         if reseed {
+            let drawn = py.drawn(&self.pristine()?)?;
             py.renew(drawn)?;
         }
         Ok(py)

@@ -53,6 +53,8 @@ impl Template {
             return Err(CheckpointError::NotAtRest(said.into()).into());
         }
         frozen.carried.sandbox.renew();
+        // Where random bytes are made of a seed, each begins with that of its sandbox.
+        frozen.set_entropy(None);
         Ok(Self { runtime, sandbox, frozen: Arc::new(frozen) })
     }
 
@@ -73,7 +75,7 @@ impl Template {
     ///
     /// As of [`Runtime::start_with`].
     pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
-        let mut py = self.frozen.child(&self.runtime, sandbox, streams)?;
+        let mut py = self.frozen.child(&self.runtime, sandbox, streams, Branch::Restore)?;
         if !sandbox.is(&self.sandbox) {
             py.set_up()?;
         }

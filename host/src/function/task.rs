@@ -122,7 +122,7 @@ impl Tasks {
         let recorded = call.as_ref().map_or(0, |call| call.held);
         self.ended.arguments.take(held.saturating_add(recorded))?;
         let number = again.unwrap_or_else(|| {
-            self.last += 1;
+            self.last = self.last.wrapping_add(1);
             self.last
         });
         let cancelled = Arc::new(AtomicBool::new(false));
@@ -347,8 +347,8 @@ where
 
 impl Recorded {
     /// One that another interpreter has recorded.
-    pub(crate) fn new(function: Function, call: Call) -> Self {
-        Self { function, call, held: 0 }
+    pub(crate) fn new(function: Function, call: Call, held: u64) -> Self {
+        Self { function, call, held }
     }
 
     /// Makes the call again, under the number that it had. What it fails with at once is what it ends with.

@@ -6,7 +6,7 @@ use super::settings::Sandbox;
 use super::state::State;
 use super::underway::UnderWay;
 use super::{Interpreter, Streams};
-use crate::bridge::{self, Exported, HasBridge};
+use crate::bridge::{self, Exported};
 use crate::convert::ToPython;
 use crate::error::{CheckpointError, Error, Result};
 use crate::function::Call;
@@ -94,6 +94,8 @@ pub(crate) struct Pending {
     pub(crate) number: i64,
     /// The function's name behind its module's, and the arguments.
     pub(crate) what: Option<(String, Call)>,
+    /// Bytes of the host that the arguments take.
+    pub(crate) held: u64,
 }
 
 /// With what an interpreter goes on.
@@ -282,6 +284,7 @@ impl Interpreter {
                 });
             }
         }
+        this.guest().check_frames().map_err(|said| damaged_checkpoint(Damaged(said)))?;
         let pending = this.adopt(carried)?;
         Ok((this, pending))
     }
@@ -313,11 +316,14 @@ impl Interpreter {
         (session.kept, session.programs) = (kept?, programs?);
         let mut pending = Vec::new();
         for call in &carried.calls {
-            let what = match &call.what {
-                Some((path, bytes)) => Some((path.clone(), self.call_of(bytes)?)),
-                None => None,
+            let (what, held) = match &call.what {
+                Some((path, bytes)) => {
+                    let (call, held) = self.call_of(bytes)?;
+                    (Some((path.clone(), call)), held)
+                }
+                None => (None, 0),
             };
-            pending.push(Pending { number: call.number, what });
+            pending.push(Pending { number: call.number, what, held });
         }
         let of_calls = carried.calls.iter().flat_map(|call| &call.objects);
         let used: HashSet<_> = held.keys().chain(of_calls).chain(&carried.seeds).copied().collect();
@@ -326,24 +332,25 @@ impl Interpreter {
         Ok(pending)
     }
 
-    /// The arguments of a call, as they were written down.
-    fn call_of(&mut self, bytes: &[u8]) -> Result<Call> {
-        let state = self.state();
+    /// The arguments of a call, as they were written down, and the bytes of the host that they take.
+    fn call_of(&mut self, bytes: &[u8]) -> Result<(Call, u64)> {
+        let State { sandbox, bridge, .. } = self.state();
         let owner = bridge::Owner {
-            domain: &state.bridge().domain,
-            table: &state.bridge().table,
-            limit: state.bridge().value_limit,
-            held: 0,
-            holding: Some(&state.sandbox.ledger.holding),
+            domain: &bridge.domain,
+            table: &bridge.table,
+            limit: bridge.value_limit,
+            held: bridge.arguments.used().0,
+            holding: Some(&sandbox.ledger.holding),
             control: None,
         };
-        let value = bridge::decode(owner, bytes);
         let wrong = || damaged_checkpoint(Damaged("the arguments of a call".into()));
-        match value {
-            Ok(value) => Call::from_value(value).ok_or_else(wrong),
-            Err(Error::Limit(limit)) => Err(limit.into()),
-            Err(_) => Err(wrong()),
-        }
+        let (mut values, held) = match bridge::decode_all(owner, bytes, 1) {
+            Ok(decoded) => decoded,
+            Err(Error::Limit(limit)) => return Err(limit.into()),
+            Err(_) => return Err(wrong()),
+        };
+        let call = values.pop().and_then(Call::from_value).ok_or_else(wrong)?;
+        Ok((call, held))
     }
 
     /// Ends an asynchronous call that was under way elsewhere by an exception.

@@ -36,7 +36,7 @@ pub struct Sandbox {
     pub(super) prepared: Arc<Prepared>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     /// What of them a guest reads, opened.
@@ -44,6 +44,20 @@ pub(super) struct Prepared {
     pub(super) stdin: InputKind,
     pub(super) stdout: OutputKind,
     pub(super) stderr: OutputKind,
+}
+
+impl Default for Prepared {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            // Nothing of the host is opened for it.
+            world: settings.world().unwrap_or_default(),
+            settings,
+            stdin: InputKind::default(),
+            stdout: OutputKind::default(),
+            stderr: OutputKind::default(),
+        }
+    }
 }
 
 /// What both builders set.

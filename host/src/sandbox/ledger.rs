@@ -65,7 +65,7 @@ impl Ledger {
     /// Counts a call of a function of the host.
     #[inline]
     pub(crate) fn call_host(&mut self) -> Result<(), LimitExceeded> {
-        self.host_calls += 1;
+        self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.most_host_calls {
             return Err(LimitExceeded::HostCalls { limit: self.most_host_calls });
         }

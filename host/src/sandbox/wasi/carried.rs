@@ -301,7 +301,12 @@ impl Context {
             return Err("it is another file by now".into());
         }
         let KeptFile { position, flags, path, .. } = kept;
-        Ok(OpenFile { file, position: *position, flags: *flags, path: Arc::clone(path) })
+        Ok(OpenFile {
+            file,
+            position: *position,
+            flags: *flags & fdflags::ALL,
+            path: Arc::clone(path),
+        })
     }
 }
 

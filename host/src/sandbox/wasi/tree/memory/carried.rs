@@ -416,6 +416,9 @@ impl TreeState {
         let damaged = |said: &str| Err(Unmade::Damaged(Damaged(said.into())));
         let FolderState { merged, removed, next, .. } = *state;
         let gone = state.gone.iter().cloned().collect();
+        if next > MOST_ENTRIES {
+            return damaged("a folder of too many names");
+        }
         let mut entries = Entries { below, merged, removed, next, gone, ..Entries::default() };
         for EntryState { name, order, moved, to } in &state.entries {
             if check_name(name).is_err() || *order >= next {
@@ -454,6 +457,9 @@ impl TreeState {
         Ok(entries)
     }
 }
+
+/// More names than any folder has had.
+const MOST_ENTRIES: u64 = 1 << 48;
 
 enum Unmade {
     NoRoom,
