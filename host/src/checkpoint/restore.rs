@@ -347,7 +347,8 @@ impl Runtime {
             }
         }
         if reseed {
-            let drawn = py.drawn(&self.pristine()?)?;
+            let pristine = self.pristine()?;
+            let drawn = py.drawn(&pristine)?;
             py.renew(drawn)?;
         }
         Ok(py)
