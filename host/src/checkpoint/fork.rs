@@ -89,7 +89,7 @@ impl Interpreter {
     ///   are not. What could not go along says so in an `OSError`. Trees in memory are copied.
     /// - What was spent of its limits is spent in the child too, and clocks go on.
     ///
-    /// [Forks](https://docs.rs/ophidia) in the guide has the hazards, one by one.
+    /// The guide has the hazards, one by one, on its page about forks.
     ///
     /// ```
     /// # fn main() -> ophidia::Result<()> {
