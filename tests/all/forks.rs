@@ -607,8 +607,8 @@ assert os.listdir('/tmp') == []",
     py.run("assert open('/tmp/soft').read() == 'f' * 10_000").expect("untouched");
     assert_eq!(py.usage().trees, used.trees);
     // What does not fit is told with its size.
-    let mut grants = Grants::default();
-    grants.tmp = Some(Quota { bytes: 8192, files: 10 });
+    let tmp = Some(Quota { bytes: 8192, files: 10 });
+    let grants = Grants { tmp, ..Grants::default() };
     let small = Sandbox::builder().grants(grants).build().expect("a sandbox");
     let ended = py.fork_with(ForkOptions::new().sandbox(&small)).map(drop);
     let said = ended.expect_err("too much").to_string();

@@ -74,6 +74,7 @@ type Ask = Box<dyn FnMut(&str, &Call) -> Resume + Send>;
 
 /// With what an interpreter goes on from a checkpoint. Default: an empty [`Sandbox`], no key, no functions of the host, time
 /// away does not count, seeds are as they were, calls under way are made again.
+#[derive(Default)]
 pub struct RestoreOptions {
     pub(super) sandbox: Sandbox,
     pub(super) streams: Streams,
@@ -83,21 +84,6 @@ pub struct RestoreOptions {
     time_away: bool,
     reseed: bool,
     most: Option<u64>,
-}
-
-impl Default for RestoreOptions {
-    fn default() -> Self {
-        Self {
-            sandbox: Sandbox::default(),
-            streams: Streams::default(),
-            key: None,
-            functions: Vec::new(),
-            pending: None,
-            time_away: false,
-            reseed: false,
-            most: None,
-        }
-    }
 }
 
 impl RestoreOptions {

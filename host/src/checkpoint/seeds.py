@@ -5,18 +5,18 @@ RANDOM, NUMPY, TEMPFILE = 1, 2, 4
 
 def generators():
     """Global generators by what they are renewed as, each with where its state lies in memory."""
-    random = sys.modules.get("random")
+    random = getattr(sys.modules.get("random"), "_inst", None)
     if random is not None:
-        yield RANDOM, random._inst
-    numpy = sys.modules.get("numpy.random.mtrand")
+        yield RANDOM, random
+    numpy = getattr(sys.modules.get("numpy.random.mtrand"), "_rand", None)
     if numpy is not None:
-        yield NUMPY, numpy._rand._bit_generator
+        yield NUMPY, numpy._bit_generator
 
 
 def watched():
     """What the host looks at to know whether a generator has drawn, and what has for sure."""
-    tempfile = sys.modules.get("tempfile")
-    drawn = TEMPFILE if tempfile is not None and tempfile._name_sequence is not None else 0
+    names = getattr(sys.modules.get("tempfile"), "_name_sequence", None)
+    drawn = 0 if names is None else TEMPFILE
     return [(kind, id(it), type(it).__basicsize__) for kind, it in generators()], drawn
 
 

@@ -89,7 +89,7 @@ impl<'a> Pages<'a> {
     /// first.
     pub(crate) fn find(memory: &'a [u8], frame: u32, pristine: &Pristine) -> Self {
         let dead = if frame as usize >= STACK { STACK } else { 0 };
-        let all = || vec![0..memory.len()];
+        let all = || std::iter::once(0..memory.len()).collect();
         let candidates = pristine.written.ranges(memory).unwrap_or_else(all);
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for candidate in candidates {
@@ -190,6 +190,7 @@ impl<'a> Pages<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, of which some have one")]
 mod tests {
     use super::*;
 
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn pages_that_differ_are_found_and_no_others() {
         let (mut memory, pristine) = memory();
-        assert_eq!(Pages::find(&memory, 64, &pristine).ranges, []);
+        assert_eq!(Pages::find(&memory, 64, &pristine).size(), 0);
         for at in [0, PAGE + 1, 5 * PAGE, 3 * WASM_PAGE + 9] {
             memory[at] = 9;
         }
