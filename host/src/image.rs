@@ -14,8 +14,9 @@ pub(crate) mod metering;
 mod portable;
 pub(crate) mod snapshot;
 mod trust;
+pub(crate) mod written;
 
-pub(crate) use cache::path;
+pub(crate) use cache::{hex, path, write_whole};
 pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 

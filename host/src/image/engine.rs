@@ -91,6 +91,8 @@ impl Kind {
 /// The engine that compiles the image and runs interpreters. Its kind makes no difference to compiled code.
 pub(crate) fn run(interpreters: u32, stack: usize, kind: Kind) -> Result<Engine> {
     kind.check(interpreters)?;
+    // One more, for an instance that is looked at and never runs.
+    let interpreters = (interpreters + 1).min(kind.most_interpreters());
     let mut pool = PoolingAllocationConfig::new();
     // Where the system does not tell which pages were written to (Linux before 6.7), keeping would mean to write to
     // all of them.

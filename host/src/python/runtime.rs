@@ -1,6 +1,6 @@
 //! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, LimitExceeded, Result};
 use crate::image::engine::{self, Kind};
 use crate::image::exceptions;
 use crate::image::idle::Idle;
@@ -9,13 +9,16 @@ use crate::image::{self, ImageStage, Source};
 use crate::python::state::State;
 use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
+use crate::sandbox::pages::Pristine;
 use crate::sandbox::reactor::Reactor;
 use crate::sandbox::wasi::Stdlib;
 use ophidia_guest::{Flavour, Guest};
+use parking_lot::Mutex;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use std::sync::atomic::{AtomicU32, Ordering};
+use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 
 /// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
 #[derive(Clone)]
@@ -30,7 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) stdlib: Stdlib,
     pub(crate) idle: Arc<Idle>,
     pub(crate) reactor: Arc<Reactor>,
-    max_interpreters: u32,
+    places: Arc<Places>,
+    pristine: Mutex<Option<Arc<Pristine>>>,
     /// Native stack a guest may use, in bytes.
     pub(crate) stack: usize,
 }
@@ -84,7 +88,8 @@ impl Runtime {
             reactor: Arc::default(),
             engine,
             stdlib: Stdlib::open(&stdlib)?,
-            max_interpreters: slots.max_interpreters,
+            places: Arc::new(Places { taken: AtomicU32::new(0), most: slots.max_interpreters }),
+            pristine: Mutex::default(),
             stack: slots.stack,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -107,7 +112,58 @@ impl Runtime {
     /// How many interpreters can be alive at once.
     #[must_use]
     pub fn max_interpreters(&self) -> u32 {
-        self.shared.max_interpreters
+        self.shared.places.most
+    }
+
+    /// Takes the place of one more interpreter.
+    pub(super) fn place(&self) -> Result<Place> {
+        let places = &self.shared.places;
+        let more = |taken: u32| (taken < places.most).then_some(taken + 1);
+        let taken = places.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        match taken {
+            Ok(_) => Ok(Place(Arc::clone(places))),
+            Err(taken) => {
+                let (asked, limit) = (u64::from(taken) + 1, places.most);
+                Err(LimitExceeded::Interpreters { asked, limit }.into())
+            }
+        }
+    }
+
+    /// What the memories of all interpreters begin with, taken when it is first asked for: a copy of some 20 MiB.
+    pub(crate) fn pristine(&self) -> Result<Arc<Pristine>> {
+        let mut pristine = self.shared.pristine.lock();
+        if let Some(pristine) = &*pristine {
+            return Ok(Arc::clone(pristine));
+        }
+        let failed =
+            |error: wasmtime::Error| Error::Host(format!("no instance to compare with: {error:#}"));
+        let mut linker: Linker<()> = Linker::new(&self.shared.engine);
+        let module = self.shared.pre.module();
+        linker.define_unknown_imports_as_traps(module).map_err(failed)?;
+        let mut store = Store::new(&self.shared.engine, ());
+        let taking = self.shared.idle.taking();
+        let instance = linker.instantiate(&mut store, module).map_err(failed)?;
+        drop(taking);
+        let memory = instance.get_memory(&mut store, ophidia_abi::MEMORY);
+        let memory = memory.ok_or_else(|| Error::Image("the image has no memory".into()))?;
+        let taken = Arc::new(Pristine::of(memory.data(&store)));
+        Ok(Arc::clone(pristine.insert(taken)))
+    }
+}
+
+/// How many interpreters are alive. The pool has a slot more, for [`Runtime::pristine`].
+#[derive(Debug)]
+struct Places {
+    taken: AtomicU32,
+    most: u32,
+}
+
+/// The place of a living interpreter; given up after its slot.
+pub(super) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
