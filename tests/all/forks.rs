@@ -700,3 +700,26 @@ use('S3CRET-' + '0123456789' * 3)",
     let mut child = py.fork().expect("a child");
     child.run("assert use('x')").expect("it runs on");
 }
+
+/// The guide's table of hazards names tests that there are.
+#[test]
+fn every_hazard_has_its_test() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let page = std::fs::read_to_string(format!("{root}/docs/src/forks.md")).expect("the page");
+    let (_, table) = page.split_once("| hazard |").expect("the table");
+    let files = ["forks", "checkpoints", "templates", "borrows"].map(|name| {
+        std::fs::read_to_string(format!("{root}/tests/all/{name}.rs")).expect("the tests")
+    });
+    let mut named = 0;
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.split('|').collect();
+        let [_, hazard, done, test, _] = &cells[..] else { panic!("{row}") };
+        assert!(!hazard.trim().is_empty() && !done.trim().is_empty(), "{row}");
+        for name in test.split('`').skip(1).step_by(2).filter(|name| !name.ends_with(".rs")) {
+            let there = files.iter().any(|file| file.contains(&format!("fn {name}()")));
+            assert!(there, "{name} is no test");
+            named += 1;
+        }
+    }
+    assert!(named > 15, "{named}");
+}

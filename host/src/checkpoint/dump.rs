@@ -118,7 +118,7 @@ pub(super) fn read(
         return Err(CheckpointError::TooLarge { asked: len, limit: most }.into());
     }
     let body = unpack(packed, len)?;
-    parse(&body, pristine).map_err(damaged)
+    parse(&body, pristine, most).map_err(damaged)
 }
 
 /// Looks at the head and the seal; gives the bytes of the body, and the body as it is compressed.
@@ -128,7 +128,7 @@ fn open<'a>(
     pristine: &Pristine,
     key: Option<&[u8]>,
 ) -> Result<(u64, &'a [u8])> {
-    let mut from = Bytes(bytes);
+    let mut from = Bytes::new(bytes, 0);
     if from.next(MAGIC.len()).map_err(damaged)? != MAGIC {
         return Err(damaged(Damaged("it does not begin as one".into())));
     }
@@ -191,15 +191,16 @@ fn unpack(packed: &[u8], len: u64) -> Result<Vec<u8>> {
     Ok(body)
 }
 
-fn parse(body: &[u8], pristine: &Pristine) -> Result<Written, Damaged> {
-    let mut from = Bytes(body);
+/// Of a body, lists of so many bytes at most.
+fn parse(body: &[u8], pristine: &Pristine, most: u64) -> Result<Written, Damaged> {
+    let mut from = Bytes::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     let carried = Carried::take(&mut from)?;
     let table = Vec::take(&mut from)?;
     let drawn = u32::take(&mut from)?;
     let len = usize::take(&mut from)?;
     let ranges: Vec<(usize, usize)> = Vec::take(&mut from)?;
     let ranges: Vec<Range<usize>> = ranges.into_iter().map(|(start, end)| start..end).collect();
-    let mut bytes = from.0.to_vec();
+    let mut bytes = from.rest().to_vec();
     let mut at = 0;
     for range in &ranges {
         let end = at + range.len();

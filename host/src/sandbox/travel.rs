@@ -1,7 +1,7 @@
 //! How the state of an interpreter is written as bytes, and read from bytes that nobody vouches for.
 //!
-//! Numbers are little-endian; texts and lists come behind their count, of 32 bits. A reader makes nothing larger than in
-//! proportion to the bytes that are there: each item of a list takes some of them.
+//! Numbers are little-endian; texts and lists come behind their count, of 32 bits. Each item of a list takes a byte at
+//! least, and all lists together as much of the host's memory as whoever reads allows: few bytes may stand for large items.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,15 +20,40 @@ pub(crate) trait Travel: Sized {
 
 /// Bytes that are read from the beginning.
 #[derive(Clone, Debug)]
-pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
+pub(crate) struct Bytes<'a> {
+    rest: &'a [u8],
+    /// Bytes that the items of lists may yet take.
+    room: usize,
+}
 
 impl<'a> Bytes<'a> {
+    /// Bytes of whose lists no more than so much is made.
+    pub(crate) fn new(bytes: &'a [u8], room: usize) -> Self {
+        Self { rest: bytes, room }
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Takes the room of a list of so many items.
+    fn take_room<T>(&mut self, count: usize) -> Result<(), Damaged> {
+        let asked = count.saturating_mul(size_of::<T>());
+        let left = self.room.checked_sub(asked);
+        self.room = left.ok_or_else(|| Damaged(format!("a list of {count} items, too many")))?;
+        Ok(())
+    }
+
     /// The next so many.
     pub(crate) fn next(&mut self, len: usize) -> Result<&'a [u8], Damaged> {
-        let (taken, rest) = self.0.split_at_checked(len).ok_or_else(|| {
-            Damaged(format!("it ends where {len} bytes more should be, {} are there", self.0.len()))
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(|| {
+            Damaged(format!(
+                "it ends where {len} bytes more should be, {} are there",
+                self.rest.len()
+            ))
         })?;
-        self.0 = rest;
+        self.rest = rest;
         Ok(taken)
     }
 
@@ -39,18 +64,18 @@ impl<'a> Bytes<'a> {
     /// The count of a list, of which each item takes one byte at least.
     fn count(&mut self) -> Result<usize, Damaged> {
         let count = u32::take(self)? as usize;
-        if count > self.0.len() {
-            return Err(Damaged(format!("{count} items in {} bytes", self.0.len())));
+        if count > self.rest.len() {
+            return Err(Damaged(format!("{count} items in {} bytes", self.rest.len())));
         }
         Ok(count)
     }
 
     /// Fails where more is there than was read.
     pub(crate) fn end(&self) -> Result<(), Damaged> {
-        if self.0.is_empty() {
+        if self.rest.is_empty() {
             return Ok(());
         }
-        Err(Damaged(format!("{} bytes too many", self.0.len())))
+        Err(Damaged(format!("{} bytes too many", self.rest.len())))
     }
 }
 
@@ -185,8 +210,10 @@ impl<T: Travel> Travel for Vec<T> {
     }
 
     fn take(from: &mut Bytes<'_>) -> Result<Self, Damaged> {
+        let count = from.count()?;
+        from.take_room::<T>(count)?;
         // Grown as items come: what is claimed is not believed.
-        (0..from.count()?).map(|_| T::take(from)).collect()
+        (0..count).map(|_| T::take(from)).collect()
     }
 }
 
@@ -257,20 +284,25 @@ mod tests {
         let all: All =
             (vec![("a".into(), None), ("ü".into(), Some(5))], [1, 2, 3], "/tmp/x".into(), true);
         let bytes = written(&all);
-        let mut from = Bytes(&bytes);
+        let mut from = Bytes::new(&bytes, 1000);
         assert_eq!(All::take(&mut from).expect("as written"), all);
         assert_eq!(from.end(), Ok(()));
         for len in 0..bytes.len() {
-            assert!(All::take(&mut Bytes(&bytes[..len])).is_err(), "{len} bytes");
+            assert!(All::take(&mut Bytes::new(&bytes[..len], 1000)).is_err(), "{len} bytes");
         }
     }
 
     #[test]
     fn counts_are_not_believed() {
         let many = [0xff; 8];
-        assert!(Vec::<u64>::take(&mut Bytes(&many)).is_err());
-        assert!(String::take(&mut Bytes(&many)).is_err());
-        assert!(bool::take(&mut Bytes(&[2])).is_err());
-        assert!(Bytes(&[1]).end().is_err());
+        assert!(Vec::<u64>::take(&mut Bytes::new(&many, 1000)).is_err());
+        assert!(String::take(&mut Bytes::new(&many, 1000)).is_err());
+        assert!(bool::take(&mut Bytes::new(&[2], 0)).is_err());
+        assert!(Bytes::new(&[1], 0).end().is_err());
+        // A hundred items that take a byte each where they are written, and more where they are read.
+        let none = written(&vec![None::<u64>; 100]);
+        let room = 100 * size_of::<Option<u64>>();
+        assert!(Vec::<Option<u64>>::take(&mut Bytes::new(&none, room)).is_ok());
+        assert!(Vec::<Option<u64>>::take(&mut Bytes::new(&none, room - 1)).is_err());
     }
 }

@@ -110,6 +110,9 @@ pub(crate) enum Branch {
     Restore,
 }
 
+/// More numbers than any table of descriptors has.
+const MOST_NUMBERS: usize = 1 << 16;
+
 /// What a connection says that did not go along.
 const CONNECTION: &str = "a connection of the interpreter that this one began as: connections do not go along, open it again";
 
@@ -208,6 +211,10 @@ impl Context {
         nodes: &[Vec<Node>],
         how: Branch,
     ) -> Result<(), NoWay> {
+        if kept.len() > MOST_NUMBERS {
+            let said = format!("{} numbers of descriptors", kept.len());
+            return Err(NoWay::Damaged(Damaged(said)));
+        }
         let mut streams: Vec<_> = (0..4).map(|fd| self.descriptors.remove(fd).ok()).collect();
         let mut stream = |at: usize| streams.get_mut(at).and_then(Option::take);
         let (stdin, stdout, stderr, root) = (stream(0), stream(1), stream(2), stream(3));
