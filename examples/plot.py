@@ -9,7 +9,7 @@ import pandas as pd
 
 random = np.random.default_rng(7)
 days = pd.date_range("2025-01-01", "2025-12-31", freq="D")
-season = -np.cos(2 * np.pi * (days.dayofyear.to_numpy() - 20) / 365)
+season = -np.cos(2 * np.pi * (days.day_of_year.to_numpy() - 20) / 365)
 table = pd.DataFrame(
     {
         "coast": 11 + 6 * season + random.normal(0, 1.6, len(days)),

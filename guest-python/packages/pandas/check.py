@@ -15,7 +15,7 @@ table = frame.pivot_table(index="who", columns=frame.day.dt.month, values="n", a
 assert table.loc["ann", 2] == 2
 assert frame.set_index("day").n.resample("MS").sum().tolist() == [4, 2]
 assert frame.sort_values("n").n.tolist() == [1, 2, 3] and frame.n.rolling(2).mean().tolist()[1:] == [2.0, 1.5]
-assert pd.read_json(io.StringIO(frame.to_json(orient="records"))).n.sum() == 6
+assert pd.read_json(io.StringIO(frame.to_json(orient="records", date_format="iso"))).n.sum() == 6
 assert (
     str(pd.Timestamp("2026-07-01T12:00", tz="Europe/Berlin").tz_convert("UTC")) == "2026-07-01 10:00:00+00:00"
 )
