@@ -151,7 +151,8 @@ fn compared(runtime: &Runtime) -> Result<()> {
     for name in names {
         let mut ours = || Ok(seconds.call_as::<f64>(&mut py, (&name,))?);
         let mut theirs = || native.seconds(&name);
-        (ours()?, theirs()?);
+        ours()?;
+        theirs()?;
         let measured = in_turn(SAMPLES, ours, theirs)?;
         figure(&format!("science_{name}_ms"), measured.ours * 1e3, "ms");
         figure(&format!("science_{name}_ratio"), measured.ratio, "x");
