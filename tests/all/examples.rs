@@ -135,6 +135,9 @@ fn with_a_clock_and_a_seed_every_example_repeats() {
                 command =
                     command.arg("--site").arg(site_packages(&folder.join("requirements.txt")));
             }
+            if !example.packages.is_empty() {
+                command = command.args(["--with", &example.packages.join(",")]);
+            }
             // What is written to is in memory, so that both runs find the same.
             let work = if example.folder { &["/tmp"][..] } else { &[] };
             let command = command.arg(folder.join(&example.file)).args(work);
