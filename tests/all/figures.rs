@@ -39,7 +39,7 @@ fn what_a_hook_refuses_is_raised_and_formats_are_checked() {
     let mut py = RUNTIME.interpreter().module(module).build().expect("built");
     let error = raised(py.run(&format!("{SHOW}figures.show(b'x', 'png')")));
     assert!(error.message.contains("no more figures"), "{error:?}");
-    for wrong in ["../x", "", "a/b", "x\\0", &"p".repeat(17)] {
+    for wrong in ["../x", "", "a/b", "x\\0", "pñg", &"p".repeat(17)] {
         let error = raised(py.run(&format!("{SHOW}figures.show(b'x', '{wrong}')")));
         assert!(error.message.contains("letters and digits"), "{error:?}");
     }

@@ -343,6 +343,24 @@ fn a_wait_that_is_dropped_loses_nothing() {
     });
     py.task_result::<()>(&task).expect("its end");
     assert_eq!(number(&mut py, "x + y"), 3);
+    // Waits that are cut short add up: none begins the timer anew, neither one that ends nor one that is dropped.
+    let task = py.begin("await asyncio.sleep(0.6)").expect("begun");
+    tokio.block_on(async {
+        py.step(&task).expect("a step");
+        let mut cut = 0;
+        loop {
+            let short = Duration::from_millis(if cut % 2 == 0 { 100 } else { 90_000 });
+            let wait = py.wait(&task, short);
+            match tokio::time::timeout(Duration::from_millis(110), wait).await {
+                Ok(woken) if woken.expect("a wait") => break,
+                _ => cut += 1,
+            }
+            assert!(cut < 12, "it waits for ever");
+        }
+        assert!(cut > 1, "it waited in pieces");
+        assert_eq!(py.step(&task).expect("a step"), Progress::Ended);
+    });
+    py.task_result::<()>(&task).expect("its end");
     // One that is not wanted any more is told so.
     let task = py
         .begin("try:\n    await asyncio.sleep(100)\nexcept asyncio.CancelledError:\n    x = 9\n    raise")

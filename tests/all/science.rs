@@ -1,5 +1,5 @@
-//! Tables and plots in the flavour `science`: what is shown, and what
-//! exceptions of C++ do at limits.
+//! Tables and plots in the flavour `science`: pictures against those of native packages, what is shown, record batches,
+//! and what exceptions of C++ do at limits.
 
 use std::fs;
 use std::sync::Arc;
@@ -10,18 +10,54 @@ use arrow_array::{
     Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 
+use crate::examples::native_packages;
 use crate::flavours::SCIENCE;
-use crate::support::{ophidia, raised, repository};
-use ophidia::{Error, LimitExceeded};
+use crate::support::{native_python, ophidia, raised, repository};
+use ophidia::{Error, LimitExceeded, Value};
+
+/// Has a script save, natively, what it shows.
+const SAVE: &str =
+    "import runpy, sys, matplotlib; matplotlib.use('agg'); import matplotlib.pyplot as plt
+plt.show = lambda: plt.savefig(sys.argv[2]); runpy.run_path(sys.argv[1])";
+
+/// How far two pictures are from each other: the root of the mean square of what pixels differ by, of 255. Six pixels each way
+/// are one: another version of FreeType makes text, and so what stands beside it, a pixel larger or smaller.
+const DISTANCE: &str = "import io, numpy
+from PIL import Image
+def pixels(data, down=0):
+    image = numpy.roll(numpy.asarray(Image.open(io.BytesIO(data)).convert('RGB')), down, 0)
+    small = Image.fromarray(image).resize((image.shape[1] // 6, image.shape[0] // 6), Image.Resampling.BOX)
+    return numpy.asarray(small, float)
+def distance(one, other, down):
+    one, other = pixels(one), pixels(other, down)
+    assert one.shape == other.shape, (one.shape, other.shape)
+    return float(((one - other) ** 2).mean() ** 0.5)";
 
 #[test]
-fn the_example_shows_a_picture() {
+fn the_example_s_picture_is_the_native_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = repository().join("examples/plot.py");
+    let native = folder.path().join("native.png");
+    native_python(["-c", SAVE])
+        .arg(&script)
+        .arg(&native)
+        .env("PYTHONPATH", native_packages(&["matplotlib", "pandas"]))
+        .expect_ok();
     let run = ophidia(["run", "--with", "matplotlib,pandas", "--show"]);
     run.arg(folder.path()).arg(&script).expect_ok().stderr_is_empty();
-    let picture = fs::read(folder.path().join("figure-1.png")).expect("it was shown");
-    assert!(picture.starts_with(b"\x89PNG") && picture.len() > 20_000, "{}", picture.len());
+    let ours = fs::read(folder.path().join("figure-1.png")).expect("it was shown");
+    let theirs = fs::read(&native).expect("it was saved");
+    let mut py = SCIENCE.interpreter().build().expect("an interpreter");
+    py.run(DISTANCE).expect("run");
+    let distance = py.get("distance").expect("a function");
+    let mut apart = |down: i64| -> f64 {
+        let pictures = (Value::Bytes(ours.clone()), Value::Bytes(theirs.clone()), down);
+        distance.call_as(&mut py, pictures).expect("pictures of one size")
+    };
+    let same = apart(0);
+    assert!(same < 8.0, "{same}");
+    let moved = apart(12);
+    assert!(moved > 20.0, "one that is moved by 12 pixels is told from it: {moved}");
 }
 
 #[test]

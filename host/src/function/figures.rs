@@ -12,7 +12,7 @@ const MODULE: &str = "_ophidia_figures";
 #[non_exhaustive]
 pub struct Figure {
     /// `png`, or what matplotlib's `rcParams["savefig.format"]` says, such as `svg` or `pdf`. The program's word for it:
-    /// letters and digits, 16 at most.
+    /// letters and digits of ASCII, 16 at most.
     pub format: String,
     /// The title of its window, such as `Figure 1`, as the program set it; it may be anything.
     pub title: String,
@@ -49,10 +49,13 @@ impl fmt::Debug for Figure {
 /// ```
 pub fn figures(hook: impl Fn(Figure) -> Result<()> + Send + Sync + 'static) -> Module {
     let show = move |bytes: Vec<u8>, format: String, title: String| -> Result<()> {
-        if format.is_empty() || format.len() > 16 || !format.chars().all(char::is_alphanumeric) {
+        if format.is_empty()
+            || format.len() > 16
+            || !format.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
             let said = crate::error::beginning(&format);
             return Err(Error::Grant(format!(
-                "a figure's format is letters and digits, not {said:?}"
+                "a figure's format is 1 to 16 letters and digits of ASCII, such as png, not {said:?}"
             )));
         }
         hook(Figure { format, title, bytes })

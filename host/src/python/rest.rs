@@ -141,10 +141,10 @@ impl<'i> Program<'i> {
         Self { interpreter, task: Some(task), began, waits_freely: false, goes_on: true }
     }
 
-    /// Notes how long it has taken, of one that the caller steps through.
-    pub(super) fn note_spent(&mut self, number: u64, spent: Duration) {
+    /// Notes how long it has taken when a wait is over, of one that the caller steps through.
+    pub(super) fn note_wait(&mut self, number: u64, spent: Duration) {
         if let Some(of) = self.interpreter.state_mut().session.programs.get_mut(&number) {
-            of.note_spent(spent);
+            of.note_wait(spent);
         }
     }
 

@@ -31,8 +31,15 @@ impl UnderWay {
         &self.task
     }
 
-    pub(super) fn note_spent(&mut self, spent: Duration) {
+    /// It has taken so long by now, the time of a wait included that has ended, or was given up: the next one is for the rest.
+    pub(super) fn note_wait(&mut self, spent: Duration) {
+        let waited = spent.saturating_sub(self.spent);
         self.spent = spent;
+        if let Some((timer, ..)) = &mut self.waits
+            && *timer > 0.0
+        {
+            *timer = (*timer - waited.as_secs_f64()).max(0.0);
+        }
     }
 
     pub(super) fn spent(&self) -> Duration {
@@ -205,6 +212,6 @@ struct Waiting<'i, 't> {
 impl Drop for Waiting<'_, '_> {
     fn drop(&mut self) {
         let spent = self.program.spent();
-        self.program.note_spent(self.of.number, spent);
+        self.program.note_wait(self.of.number, spent);
     }
 }
