@@ -5,7 +5,7 @@ use crate::library::RUNTIME;
 use crate::support::{cache, interpreter, number, raised, text};
 use ophidia::{
     Access, CheckpointError, DirGrant, Error, ForkOptions, Function, Grants, Input, Interpreter,
-    LimitExceeded, Limits, Output, Progress, Quota, Runtime, Sandbox, Value,
+    LimitExceeded, Limits, Output, Progress, Quota, Runtime, Sandbox, Streams, Value,
 };
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -661,8 +661,9 @@ fn output_and_input_are_the_childs_own() {
     let mut py = RUNTIME.interpreter().stdout(Output::writer(sink.clone())).build().expect("it");
     py.run("print(1)").expect("a line");
     let mut child = py.fork().expect("a child");
-    let options =
-        ForkOptions::new().stdout(Output::writer(own.clone())).stdin(Input::bytes("mine\n"));
+    let stdout = Some(Output::writer(own.clone()));
+    let streams = Streams { stdin: Some(Input::bytes("mine\n")), stdout, stderr: None };
+    let options = ForkOptions::new().streams(streams);
     let mut other = py.fork_with(options).expect("a child");
     child.run("print(2)").expect("a line");
     other.run("print(input())").expect("a line");
