@@ -351,10 +351,11 @@ fn a_wait_that_is_dropped_loses_nothing() {
         loop {
             let short = Duration::from_millis(if cut % 2 == 0 { 100 } else { 90_000 });
             let wait = py.wait(&task, short);
-            match tokio::time::timeout(Duration::from_millis(110), wait).await {
-                Ok(woken) if woken.expect("a wait") => break,
-                _ => cut += 1,
+            let waited = tokio::time::timeout(Duration::from_millis(110), wait).await;
+            if waited.is_ok_and(|woken| woken.expect("a wait")) {
+                break;
             }
+            cut += 1;
             assert!(cut < 12, "it waits for ever");
         }
         assert!(cut > 1, "it waited in pieces");
