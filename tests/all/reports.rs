@@ -209,7 +209,7 @@ print(len(time.strftime('%A' * 1000, at)), time.strftime('', at) == '')",
         "import datetime, time
 for year in (7, 99, 999, 1000, 9999, 12345, 0, -1, -1234):
     at = (year, 1, 1, 0, 0, 0, 0, 1, 0)
-    forms = '%Y %G %F %C %c %y %_Y %-Y %6Y %010Y %D %x %EY %-C'.split()
+    forms = '%Y %G %F %C %c %y %_Y %-Y %6Y %010Y %EY %-C'.split() + ['%D %x %g'] * (year >= 0)
     print(year, [time.strftime(form, at) for form in forms])
 for year in (1, 7, 999): print([format(datetime.date(year, 1, 1), form) for form in ('%Y', '%G', '%F', '%C', '%c')])"]);
 }

@@ -37,7 +37,14 @@ use progress::say;
 use status::Status;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::sync::LazyLock;
 use std::thread::JoinHandle;
+
+/// Of the command, and of the guest that it looks for.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let ophidia::Version { ophidia, python, numpy, .. } = ophidia::version();
+    format!("{ophidia} (CPython {python}, numpy {numpy})")
+});
 
 /// Run Python programs in a sandbox
 ///
@@ -45,7 +52,7 @@ use std::thread::JoinHandle;
 /// unless it is granted. Without a subcommand: an interactive session on a terminal, else the
 /// program on standard input.
 #[derive(Debug, Parser)]
-#[command(name = "ophidia", version, after_help = help(EXAMPLES))]
+#[command(name = "ophidia", version = VERSION.as_str(), after_help = help(EXAMPLES))]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
