@@ -7,10 +7,12 @@
 mod dump;
 mod fork;
 mod frozen;
+mod info;
 mod restore;
 mod seeds;
 mod template;
 
 pub use fork::ForkOptions;
+pub use info::CheckpointInfo;
 pub use restore::{CheckpointOptions, RestoreOptions, Resume};
 pub use template::Template;

@@ -61,7 +61,9 @@ pub use bridge::Encoder;
 pub use bridge::decode_any;
 #[doc(hidden)]
 pub use bridge::{Direct, Operands, Plain};
-pub use checkpoint::{CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template};
+pub use checkpoint::{
+    CheckpointInfo, CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template,
+};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]

@@ -96,8 +96,7 @@ impl Template {
     /// [`Error::Checkpoint`] when the file cannot be written, or Python holds an object of a class of the host.
     pub fn save(&self, path: impl AsRef<Path>, options: &CheckpointOptions) -> Result<()> {
         let pristine = self.runtime.pristine()?;
-        let key = options.checked_key()?;
-        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, key)?;
+        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, options)?;
         store(path.as_ref(), &bytes)
     }
 }
@@ -105,6 +104,20 @@ impl Template {
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Template").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// # Templates
+impl Interpreter {
+    /// Holds fast where this interpreter is, as a template. Its garbage is collected first; what is left is then left alone
+    /// by the garbage collector.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Checkpoint`] while something is under way that is not in its memory, asynchronous functions of the host
+    /// included.
+    pub fn into_template(self) -> Result<Template> {
+        Template::of(self)
     }
 }
 

@@ -154,15 +154,25 @@ impl Interpreter {
     ///
     /// [`Error::Limit`] and [`Error::Cancelled`] when the program has to end; the interpreter is poisoned then.
     pub async fn wait(&mut self, task: &Task, most: impl Into<Option<Duration>>) -> Result<bool> {
-        let until = most.into().and_then(|most| Instant::now().checked_add(most));
+        let began = Instant::now();
+        let until = most.into().and_then(|most| began.checked_add(most));
         let of = self.program(task)?;
         let Some(waits) = of.waits.clone() else { return Ok(true) };
         let (object, spent) = (of.task.clone(), of.spent);
         let mut waiting = Waiting { program: Program::going_on(self, object, spent), of: task };
         let why = waiting.program.rest_until(waits, until).await;
         drop(waiting);
-        let Some(why) = why? else { return Ok(false) };
+        let why = why?;
         let of = self.program(task)?;
+        let Some(why) = why else {
+            // The next wait for it is for the rest.
+            if let Some((seconds, ..)) = &mut of.waits
+                && *seconds > 0.0
+            {
+                *seconds = (*seconds - began.elapsed().as_secs_f64()).max(0.0);
+            }
+            return Ok(false);
+        };
         (of.why, of.waits) = (why, None);
         Ok(true)
     }
