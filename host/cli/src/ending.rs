@@ -176,6 +176,7 @@ impl Ending {
             Error::GuestFault(_) => (Status::FAILURE, "GuestFault"),
             Error::GuestMissing { .. } => (Status::FAILURE, "GuestMissing"),
             Error::GuestDamaged { .. } => (Status::FAILURE, "GuestDamaged"),
+            Error::Checkpoint(_) => (Status::FAILURE, "Checkpoint"),
             Error::Image(_) => (Status::FAILURE, "Image"),
             _ => (Status::FAILURE, "Host"),
         };

@@ -9,6 +9,7 @@ mod ending;
 mod flavour;
 mod guest;
 mod hints;
+mod image;
 mod interrupt;
 mod load;
 mod map;
@@ -16,6 +17,7 @@ mod module;
 mod network;
 mod node;
 mod options;
+mod origin;
 mod packages;
 mod policy;
 mod program;
@@ -60,6 +62,8 @@ enum Command {
     Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
+    #[command(subcommand)]
+    Image(image::Image),
     Doctor(doctor::Doctor),
     Bindgen(Box<bindgen::Bindgen>),
     #[command(subcommand)]
@@ -115,6 +119,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Node(node)) => node.run(),
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
+        Some(Command::Image(image)) => image.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
         Some(Command::Policy(policy)) => policy.run(),

@@ -3,11 +3,12 @@
 use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
 use crate::load;
+use crate::origin::{Beginning, Origin};
 use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
 use anyhow::Context as _;
-use ophidia::{Completeness, Input, Interpreter, Output, Runtime, SourceKind, Streams};
+use ophidia::{Completeness, Input, Interpreter, Output, SourceKind, Streams};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{Config, Editor};
@@ -24,6 +25,9 @@ use std::path::PathBuf;
 pub(crate) struct Repl {
     #[command(flatten)]
     sandbox: Sandbox,
+
+    #[command(flatten)]
+    origin: Origin,
 }
 
 const HELP: &str = "\
@@ -39,9 +43,11 @@ type Lines = Editor<(), FileHistory>;
 impl Repl {
     /// Runs the session to its end.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
+        self.origin.settle(&mut self.sandbox)?;
         self.sandbox.settle()?;
         let runtime = load::runtime(&self.sandbox.flavour()?)?;
-        let mut py = start(&self.sandbox, &runtime)?;
+        let beginning = self.origin.open(runtime, &self.sandbox.builder().build()?)?;
+        let mut py = start(&self.sandbox, &beginning)?;
         let mut prompt = Prompt::new()?;
         let interrupts =
             Interrupts::listen(LastResort::Cancel).context("Ctrl-C cannot be listened for")?;
@@ -64,7 +70,7 @@ impl Repl {
             if py.is_poisoned() {
                 say("what the session held is lost; a new session begins");
                 drop(py); // The runtime has room for one.
-                py = start(&self.sandbox, &runtime)?;
+                py = start(&self.sandbox, &beginning)?;
             }
         }
         finish(&mut py, &interrupts);
@@ -72,13 +78,13 @@ impl Repl {
     }
 }
 
-fn start(sandbox: &Sandbox, runtime: &Runtime) -> ophidia::Result<Interpreter> {
+fn start(sandbox: &Sandbox, beginning: &Beginning) -> ophidia::Result<Interpreter> {
     let streams = Streams {
         stdin: Some(Input::inherit()),
         stdout: Some(Output::inherit_stdout()),
         stderr: Some(Output::inherit_stderr()),
     };
-    let mut py = runtime.start_with(&sandbox.builder().build()?, streams)?;
+    let mut py = beginning.start(&sandbox.builder().build()?, streams)?;
     py.prepend_path("")?;
     Ok(py)
 }

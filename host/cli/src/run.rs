@@ -3,6 +3,7 @@
 use crate::ending::{Ending, Used};
 use crate::interrupt::{Interrupts, LastResort};
 use crate::options::PythonOptions;
+use crate::origin::Origin;
 use crate::program::Program;
 use crate::progress::say;
 use crate::sandbox::Sandbox;
@@ -24,6 +25,9 @@ use std::time::{Duration, Instant};
 pub(crate) struct Run {
     #[command(flatten)]
     sandbox: Sandbox,
+
+    #[command(flatten)]
+    origin: Origin,
 
     #[command(flatten)]
     python: PythonOptions,
@@ -89,15 +93,19 @@ Examples:
   ophidia run --fetch page.py                   what page.py says it depends on (a block # /// script)
   ophidia run --with regex,pyyaml find.py       packages with C code; the first time builds a guest
   ophidia run --env TOKEN --env MODE=test x.py  two variables, one of them as it is set here
+  ophidia run --image app.ophidia page.py       where the set-up of `ophidia image build` has ended
   ophidia run --json --timeout 2s x.py | jq .stopped_by";
 
 impl Run {
     /// Runs it.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         let started = Instant::now();
-        match self.sandbox.settle().and_then(|()| self.prepare()) {
+        let settled = self.origin.settle(&mut self.sandbox);
+        let settled = settled.and_then(|()| self.sandbox.settle());
+        match settled.and_then(|()| self.prepare()) {
             Ok((program, argv)) => {
-                execute(&mut self.sandbox, &mut self.python, program, argv, self.json)
+                let Self { sandbox, origin, python, json, .. } = &mut self;
+                execute((sandbox, origin), python, program, argv, *json)
             }
             Err(refused) => Ok(not_begun(&Ending::refused(&refused), self.json, started)),
         }
@@ -144,11 +152,12 @@ pub(crate) fn utf8(word: OsString) -> Result<String, Usage> {
 pub(crate) fn run_stdin() -> anyhow::Result<Status> {
     let mut sandbox = Sandbox::default();
     let program = Program::stdin(&sandbox)?;
-    execute(&mut sandbox, &mut PythonOptions::default(), program, vec![String::new()], false)
+    let begun = (&mut sandbox, &Origin::default());
+    execute(begun, &mut PythonOptions::default(), program, vec![String::new()], false)
 }
 
 fn execute(
-    sandbox: &mut Sandbox,
+    (sandbox, origin): (&mut Sandbox, &Origin),
     options: &mut PythonOptions,
     mut program: Program,
     argv: Vec<String>,
@@ -156,7 +165,7 @@ fn execute(
 ) -> anyhow::Result<Status> {
     let started = Instant::now();
     let paths = options.with_environment(sandbox.variables());
-    let mut py = match start(sandbox, &mut program, argv, json) {
+    let mut py = match start((sandbox, origin), &mut program, argv, json) {
         Ok(py) => py,
         Err(ending) => return Ok(not_begun(&ending, json, started)),
     };
@@ -219,16 +228,17 @@ pub(crate) fn set(
 
 /// An interpreter that has what the program needs.
 fn start(
-    sandbox: &mut Sandbox,
+    (sandbox, origin): (&mut Sandbox, &Origin),
     program: &mut Program,
     argv: Vec<String>,
     json: bool,
 ) -> Result<Interpreter, Box<Ending>> {
     let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
-    let flavour = sandbox.flavour().map_err(|refused| Box::new(Ending::refused(&refused)))?;
+    let refused = |refused: Usage| Box::new(Ending::refused(&refused));
+    let flavour = sandbox.flavour().map_err(refused)?;
     let runtime = load::runtime(&flavour).map_err(failed)?;
     let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
-    program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Ending::refused(&refused)))?;
+    program.settle(sandbox, &stdlib).map_err(refused)?;
     load::with_bytecode(&runtime, sandbox);
     let (stdout, stderr) = if json {
         (Output::capture(), Output::capture())
@@ -238,7 +248,7 @@ fn start(
     let streams =
         Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) };
     let settings = sandbox.builder().args(argv).build().map_err(failed)?;
-    runtime.start_with(&settings, streams).map_err(failed)
+    origin.open(runtime, &settings).map_err(refused)?.start(&settings, streams).map_err(failed)
 }
 
 /// Says why there is no program that runs.
