@@ -5,6 +5,7 @@
 //! `python/`). A [fork](fork) gives both to another instance; a [dump] is both as bytes.
 
 mod dump;
+mod durable;
 mod fork;
 mod frozen;
 mod info;
@@ -12,6 +13,7 @@ mod restore;
 mod seeds;
 mod template;
 
+pub use durable::{Durable, DurableState};
 pub use fork::ForkOptions;
 pub use info::CheckpointInfo;
 pub use restore::{CheckpointOptions, RestoreOptions, Resume};

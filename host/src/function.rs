@@ -5,6 +5,7 @@ mod class;
 mod closure;
 mod definition;
 mod iterators;
+mod key;
 mod parameters;
 mod shared;
 mod task;
@@ -14,6 +15,7 @@ pub use class::{Class, Module};
 pub use closure::{HostFunction, Outcome};
 pub use definition::Function;
 pub use iterators::{HostIterator, HostStream};
+pub use key::CallKey;
 pub use shared::{HostMethod, Shared};
 pub use task::AsyncFunction;
 pub(crate) use task::{Ended, Recorded, Tasks};
@@ -160,7 +162,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
             return Err(py.guest().ours(limit.into()).into());
         }
         let outer = std::mem::replace(&mut session.own_arguments, taken);
-        if function.is_awaited() {
+        if function.is_recorded() {
             record(py, &function, arguments, call.as_ref(), taken);
         }
         let called = catch_unwind(AssertUnwindSafe(|| match call {
@@ -168,6 +170,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
             Some(call) => called(py, &function, call),
         }));
         let State { bridge, session, .. } = py.state_mut();
+        session.save_asked |= function.saves() && !function.is_awaited();
         bridge.arguments.give_back(taken);
         session.own_arguments = outer;
         session.own_call = None;
@@ -204,7 +207,9 @@ fn record(
         }
     };
     let function = function.clone();
-    py.state_mut().session.own_call = call.map(|call| Recorded { function, call, held });
+    let State { sandbox, session, .. } = py.state_mut();
+    let ordinal = sandbox.ledger.host_calls();
+    session.own_call = call.map(|call| Recorded { function, call, held, ordinal });
 }
 
 /// With arguments that are taken from where they lie, or made into values where that cannot be.

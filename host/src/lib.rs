@@ -62,7 +62,8 @@ pub use bridge::decode_any;
 #[doc(hidden)]
 pub use bridge::{Direct, Operands, Plain};
 pub use checkpoint::{
-    CheckpointInfo, CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template,
+    CheckpointInfo, CheckpointOptions, Durable, DurableState, ForkOptions, RestoreOptions, Resume,
+    Template,
 };
 #[cfg(feature = "serde")]
 pub use convert::Serde;
@@ -74,8 +75,8 @@ pub use error::{
     Result, TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, Class, Function, HostFunction, HostIterator, HostMethod, HostStream,
-    Module, Outcome, Shared,
+    AsyncFunction, Call, CallKey, Class, Function, HostFunction, HostIterator, HostMethod,
+    HostStream, Module, Outcome, Shared,
 };
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};

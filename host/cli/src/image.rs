@@ -208,7 +208,8 @@ fn list(json: bool) -> anyhow::Result<Status> {
         Err((path, _)) => (0, path.clone()),
     });
     if json {
-        let described: Vec<_> = all.iter().filter_map(|described| described.as_ref().ok()).collect();
+        let described: Vec<_> =
+            all.iter().filter_map(|described| described.as_ref().ok()).collect();
         print(&to_line(&described)?);
         return Ok(Status::SUCCESS);
     }
@@ -277,7 +278,10 @@ impl Described {
             ("SHA-256", self.sha256.clone()),
             ("image", self.image.clone()),
             ("build", self.build.clone()),
-            ("size", format!("{} KiB, {} KiB in memory", self.file_bytes >> 10, self.state_bytes >> 10)),
+            (
+                "size",
+                format!("{} KiB, {} KiB in memory", self.file_bytes >> 10, self.state_bytes >> 10),
+            ),
             ("sealed", if self.sealed { "yes" } else { "no" }.to_owned()),
         ] {
             let _ = writeln!(text, "{name:<11}{value}");

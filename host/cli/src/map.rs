@@ -9,8 +9,8 @@ mod results;
 mod tally;
 mod workers;
 
-use crate::interrupt::Crowd;
 use crate::ending::Ending;
+use crate::interrupt::Crowd;
 use crate::options::PythonOptions;
 use crate::origin::{Beginning, Origin};
 use crate::program::Program;

@@ -139,7 +139,11 @@ impl Beginning {
     }
 
     /// An interpreter that begins there.
-    pub(crate) fn start(&self, sandbox: &ophidia::Sandbox, streams: Streams) -> Result<Interpreter> {
+    pub(crate) fn start(
+        &self,
+        sandbox: &ophidia::Sandbox,
+        streams: Streams,
+    ) -> Result<Interpreter> {
         match &self.template {
             Some(template) => template.start_with(sandbox, streams),
             None => self.runtime.start_with(sandbox, streams),

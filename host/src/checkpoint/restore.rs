@@ -328,7 +328,7 @@ impl Runtime {
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
         let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
-        for Pending { number, what, held } in calls {
+        for Pending { number, what, held, ordinal } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \
                         the host in them";
             let Some((path, call)) = what else {
@@ -344,7 +344,7 @@ impl Runtime {
                     let found = functions.iter().find(|function| function.path() == path);
                     let function = found.cloned();
                     let function = function.ok_or(CheckpointError::Missing(vec![path]))?;
-                    let recorded = Recorded::new(function, call, held);
+                    let recorded = Recorded::new(function, call, held, ordinal);
                     py.operation(|py: &mut Python<'_>| recorded.again(py, number))?;
                 }
             }

@@ -52,7 +52,7 @@ impl Template {
                 "asynchronous functions of the host are under way: await them in the set-up code";
             return Err(CheckpointError::NotAtRest(said.into()).into());
         }
-        frozen.carried.sandbox.renew();
+        frozen.carried.renew();
         // Where random bytes are made of a seed, each begins with that of its sandbox.
         frozen.set_entropy(None);
         Ok(Self { runtime, sandbox, frozen: Arc::new(frozen) })

@@ -4,6 +4,7 @@
 use super::call::{Call, CallArguments, Failure};
 use super::closure::{BoxError, HostFunction, Outcome};
 use super::definition::Function;
+use super::key::{CallKey, WithKey};
 use super::{raise_parts, write};
 use crate::bridge::Encoder;
 use crate::convert::arity::{arity, each_arity};
@@ -56,6 +57,8 @@ pub(crate) struct Recorded {
     pub(crate) call: Call,
     /// Bytes that the arguments take; they are counted once more for this.
     pub(super) held: u64,
+    /// Which of all calls of the host it is.
+    pub(crate) ordinal: u64,
 }
 
 /// What has ended and was not told yet. Every future holds on to it until it is dropped.
@@ -325,6 +328,8 @@ where
     };
     let again = py.state_mut().session.again.take();
     if let Poll::Ready(ended) = polled {
+        let session = &mut py.state_mut().session;
+        session.save_asked |= session.own_call.as_ref().is_some_and(Recorded::saves);
         let ended = true_end(py, ended)?;
         let State { sandbox, session, .. } = py.state_mut();
         return match again {
@@ -347,8 +352,13 @@ where
 
 impl Recorded {
     /// One that another interpreter has recorded.
-    pub(crate) fn new(function: Function, call: Call, held: u64) -> Self {
-        Self { function, call, held }
+    pub(crate) fn new(function: Function, call: Call, held: u64, ordinal: u64) -> Self {
+        Self { function, call, held, ordinal }
+    }
+
+    /// Whether a checkpoint is asked for once it has ended.
+    fn saves(&self) -> bool {
+        self.function.saves()
     }
 
     /// Makes the call again, under the number that it had. What it fails with at once is what it ends with.
@@ -430,6 +440,32 @@ macro_rules! closure {
                 Ok(start(py, arguments.function(), self($($name),*))?)
             }
         }
+
+        impl<Body, Fut, R, $($name: FromPython),*> AsyncFunction<fn(WithKey, $($name),*) -> Fut>
+            for Body
+        where
+            Body: Fn(CallKey, $($name),*) -> Fut + Send + Sync + 'static,
+            Fut: Future<Output = R> + Send + 'static,
+            R: Outcome,
+            R::Value: Send + 'static,
+        {
+            const ARITY: usize = arity!($($field)*);
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+
+            #[allow(
+                unused_mut, non_snake_case,
+                reason = "there may be no parameter; parameters are named like their types"
+            )]
+            fn start<Given: CallArguments>(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Given,
+            ) -> Result<u32, Failure> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                let key = CallKey::of(py)?;
+                Ok(start(py, arguments.function(), self(key, $($name),*))?)
+            }
+        }
     };
 }
 
@@ -473,8 +509,13 @@ fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i
     let ended = std::mem::take(&mut *ended.list.lock());
     let State { sandbox, session, .. } = caller.data_mut();
     let tasks = &mut session.tasks;
-    let mut told: Vec<_> =
-        ended.into_iter().filter(|(number, _)| tasks.running.remove(number).is_some()).collect();
+    let mut told = Vec::new();
+    for (number, ended) in ended {
+        if let Some(running) = tasks.running.remove(&number) {
+            session.save_asked |= running.call.as_ref().is_some_and(Recorded::saves);
+            told.push((number, ended));
+        }
+    }
     told.extend(tasks.expire(&sandbox.control));
     if let (true, Some(timeout)) = (told.is_empty(), timeout)
         && began.elapsed() >= timeout

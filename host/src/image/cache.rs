@@ -155,8 +155,8 @@ fn unfinished(path: &Path) -> (&Path, String) {
     (path.parent().unwrap_or(Path::new(".")), format!(".{name}-"))
 }
 
-/// Removes what killed processes left of this image. They held the lock that this one holds now.
-fn remove_leftovers(path: &Path) {
+/// Removes what killed processes left of this file before it was whole. They held the lock that this one holds now.
+pub(crate) fn remove_leftovers(path: &Path) {
     let (folder, prefix) = unfinished(path);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&prefix) {

@@ -1,7 +1,7 @@
 //! Programs under way that the caller steps through: between two steps, the interpreter is at rest and the caller's.
 
 use super::rest::{Program, Waits, Why};
-use super::{Interpreter, Python};
+use super::{Interpreter, Python, SourceKind};
 use crate::convert::{Args, FromPython};
 use crate::error::{Error, Result};
 use crate::value::Object;
@@ -19,12 +19,14 @@ pub(super) struct UnderWay {
     why: Why,
     /// What it waits for; nothing while that is not known.
     waits: Option<Waits>,
+    /// Whether waiting does not count.
+    waits_freely: bool,
 }
 
 impl UnderWay {
     /// One that another interpreter has begun.
     pub(super) fn going_on(task: Object, spent: Duration) -> Self {
-        Self { task, spent, why: Why::Ready, waits: None }
+        Self { task, spent, why: Why::Ready, waits: None, waits_freely: false }
     }
 
     pub(super) fn task(&self) -> &Object {
@@ -90,7 +92,24 @@ impl Interpreter {
     /// unless nothing is awaited.
     pub fn begin(&mut self, source: &str) -> Result<Task> {
         let began = Instant::now();
-        let task = self.operation(|py| py.begin_source(Mode::Exec, source))?;
+        let task = self.operation(|py| py.begun(Mode::Exec, source.as_bytes(), "<string>"))?;
+        Ok(self.under_way(task, began))
+    }
+
+    /// The same of the bytes of a source file, as [`run_source`](Python::run_source) takes them; `filename` is what tracebacks
+    /// call it.
+    ///
+    /// # Errors
+    ///
+    /// Text that cannot be decoded or compiled is Python's `SyntaxError`.
+    pub fn begin_source(
+        &mut self,
+        kind: SourceKind,
+        source: &[u8],
+        filename: &str,
+    ) -> Result<Task> {
+        let began = Instant::now();
+        let task = self.operation(|py| py.begun(kind.mode(), source, filename))?;
         Ok(self.under_way(task, began))
     }
 
@@ -117,6 +136,13 @@ impl Interpreter {
     pub fn tasks(&self) -> Vec<Task> {
         let programs = self.state().session.programs.iter();
         programs.map(|(number, of)| Task { number: *number, task: of.task.clone() }).collect()
+    }
+
+    /// Lets the time of a program be how long it is busy at a time, which begins anew now and whenever it waits.
+    pub(crate) fn wait_freely(&mut self, task: &Task) -> Result<()> {
+        let of = self.program(task)?;
+        (of.spent, of.waits_freely) = (Duration::ZERO, true);
+        Ok(())
     }
 
     fn program(&mut self, task: &Task) -> Result<&mut UnderWay> {
@@ -159,7 +185,11 @@ impl Interpreter {
         let of = self.program(task)?;
         let Some(waits) = of.waits.clone() else { return Ok(true) };
         let (object, spent) = (of.task.clone(), of.spent);
+        let is_free = of.waits_freely;
         let mut waiting = Waiting { program: Program::going_on(self, object, spent), of: task };
+        if is_free {
+            waiting.program.waits_freely();
+        }
         let why = waiting.program.rest_until(waits, until).await;
         drop(waiting);
         let why = why?;
