@@ -213,6 +213,11 @@ impl Ending {
         matches!(self.ended, Ended::Ok | Ended::Exit)
     }
 
+    /// Whether a program that was started again would have nothing left to do: it came to its end, or raised.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_its_own() || matches!(self.ended, Ended::Exception)
+    }
+
     /// Writes to standard error what the program and the command have to say.
     pub(crate) fn show(&self) {
         let _ = std::io::stderr().write_all(self.said.as_bytes());

@@ -25,6 +25,7 @@ mod progress;
 mod repl;
 mod run;
 mod sandbox;
+mod state;
 mod status;
 mod tasks;
 mod trees;
@@ -64,6 +65,8 @@ enum Command {
     Guest(guest::Guest),
     #[command(subcommand)]
     Image(image::Image),
+    #[command(subcommand)]
+    State(state::State),
     Doctor(doctor::Doctor),
     Bindgen(Box<bindgen::Bindgen>),
     #[command(subcommand)]
@@ -120,6 +123,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
         Some(Command::Image(image)) => image.run(),
+        Some(Command::State(state)) => state.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
         Some(Command::Policy(policy)) => policy.run(),

@@ -2,7 +2,7 @@
 
 use crate::sandbox::Sandbox;
 use crate::{Usage, module};
-use ophidia::{Interpreter, Result, SourceKind};
+use ophidia::{Interpreter, Result, SourceKind, Task};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -135,6 +135,23 @@ impl Program {
     ) -> Result<Self, Usage> {
         sandbox.grant_folder(name, folder)?;
         Ok(Self { what: What::Main, path: text(given)? })
+    }
+
+    /// Begins it as the main program, which waits at rest; only source text can.
+    pub(crate) fn begin(&self, py: &mut Interpreter) -> Result<Task> {
+        py.prepend_path(&self.path)?;
+        let (bytes, filename) = self.text();
+        py.begin_source(SourceKind::Main, bytes, filename)
+    }
+
+    /// All that makes it what it is, with these arguments. Nothing where it is no source text.
+    pub(crate) fn identity(&self, argv: &[String]) -> Option<Vec<u8>> {
+        match &self.what {
+            What::Source { bytes, filename } => {
+                Some([format!("{filename:?} {argv:?}\n").as_bytes(), bytes].concat())
+            }
+            What::Module(_) | What::Main => None,
+        }
     }
 
     /// Runs it as the main program.

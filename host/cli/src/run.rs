@@ -7,12 +7,14 @@ use crate::origin::Origin;
 use crate::program::Program;
 use crate::progress::say;
 use crate::sandbox::Sandbox;
+use crate::state::Outlasting;
 use crate::status::Status;
 use crate::{Usage, bytecode, load};
 use anyhow::Context as _;
-use ophidia::{Input, Interpreter, Output, Streams};
+use ophidia::{Error, Input, Interpreter, Output, Runtime, Streams};
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Run a Python program in the sandbox
@@ -31,6 +33,14 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     python: PythonOptions,
+
+    /// Checkpoint the program into this folder as it waits, and go on from there when it is started again
+    ///
+    /// A script that awaits at its top level is written down whenever it waits for longer than 50 ms. Killed at any moment, it goes on
+    /// from there: what it did since, it does again, output too. Timers run on meanwhile; --timeout is that of one stretch
+    /// between two waits. Once it has ended, it is not run again. `ophidia state` tells how far it is, and removes it.
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["json", "module"])]
+    durable: Option<PathBuf>,
 
     /// Capture the output and print one line of JSON at the end
     ///
@@ -94,6 +104,7 @@ Examples:
   ophidia run --with regex,pyyaml find.py       packages with C code; the first time builds a guest
   ophidia run --env TOKEN --env MODE=test x.py  two variables, one of them as it is set here
   ophidia run --image app.ophidia page.py       where the set-up of `ophidia image build` has ended
+  ophidia run --durable state watch.py          killed and started again, it goes on where it was
   ophidia run --json --timeout 2s x.py | jq .stopped_by";
 
 impl Run {
@@ -104,11 +115,50 @@ impl Run {
         let settled = settled.and_then(|()| self.sandbox.settle());
         match settled.and_then(|()| self.prepare()) {
             Ok((program, argv)) => {
+                if let Some(state) = self.durable.take() {
+                    return self.outlast(&state, program, argv);
+                }
                 let Self { sandbox, origin, python, json, .. } = &mut self;
                 execute((sandbox, origin), python, program, argv, *json)
             }
             Err(refused) => Ok(not_begun(&Ending::refused(&refused), self.json, started)),
         }
+    }
+
+    /// Runs it durably.
+    fn outlast(
+        mut self,
+        state: &Path,
+        mut program: Program,
+        argv: Vec<String>,
+    ) -> anyhow::Result<Status> {
+        let identity = program.identity(&argv).ok_or_else(|| {
+            Usage("--durable: a folder or an archive cannot wait at rest: name a script".into())
+        })?;
+        let paths = self.python.with_environment(self.sandbox.variables());
+        let (runtime, settings) = match open(&mut self.sandbox, &mut program, argv) {
+            Ok(opened) => opened,
+            Err(ending) => return Ok(not_begun(&ending, false, Instant::now())),
+        };
+        let beginning = self.origin.open(runtime.clone(), &settings)?;
+        let (sandbox, options) = (&self.sandbox, &self.python);
+        let begin = || {
+            let mut py = beginning.start(&settings, streams(false))?;
+            let refused = |refused: Usage| Error::Host(refused.to_string());
+            set(&mut py, sandbox, options, &paths)?.map_err(refused)?;
+            let task = program.begin(&mut py)?;
+            Ok((py, task))
+        };
+        let outlasting = Outlasting {
+            state,
+            program: &identity,
+            runtime: &runtime,
+            sandbox: &settings,
+            timeout: sandbox.timeout(),
+        };
+        outlasting.run(streams(false), begin, |py, interrupts, ending| {
+            end(py, interrupts, ending, sandbox, &mut String::new(), false).status
+        })
     }
 
     /// Tells which of the four forms was asked for; gives `sys.argv` too.
@@ -176,18 +226,8 @@ fn execute(
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
-    let mut ending = Ending::of_main(result, interrupted, &mut py, sandbox.timeout());
-    show(&ending, &mut said, json);
-    if !py.is_poisoned() {
-        let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
-        if result.is_err() {
-            ending = ending.finished(result, interrupted);
-            show(&ending, &mut said, json);
-        }
-    }
-    if !sandbox.trees().write_out(&mut py, None) {
-        ending.status = ending.status.or_unflushed();
-    }
+    let ending = Ending::of_main(result, interrupted, &mut py, sandbox.timeout());
+    let ending = end(&mut py, &interrupts, ending, sandbox, &mut said, json);
     let status = match json {
         true => print_report(&ending, Some(&mut py), &said, started.elapsed()),
         false => ending.status,
@@ -195,6 +235,29 @@ fn execute(
     // Its slot would be cleared for a next interpreter; there is none.
     std::mem::forget(py);
     Ok(status)
+}
+
+/// Shows how the main program ended, and lets the rest of it end; gives how all of it ended.
+fn end(
+    py: &mut Interpreter,
+    interrupts: &Interrupts,
+    mut ending: Ending,
+    sandbox: &Sandbox,
+    said: &mut String,
+    json: bool,
+) -> Ending {
+    show(&ending, said, json);
+    if !py.is_poisoned() {
+        let (result, interrupted) = interrupts.during(py, |py| py.finish());
+        if result.is_err() {
+            ending = ending.finished(result, interrupted);
+            show(&ending, said, json);
+        }
+    }
+    if !sandbox.trees().write_out(py, None) {
+        ending.status = ending.status.or_unflushed();
+    }
+    ending
 }
 
 /// What is set before the program begins.
@@ -233,22 +296,37 @@ fn start(
     argv: Vec<String>,
     json: bool,
 ) -> Result<Interpreter, Box<Ending>> {
-    let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
+    let failed = |error: Error| Box::new(Ending::failed(&error));
+    let (runtime, settings) = open(sandbox, program, argv)?;
+    let beginning = origin.open(runtime, &settings);
+    let beginning = beginning.map_err(|refused| Box::new(Ending::refused(&refused)))?;
+    beginning.start(&settings, streams(json)).map_err(failed)
+}
+
+/// The runtime, and what the program may do in it.
+fn open(
+    sandbox: &mut Sandbox,
+    program: &mut Program,
+    argv: Vec<String>,
+) -> Result<(Runtime, ophidia::Sandbox), Box<Ending>> {
+    let failed = |error: Error| Box::new(Ending::failed(&error));
     let refused = |refused: Usage| Box::new(Ending::refused(&refused));
     let flavour = sandbox.flavour().map_err(refused)?;
     let runtime = load::runtime(&flavour).map_err(failed)?;
     let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
     program.settle(sandbox, &stdlib).map_err(refused)?;
     load::with_bytecode(&runtime, sandbox);
+    Ok((runtime, sandbox.builder().args(argv).build().map_err(failed)?))
+}
+
+/// The streams of this process; with --json output is captured.
+fn streams(json: bool) -> Streams {
     let (stdout, stderr) = if json {
         (Output::capture(), Output::capture())
     } else {
         (Output::inherit_stdout(), Output::inherit_stderr())
     };
-    let streams =
-        Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) };
-    let settings = sandbox.builder().args(argv).build().map_err(failed)?;
-    origin.open(runtime, &settings).map_err(refused)?.start(&settings, streams).map_err(failed)
+    Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) }
 }
 
 /// Says why there is no program that runs.
