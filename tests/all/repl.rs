@@ -218,5 +218,6 @@ fn a_session_is_saved_loaded_and_forked() {
     session.types("x = 9").types(&format!(":load {}", path("made"))).types("x * 10").sees("\n60");
     session.types(":load /nowhere").sees("/nowhere").types(":what").sees("there are :save FILE");
     session.types(":save").sees("name a file").types("x").sees("\n6");
-    session.presses('d').ends(0);
+    session.presses('d');
+    session.ends(0);
 }
