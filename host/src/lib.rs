@@ -75,8 +75,8 @@ pub use error::{
     Result, TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, CallKey, Class, Function, HostFunction, HostIterator, HostMethod,
-    HostStream, Module, Outcome, Shared,
+    AsyncFunction, Call, CallKey, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
+    HostStream, Module, Outcome, Shared, figures,
 };
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};

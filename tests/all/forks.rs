@@ -5,7 +5,7 @@ use crate::library::RUNTIME;
 use crate::support::{cache, interpreter, number, raised, text};
 use ophidia::{
     Access, CheckpointError, DirGrant, Error, ForkOptions, Function, Grants, Input, Interpreter,
-    LimitExceeded, Limits, Output, Progress, Quota, Runtime, Sandbox, Value,
+    LimitExceeded, Limits, Output, Progress, Quota, Runtime, Sandbox, Streams, Value,
 };
 use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -343,6 +343,25 @@ fn a_wait_that_is_dropped_loses_nothing() {
     });
     py.task_result::<()>(&task).expect("its end");
     assert_eq!(number(&mut py, "x + y"), 3);
+    // Waits that are cut short add up: none begins the timer anew, neither one that ends nor one that is dropped.
+    let task = py.begin("await asyncio.sleep(0.6)").expect("begun");
+    tokio.block_on(async {
+        py.step(&task).expect("a step");
+        let mut cut = 0;
+        loop {
+            let short = Duration::from_millis(if cut % 2 == 0 { 100 } else { 90_000 });
+            let wait = py.wait(&task, short);
+            let waited = tokio::time::timeout(Duration::from_millis(110), wait).await;
+            if waited.is_ok_and(|woken| woken.expect("a wait")) {
+                break;
+            }
+            cut += 1;
+            assert!(cut < 12, "it waits for ever");
+        }
+        assert!(cut > 1, "it waited in pieces");
+        assert_eq!(py.step(&task).expect("a step"), Progress::Ended);
+    });
+    py.task_result::<()>(&task).expect("its end");
     // One that is not wanted any more is told so.
     let task = py
         .begin("try:\n    await asyncio.sleep(100)\nexcept asyncio.CancelledError:\n    x = 9\n    raise")
@@ -643,8 +662,9 @@ fn output_and_input_are_the_childs_own() {
     let mut py = RUNTIME.interpreter().stdout(Output::writer(sink.clone())).build().expect("it");
     py.run("print(1)").expect("a line");
     let mut child = py.fork().expect("a child");
-    let options =
-        ForkOptions::new().stdout(Output::writer(own.clone())).stdin(Input::bytes("mine\n"));
+    let stdout = Some(Output::writer(own.clone()));
+    let streams = Streams { stdin: Some(Input::bytes("mine\n")), stdout, stderr: None };
+    let options = ForkOptions::new().streams(streams);
     let mut other = py.fork_with(options).expect("a child");
     child.run("print(2)").expect("a line");
     other.run("print(input())").expect("a line");

@@ -78,6 +78,8 @@ mod ends;
 mod errors;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// Figures that programs show.
+mod figures;
 /// Guests of other flavours, and what is said of packages that are not there.
 mod flavours;
 /// Children of living interpreters, and each hazard of having them.
@@ -161,6 +163,8 @@ mod reports;
 mod resting;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Tables and plots: pictures against native ones, what is shown, exceptions of C++ at limits.
+mod science;
 /// TLS, which the host does.
 mod secure;
 /// The service of the examples, under load.

@@ -25,6 +25,7 @@ mod progress;
 mod repl;
 mod run;
 mod sandbox;
+mod show;
 mod state;
 mod status;
 mod tasks;

@@ -4,7 +4,7 @@ use super::frozen::Frozen;
 use crate::error::Result;
 use crate::policy::Limits;
 use crate::python::{Interpreter, Sandbox, Streams};
-use crate::sandbox::wasi::{Branch, Input, Output};
+use crate::sandbox::wasi::Branch;
 
 /// How a child begins. Default: with the sandbox, the limits and the streams of its parent, and seeds of its own.
 #[derive(Debug)]
@@ -44,25 +44,11 @@ impl ForkOptions {
         self
     }
 
-    /// Where its standard input comes from. Default: the rest of the parent's, where that is bytes, or the process' own; none
-    /// where it is a reader.
+    /// Streams of its own. Default, for each: standard input is the rest of the parent's, where that is bytes, or the process' own, and
+    /// none where it is a reader; output goes where the parent's goes, and captured output is the child's own.
     #[must_use]
-    pub fn stdin(mut self, input: Input) -> Self {
-        self.streams.stdin = Some(input);
-        self
-    }
-
-    /// Where its standard output goes. Default: where the parent's goes; captured output is the child's own.
-    #[must_use]
-    pub fn stdout(mut self, output: Output) -> Self {
-        self.streams.stdout = Some(output);
-        self
-    }
-
-    /// Where its standard error goes; as [`stdout`](Self::stdout).
-    #[must_use]
-    pub fn stderr(mut self, output: Output) -> Self {
-        self.streams.stderr = Some(output);
+    pub fn streams(mut self, streams: Streams) -> Self {
+        self.streams = streams;
         self
     }
 

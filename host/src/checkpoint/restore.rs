@@ -7,7 +7,7 @@ use crate::function::{Call, Function, Recorded};
 use crate::image::write_whole;
 use crate::policy::Limits;
 use crate::python::{GoingOn, Interpreter, Pending, Python, Runtime, Sandbox, Streams};
-use crate::sandbox::wasi::{Branch, Input, Output};
+use crate::sandbox::wasi::Branch;
 use crate::value::Value;
 use std::io::Read;
 use std::path::Path;
@@ -119,31 +119,10 @@ impl RestoreOptions {
         self
     }
 
-    /// Streams of its own.
+    /// Streams of its own. Default, for each: of the sandbox's kind.
     #[must_use]
     pub fn streams(mut self, streams: Streams) -> Self {
         self.streams = streams;
-        self
-    }
-
-    /// Where its standard input comes from.
-    #[must_use]
-    pub fn stdin(mut self, input: Input) -> Self {
-        self.streams.stdin = Some(input);
-        self
-    }
-
-    /// Where its standard output goes.
-    #[must_use]
-    pub fn stdout(mut self, output: Output) -> Self {
-        self.streams.stdout = Some(output);
-        self
-    }
-
-    /// Where its standard error goes.
-    #[must_use]
-    pub fn stderr(mut self, output: Output) -> Self {
-        self.streams.stderr = Some(output);
         self
     }
 

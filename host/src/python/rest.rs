@@ -141,10 +141,10 @@ impl<'i> Program<'i> {
         Self { interpreter, task: Some(task), began, waits_freely: false, goes_on: true }
     }
 
-    /// Notes how long it has taken, of one that the caller steps through.
-    pub(super) fn note_spent(&mut self, number: u64, spent: Duration) {
+    /// Notes that a wait is over, and how long the program has taken, of one that the caller steps through.
+    pub(super) fn note_wait(&mut self, number: u64, waited: Duration, spent: Duration) {
         if let Some(of) = self.interpreter.state_mut().session.programs.get_mut(&number) {
-            of.note_spent(spent);
+            of.note_wait(waited, spent);
         }
     }
 

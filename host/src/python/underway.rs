@@ -33,8 +33,14 @@ impl UnderWay {
         &self.task
     }
 
-    pub(super) fn note_spent(&mut self, spent: Duration) {
+    /// A wait is over, or was given up, and the program has taken so long by now: the next wait is for the rest.
+    pub(super) fn note_wait(&mut self, waited: Duration, spent: Duration) {
         self.spent = spent;
+        if let Some((timer, ..)) = &mut self.waits
+            && *timer > 0.0
+        {
+            *timer = (*timer - waited.as_secs_f64()).max(0.0);
+        }
     }
 
     pub(super) fn spent(&self) -> Duration {
@@ -185,24 +191,17 @@ impl Interpreter {
         let of = self.program(task)?;
         let Some(waits) = of.waits.clone() else { return Ok(true) };
         let (object, spent) = (of.task.clone(), of.spent);
-        let is_free = of.waits_freely;
-        let mut waiting = Waiting { program: Program::going_on(self, object, spent), of: task };
-        if is_free {
-            waiting.program.waits_freely();
+        let waits_freely = of.waits_freely;
+        let is_free = waits_freely && waits.0 != 0.0;
+        let mut program = Program::going_on(self, object, spent);
+        if waits_freely {
+            program.waits_freely();
         }
+        let mut waiting = Waiting { program, of: task, began, is_free };
         let why = waiting.program.rest_until(waits, until).await;
         drop(waiting);
-        let why = why?;
+        let Some(why) = why? else { return Ok(false) };
         let of = self.program(task)?;
-        let Some(why) = why else {
-            // The next wait for it is for the rest.
-            if let Some((seconds, ..)) = &mut of.waits
-                && *seconds > 0.0
-            {
-                *seconds = (*seconds - began.elapsed().as_secs_f64()).max(0.0);
-            }
-            return Ok(false);
-        };
         (of.why, of.waits) = (why, None);
         Ok(true)
     }
@@ -236,15 +235,18 @@ impl Interpreter {
     }
 }
 
-/// A wait whose time counts however it ends.
+/// A wait that is noted however it ends.
 struct Waiting<'i, 't> {
     program: Program<'i>,
     of: &'t Task,
+    began: Instant,
+    /// Whether its time does not count.
+    is_free: bool,
 }
 
 impl Drop for Waiting<'_, '_> {
     fn drop(&mut self) {
-        let spent = self.program.spent();
-        self.program.note_spent(self.of.number, spent);
+        let spent = if self.is_free { Duration::ZERO } else { self.program.spent() };
+        self.program.note_wait(self.of.number, self.began.elapsed(), spent);
     }
 }

@@ -38,7 +38,7 @@ impl<'a> Bytes<'a> {
     }
 
     /// Takes the room of a list of so many items.
-    fn take_room<T>(&mut self, count: usize) -> Result<(), Damaged> {
+    pub(crate) fn take_room<T>(&mut self, count: usize) -> Result<(), Damaged> {
         let asked = count.saturating_mul(size_of::<T>());
         let left = self.room.checked_sub(asked);
         self.room = left.ok_or_else(|| Damaged(format!("a list of {count} items, too many")))?;

@@ -172,6 +172,7 @@ impl Travel for Content {
                 if Pages::price(len) / PAGE as u64 != u64::from(count) {
                     return Err(Damaged(format!("a file of {len} bytes in {count} pages")));
                 }
+                from.take_room::<Option<Arc<[u8; PAGE]>>>(count as usize)?;
                 let mut pages = Vec::new();
                 for _ in 0..count {
                     pages.push(match bool::take(from)? {
