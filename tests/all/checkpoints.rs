@@ -438,10 +438,13 @@ fn what_is_cut_off_foreign_or_of_another_version_is_refused_by_name() {
     );
 }
 
-/// Where the bytes of the body are told: behind the build and the digest.
+/// Where the bytes of the body are told: behind the build, the note and the digest.
 fn head(bytes: &[u8]) -> usize {
-    let build = u32::from_le_bytes(bytes[14..18].try_into().expect("four")) as usize;
-    18 + build + 32
+    let behind = |at: usize| {
+        let len = u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+        at + 4 + len as usize
+    };
+    behind(behind(14)) + 32
 }
 
 /// The body of a checkpoint.

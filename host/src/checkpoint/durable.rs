@@ -18,6 +18,7 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 /// What is said of an end, in bytes at most.
@@ -246,8 +247,7 @@ pub struct DurableState {
 
 impl DurableState {
     fn of(folder: &Path) -> Result<Option<Self>> {
-        let is_open = File::open(folder.join(LOCK))
-            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)));
+        let is_open = File::open(folder.join(LOCK)).is_ok_and(|file| is_locked(&file));
         let ended = folder.join(ENDED);
         if let Some(text) = read(&ended)? {
             let Some((program, said)) = text.split_once('\n') else {
@@ -271,8 +271,19 @@ const CHECKPOINT: &str = "checkpoint";
 const ENDED: &str = "ended";
 const LOCK: &str = "lock";
 
+/// How often a folder is tried again that others look at, and how long after.
+const MOST_LOOKS: u32 = 1_000;
+const LOOK: Duration = Duration::from_millis(1);
+
 fn failed(path: &Path, error: &io::Error) -> CheckpointError {
     CheckpointError::File(format!("{}: {error}", path.display()))
+}
+
+/// Whether somebody has locked it for good; who looks holds a shared lock for a moment.
+fn is_locked(file: &File) -> bool {
+    let is_locked = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+    let _ = file.unlock();
+    is_locked
 }
 
 /// Locks a folder, or says that it is open.
@@ -281,10 +292,17 @@ fn lock(folder: &Path) -> Result<File> {
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|error| failed(&path, &error))?;
     let busy = || CheckpointError::Busy { folder: folder.display().to_string() };
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(busy().into()),
-        Err(TryLockError::Error(error)) => return Err(failed(&path, &error).into()),
+    let mut looks = 0;
+    while let Err(error) = file.try_lock() {
+        match error {
+            TryLockError::Error(error) => return Err(failed(&path, &error).into()),
+            // Somebody only looks: that is over at once.
+            TryLockError::WouldBlock if looks < MOST_LOOKS && !is_locked(&file) => {
+                looks += 1;
+                thread::sleep(LOOK);
+            }
+            TryLockError::WouldBlock => return Err(busy().into()),
+        }
     }
     // Whoever had it may have removed it meanwhile: then another file has the name, or none.
     let locked = file.metadata().map_err(|error| failed(&path, &error))?;
