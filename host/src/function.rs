@@ -1,5 +1,7 @@
 //! Functions and objects of the host in Python's hands: how Python's calls arrive.
 
+mod attend;
+mod awaited;
 mod call;
 mod class;
 mod closure;
@@ -11,6 +13,7 @@ mod parameters;
 mod shared;
 mod task;
 
+pub use awaited::AsyncFunction;
 pub use call::Call;
 pub use class::{Class, Module};
 pub use closure::{HostFunction, Outcome};
@@ -19,7 +22,6 @@ pub use figures::{Figure, figures};
 pub use iterators::{HostIterator, HostStream};
 pub use key::CallKey;
 pub use shared::{HostMethod, Shared};
-pub use task::AsyncFunction;
 pub(crate) use task::{Ended, Recorded, Tasks};
 
 use crate::bridge;
@@ -135,8 +137,8 @@ impl Incoming {
 fn attend(caller: &mut Caller<'_, State>, arguments: Incoming) -> wasmtime::Result<u32> {
     let (call, _) = arguments.read(&mut Python::new(caller.as_context_mut()))?;
     match *call.positional {
-        [Value::Float(seconds)] => task::attend(caller, None, seconds),
-        [Value::Int(number)] => task::attend(caller, Some(number), 0.0),
+        [Value::Float(seconds)] => attend::attend(caller, None, seconds),
+        [Value::Int(number)] => attend::attend(caller, Some(number), 0.0),
         _ => Err(Error::GuestFault("a call that only the bridge makes".into()).into()),
     }
 }

@@ -26,6 +26,12 @@ fn programs_begin_where_the_set_up_has_ended() {
     let code = "import app; print(app.answer, ready)";
     let run = ophidia(["run", "--image", "app.ophidia", "-c", code]).current_dir(&path);
     run.expect_ok().stdout_is("42 43\n");
+    // Arguments and variables are the run's own; a folder that is named again is there once.
+    let code = "import sys, os; print(sys.argv, os.environ['WHO'], sys.path.count(sys.argv[1]))";
+    let site = path.join("site").display().to_string();
+    let own = ["run", "--image", "app.ophidia", "--env", "WHO=me", "--site", "site", "-c", code];
+    let own = ophidia(own).args([&site]).current_dir(&path).expect_ok();
+    own.stdout_is(&format!("['-c', '{site}'] me 1\n"));
     let info = ophidia(["image", "info", "app.ophidia", "--json"]).current_dir(&path).expect_ok();
     let info: Value = serde_json::from_str(&info.stdout()).expect("one line of JSON");
     assert_eq!(info["made_of"]["preload"], serde_json::json!(["json", "app"]));

@@ -6,9 +6,15 @@ use ophidia::{
     CallKey, CheckpointError, Durable, Error, Function, Interpreter, RestoreOptions, Task,
 };
 use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::fs::File;
 use std::future::pending;
-use std::path::Path;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -126,4 +132,110 @@ fn a_folder_is_open_once() {
         matches!(other, Err(Error::Checkpoint(CheckpointError::OtherProgram { .. }))),
         "{other:?}"
     );
+}
+
+#[test]
+fn who_looks_at_a_state_stops_nobody_from_opening_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    open(folder.path()).end("well").expect("noted");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut looks = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let state = Durable::state(folder.path()).expect("a state").expect("it is there");
+                assert_eq!(state.ended.as_deref(), Some("well"));
+                looks += 1;
+            }
+            looks
+        });
+        for _ in 0..2_000 {
+            let opened = Durable::open(folder.path(), PROGRAM.as_bytes());
+            if opened.is_err() {
+                is_over.store(true, Ordering::Relaxed);
+            }
+            drop(opened.expect("nobody else has it open"));
+        }
+        is_over.store(true, Ordering::Relaxed);
+        assert!(looking.join().expect("it looks") > 0);
+    });
+}
+
+/// Pays one sum after the other, until it is told to stop.
+const PAYS: &str = "sums = []\nwhile await pay(len(sums)):\n    sums.append(len(sums))";
+
+/// Where the program of the tests below lives, in the environment of its process.
+const HOME: &str = "OPHIDIA_TEST_DURABLE";
+
+#[test]
+fn calls_of_a_killed_process_are_made_again_with_their_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let this = std::env::current_exe().expect("a path");
+    let life = || {
+        let mut life = Command::new(&this);
+        life.args(["--exact", "durable::calls_of_a_killed_process_alone", "--ignored"]);
+        life.env(HOME, folder.path()).stdout(Stdio::null());
+        life.spawn().expect("it starts")
+    };
+    let calls = folder.path().join("calls");
+    let paid = || std::fs::read_to_string(&calls).unwrap_or_default();
+    for kill in 0..20 {
+        let before = paid().len();
+        let mut life = life();
+        // It has got somewhere, and then some.
+        while paid().len() <= before {
+            assert!(life.try_wait().expect("its status").is_none(), "it ended before kill {kill}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let random = RandomState::new().hash_one(kill) % 100;
+        std::thread::sleep(Duration::from_millis(random));
+        life.kill().expect("SIGKILL");
+        life.wait().expect("its status");
+    }
+    std::fs::write(folder.path().join("stop"), "").expect("a file");
+    assert!(life().wait().expect("its status").success());
+    let sums: usize = std::fs::read_to_string(folder.path().join("sums"))
+        .expect("the result")
+        .parse()
+        .expect("a number");
+    // Each sum has one key, however often it was paid, and no other sum has it.
+    let paid = paid();
+    let each: BTreeSet<_> = paid.lines().collect();
+    let keys: BTreeSet<_> =
+        each.iter().map(|line| line.split_once(' ').expect("two words").1).collect();
+    assert_eq!((each.len(), keys.len()), (sums + 1, sums + 1), "{paid}");
+    assert!(sums > 1, "it went on between the kills");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own, and killed by it"]
+fn calls_of_a_killed_process_alone() {
+    let home = PathBuf::from(std::env::var_os(HOME).expect("run by the test above"));
+    let (calls, stop) = (home.join("calls"), home.join("stop"));
+    let pay = Function::new_async("pay", move |key: CallKey, sum: i64| {
+        let mut file = File::options().create(true).append(true).open(&calls).expect("a file");
+        // In one piece: a process may be killed at any moment.
+        file.write_all(format!("{sum} {key}\n").as_bytes()).expect("written");
+        let goes_on = !stop.exists();
+        async move {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            goes_on
+        }
+    });
+    tokio().block_on(async {
+        let mut durable = Durable::open(home.join("state"), PAYS.as_bytes()).expect("the folder");
+        durable = durable.threshold(Duration::from_millis(5));
+        let again = RestoreOptions::new().function(pay.clone());
+        let begin = || {
+            let mut py = RUNTIME.interpreter().build()?;
+            py.set("pay", pay)?;
+            let task = py.begin(PAYS)?;
+            Ok((py, task))
+        };
+        let (mut py, task) = durable.start(&RUNTIME, again, begin).expect("it begins");
+        durable.run(&mut py, &task).await.expect("it ends");
+        let sums = number(&mut py, "len(sums)");
+        std::fs::write(home.join("sums"), sums.to_string()).expect("written");
+        durable.end("well").expect("noted");
+    });
 }

@@ -172,6 +172,7 @@ fn keep(template: &Template, options: &CheckpointOptions) -> anyhow::Result<Stri
     template.save(&path, options)?;
     let name: String = sha256(&path)?.chars().take(16).collect();
     fs::rename(&path, origin::cached(&name)?)?;
+    fs::File::open(&folder)?.sync_all()?;
     Ok(name)
 }
 

@@ -125,6 +125,15 @@ impl Origin {
     }
 }
 
+/// Puts a folder first in `sys.path`, once: a template may have it already.
+pub(crate) fn put_first(py: &mut Interpreter, path: &str) -> Result<()> {
+    let paths = py.import("sys")?.getattr(py, "path")?;
+    if paths.call_method_as(py, "__contains__", (path,))? {
+        paths.call_method(py, "remove", (path,))?;
+    }
+    py.prepend_path(path)
+}
+
 /// Where interpreters begin.
 #[derive(Clone, Debug)]
 pub(crate) struct Beginning {

@@ -1,7 +1,7 @@
 //! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
 
 use crate::sandbox::Sandbox;
-use crate::{Usage, module};
+use crate::{Usage, module, origin};
 use ophidia::{Interpreter, Result, SourceKind, Task};
 use std::env;
 use std::fs::{self, File};
@@ -139,7 +139,7 @@ impl Program {
 
     /// Begins it as the main program, which waits at rest; only source text can.
     pub(crate) fn begin(&self, py: &mut Interpreter) -> Result<Task> {
-        py.prepend_path(&self.path)?;
+        origin::put_first(py, &self.path)?;
         let (bytes, filename) = self.text();
         py.begin_source(SourceKind::Main, bytes, filename)
     }
@@ -156,7 +156,7 @@ impl Program {
 
     /// Runs it as the main program.
     pub(crate) fn run(&self, py: &mut Interpreter) -> Result<()> {
-        py.prepend_path(&self.path)?;
+        origin::put_first(py, &self.path)?;
         match &self.what {
             What::Source { bytes, filename } => py.run_source(SourceKind::Main, bytes, filename),
             What::Module(name) => py.run_module(name),

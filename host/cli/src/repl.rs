@@ -4,7 +4,7 @@ use crate::Usage;
 use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
 use crate::load;
-use crate::origin::{Beginning, MadeOf, Origin};
+use crate::origin::{self, Beginning, MadeOf, Origin};
 use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
@@ -158,7 +158,9 @@ impl Repl {
         let runtime = &beginning.runtime;
         if CheckpointInfo::of_file(file)?.is_template {
             let options = RestoreOptions::new().sandbox(&sandbox);
-            return Ok(runtime.open_template(file, options)?.start_with(&sandbox, streams())?);
+            let mut py = runtime.open_template(file, options)?.start_with(&sandbox, streams())?;
+            origin::put_first(&mut py, "")?;
+            return Ok(py);
         }
         let options = RestoreOptions::new().sandbox(&sandbox).streams(streams());
         Ok(runtime.restore_file(file, options)?)
@@ -175,7 +177,7 @@ fn streams() -> Streams {
 
 fn start(sandbox: &Sandbox, beginning: &Beginning) -> ophidia::Result<Interpreter> {
     let mut py = beginning.start(&sandbox.builder().build()?, streams())?;
-    py.prepend_path("")?;
+    origin::put_first(&mut py, "")?;
     Ok(py)
 }
 

@@ -1,21 +1,26 @@
 //! `ophidia run`: a program, from its first line to its exit status.
 
-use crate::ending::{Ending, Used};
+mod report;
+mod start;
+
+pub(crate) use start::{prepare, set};
+
+use crate::Usage;
+use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
 use crate::options::PythonOptions;
 use crate::origin::Origin;
 use crate::program::Program;
-use crate::progress::say;
 use crate::sandbox::Sandbox;
 use crate::state::Outlasting;
 use crate::status::Status;
-use crate::{Usage, bytecode, load};
 use anyhow::Context as _;
-use ophidia::{Error, Input, Interpreter, Output, Runtime, Streams};
+use ophidia::Error;
+use report::{end, not_begun, print_report};
+use start::{open, start, streams};
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Run a Python program in the sandbox
 ///
@@ -235,141 +240,4 @@ fn execute(
     // Its slot would be cleared for a next interpreter; there is none.
     std::mem::forget(py);
     Ok(status)
-}
-
-/// Shows how the main program ended, and lets the rest of it end; gives how all of it ended.
-fn end(
-    py: &mut Interpreter,
-    interrupts: &Interrupts,
-    mut ending: Ending,
-    sandbox: &Sandbox,
-    said: &mut String,
-    json: bool,
-) -> Ending {
-    show(&ending, said, json);
-    if !py.is_poisoned() {
-        let (result, interrupted) = interrupts.during(py, |py| py.finish());
-        if result.is_err() {
-            ending = ending.finished(result, interrupted);
-            show(&ending, said, json);
-        }
-    }
-    if !sandbox.trees().write_out(py, None) {
-        ending.status = ending.status.or_unflushed();
-    }
-    ending
-}
-
-/// What is set before the program begins.
-pub(crate) fn prepare(
-    py: &mut Interpreter,
-    sandbox: &Sandbox,
-    options: &PythonOptions,
-    paths: &[String],
-) -> Result<(), Box<Ending>> {
-    match set(py, sandbox, options, paths) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(refused)) => Err(Box::new(Ending::refused(&refused))),
-        Err(error) => Err(Box::new(Ending::failed(&error))),
-    }
-}
-
-/// The same, without the words for how it went.
-pub(crate) fn set(
-    py: &mut Interpreter,
-    sandbox: &Sandbox,
-    options: &PythonOptions,
-    paths: &[String],
-) -> ophidia::Result<Result<(), Usage>> {
-    if let Err(refused) = sandbox.trees().put(py) {
-        return Ok(Err(refused));
-    }
-    paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
-    bytecode::apply(py, sandbox)?;
-    options.apply(py)
-}
-
-/// An interpreter that has what the program needs.
-fn start(
-    (sandbox, origin): (&mut Sandbox, &Origin),
-    program: &mut Program,
-    argv: Vec<String>,
-    json: bool,
-) -> Result<Interpreter, Box<Ending>> {
-    let failed = |error: Error| Box::new(Ending::failed(&error));
-    let (runtime, settings) = open(sandbox, program, argv)?;
-    let beginning = origin.open(runtime, &settings);
-    let beginning = beginning.map_err(|refused| Box::new(Ending::refused(&refused)))?;
-    beginning.start(&settings, streams(json)).map_err(failed)
-}
-
-/// The runtime, and what the program may do in it.
-fn open(
-    sandbox: &mut Sandbox,
-    program: &mut Program,
-    argv: Vec<String>,
-) -> Result<(Runtime, ophidia::Sandbox), Box<Ending>> {
-    let failed = |error: Error| Box::new(Ending::failed(&error));
-    let refused = |refused: Usage| Box::new(Ending::refused(&refused));
-    let flavour = sandbox.flavour().map_err(refused)?;
-    let runtime = load::runtime(&flavour).map_err(failed)?;
-    let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
-    program.settle(sandbox, &stdlib).map_err(refused)?;
-    load::with_bytecode(&runtime, sandbox);
-    Ok((runtime, sandbox.builder().args(argv).build().map_err(failed)?))
-}
-
-/// The streams of this process; with --json output is captured.
-fn streams(json: bool) -> Streams {
-    let (stdout, stderr) = if json {
-        (Output::capture(), Output::capture())
-    } else {
-        (Output::inherit_stdout(), Output::inherit_stderr())
-    };
-    Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) }
-}
-
-/// Says why there is no program that runs.
-fn not_begun(ending: &Ending, json: bool, started: Instant) -> Status {
-    if json {
-        return print_report(ending, None, "", started.elapsed());
-    }
-    ending.show();
-    ending.status
-}
-
-/// Shows how the program ended; with --json it is kept for the report.
-fn show(ending: &Ending, said: &mut String, json: bool) {
-    if json {
-        said.push_str(&ending.said);
-    } else {
-        ending.show();
-    }
-}
-
-/// Prints the line of `--json` and gives the exit status, which is another one where that was impossible.
-/// That nobody reads it any more is no failure.
-fn print_report(
-    ending: &Ending,
-    py: Option<&mut Interpreter>,
-    said: &str,
-    elapsed: Duration,
-) -> Status {
-    let (stdout, stderr, used) = match py {
-        Some(py) => {
-            let (usage, fuel) = (py.usage(), py.fuel().unwrap_or_default());
-            let used = Used { peak_memory: usage.peak_memory, cpu: usage.cpu, fuel };
-            (py.take_stdout(), py.take_stderr(), used)
-        }
-        None => (Vec::new(), Vec::new(), Used::default()),
-    };
-    let stderr = String::from_utf8_lossy(&stderr) + said;
-    let report = ending.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, used).to_json();
-    match writeln!(std::io::stdout(), "{report}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            say(&format!("the report cannot be written: {error}"));
-            Status::UNFLUSHED
-        }
-        _ => ending.status,
-    }
 }
