@@ -1,9 +1,10 @@
 //! `Durable`: programs that go on from a folder, and functions of the host that are told which calls are the same.
 
 use crate::library::RUNTIME;
-use crate::support::number;
+use crate::support::{number, text};
 use ophidia::{
-    CallKey, CheckpointError, Durable, Error, Function, Interpreter, RestoreOptions, Task,
+    CallKey, CheckpointError, CheckpointOptions, Durable, Error, Function, Interpreter,
+    RestoreOptions, Task,
 };
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -92,31 +93,62 @@ async fn dies_and_goes_on() {
 
 #[test]
 fn a_function_may_ask_for_a_checkpoint() {
-    tokio().block_on(asks());
+    let at_once = || Function::new_async("ask", || async { 5 });
+    let later = || {
+        Function::new_async("ask", || async {
+            tokio::task::yield_now().await;
+            5
+        })
+    };
+    tokio().block_on(asks("ask()", || Function::new("ask", || 5)));
+    tokio().block_on(asks("await ask()", at_once));
+    tokio().block_on(asks("await ask()", later));
 }
 
-async fn asks() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let ask = || Function::new("ask", || 5).checkpointed();
-    let program = "import asyncio\nx = ask()\nawait asyncio.sleep(0)\nawait asyncio.sleep(0.001)";
-    let mut durable = Durable::open(folder.path(), b"asks").expect("the folder");
-    durable = durable.threshold(Duration::from_secs(3600));
-    let begin = || {
-        let mut py = RUNTIME.interpreter().build()?;
-        py.set("ask", ask())?;
-        let task = py.begin(program)?;
-        Ok((py, task))
+async fn asks(call: &str, ask: impl Fn() -> Function) {
+    for asked in [false, true] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ask = || if asked { ask().checkpointed() } else { ask() };
+        let program = format!("import asyncio\nx = {call}\nawait asyncio.sleep(0.001)");
+        let mut durable = Durable::open(folder.path(), b"asks").expect("the folder");
+        durable = durable.threshold(Duration::from_secs(3600));
+        let begin = || {
+            let mut py = RUNTIME.interpreter().build()?;
+            py.set("ask", ask())?;
+            let task = py.begin(&program)?;
+            Ok((py, task))
+        };
+        let options = || RestoreOptions::new().function(ask());
+        let (mut py, task) = durable.start(&RUNTIME, options(), begin).expect("it begins");
+        durable.run(&mut py, &task).await.expect("it ends");
+        let last = folder.path().join("checkpoint");
+        let mut again = RUNTIME.restore_file(last, options()).expect("it goes on from there");
+        assert_eq!(
+            number(&mut again, "globals().get('x', 0)"),
+            if asked { 5 } else { 0 },
+            "{call}"
+        );
+    }
+}
+
+#[test]
+fn keys_tell_calls_and_interpreters_apart() {
+    let key = || Function::new("key", |key: CallKey, _of: i64| key.to_string());
+    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
+    py.set("key", key()).expect("set");
+    let written = py.checkpoint(&CheckpointOptions::new()).expect("written");
+    let restored = || {
+        let options = RestoreOptions::new().function(key());
+        RUNTIME.restore(&written, options).expect("it goes on")
     };
-    let (mut py, task) =
-        durable.start(&RUNTIME, RestoreOptions::new().function(ask()), begin).expect("it begins");
-    let first = std::fs::read(folder.path().join("checkpoint")).expect("the first one");
-    durable.run(&mut py, &task).await.expect("it ends");
-    let last = std::fs::read(folder.path().join("checkpoint")).expect("the last one");
-    assert_ne!(first, last);
-    let mut again = RUNTIME
-        .restore(&last, RestoreOptions::new().function(ask()))
-        .expect("it goes on from there");
-    assert_eq!(number(&mut again, "x"), 5);
+    let (first, second) = (text(&mut py, "key(1)"), text(&mut py, "key(1)"));
+    let other = text(&mut restored(), "key(2)");
+    let forked = text(&mut restored().fork().expect("a child"), "key(1)");
+    let all = BTreeSet::from([&first, &second, &other, &forked]);
+    assert_eq!(all.len(), 4, "{all:?}");
+    // The same call of the same interpreter, made again.
+    let mut again = restored();
+    assert_eq!([text(&mut again, "key(1)"), text(&mut again, "key(1)")], [first, second]);
 }
 
 #[test]

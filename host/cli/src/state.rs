@@ -39,7 +39,7 @@ struct Described {
     state: PathBuf,
     /// `running`, `stopped` or `ended`.
     status: &'static str,
-    /// Of a program that has ended.
+    /// Of a program of this command that has ended.
     exit_code: Option<i32>,
     /// SHA-256 of the program: its text, its path, its arguments.
     program: String,
@@ -86,7 +86,7 @@ impl Described {
                 (None, true) => "running",
                 (None, false) => "stopped",
             },
-            exit_code: state.ended.as_deref().map(exit_code),
+            exit_code: state.ended.as_deref().and_then(exit_code),
             program: state.program,
             checkpoint_bytes: file.map(|file| file.len()),
             checkpointed: written.map(|time| time.as_secs()),
@@ -109,9 +109,9 @@ impl Described {
     }
 }
 
-/// What a note of an end says.
-fn exit_code(said: &str) -> i32 {
-    said.trim().parse().unwrap_or_default()
+/// What a note of an end says, if this command has written it.
+fn exit_code(said: &str) -> Option<i32> {
+    said.trim().parse().ok()
 }
 
 /// A program that is checkpointed as it waits.
@@ -139,7 +139,9 @@ impl Outlasting<'_> {
         let mut durable =
             Durable::open(state, program).map_err(|error| refused(error.to_string()))?;
         if let Some(said) = durable.ended().map_err(|error| refused(error.to_string()))? {
-            let code = exit_code(&said);
+            let code = exit_code(&said).ok_or_else(|| {
+                refused(format!("{}: its end is no exit status", state.display()))
+            })?;
             say(&format!(
                 "{}: the program has ended already, with status {code}: `ophidia state rm` lets it run anew",
                 state.display()
