@@ -97,7 +97,7 @@ except KeyError as k:
     raise error from k",
     ));
     let cause = error.cause(&mut py)?.expect("a cause");
-    assert_bounded(&cause);
+    assert_bounded(&cause, &mut py);
     assert!(cause.message.ends_with(CUT) && cause.type_name == "KeyError");
     let notes = error.notes(&mut py)?;
     assert!(notes.len() == 1 && notes[0].len() <= MOST + CUT.len() && notes[0].ends_with(CUT));

@@ -102,7 +102,7 @@ fn source_text_uses_values_of_rusts() -> ophidia::Result<()> {
     assert_eq!(raised(py.eval_with::<i64>("1 +", values! {})).type_name, "SyntaxError");
     let error = raised(py.run_with("x = 1\nx / zero", values! { zero: 0 }));
     assert_eq!(error.type_name, "ZeroDivisionError");
-    let traceback = error.traceback(&mut py)?;
+    let traceback = error.traceback(py)?;
     assert!(traceback.contains("line 2, in <module>\n    x / zero\n"), "{traceback}");
     Ok(())
 }
