@@ -59,10 +59,11 @@ fn below(most: u128) -> Duration {
 #[test]
 fn killed_at_any_moment_it_comes_to_the_same_end() {
     let (_kept, path) = folder(STEPS);
-    // How long it takes until a program runs at all.
+    // How long a life takes that gets somewhere: start, two steps, two checkpoints.
+    let twice = "import asyncio\nfor _ in range(2): await asyncio.sleep(0.06)";
     let began = Instant::now();
-    ophidia(["run", "-c", "pass"]).expect_ok();
-    let start = began.elapsed().as_millis();
+    ophidia(["run", "--durable", "twice", "-c", twice]).current_dir(&path).expect_ok();
+    let life = began.elapsed().as_millis();
     for kill in 0..KILLS {
         let mut child = ophidia_command()
             .args(ARGUMENTS)
@@ -72,7 +73,7 @@ fn killed_at_any_moment_it_comes_to_the_same_end() {
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        thread::sleep(below(2 * start + 200));
+        thread::sleep(below(life * 3 / 2));
         let ended = child.try_wait().expect("its status");
         assert!(ended.is_none(), "before kill {kill} it ended: {ended:?}");
         child.kill().expect("SIGKILL");
