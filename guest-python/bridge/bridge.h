@@ -82,6 +82,7 @@ int ending_ready(PyObject *module);
 int sources_ready(PyObject *module);
 int options_ready(PyObject *module);
 int depth_ready(PyObject *module);
+int descriptors_ready(PyObject *module);
 int interrupt_ready(PyObject *module);
 
 /* Adds the module of tasklets; -1 with an exception set. */

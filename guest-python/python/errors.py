@@ -37,7 +37,9 @@ def own_frames(exc: BaseException) -> TracebackType | None:
 
 def formatted(exc: BaseException, tb: TracebackType | None) -> str:
     """The traceback as python3 prints it; of what is too long the beginning and, with the message, the end."""
-    shown = traceback.TracebackException(type(exc), exc, tb, compact=True)
+    # The limit of python3's own, which a program's sys.tracebacklimit sets otherwise.
+    limit = traceback.BUILTIN_EXCEPTION_LIMIT
+    shown = traceback.TracebackException(type(exc), exc, tb, limit=limit, compact=True)
     _shorten(shown)
     return _joined(shown.format())
 

@@ -70,8 +70,9 @@ def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
     text = format_exception(exc, code, source)
     sys.last_exc = exc
     sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
-    hook = getattr(sys, "excepthook", None)
-    if hook is None:
+    missing = object()
+    hook = getattr(sys, "excepthook", missing)
+    if hook is missing:
         text = f"sys.excepthook is missing\n{text}"
     elif hook is not sys.__excepthook__:
         try:
