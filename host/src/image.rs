@@ -16,7 +16,7 @@ pub(crate) mod snapshot;
 mod trust;
 pub(crate) mod written;
 
-pub(crate) use cache::{hex, path, write_whole};
+pub(crate) use cache::{hex, path, remove_leftovers, write_whole};
 pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 

@@ -418,7 +418,7 @@ fn what_is_cut_off_foreign_or_of_another_version_is_refused_by_name() {
     };
     assert!(matches!(changed(0, b'X'), CheckpointError::Damaged(_)));
     let older = changed(8, 0);
-    assert_eq!(older, CheckpointError::Version { found: 0, known: 1 });
+    assert_eq!(older, CheckpointError::Version { found: 0, known: 2 });
     assert!(older.to_string().contains("write it anew"), "{older}");
     assert!(changed(8, 9).to_string().contains("later build"));
     let library = changed(18, b'9');
@@ -438,10 +438,13 @@ fn what_is_cut_off_foreign_or_of_another_version_is_refused_by_name() {
     );
 }
 
-/// Where the bytes of the body are told: behind the build and the digest.
+/// Where the bytes of the body are told: behind the build, the note and the digest.
 fn head(bytes: &[u8]) -> usize {
-    let build = u32::from_le_bytes(bytes[14..18].try_into().expect("four")) as usize;
-    18 + build + 32
+    let behind = |at: usize| {
+        let len = u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+        at + 4 + len as usize
+    };
+    behind(behind(14)) + 32
 }
 
 /// The body of a checkpoint.

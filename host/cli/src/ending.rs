@@ -183,6 +183,7 @@ impl Ending {
             Error::GuestFault(_) => (Status::FAILURE, "GuestFault"),
             Error::GuestMissing { .. } => (Status::FAILURE, "GuestMissing"),
             Error::GuestDamaged { .. } => (Status::FAILURE, "GuestDamaged"),
+            Error::Checkpoint(_) => (Status::FAILURE, "Checkpoint"),
             Error::Image(_) => (Status::FAILURE, "Image"),
             _ => (Status::FAILURE, "Host"),
         };
@@ -217,6 +218,11 @@ impl Ending {
     /// Whether the program came to an end of its own: its last line, or an exit.
     pub(crate) fn is_its_own(&self) -> bool {
         matches!(self.ended, Ended::Ok | Ended::Exit)
+    }
+
+    /// Whether a program that was started again would have nothing left to do: it came to its end, or raised.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_its_own() || matches!(self.ended, Ended::Exception)
     }
 
     /// Writes to standard error what the program and the command have to say.

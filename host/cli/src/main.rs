@@ -9,6 +9,7 @@ mod ending;
 mod flavour;
 mod guest;
 mod hints;
+mod image;
 mod interrupt;
 mod load;
 mod map;
@@ -16,6 +17,7 @@ mod module;
 mod network;
 mod node;
 mod options;
+mod origin;
 mod packages;
 mod policy;
 mod program;
@@ -24,6 +26,7 @@ mod repl;
 mod run;
 mod sandbox;
 mod show;
+mod state;
 mod status;
 mod tasks;
 mod trees;
@@ -68,6 +71,10 @@ enum Command {
     Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
+    #[command(subcommand)]
+    Image(image::Image),
+    #[command(subcommand)]
+    State(state::State),
     Doctor(doctor::Doctor),
     Bindgen(Box<bindgen::Bindgen>),
     #[command(subcommand)]
@@ -123,6 +130,8 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Node(node)) => node.run(),
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
+        Some(Command::Image(image)) => image.run(),
+        Some(Command::State(state)) => state.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
         Some(Command::Policy(policy)) => policy.run(),

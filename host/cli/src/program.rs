@@ -1,8 +1,8 @@
 //! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
 
 use crate::sandbox::Sandbox;
-use crate::{Usage, module};
-use ophidia::{Interpreter, Result, SourceKind};
+use crate::{Usage, module, origin};
+use ophidia::{Interpreter, Result, SourceKind, Task};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -137,9 +137,26 @@ impl Program {
         Ok(Self { what: What::Main, path: text(given)? })
     }
 
+    /// Begins it as the main program, which waits at rest; only source text can.
+    pub(crate) fn begin(&self, py: &mut Interpreter) -> Result<Task> {
+        origin::put_first(py, &self.path)?;
+        let (bytes, filename) = self.text();
+        py.begin_source(SourceKind::Main, bytes, filename)
+    }
+
+    /// All that makes it what it is, with these arguments. Nothing where it is no source text.
+    pub(crate) fn identity(&self, argv: &[String]) -> Option<Vec<u8>> {
+        match &self.what {
+            What::Source { bytes, filename } => {
+                Some([format!("{filename:?} {argv:?}\n").as_bytes(), bytes].concat())
+            }
+            What::Module(_) | What::Main => None,
+        }
+    }
+
     /// Runs it as the main program.
     pub(crate) fn run(&self, py: &mut Interpreter) -> Result<()> {
-        py.prepend_path(&self.path)?;
+        origin::put_first(py, &self.path)?;
         match &self.what {
             What::Source { bytes, filename } => py.run_source(SourceKind::Main, bytes, filename),
             What::Module(name) => py.run_module(name),

@@ -185,6 +185,18 @@ impl Sandbox {
         self.with.flavour()
     }
 
+    /// What says so.
+    pub(crate) fn guest(&self) -> &With {
+        &self.with
+    }
+
+    /// Has this guest, unless the options ask for one.
+    pub(crate) fn have_guest(&mut self, with: With) {
+        if self.with == With::default() {
+            self.with = with;
+        }
+    }
+
     /// Refuses folders that would hide each other, and grants the sites.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
         self.flavour()?;

@@ -1,6 +1,6 @@
 //! `restore`: an interpreter that goes on from a checkpoint, in this process or another.
 
-use super::dump::{self, Kind, Written};
+use super::dump::{self, Kind, MOST_NOTE, Written};
 use super::frozen::Frozen;
 use crate::error::{CheckpointError, Error, PythonError, Result};
 use crate::function::{Call, Function, Recorded};
@@ -20,6 +20,7 @@ const SHORTEST_KEY: usize = 16;
 #[derive(Clone, Default)]
 pub struct CheckpointOptions {
     key: Option<Vec<u8>>,
+    note: String,
 }
 
 impl CheckpointOptions {
@@ -37,8 +38,25 @@ impl CheckpointOptions {
         self
     }
 
+    /// A text that stands at its beginning, to be read without restoring it: [`CheckpointInfo`](crate::CheckpointInfo). 64 KiB
+    /// at most. Default: none.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+
     pub(super) fn checked_key(&self) -> Result<Option<&[u8]>> {
         checked(self.key.as_deref())
+    }
+
+    pub(super) fn checked_note(&self) -> Result<&str> {
+        match self.note.len() {
+            0..=MOST_NOTE => Ok(&self.note),
+            len => Err(Error::Host(format!(
+                "a note of {len} bytes: give one of {MOST_NOTE} bytes at most"
+            ))),
+        }
     }
 }
 
@@ -208,10 +226,9 @@ impl Interpreter {
     /// [`Error::Checkpoint`] while something is under way that is not in its memory, or Python holds an object of a class of
     /// the host.
     pub fn checkpoint(&mut self, options: &CheckpointOptions) -> Result<Vec<u8>> {
-        let key = options.checked_key()?;
         let pristine = self.runtime().pristine()?;
         let frozen = Frozen::of(self, Branch::Restore, false)?;
-        dump::write(&frozen, Kind::Interpreter, &pristine, key)
+        dump::write(&frozen, Kind::Interpreter, &pristine, options)
     }
 
     /// The same into a file, which is whole from the moment that it is there, and only this user's to read: what was there
@@ -290,7 +307,7 @@ impl Runtime {
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
         let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
-        for Pending { number, what, held } in calls {
+        for Pending { number, what, held, ordinal } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \
                         the host in them";
             let Some((path, call)) = what else {
@@ -306,7 +323,7 @@ impl Runtime {
                     let found = functions.iter().find(|function| function.path() == path);
                     let function = found.cloned();
                     let function = function.ok_or(CheckpointError::Missing(vec![path]))?;
-                    let recorded = Recorded::new(function, call, held);
+                    let recorded = Recorded::new(function, call, held, ordinal);
                     py.operation(|py: &mut Python<'_>| recorded.again(py, number))?;
                 }
             }

@@ -33,8 +33,10 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Template {
     runtime: Runtime,
-    /// What the set-up code ran in.
+    /// What interpreters begin with.
     sandbox: Sandbox,
+    /// Whether the set-up code ran in it, so that the guest has its settings already.
+    is_of_set_up: bool,
     frozen: Arc<Frozen<'static>>,
 }
 
@@ -52,10 +54,10 @@ impl Template {
                 "asynchronous functions of the host are under way: await them in the set-up code";
             return Err(CheckpointError::NotAtRest(said.into()).into());
         }
-        frozen.carried.sandbox.renew();
+        frozen.carried.renew();
         // Where random bytes are made of a seed, each begins with that of its sandbox.
         frozen.set_entropy(None);
-        Ok(Self { runtime, sandbox, frozen: Arc::new(frozen) })
+        Ok(Self { runtime, sandbox, is_of_set_up: true, frozen: Arc::new(frozen) })
     }
 
     /// An interpreter that begins here, with the sandbox of the set-up code. It has spent nothing; generators of random
@@ -69,15 +71,16 @@ impl Template {
     }
 
     /// The same with another sandbox and streams of its own. Variables of the environment come beside those of the set-up
-    /// code; arguments, working directory and modules of the host replace its own.
+    /// code; arguments, working directory and modules of the host replace its own; folders of packages come behind those that
+    /// `sys.path` has.
     ///
     /// # Errors
     ///
     /// As of [`Runtime::start_with`].
     pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
         let mut py = self.frozen.child(&self.runtime, sandbox, streams, Branch::Restore)?;
-        if !sandbox.is(&self.sandbox) {
-            py.set_up()?;
+        if !self.is_of_set_up || !sandbox.is(&self.sandbox) {
+            py.set_up_again()?;
         }
         Ok(py)
     }
@@ -96,8 +99,7 @@ impl Template {
     /// [`Error::Checkpoint`] when the file cannot be written, or Python holds an object of a class of the host.
     pub fn save(&self, path: impl AsRef<Path>, options: &CheckpointOptions) -> Result<()> {
         let pristine = self.runtime.pristine()?;
-        let key = options.checked_key()?;
-        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, key)?;
+        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, options)?;
         store(path.as_ref(), &bytes)
     }
 }
@@ -105,6 +107,20 @@ impl Template {
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Template").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// # Templates
+impl Interpreter {
+    /// Holds fast where this interpreter is, as a template. Its garbage is collected first; what is left is then left alone
+    /// by the garbage collector.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Checkpoint`] while something is under way that is not in its memory, asynchronous functions of the host
+    /// included.
+    pub fn into_template(self) -> Result<Template> {
+        Template::of(self)
     }
 }
 
@@ -143,7 +159,8 @@ impl Runtime {
         let Written { carried, table, drawn, pages } = written;
         let table = dump::bind(&table, &options.functions())?;
         let frozen = Arc::new(Frozen { carried, table, pages, drawn });
-        Ok(Template { runtime: self.clone(), sandbox: options.sandbox, frozen })
+        let sandbox = options.sandbox;
+        Ok(Template { runtime: self.clone(), sandbox, is_of_set_up: false, frozen })
     }
 
     /// A template from a folder, where it lies under the hash of what it is made of: `content`, which names the set-up code and
@@ -175,6 +192,7 @@ impl Runtime {
         }
         let template = self.template(sandbox, set_up)?;
         template.save(&path, &CheckpointOptions::new())?;
-        Ok(template)
+        // As the one that the next process opens.
+        Ok(Template { is_of_set_up: false, ..template })
     }
 }

@@ -139,24 +139,26 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
     ))
 }
 
-/// Writes a file that is whole from the moment it is there, with mode 0600.
+/// Writes a file that is whole from the moment it is there, with mode 0600; and that is there from now on, even if the
+/// machine stops.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (folder, prefix) = unfinished(path);
     let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    File::open(folder)?.sync_all()
 }
 
 /// Where a file of the cache lies before it is whole: its folder, and what its name begins with there.
 fn unfinished(path: &Path) -> (&Path, String) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    (path.parent().unwrap_or(Path::new(".")), format!(".{name}-"))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    (folder.unwrap_or(Path::new(".")), format!(".{name}-"))
 }
 
-/// Removes what killed processes left of this image. They held the lock that this one holds now.
-fn remove_leftovers(path: &Path) {
+/// Removes what killed processes left of this file before it was whole. They held the lock that this one holds now.
+pub(crate) fn remove_leftovers(path: &Path) {
     let (folder, prefix) = unfinished(path);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&prefix) {

@@ -134,11 +134,24 @@ fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Inter
 impl Interpreter {
     /// Gives the guest what of its settings is in its memory: environment, arguments, folders, modules.
     pub(crate) fn set_up(&mut self) -> Result<()> {
+        self.set_up_with(|py, site| py.append_path(site))
+    }
+
+    /// The same for one that has settings already, of its own or another sandbox: folders that `sys.path` has are left where
+    /// they are.
+    pub(crate) fn set_up_again(&mut self) -> Result<()> {
+        self.set_up_with(|py, site| match py.has_path(site)? {
+            true => Ok(()),
+            false => py.append_path(site),
+        })
+    }
+
+    fn set_up_with(&mut self, add: fn(&mut Python<'_>, &str) -> Result<()>) -> Result<()> {
         let prepared = Arc::clone(&self.sandbox.prepared);
         let settings = &prepared.settings;
         self.operation(|py| {
             py.start(settings)?;
-            settings.sites.iter().try_for_each(|site| py.append_path(site))?;
+            settings.sites.iter().try_for_each(|site| add(py, site))?;
             settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
         })
     }
