@@ -421,7 +421,7 @@ impl Settings {
             return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
         }
         self.modules.iter().try_for_each(Module::check)?;
-        let world = World::new(&self.grants, &self.args)?;
+        let world = World::new(&self.grants, &self.args)?.standing_at(&self.current_dir);
         world.check(&self.limits)?;
         Ok(world)
     }

@@ -50,12 +50,23 @@ fn kept(folder: host::Folder, device: u64) -> Arc<FolderNode> {
 pub(crate) struct World {
     shape: Arc<Shape>,
     /// The first two are the standard library and the devices.
-    trees: Vec<(Ready, Option<Quota>)>,
+    trees: Vec<Granted>,
     args: Arc<[String]>,
     env: Arc<[String]>,
+    /// The working directory.
+    here: Arc<str>,
     clock: Clock,
     seed: Option<u64>,
     network: Arc<Rules>,
+}
+
+/// A tree, and what may be added to it.
+#[derive(Clone, Debug)]
+struct Granted {
+    tree: Ready,
+    quota: Option<Quota>,
+    /// What the quota is called when it is used up.
+    bound: Arc<str>,
 }
 
 /// A tree, as far as it can be made for all.
@@ -76,6 +87,7 @@ impl Default for World {
             trees: Vec::new(),
             args: Arc::default(),
             env: Arc::default(),
+            here: "/".into(),
             clock: Clock::default(),
             seed: None,
             network: Arc::default(),
@@ -83,7 +95,7 @@ impl Default for World {
         let mut shape = Shape::default();
         for (path, tree) in [(STDLIB, Ready::Stdlib), (DEVICES, Ready::Devices)] {
             shape.mount(path, world.trees.len());
-            world.trees.push((tree, None));
+            world.trees.push(Granted { tree, quota: None, bound: Arc::default() });
         }
         world.shape = Arc::new(shape);
         world
@@ -126,7 +138,11 @@ impl World {
                     mount.guest
                 )));
             }
-            world.trees.push((tree, mount.quota));
+            let bound = match (&tree, mount.quota) {
+                (Ready::Host(_), None) => format!("limit folder, of {}", mount.guest),
+                _ => format!("quota of {}", mount.guest),
+            };
+            world.trees.push(Granted { tree, quota: mount.quota, bound: bound.into() });
         }
         world.shape = Arc::new(shape);
         world.args = args.into();
@@ -134,6 +150,11 @@ impl World {
         (world.clock, world.seed) = (grants.clock, grants.seed);
         world.network = Arc::new(Rules::new(&grants.network)?);
         Ok(world)
+    }
+
+    /// The same, with a working directory to begin in.
+    pub(crate) fn standing_at(self, path: &str) -> Self {
+        Self { here: path.into(), ..self }
     }
 
     /// That what is granted can be used within these limits.
@@ -149,19 +170,22 @@ impl World {
         folder: Quota,
         holding: &Arc<Holding>,
     ) -> Namespace {
-        let trees = (FIRST_DEVICE..).zip(&self.trees).map(|(device, (tree, quota))| match tree {
-            Ready::Stdlib => Folder::Memory(Arc::clone(&stdlib.library)),
-            Ready::Devices => Folder::Memory(Arc::clone(&stdlib.devices)),
-            Ready::Host(host) if host.writable => {
-                Folder::Host(host.with_quota(quota.unwrap_or(folder)))
-            }
-            Ready::Host(host) => Folder::Host(host.clone()),
-            Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
-            Ready::Own(below) => {
-                let quota = Account::held(quota.unwrap_or_default(), Arc::clone(holding));
-                Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
-            }
-        });
+        let trees =
+            (FIRST_DEVICE..).zip(&self.trees).map(|(device, granted)| match &granted.tree {
+                Ready::Stdlib => Folder::Memory(Arc::clone(&stdlib.library)),
+                Ready::Devices => Folder::Memory(Arc::clone(&stdlib.devices)),
+                Ready::Host(host) if host.writable => {
+                    let quota = granted.quota.unwrap_or(folder);
+                    Folder::Host(host.with_quota(quota, Arc::clone(&granted.bound)))
+                }
+                Ready::Host(host) => Folder::Host(host.clone()),
+                Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
+                Ready::Own(below) => {
+                    let (quota, bound) = (granted.quota.unwrap_or_default(), &granted.bound);
+                    let quota = Account::held(quota, Arc::clone(bound), Arc::clone(holding));
+                    Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
+                }
+            });
         Namespace::new(Arc::clone(&self.shape), trees.collect())
     }
 
@@ -180,6 +204,10 @@ impl World {
 
     pub(super) fn env(&self) -> Arc<[String]> {
         Arc::clone(&self.env)
+    }
+
+    pub(super) fn here(&self) -> Arc<str> {
+        Arc::clone(&self.here)
     }
 
     pub(super) fn clock(&self) -> Clock {

@@ -87,9 +87,9 @@ impl Folder {
         Self { kept: Kept::new(folders), ..self }
     }
 
-    /// The same folder, for a guest that may add so much to it.
-    pub(in super::super) fn with_quota(&self, most: Most) -> Self {
-        Self { charge: Some(Charge::new(most)), ..self.clone() }
+    /// The same folder, for a guest that may add so much to it; a refusal calls that by this name.
+    pub(in super::super) fn with_quota(&self, most: Most, name: Arc<str>) -> Self {
+        Self { charge: Some(Charge::new(most, name)), ..self.clone() }
     }
 
     /// Bytes and files that the guest has added, if they are counted.
@@ -129,7 +129,7 @@ impl Folder {
 
     /// Refuses what would change something in a folder granted for reading.
     pub(super) fn changes(&self) -> Answer {
-        if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
+        if self.writable { Ok(()) } else { Err(Failure::not_writable()) }
     }
 
     /// Refuses what would change something at a path. With `moves`, what is there gets another name or goes.
@@ -140,7 +140,7 @@ impl Folder {
         }
         let place = kept::place_of(&self.dir, path, !moves)?;
         if self.kept.has(&place) || (moves && self.kept.is_below(&place)) {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Folder {
             }
         };
         if inside && changes {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         let writable = self.writable && !inside;
         if !(how.create && how.exclusive)
@@ -323,7 +323,7 @@ impl Folder {
         // A folder goes by its name alone: what is in it is not walked.
         let size = if there.kind == FileType::Regular { there.size } else { 0 };
         if to.grow(0, size)? < size {
-            return Err(Errno::Quota.into());
+            return Err(to.full());
         }
         to.file(go)?;
         if let Some(from) = from {
@@ -427,7 +427,7 @@ impl File {
         let fits = usize::try_from(reached.saturating_sub(position)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..fits).unwrap_or(bytes);
         let written = match bytes {
-            [] => Err(Errno::Quota.into()),
+            [] => Err(charge.full()),
             bytes => write(bytes),
         };
         // What was paid for and has not been written.
@@ -449,7 +449,7 @@ impl File {
         let reached = charge.grow(before, size)?;
         if reached < size {
             charge.shrink(reached - before);
-            return Err(Errno::Quota.into());
+            return Err(charge.full());
         }
         let set = self.file.set_len(size);
         charge.shrink(if set.is_ok() {
@@ -462,7 +462,7 @@ impl File {
 
     pub(in super::super) fn set_times(&self, times: (SetTime, SetTime)) -> Answer {
         if !self.writable {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
     }
