@@ -85,6 +85,16 @@ fn limits_that_make_no_sense() {
         refused(&["run", &format!("--memory={value}"), "-c", "1"], &["--memory", value, "256MiB"]);
     }
     refused(&["run", "--memory", "5GiB", "-c", "1"], &["--memory", "5GiB", "more than 4GiB"]);
+    for (option, value, word) in [
+        ("--memory", "0", "64KiB"),
+        ("--memory", "1", "64KiB"),
+        ("--tmp", "1", "4096"),
+        ("--files", "0", "from 1"),
+        ("--connections", "0", "from 1"),
+        ("--connect", "0s", "give more"),
+    ] {
+        refused(&["run", option, value, "-c", "1"], &[option, value, word]);
+    }
     let small = ophidia(["run", "--memory", "1MiB", "-c", "1"]).expect_status(125);
     small.stderr_has("limit memory").stderr_has("1048576").stderr_has("--memory");
 }

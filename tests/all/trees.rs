@@ -628,6 +628,14 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
             }),
             "quota of nothing",
         ),
+        (
+            one(Mount { quota: Some(Quota::of_bytes(4095)), ..Mount::new("/a", Tree::Memory) }),
+            "whole pages",
+        ),
+        (
+            Grants { tmp: Some(Quota::of_bytes(4096)), ..one(Mount::new("/tmp/", Tree::Memory)) },
+            "tmp: a quota of 4096 bytes",
+        ),
         (one(Mount::new("/a", Tree::Archive(made.path().join("none")))), "tar or zip archive"),
         (
             one(Mount::new("/a", Tree::Archive(made.path().join("no archive")))),
@@ -708,6 +716,8 @@ fn the_command_bounds_what_is_written() {
         let said = outcome.stdout();
         assert!(said.starts_with(begins) && said.ends_with(ends), "{said}");
     }
+    let over = format!("{}::/tmp", made.path().display());
+    ophidia(["run", "--dir", &over, "-c", "import os; os.listdir('/tmp')"]).expect_ok();
     ophidia(["run", "--tmp", "none", "-c", "import os; assert not os.path.exists('/tmp')"])
         .expect_ok();
     for (options, says) in [
@@ -718,6 +728,10 @@ fn the_command_bounds_what_is_written() {
         (&["--file", "/no/such"], "no such file"),
         (&["--file", "/etc"], "--dir"),
         (&["--overlay", "/no/such"], "no such folder"),
+        (&["--file", "/etc/passwd::/x", "--file", "/etc/hosts::/x"], "/etc/hosts would be /x"),
+        (&["--file", "/etc/hosts::/x/y", "--file", "/etc/passwd::/x"], "/etc/passwd would be /x,"),
+        (&["--overlay", &over, "--tmp", "1MiB"], "--tmp 1MiB: /tmp is what"),
+        (&["--dir", &over, "--tmp", "1MiB"], "--tmp 1MiB: /tmp is what"),
         (&["--out", "/proc/nowhere"], "name a folder that you can write to"),
         (&["--dir", &rw, "--file", "/etc/passwd::/data/x"], "give the file another name"),
     ] {

@@ -149,7 +149,7 @@ impl Map {
             Crowd::listen(move || stopper.stop()).context("Ctrl-C cannot be listened for")?;
         let setting = Setting {
             runtime,
-            sandbox: self.sandbox.builder().build()?,
+            sandbox: self.sandbox.build(Vec::new())?,
             options: self.sandbox,
             python: self.python,
             paths,

@@ -56,6 +56,7 @@ pub(crate) struct Net {
         long,
         value_name = "N",
         default_value_t = NetworkLimits::default().connections,
+        value_parser = values::at_least_one,
         help_heading = HEADING
     )]
     connections: u32,
@@ -95,7 +96,7 @@ pub(crate) struct Net {
         long,
         value_name = "TIME",
         default_value_t = Grace(NetworkLimits::default().connect),
-        value_parser = values::grace,
+        value_parser = values::connect,
         help_heading = HEADING
     )]
     connect: Grace,

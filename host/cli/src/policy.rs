@@ -2,6 +2,7 @@
 
 use crate::Usage;
 use crate::status::Status;
+use crate::trees::TMP;
 use ophidia::{Access, Clock, Network, Policy, Quota, Tree};
 use std::fmt::Write as _;
 use std::fs;
@@ -54,10 +55,17 @@ fn words(policy: &Policy) -> String {
         line(format!("{verb} {} as {}", dir.host.display(), dir.guest));
     }
     for mount in &grants.mounts {
-        let quota = mount.quota.map(|most| format!(", adding {}", quota(most))).unwrap_or_default();
+        let in_memory = matches!(mount.tree, Tree::Memory | Tree::Overlay(_));
+        let most = mount.quota.or_else(|| in_memory.then(Quota::default));
+        let quota = most.map(|most| format!(", adding {}", quota(most))).unwrap_or_default();
         line(format!("{} as {}{quota}", tree(&mount.tree), mount.guest));
     }
+    let guests = grants.dirs.iter().map(|dir| &dir.guest);
+    let mut guests = guests.chain(grants.mounts.iter().map(|mount| &mount.guest));
+    let has_tmp = guests.any(|guest| guest.trim_end_matches('/') == TMP);
     match grants.tmp {
+        // What is said of it above.
+        _ if has_tmp => {}
         Some(most) => line(format!("write to /tmp, in memory, {}", quota(most))),
         None => line("no /tmp".into()),
     }
@@ -120,6 +128,19 @@ fn network(network: &Network, line: &mut impl FnMut(String)) {
         line(format!("send requests to {}: {methods} of {paths}", grant.origin));
         for secret in &grant.secrets {
             line(format!("  with the header {}, which it does not see", secret.header));
+        }
+        if grant.plain_secrets {
+            line("  also without TLS, in clear text".into());
+        }
+        if !grant.addresses.is_empty() {
+            let addresses: Vec<_> = grant.addresses.iter().map(ToString::to_string).collect();
+            line(format!("  at {} alone, which is not looked up", addresses.join(", ")));
+        }
+        if let Some(most) = grant.sent {
+            line(format!("  sending {} at most", bytes(most)));
+        }
+        if let Some(most) = grant.received {
+            line(format!("  receiving {} at most", bytes(most)));
         }
     }
     if network.hosts.is_empty() && network.http.is_empty() {

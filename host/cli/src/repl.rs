@@ -78,7 +78,7 @@ fn start(sandbox: &Sandbox, runtime: &Runtime) -> ophidia::Result<Interpreter> {
         stdout: Some(Output::inherit_stdout()),
         stderr: Some(Output::inherit_stderr()),
     };
-    let mut py = runtime.start_with(&sandbox.builder().build()?, streams)?;
+    let mut py = runtime.start_with(&sandbox.build(Vec::new())?, streams)?;
     py.prepend_path("")?;
     Ok(py)
 }

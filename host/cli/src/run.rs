@@ -237,7 +237,7 @@ fn start(
     };
     let streams =
         Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) };
-    let settings = sandbox.builder().args(argv).build().map_err(failed)?;
+    let settings = sandbox.build(argv).map_err(failed)?;
     runtime.start_with(&settings, streams).map_err(failed)
 }
 

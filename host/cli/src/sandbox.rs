@@ -6,7 +6,7 @@ use crate::network::Net;
 use crate::packages::{self, Packages};
 use crate::progress::say;
 use crate::show::Show;
-use crate::trees::Trees;
+use crate::trees::{TMP, Trees};
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
@@ -410,15 +410,40 @@ impl Sandbox {
         if packages {
             return Mount::new(&dir.guest, Tree::Kept(host));
         }
-        if self.unasked.contains(&dir.guest) && dir.guest == "/tmp" {
+        let quota = match &self.ruled {
+            Some(policy) => policy.grants.tmp,
+            None => self.trees.own_tmp(),
+        };
+        if dir.guest == TMP && quota.is_some() && self.is_in_tmp() {
             let below = Tree::Folder { host, access: Access::ReadOnly };
             let tree = Tree::Overlay(Box::new(below));
-            return Mount { quota: Some(self.trees.tmp()), ..Mount::new(&dir.guest, tree) };
+            return Mount { quota, ..Mount::new(&dir.guest, tree) };
         }
         Mount::from(dir.clone())
     }
 
-    /// A sandbox with these grants and limits; arguments and streams are the caller's to set.
+    /// Whether /tmp itself is granted unasked, where the script is in it.
+    fn is_in_tmp(&self) -> bool {
+        self.unasked.iter().any(|guest| guest == TMP)
+    }
+
+    /// A sandbox with these grants and limits, and arguments for a program. What a policy grants is refused with its
+    /// file's name.
+    pub(crate) fn build(&self, argv: Vec<String>) -> ophidia::Result<ophidia::Sandbox> {
+        self.in_policy(self.builder().args(argv).build())
+    }
+
+    /// What became of a sandbox, with the name of the policy's file.
+    pub(crate) fn in_policy<T>(&self, built: ophidia::Result<T>) -> ophidia::Result<T> {
+        built.map_err(|error| match (error, &self.policy) {
+            (ophidia::Error::Grant(said), Some(file)) => {
+                ophidia::Error::Grant(format!("{}: {said}", file.display()))
+            }
+            (error, _) => error,
+        })
+    }
+
+    /// The same, with streams that are the caller's to set.
     pub(crate) fn builder(&self) -> SandboxBuilder {
         let builder = ophidia::Sandbox::builder();
         let builder = self.trees.apply(match &self.ruled {
@@ -428,6 +453,10 @@ impl Sandbox {
         let mut builder = self.net.apply(builder);
         for dir in self.dirs.iter().chain(&self.bytecode) {
             builder = builder.mount(self.mount(dir));
+        }
+        if self.is_in_tmp() {
+            // The quota is that tree's.
+            builder = builder.tmp(Quota::default());
         }
         if let Some(auditor) = &self.auditor {
             builder = builder.audit(auditor.clone());

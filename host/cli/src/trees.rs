@@ -44,7 +44,7 @@ pub(crate) struct Trees {
         long,
         value_name = "SIZE",
         default_value_t = Size(Quota::default().bytes),
-        value_parser = values::quota,
+        value_parser = values::memory_quota,
         help_heading = HEADING
     )]
     tmp: Size,
@@ -79,7 +79,7 @@ pub(crate) struct Trees {
 }
 
 /// Where a tree in memory is unless something else is granted there.
-const TMP: &str = "/tmp";
+pub(crate) const TMP: &str = "/tmp";
 
 impl Trees {
     /// Reads the files, and opens the folder of --out. `granted` are the folders of the host that are granted, as
@@ -97,6 +97,17 @@ impl Trees {
                 )));
             }
         }
+        let own = Size(Quota::default().bytes);
+        let is_other = granted.clone().any(|guest| guest == TMP)
+            || self.overlays.iter().any(|mount| mount.guest == TMP);
+        if is_other && ![own, Size(0)].contains(&self.tmp) {
+            return Err(Usage(format!(
+                "--tmp {}: {TMP} is what --dir or --overlay grants there: leave out --tmp, or give that another name with \
+                 ::/NAME",
+                self.tmp
+            )));
+        }
+        self.check_copies()?;
         let mut trees: BTreeMap<String, BTreeMap<String, ophidia::Bytes>> = BTreeMap::new();
         for file in std::mem::take(&mut self.copies) {
             let inside = |folder: &str| Path::new(&file.guest).starts_with(folder);
@@ -141,8 +152,7 @@ impl Trees {
 
     /// A sandbox with what else these options say.
     pub(crate) fn rule(&self, builder: SandboxBuilder) -> SandboxBuilder {
-        let tmp = (self.tmp.0 > 0).then(|| Quota::of_bytes(self.tmp.0));
-        builder.tmp(tmp).clock(self.clock).seed(self.seed)
+        builder.tmp(self.own_tmp()).clock(self.clock).seed(self.seed)
     }
 
     /// The folders that are in memory, as the guest names them.
@@ -159,6 +169,32 @@ impl Trees {
     /// What may be written to /tmp.
     pub(crate) fn tmp(&self) -> Quota {
         Quota::of_bytes(self.tmp.0)
+    }
+
+    /// The same, unless there is no /tmp.
+    pub(crate) fn own_tmp(&self) -> Option<Quota> {
+        (self.tmp.0 > 0).then(|| self.tmp())
+    }
+
+    /// Refuses copies of which one would take another's place.
+    fn check_copies(&self) -> Result<(), Usage> {
+        let mut copies: Vec<&GivenFile> = self.copies.iter().collect();
+        // What lies below a path follows it.
+        copies.sort_by_key(|file| Path::new(&file.guest));
+        let pairs = copies.iter().zip(copies.iter().skip(1));
+        let clash =
+            pairs.into_iter().find(|(one, two)| Path::new(&two.guest).starts_with(&one.guest));
+        match clash {
+            None => Ok(()),
+            Some((one, two)) => Err(Usage(format!(
+                "--file: {} would be {}, and {} would be {}: give one of them another name with --file {}::/NAME",
+                one.host.display(),
+                one.guest,
+                two.host.display(),
+                two.guest,
+                two.host.display()
+            ))),
+        }
     }
 
     /// Puts what belongs into trees in memory.

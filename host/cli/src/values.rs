@@ -8,6 +8,9 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// One page of linear memory.
+const LEAST_MEMORY: u64 = 64 << 10;
+
 /// Linear memory is addressed with 32 bits.
 const MOST_MEMORY: u64 = 4 << 30;
 
@@ -136,6 +139,15 @@ pub(crate) fn grace(text: &str) -> Result<Grace, String> {
     time.map(Grace).map_err(|_| "give a number and a unit, such as 100ms or 0s".into())
 }
 
+/// Reads the time for a connection.
+pub(crate) fn connect(text: &str) -> Result<Grace, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be reached in no time: give more".into()),
+        Ok(time) => Ok(Grace(time)),
+        Err(_) => Err("give a number and a unit, such as 500ms or 10s".into()),
+    }
+}
+
 /// Reads a number, which may have `_` between digits.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.replace('_', "").parse() {
@@ -151,6 +163,11 @@ pub(crate) fn memory(text: &str) -> Result<Memory, String> {
     if bytes > MOST_MEMORY {
         return Err("an interpreter cannot have more than 4GiB".into());
     }
+    if bytes < LEAST_MEMORY {
+        return Err("nothing can run in less than 64KiB, and Python begins with about 40MiB: give more, such as \
+                    256MiB"
+            .into());
+    }
     Ok(Memory(bytes))
 }
 
@@ -162,6 +179,16 @@ pub(crate) fn quota(text: &str) -> Result<Size, String> {
             0 => Err("nothing can be written to a quota of nothing: give more, or none".into()),
             bytes => Ok(Size(bytes)),
         },
+    }
+}
+
+/// Reads what may be written in memory, where files take whole pages.
+pub(crate) fn memory_quota(text: &str) -> Result<Size, String> {
+    match quota(text)? {
+        Size(1..=4095) => {
+            Err("files in memory take whole pages of 4096 bytes: give at least one, or none".into())
+        }
+        size => Ok(size),
     }
 }
 
@@ -186,8 +213,15 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Reads a number of files.
 pub(crate) fn files(text: &str) -> Result<Files, String> {
-    let number = text.parse().map_err(|_| format!("give a number from 0 to {}", u32::MAX))?;
-    Ok(Files(number))
+    at_least_one(text).map(Files)
+}
+
+/// Reads a number that is not 0.
+pub(crate) fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("give a number from 1 to {}", u32::MAX)),
+    }
 }
 
 /// Reads `NAME=VALUE`, or `NAME` to hand the host's own value on.
@@ -340,8 +374,27 @@ mod tests {
         ] {
             assert_eq!(memory(text), Ok(Memory(bytes)), "{text}");
         }
-        for bad in ["", "MiB", "5GiB", "12 apples", "1..2M", "-1", "1e3", "nan", "inf"] {
+        for bad in
+            ["", "MiB", "5GiB", "0", "1", "65535", "12 apples", "1..2M", "-1", "1e3", "nan", "inf"]
+        {
             assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_nothing() {
+        assert_eq!(files("1"), Ok(Files(1)));
+        assert_eq!(memory_quota("4096"), Ok(Size(4096)));
+        assert_eq!(memory_quota("none"), Ok(Size(0)));
+        assert_eq!(connect("1ms"), Ok(Grace(Duration::from_millis(1))));
+        for refused in [
+            files("0").map(drop),
+            files("-1").map(drop),
+            memory_quota("0").map(drop),
+            memory_quota("4095").map(drop),
+            connect("0s").map(drop),
+        ] {
+            assert!(refused.is_err_and(|said| said.contains("give")));
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Quota {
-    /// Bytes, by the sizes of files; in memory in whole pages of 4 KiB. Default: 64 MiB.
+    /// Bytes, by the sizes of files; in memory in whole pages of 4 KiB, of which there has to be one. Default: 64 MiB.
     pub bytes: u64,
     /// Files, folders and links. Default: 10,000.
     pub files: u64,

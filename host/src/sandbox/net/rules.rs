@@ -409,6 +409,13 @@ impl OriginRule {
                     .into(),
             );
         }
+        for (field, bound) in [("sent", grant.sent), ("received", grant.received)] {
+            if bound == Some(0) {
+                return Err(format!(
+                    "`{field}` is 0, so that no request could be made: give more, or leave it out"
+                ));
+            }
+        }
         let secrets = grant.secrets.iter().map(|secret| http::SecretHeader {
             name: secret.header.clone(),
             value: secret.value.clone(),

@@ -19,6 +19,9 @@ const STDLIB: &str = "/usr/lib/python3.13";
 
 const DEVICES: &str = "/dev";
 
+/// What a file in memory takes at least, once something is written.
+const PAGE: u64 = 4096;
+
 /// Numbers of trees, by which programs tell them apart: of the host's folders it is 1.
 const STDLIB_DEVICE: u64 = 2;
 const DEVICES_DEVICE: u64 = 3;
@@ -105,6 +108,7 @@ impl Default for World {
 impl World {
     pub(crate) fn new(grants: &Grants, args: &[String]) -> Result<Self> {
         check(grants, args)?;
+        grants.check().map_err(Error::Grant)?;
         let mut world = Self::default();
         let mut shape = (*world.shape).clone();
         let now = match grants.clock {
@@ -142,6 +146,13 @@ impl World {
                 (Ready::Host(_), None) => format!("limit folder, of {}", mount.guest),
                 _ => format!("quota of {}", mount.guest),
             };
+            if let (Ready::Own(_), Some(Quota { bytes: 1..PAGE, .. })) = (&tree, mount.quota) {
+                return Err(Error::Grant(format!(
+                    "guest path {:?}: a quota of less than {PAGE} bytes: files in memory take whole pages of these: give \
+                     at least one",
+                    mount.guest
+                )));
+            }
             world.trees.push(Granted { tree, quota: mount.quota, bound: bound.into() });
         }
         world.shape = Arc::new(shape);
@@ -159,6 +170,18 @@ impl World {
 
     /// That what is granted can be used within these limits.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        limits.check().map_err(Error::Grant)?;
+        let is_bound = |granted: &&Granted| {
+            granted.quota.is_none() && matches!(&granted.tree, Ready::Host(host) if host.writable)
+        };
+        if let (Quota { bytes: 0, .. } | Quota { files: 0, .. }, Some(granted)) =
+            (limits.folder, self.trees.iter().find(is_bound))
+        {
+            return Err(Error::Grant(format!(
+                "{}: a quota of nothing: give it bytes and files, or grant it for reading",
+                granted.bound
+            )));
+        }
         self.network.check(&limits.network)
     }
 
