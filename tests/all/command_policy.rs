@@ -121,6 +121,9 @@ fn what_is_wrong_is_said_before_anything_runs() {
             "[grants]\ntmp = { bytes = 4096 }\n[[grants.mounts]]\nguest = '/tmp'\ntree = 'memory'\n",
             &["tmp: a quota of 4096 bytes", "something else"],
         ),
+        ("[limits]\ntimeout = '2s'\n", &["line 2", "a number of seconds", "2.5"]),
+        ("[limits]\ngrace = -1\n", &["line 2", "not below 0"]),
+        ("[grants]\nclock = '2300-01-01T00:00:00Z'\n", &["line 2", "2262"]),
         ("[limits]\ntimeout = 0\n", &["limit timeout: 0", "none"]),
         ("[limits]\nmemory = 0\n", &["limit memory: 0 bytes", "65536"]),
         (

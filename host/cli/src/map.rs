@@ -59,7 +59,7 @@ pub(crate) struct Map {
     json_lines: Option<PathBuf>,
 
     /// Interpreters at a time [default: one a processor]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    #[arg(short, long, allow_hyphen_values = true, value_name = "N", value_parser = jobs)]
     jobs: Option<u32>,
 
     /// Keep what has ended in this file, and begin with what it has

@@ -1,8 +1,8 @@
 //! `ophidia policy`: what a policy file allows, in words.
 
-use crate::Usage;
 use crate::status::Status;
 use crate::trees::TMP;
+use crate::{Usage, values};
 use ophidia::{Access, Clock, Network, Policy, Quota, Tree};
 use std::fmt::Write as _;
 use std::fs;
@@ -40,6 +40,9 @@ impl PolicyCommand {
 /// Reads a policy; paths in it are relative to the folder that it is in.
 pub(crate) fn read(file: &Path) -> Result<Policy, Usage> {
     let refused = |reason: String| Usage(format!("{}: {reason}", file.display()));
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) && !values::is_open(file) {
+        return Err(refused("not a regular file: name a policy file that can be read".into()));
+    }
     let text = fs::read_to_string(file)
         .map_err(|error| refused(format!("{error}: name a policy file that can be read")))?;
     let policy = Policy::from_toml(&text).map_err(refused)?;

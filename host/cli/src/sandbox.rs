@@ -71,7 +71,7 @@ pub(crate) struct Sandbox {
     /// Stop the program after this time: 500ms, 2s, 1m 30s, none
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t,
         value_parser = values::timeout,
         help_heading = HEADING
@@ -81,7 +81,7 @@ pub(crate) struct Sandbox {
     /// How long it may go on after --timeout, when it has been told by a TimeoutError: 100ms, 0s
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t = Grace(Limits::default().grace),
         value_parser = values::grace,
         help_heading = HEADING
@@ -91,7 +91,7 @@ pub(crate) struct Sandbox {
     /// Processor time it may use: 500ms, 2s, none
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t = Timeout(Limits::default().cpu),
         value_parser = values::timeout,
         help_heading = HEADING
@@ -99,13 +99,13 @@ pub(crate) struct Sandbox {
     cpu: Timeout,
 
     /// Units of work it may do, which are the same in each run; --json tells how many it did
-    #[arg(long, value_name = "N", value_parser = values::count, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = values::count, help_heading = HEADING)]
     fuel: Option<u64>,
 
     /// Linear memory it may have: 256MiB, 1GiB; 4GiB at most
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t,
         value_parser = values::memory,
         help_heading = HEADING
@@ -115,7 +115,7 @@ pub(crate) struct Sandbox {
     /// Files and folders it may have open at once, beside the granted ones
     #[arg(
         long,
-        value_name = "N",
+        allow_hyphen_values = true, value_name = "N",
         default_value_t,
         value_parser = values::files,
         help_heading = HEADING
@@ -125,7 +125,7 @@ pub(crate) struct Sandbox {
     /// What it may add to each folder that is granted with :rw
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(Limits::default().folder.bytes),
         value_parser = values::quota,
         help_heading = HEADING
@@ -134,7 +134,7 @@ pub(crate) struct Sandbox {
 
     /// What it may make this process hold in all: files in memory, --json's output [default: 1GiB, more with a larger
     /// --tmp]
-    #[arg(long, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
     host_memory: Option<Size>,
 
     #[command(flatten)]

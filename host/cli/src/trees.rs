@@ -42,7 +42,7 @@ pub(crate) struct Trees {
     /// What it may write to /tmp, which is in memory: 64MiB, 1GiB; none is no /tmp
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(Quota::default().bytes),
         value_parser = values::memory_quota,
         help_heading = HEADING
@@ -58,11 +58,11 @@ pub(crate) struct Trees {
     /// The program's clock: a time at which it stands, with +STEP it goes on at each reading
     ///
     /// Such as 2020-01-01T00:00:00Z or 2020-01-01T00:00:00Z+1ms. What sleeps does not wait, and moves it on.
-    #[arg(long, value_name = "TIME[+STEP]", default_value_t, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME[+STEP]", default_value_t, help_heading = HEADING)]
     clock: Clock,
 
     /// Give the same random values in each run that has the same number here
-    #[arg(long, value_name = "N", help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = values::seed, help_heading = HEADING)]
     seed: Option<u64>,
 
     /// The folder of --out, opened before the program begins.

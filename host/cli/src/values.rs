@@ -5,6 +5,7 @@ use ophidia::{Access, DirGrant, Limits, Mount, Tree};
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,6 +149,11 @@ pub(crate) fn connect(text: &str) -> Result<Grace, String> {
     }
 }
 
+/// Reads a seed.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
 /// Reads a number, which may have `_` between digits.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.replace('_', "").parse() {
@@ -264,7 +270,7 @@ pub(crate) fn dir(text: &str) -> Result<DirGrant, String> {
         Some(guest) => guest_path(guest)?,
         None => own_path(host)?,
     };
-    folder(host)?;
+    folder(host, " (HOST[::GUEST][:ro|:rw])")?;
     Ok(DirGrant { host: host.to_owned(), guest, access })
 }
 
@@ -273,6 +279,9 @@ pub(crate) fn file(text: &str) -> Result<GivenFile, String> {
     let (host, guest) = places(text)?;
     match fs::metadata(&host) {
         Ok(there) if there.is_dir() => Err("a folder: grant it with --dir or --overlay".into()),
+        Ok(there) if !there.is_file() && !is_open(&host) => {
+            Err("a FIFO, a device or a socket: name a regular file, or /dev/stdin".into())
+        }
         Ok(_) => Ok(GivenFile { host, guest }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err("no such file: name one that exists (HOST[::GUEST])".into())
@@ -281,13 +290,25 @@ pub(crate) fn file(text: &str) -> Result<GivenFile, String> {
     }
 }
 
+/// Whether a path names what this process has open: reading it waits for nobody to open the other end.
+pub(crate) fn is_open(path: &Path) -> bool {
+    path == Path::new("/dev/stdin")
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd")
+}
+
+/// Whether opening a file may wait without end: of a FIFO, for whoever writes to it.
+pub(crate) fn may_wait(path: &Path, there: &fs::Metadata) -> bool {
+    there.file_type().is_fifo() && !is_open(path)
+}
+
 /// Reads `HOST[::GUEST]` of a folder or an archive.
 pub(crate) fn overlay(text: &str) -> Result<Mount, String> {
     let (host, guest) = places(text)?;
     let below = if host.is_file() {
         Tree::Archive(host)
     } else {
-        folder(&host)?;
+        folder(&host, " (HOST[::GUEST])")?;
         Tree::Folder { host, access: Access::ReadOnly }
     };
     Ok(Mount::new(guest, Tree::Overlay(Box::new(below))))
@@ -305,7 +326,7 @@ fn places(text: &str) -> Result<(PathBuf, String), String> {
 /// Reads a folder of packages; it is granted read-only.
 pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
     let host = Path::new(text);
-    folder(host)?;
+    folder(host, "")?;
     Ok(DirGrant { host: host.to_owned(), guest: own_path(host)?, access: Access::ReadOnly })
 }
 
@@ -323,7 +344,7 @@ pub(crate) fn own_path(host: &Path) -> Result<String, String> {
     match absolute.map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
         Ok(Ok(path)) => Ok(without_trailing_slash(&path)),
         Ok(Err(_)) => Err("the path is not UTF-8: rename a folder".into()),
-        Err(_) => Err(folder(host).err().unwrap_or_else(|| "give the path of a folder".into())),
+        Err(_) => Err(folder(host, "").err().unwrap_or_else(|| "give the path of a folder".into())),
     }
 }
 
@@ -334,12 +355,13 @@ fn without_trailing_slash(path: &str) -> String {
     }
 }
 
-fn folder(host: &Path) -> Result<(), String> {
+/// That it is a folder; `form` is how the option is written.
+fn folder(host: &Path, form: &str) -> Result<(), String> {
     match fs::read_dir(host) {
         Ok(_) => Ok(()),
         Err(error) => Err(match error.kind() {
             ErrorKind::NotFound => {
-                "no such folder: create it, or name one that exists (HOST[::GUEST][:ro|:rw])".into()
+                format!("no such folder: create it, or name one that exists{form}")
             }
             ErrorKind::NotADirectory => {
                 "a file, not a folder: grant the folder that it is in".into()

@@ -85,8 +85,9 @@ impl Default for Grants {
 }
 
 impl Grants {
-    /// Refuses what would go without effect: a quota for a `/tmp` that is another tree.
+    /// Refuses what would go without effect, a quota for a `/tmp` that is another tree, and a clock that cannot be read.
     pub(crate) fn check(&self) -> Result<(), String> {
+        self.clock.check()?;
         let mut guests = self.dirs.iter().map(|dir| &dir.guest);
         let has_tmp = guests.any(|guest| is_tmp(guest))
             || self.mounts.iter().any(|mount| is_tmp(&mount.guest));

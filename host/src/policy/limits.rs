@@ -129,7 +129,8 @@ impl Limits {
 /// A time that is there as a number of seconds.
 #[cfg(feature = "serde")]
 pub(super) mod whole_seconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use super::Seconds;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
 
     pub(in super::super) fn serialize<S: Serializer>(
@@ -142,15 +143,15 @@ pub(super) mod whole_seconds {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(from)?;
-        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+        Seconds::deserialize(from).map(|seconds| seconds.0)
     }
 }
 
 /// A time as a number of seconds.
 #[cfg(feature = "serde")]
 mod seconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use super::Seconds;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
 
     pub(super) fn serialize<S: Serializer>(
@@ -163,8 +164,42 @@ mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
-        let seconds = Option::<f64>::deserialize(from)?;
-        let time = |seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom);
-        seconds.map(time).transpose()
+        Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))
+    }
+}
+
+/// A number of seconds, as it is read; the error says what to write.
+#[cfg(feature = "serde")]
+struct Seconds(Duration);
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Seconds {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_f64(Reading)
+    }
+}
+
+#[cfg(feature = "serde")]
+struct Reading;
+
+#[cfg(feature = "serde")]
+impl serde::de::Visitor<'_> for Reading {
+    type Value = Seconds;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number of seconds that is not below 0, such as 2.5")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Seconds, E> {
+        let wrong = || E::invalid_value(serde::de::Unexpected::Float(seconds), &self);
+        Duration::try_from_secs_f64(seconds).map(Seconds).map_err(|_| wrong())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Seconds, E> {
+        self.visit_f64(seconds as f64)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Seconds, E> {
+        Ok(Seconds(Duration::from_secs(seconds)))
     }
 }
