@@ -937,3 +937,56 @@ fn quotas_that_fire_are_told_and_explained() {
     let says = "OSError: limit host_memory: 1048576 bytes";
     denials.ends(&mut py, "fill, a", says, Some(["write", "/tmp/a"]));
 }
+
+/// Whoever works on the host would follow a link that leads out, although no guest does.
+#[test]
+fn no_link_is_left_that_leads_out_of_a_folder() {
+    let made = folder();
+    fs::create_dir_all(made.path().join("in/a/b")).expect("folders");
+    fs::create_dir(made.path().join("in/a/c")).expect("a folder");
+    let inside = Tree::Folder { host: made.path().join("in"), access: Access::ReadWrite };
+    let mut py = mounts([Mount::new("/w", inside)]);
+    for (text_of, at, said) in [
+        ("../../../../etc", "/w/s", "EPERM"),
+        ("..", "/w/s", "EPERM"),
+        ("x/../..", "/w/s", "EPERM"),
+        ("../../..", "/w/a/b/s", "EPERM"),
+        ("../../x", "/w/a/../s", "EPERM"),
+        ("../..", "/w/a/b/s", "works"),
+        ("../c", "/w/a/b/t", "works"),
+        ("x/..", "/w/t", "works"),
+    ] {
+        let call = format!("fails(os.symlink, '{text_of}', '{at}')");
+        assert_eq!(text(&mut py, &call), said, "{text_of} {at}");
+    }
+    // Nor by another name.
+    for call in ["os.rename, '/w/a/b/s', '/w/s'", "os.link, '/w/a/b/s', '/w/s'"] {
+        assert_eq!(text(&mut py, &format!("fails({call})")), "EPERM", "{call}");
+    }
+    assert_eq!(text(&mut py, "fails(os.rename, '/w/a/b/t', '/w/a/c/t')"), "works");
+    assert!(!made.path().join("in/s").is_symlink());
+}
+
+/// In an overlay a link of the host's is a name like others: it leads where it says in the guest's own paths.
+#[test]
+fn an_overlay_has_the_absolute_links_of_what_is_below() {
+    let made = folder();
+    for name in ["link", "gone"] {
+        std::os::unix::fs::symlink("/tmp/there", made.path().join(name)).expect("a link");
+    }
+    let below = Tree::Overlay(Box::new(host(&made, Access::ReadOnly)));
+    let mut py = mounts([Mount::new("/over", below)]);
+    py.run(
+        "import stat\n\
+         assert sorted(os.listdir('/over')) == ['gone', 'link']\n\
+         assert stat.S_ISLNK(os.lstat('/over/link').st_mode)\n\
+         assert os.readlink('/over/link') == '/tmp/there'\n\
+         assert fails(os.stat, '/over/link') == 'ENOENT'\n\
+         write('/tmp/there', b'own')\n\
+         assert open('/over/link').read() == 'own'\n\
+         os.unlink('/over/gone')\n\
+         assert os.listdir('/over') == ['link']",
+    )
+    .expect("links");
+    assert!(made.path().join("gone").is_symlink(), "it stays below");
+}

@@ -512,7 +512,7 @@ fn host_node(
             Some(Node::File(Arc::new(FileNode::of_host(tree, folder.clone(), path, &stat))))
         }
         FileType::Link => {
-            let text = folder.read_link(&path)?;
+            let text = folder.link_text(&path)?;
             Some(Node::Link(Arc::new(LinkNode { head: head(), text })))
         }
         _ => None,
