@@ -317,6 +317,25 @@ fn files_that_are_given_can_be_read_and_not_changed() {
         archive.into_inner().expect("an archive").flush().expect("written");
         path
     };
+    let linked = |of: &str| {
+        let path = made.path().join("linked.tar");
+        let mut archive = tar::Builder::new(fs::File::create(&path).expect("a file"));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, "./top", &b"top"[..]).expect("an entry");
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        archive.append_link(&mut header, "sub/other", of).expect("an entry");
+        archive.into_inner().expect("an archive").flush().expect("written");
+        Mount::new("/in", Tree::Archive(path))
+    };
+    let mut py = mounts([linked("top")]);
+    py.run("assert open('/in/sub/other').read() == open('/in/top').read() == 'top'")
+        .expect("a file by its other name");
+    let refused = RUNTIME.interpreter().mount(linked("none")).build().expect_err("no such entry");
+    assert!(refused.to_string().contains("sub/other is another name of none"), "{refused}");
     for tree in [
         files([("top", "top"), ("sub/inner", "sub/inner")]),
         Tree::Archive(zip),
@@ -498,6 +517,7 @@ fn links_and_renames_look_at_both_sides() {
     }
 }
 
+/// T11: a tree in memory is one interpreter's own, and goes where the host takes it.
 #[test]
 fn files_go_in_and_out() {
     let made = folder();
