@@ -1,11 +1,12 @@
 //! Checkpoints: interpreters that go on from bytes, here or in another process; and bytes that nobody should believe.
 
 use crate::library::RUNTIME;
+use crate::support::servers::{Http, Response};
 use crate::support::{cache, interpreter, number, text};
 use ophidia::{
-    Access, CheckpointError, CheckpointOptions, Class, DirGrant, Error, Function, Interpreter,
-    LimitExceeded, Limits, Module, Progress, PythonError, RestoreOptions, Resume, Runtime, Sandbox,
-    Task, Value,
+    Access, CheckpointError, CheckpointOptions, Class, DirGrant, Error, Function, HttpGrant,
+    Interpreter, LimitExceeded, Limits, Module, Progress, PythonError, RestoreOptions, Resume,
+    Runtime, Sandbox, Secret, Task, Value,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -576,4 +577,48 @@ fn write_the_golden_checkpoint() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/all/golden/idle.checkpoint");
     let mut py = python("who = 'golden'");
     py.checkpoint_to(golden, &CheckpointOptions::new()).expect("written");
+}
+
+/// T17: a checkpoint holds what the guest holds, and a secret of a grant is the host's: who has the bytes has neither the
+/// secret nor the grant.
+#[test]
+fn a_checkpoint_holds_no_secret_of_a_grant() {
+    const HIDDEN: &str = "Bearer 5up3r-s3cr3t-t0ken-of-the-host";
+    let server = Http::start(|request| {
+        let has = String::from_utf8_lossy(&request.raw_head).contains(HIDDEN);
+        Response::ok(if has { "with the secret" } else { "without" })
+    });
+    let mut grant = HttpGrant::new(format!("http://localhost:{}", server.port()));
+    grant.secrets = vec![Secret::new("Authorization", HIDDEN)];
+    grant.plain_secrets = true;
+    let sandbox = Sandbox::builder().http(grant).build().expect("a sandbox");
+    let mut py = RUNTIME.start(&sandbox).expect("an interpreter");
+    py.run(&format!(
+        "import urllib.request\n\
+         marker = 'a text of the guest, ' * 100\n\
+         def get(): return urllib.request.urlopen('http://localhost:{}/').read().decode()",
+        server.port()
+    ))
+    .expect("the set-up");
+    assert_eq!(text(&mut py, "get()"), "with the secret");
+    let bytes = written(&mut py);
+    // The body is one frame of zstd behind a head.
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let at = bytes.windows(4).position(|four| four == magic).expect("a compressed body");
+    let mut body = Vec::new();
+    let frame = zstd::stream::read::Decoder::new(&bytes[at..]).expect("a frame").single_frame();
+    std::io::copy(&mut { frame }, &mut body).expect("it can be read");
+    let holds = |text: &str| body.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(
+        holds("a text of the guest, a text of the guest"),
+        "what is looked through is not the memory"
+    );
+    assert!(!holds(HIDDEN) && !holds("5up3r-s3cr3t"));
+    // Without the grant the origin cannot be reached; with it the secret is the host's again.
+    let mut without = restored(&bytes);
+    without.run("get()").expect_err("nothing is granted here");
+    let mut with =
+        RUNTIME.restore(&bytes, RestoreOptions::new().sandbox(&sandbox)).expect("it goes on");
+    assert_eq!(text(&mut with, "get()"), "with the secret");
+    assert_eq!(server.requests().len(), 2);
 }

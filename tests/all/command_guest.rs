@@ -17,6 +17,7 @@ fn json(arguments: &[&str], status: i32) -> Value {
     serde_json::from_str(&outcome.stdout()).expect("one line of JSON")
 }
 
+/// T1: a guest is the one that was built.
 #[test]
 fn info_tells_what_the_guest_is() {
     let guest = guest();

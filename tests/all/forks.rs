@@ -709,6 +709,7 @@ fn slots_are_counted_and_freed() {
     drop(runtime.interpreter().build().expect("there is room again"));
 }
 
+/// T17: a child has what its parent holds, and not what it has let go of.
 #[test]
 fn nothing_of_the_dead_stack_goes_along() {
     // What a finished call left on the guest's stack is in no child's memory.

@@ -98,6 +98,7 @@ fn a_corrupt_or_foreign_image_is_made_again() {
     assert!(said.iter().any(|reason| reason.contains("written by others")), "{said:?}");
 }
 
+/// T12: machine code that somebody else put there is never mapped.
 #[test]
 fn what_lies_there_in_place_of_an_image_is_refused() {
     let real = cache();

@@ -474,6 +474,7 @@ fn interpreters_share_nothing_and_run_at_once() {
     }
 }
 
+/// T11: what an interpreter leaves in a slot is gone before the next one has it.
 #[test]
 fn a_reused_slot_remembers_nothing() {
     for _ in 0..20 {

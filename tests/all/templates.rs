@@ -109,6 +109,7 @@ fn set_up_code_that_fails_makes_none() {
     );
 }
 
+/// T17: a template is read as any other bytes.
 #[test]
 fn templates_are_files_too() {
     let folder = tempfile::tempdir().expect("a folder");

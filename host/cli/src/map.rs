@@ -63,7 +63,7 @@ pub(crate) struct Map {
     json_lines: Option<PathBuf>,
 
     /// Interpreters at a time [default: one a processor]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    #[arg(short, long, allow_hyphen_values = true, value_name = "N", value_parser = jobs)]
     jobs: Option<u32>,
 
     /// Keep what has ended in this file, and begin with what it has
@@ -163,7 +163,7 @@ impl Map {
         let paths = self.python.with_environment(self.sandbox.variables());
         let runtime = load::runtime_for(&self.sandbox.flavour()?, jobs)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
-        let sandbox = self.sandbox.builder().build()?;
+        let sandbox = self.sandbox.build(Vec::new())?;
         let is_set_up = set_up.is_some();
         let beginning = match self.beginning(runtime, &sandbox, set_up, &paths)? {
             Ok(beginning) => beginning,

@@ -60,7 +60,7 @@ impl Repl {
         self.origin.settle(&mut self.sandbox)?;
         self.sandbox.settle()?;
         let runtime = load::runtime_for(&self.sandbox.flavour()?, ROOM)?;
-        let beginning = self.origin.open(runtime, &self.sandbox.builder().build()?)?;
+        let beginning = self.origin.open(runtime, &self.sandbox.build(Vec::new())?)?;
         let mut py = start(&self.sandbox, &beginning)?;
         let mut prompt = Prompt::new()?;
         let interrupts =
@@ -154,7 +154,7 @@ impl Repl {
 
     /// The session that a file has, or a new one behind a template.
     fn load(&self, file: &Path, beginning: &Beginning) -> anyhow::Result<Interpreter> {
-        let sandbox = self.sandbox.builder().build()?;
+        let sandbox = self.sandbox.build(Vec::new())?;
         let runtime = &beginning.runtime;
         if CheckpointInfo::of_file(file)?.is_template {
             let options = RestoreOptions::new().sandbox(&sandbox);
@@ -176,7 +176,7 @@ fn streams() -> Streams {
 }
 
 fn start(sandbox: &Sandbox, beginning: &Beginning) -> ophidia::Result<Interpreter> {
-    let mut py = beginning.start(&sandbox.builder().build()?, streams())?;
+    let mut py = beginning.start(&sandbox.build(Vec::new())?, streams())?;
     origin::put_first(&mut py, "")?;
     Ok(py)
 }

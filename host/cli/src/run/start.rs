@@ -64,7 +64,7 @@ pub(super) fn open(
     let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
     program.settle(sandbox, &stdlib).map_err(refused)?;
     load::with_bytecode(&runtime, sandbox);
-    Ok((runtime, sandbox.builder().args(argv).build().map_err(failed)?))
+    Ok((runtime, sandbox.build(argv).map_err(failed)?))
 }
 
 /// The streams of this process; with --json output is captured.

@@ -1,6 +1,6 @@
 //! The table of descriptors: standard streams, granted folders, and what the guest has opened.
 
-use super::errno::{Answer, Errno};
+use super::errno::{Answer, Errno, Failure};
 use super::input::Stdin;
 use super::mounts::Position;
 use super::output::Stdout;
@@ -111,7 +111,13 @@ impl Descriptors {
 
     /// Whether there is room for one more.
     pub(super) fn room(&self) -> Answer {
-        if self.opened < self.limit { Ok(()) } else { Err(Errno::TooManyFiles.into()) }
+        if self.opened < self.limit {
+            return Ok(());
+        }
+        let limit = self.limit;
+        let said =
+            format!("limit files: {limit} open at once allowed (raise it, or close some first)");
+        Err(Failure::refused(Errno::TooManyFiles, said))
     }
 
     pub(super) fn insert(&mut self, descriptor: Descriptor) -> Answer<u32> {

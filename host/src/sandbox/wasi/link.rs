@@ -151,6 +151,11 @@ fn answered<T: HasSandbox, R>(
     }
     match answer {
         Ok(value) => Ok(Ok(value)),
+        Err(Failure::Refused(refusal)) => {
+            let context = &mut caller.data_mut().sandbox_mut().wasi;
+            context.deny(refusal.errno, refusal.said.into_owned());
+            Ok(Err(refusal.errno))
+        }
         Err(Failure::Errno(errno)) => {
             let context = &mut caller.data_mut().sandbox_mut().wasi;
             if let Some(why) = context.descriptors.take_met() {
