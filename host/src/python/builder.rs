@@ -2,18 +2,19 @@
 
 use super::interpreter::Interpreter;
 use super::settings::{Prepared, Sandbox, Settings, setters};
-use crate::error::{Error, LimitExceeded, Result};
+use crate::error::{Error, Result};
 use crate::policy::{InputKind, OutputKind};
 use crate::python::Python;
-use crate::python::runtime::Runtime;
+use crate::python::runtime::{Loaded, Runtime};
 use crate::python::state::State;
 use crate::sandbox::control::Control;
 use crate::sandbox::exports::Linked;
+use crate::sandbox::memories::Beginning;
 use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdout};
 use ophidia_abi::BY_NAME;
 use std::sync::Arc;
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::{Instance, Store};
 
 /// Configures an [`Interpreter`]: a [`Sandbox`] for one, with streams of any kind. The defaults: no grants, no
 /// arguments, no input, both outputs captured, [`Limits::default`](crate::Limits::default).
@@ -144,19 +145,10 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
-    let taking = shared.idle.taking();
-    let instance = match shared.pre.instantiate(&mut store) {
-        Ok(instance) => instance,
-        Err(error) => {
-            let refused = store.data_mut().sandbox.ledger.take_refused();
-            return Err(not_instantiated(runtime, refused, &error));
-        }
-    };
-    drop(taking);
+    let instance = instantiate(shared, &shared.image, &mut store)?;
     Linked::link(&shared.exports, instance, &mut store)?;
-    let idle = Arc::clone(&shared.idle);
     let reactor = Arc::clone(&shared.reactor);
-    let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle, reactor };
+    let mut interpreter = Interpreter { python: Python::new(store), reactor };
     interpreter.operation(|py| -> Result<()> {
         py.start(settings)?;
         settings.sites.iter().try_for_each(|site| py.append_path(site))?;
@@ -165,19 +157,24 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     Ok(interpreter)
 }
 
-#[cold]
-fn not_instantiated(
-    runtime: &Runtime,
-    refused: Option<LimitExceeded>,
-    error: &wasmtime::Error,
-) -> Error {
-    match refused {
-        Some(limit) => limit.into(),
-        None if error.is::<PoolConcurrencyLimitError>() => {
-            let limit = runtime.max_interpreters();
-            LimitExceeded::Interpreters { asked: u64::from(limit) + 1, limit }.into()
+/// Makes an instance, whose memory begins with this.
+fn instantiate(
+    shared: &Loaded,
+    beginning: &Arc<Beginning>,
+    store: &mut Store<State>,
+) -> Result<Instance> {
+    let slot = shared.memories.take(beginning)?;
+    let instance = slot.instantiate(|| shared.pre.instantiate(&mut *store));
+    let ledger = &mut store.data_mut().sandbox.ledger;
+    match instance {
+        Ok(instance) => {
+            ledger.begins_with(beginning.size() as u64)?;
+            Ok(instance)
         }
-        None => Error::Host(format!("no interpreter: {error:#}")),
+        Err(error) => match ledger.take_refused() {
+            Some(limit) => Err(limit.into()),
+            None => Err(Error::Host(format!("no interpreter: {error:#}"))),
+        },
     }
 }
 

@@ -1,7 +1,6 @@
 //! `Interpreter`: one instance of the image.
 
 use crate::error::PythonError;
-use crate::image::idle::{Idle, Leaving};
 use crate::policy::{Limits, Quota};
 use crate::python::Python;
 use crate::python::state::State;
@@ -106,21 +105,8 @@ pub struct Stored {
 /// a time. The calling thread needs 1.75 MiB of stack, which Rust's threads have; one with less is refused by
 /// [`Error::Host`](crate::Error::Host). Dropping it frees its slot.
 pub struct Interpreter {
-    // Dropped in this order: what is left of the store is counted as long as it is on its way out.
     pub(super) python: Python<'static, Store<State>>,
-    pub(super) leaving: Option<Leaving>,
-    pub(super) idle: Arc<Idle>,
     pub(super) reactor: Arc<Reactor>,
-}
-
-impl Drop for Interpreter {
-    fn drop(&mut self) {
-        let idle = Arc::clone(&self.idle);
-        let mut guest = self.python.guest();
-        if let Ok(memory) = guest.memory() {
-            self.leaving = Some(idle.leave(memory.0, &mut guest.store));
-        }
-    }
 }
 
 impl Deref for Interpreter {
