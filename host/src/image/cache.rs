@@ -24,6 +24,11 @@ pub(crate) fn path(cache: &Path, source: Source<'_>, engine: &Engine) -> PathBuf
     cache.join("image").join(Inputs::of(origin, engine.precompile_compatibility_hash()).name())
 }
 
+/// The files of an image: its machine code, what memories begin with, and the note of both hashes.
+pub(crate) fn files(path: &Path) -> [PathBuf; 3] {
+    [path.to_owned(), memory_path(path), stamp_path(path)]
+}
+
 /// What an image begins from, by what names it.
 #[derive(Clone, Copy, Hash)]
 enum Origin<'a> {
@@ -186,7 +191,7 @@ fn unfinished(path: &Path) -> (&Path, String) {
 /// Removes what killed processes left of this image. They held the lock that this one holds now.
 fn remove_leftovers(path: &Path) {
     let (folder, _) = unfinished(path);
-    let prefixes = [path, &memory_path(path), &stamp_path(path)].map(|path| unfinished(path).1);
+    let prefixes = files(path).map(|path| unfinished(&path).1);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         if prefixes.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {

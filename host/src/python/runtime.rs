@@ -381,6 +381,16 @@ impl RuntimeBuilder {
         Ok(image::path(&self.cache_dir, source, &engine))
     }
 
+    /// The files of the image: its machine code, which is [`image_path`](Self::image_path), what memories begin with,
+    /// and a note of the hashes of both. Whoever copies an image copies all three.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GuestMissing`] when the cache holds no guest.
+    pub fn image_files(&self) -> Result<[PathBuf; 3]> {
+        Ok(image::files(&self.image_path()?))
+    }
+
     /// The cache folder.
     #[must_use]
     pub fn cache_dir(&self) -> &Path {
