@@ -3,7 +3,7 @@
 use super::fuel::Fuel;
 use super::holding::Holding;
 use crate::error::LimitExceeded;
-use crate::image::extent;
+use crate::image::table;
 use crate::policy::Limits;
 use std::sync::Arc;
 use wasmtime::ResourceLimiter;
@@ -191,11 +191,11 @@ impl ResourceLimiter for Ledger {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= extent::TABLE)
+        Ok(table::may_be(current, desired))
     }
 }
 

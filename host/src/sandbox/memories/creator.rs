@@ -41,7 +41,7 @@ unsafe impl MemoryCreator for Creator {
         &self,
         ty: MemoryType,
         minimum: usize,
-        _: Option<usize>,
+        maximum: Option<usize>,
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
@@ -61,10 +61,11 @@ unsafe impl MemoryCreator for Creator {
         }
         let next = NEXT.with(|next| next.take());
         let Some(Ready(memory)) = next else { return Err("nothing to begin a memory with".into()) };
-        match memory.byte_size() {
-            size if size >= minimum => Ok(Box::new(memory)),
-            size => Err(format!("a memory of {minimum} bytes at least, which begins with {size}")),
+        let (size, most) = (memory.byte_size(), maximum.unwrap_or(MEMORY_SIZE));
+        if (minimum..=most).contains(&size) {
+            return Ok(Box::new(memory));
         }
+        Err(format!("a memory of {minimum} to {most} bytes, which begins with {size}"))
     }
 }
 
