@@ -11,12 +11,11 @@ mod cache;
 pub(crate) mod contents;
 pub(crate) mod engine;
 mod exceptions;
-mod extent;
+pub(crate) mod extent;
 mod load;
 pub(crate) mod metering;
 mod portable;
 pub(crate) mod snapshot;
-pub(crate) mod table;
 mod trust;
 
 pub(crate) use cache::{files, path};
@@ -126,11 +125,11 @@ pub(crate) fn compile(snapshot: &[u8], engine: &Engine) -> Result<Image> {
     Ok(Image { module: Module::new(engine, module).map_err(does_not_compile)?, memory })
 }
 
-/// A snapshot with the checks in it, and room in its table.
+/// A snapshot with the checks in it.
 fn metered(snapshot: &[u8]) -> Result<Vec<u8>> {
     let metered = metering::instrument(snapshot)?;
     extent::check(&metered)?;
-    table::with_room(&metered).map_err(|error| Error::Image(format!("the snapshot: {error}")))
+    Ok(metered)
 }
 
 fn does_not_compile(error: wasmtime::Error) -> Error {

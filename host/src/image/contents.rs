@@ -12,8 +12,8 @@ use std::os::unix::fs::FileExt;
 use wasm_encoder::{DataCountSection, DataSection, Module, RawSection};
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
-/// Raised with every change of what is taken out, of how it is written, or of the [`table`](super::table).
-pub(super) const VERSION: u32 = 2;
+/// Raised with every change of what is taken out, or of how it is written.
+pub(super) const VERSION: u32 = 1;
 
 /// A page of WebAssembly.
 const PAGE: u64 = 1 << 16;

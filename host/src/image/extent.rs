@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use wasmparser::{BinaryReaderError, ElementItems, Parser, Payload};
 
 /// Entries of a table, at its start and later.
-pub(super) const TABLE: usize = 32_768;
+pub(crate) const TABLE: usize = 32_768;
 
 /// What the structure may take, in bytes: 1 MiB.
 const INSTANCE: u64 = 1 << 20;
