@@ -184,7 +184,8 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
     let foreign = b"\x7fELF and what another version of wasmtime compiled";
     fs::write(&place, foreign).expect("written");
     let hash: String = Sha256::digest(foreign).iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(&notes, format!("{hash} 0\n")).expect("written");
+    let of_memory = note.lines().nth(1).expect("a line for the memory");
+    fs::write(&notes, format!("{hash} 0\n{of_memory}\n")).expect("written");
     assert!(refused().contains(place.to_str().expect("UTF-8")));
 
     faithful();
