@@ -34,8 +34,9 @@ use wasmtime::MemoryCreator;
 /// a short program write to. What is over is given back.
 const KEEP: usize = 1 << 20;
 
-/// The most interpreters that one runtime can hold. Address space would do for twice as many, and each takes up to three
-/// of the 65,530 pieces into which Linux lets a process divide it.
+/// The most interpreters that one runtime can hold. Address space would do for twice as many. But each takes three of the
+/// 65,530 pieces into which Linux lets a process divide it, one more for exceptions, and one for what wasmtime takes from an
+/// allocator that maps it.
 const MOST: u32 = 16_000;
 
 /// The memories of one runtime. Cloning gives the same.
