@@ -1,12 +1,12 @@
 //! Loads machine code from the cache, and what memories begin with, when both can be trusted and are what was written.
 //!
-//! Who can have written them is [`trust`]'s to say. That they are what was written, their hashes say: these are compared when
-//! a file is seen for the first time, and whenever its size, inode, modification or change time differ from those
-//! noted then. So a copied cache is read once more; where the new note cannot be written, as in a cache that is
-//! read-only, it is read at every start, which takes some 70 ms.
+//! Who can have written them is [`trust`]'s to say. That they are what was written, their hashes say: these are
+//! compared when a file is seen for the first time, and whenever its size, inode, modification or change time differ
+//! from those noted then. So a copied cache is read once more; where the new note cannot be written, as in a cache that
+//! is read-only, it is read at every start, which takes some 70 ms.
 //!
-//! Both files are mapped, not copied. Whoever could change or cut them while they are in use could as well put machine code
-//! of their own there: it is the same trust.
+//! Both files are mapped, not copied. Whoever could change or cut them while they are in use could as well put machine
+//! code of their own there: it is the same trust.
 #![expect(unsafe_code, reason = "loading compiled code is wasmtime's one unsafe entry point")]
 
 use super::Image;

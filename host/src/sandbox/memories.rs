@@ -13,8 +13,8 @@
 //! - An idle slot belongs to its beginning, and is given up with it. Only where there would be too many slots, one of another
 //!   beginning is given up for it.
 //!
-//! All that is unsafe about memories is in this folder: mappings in [`slot`] and [`heap`], the scan of pages in [`pages`], and in
-//! [`creator`] the promise to wasmtime that they are what it takes them for.
+//! All that is unsafe about memories is in this folder: mappings in [`slot`] and [`heap`], the scan of pages in
+//! [`pages`], and in [`creator`] the promise to wasmtime that they are what it takes them for.
 
 mod creator;
 mod heap;
@@ -34,9 +34,9 @@ use wasmtime::MemoryCreator;
 /// a short program write to. What is over is given back.
 const KEEP: usize = 1 << 20;
 
-/// The most interpreters that one runtime can hold. Address space would do for twice as many. But each takes three of the
-/// 65,530 pieces into which Linux lets a process divide it, one more for exceptions, and one for what wasmtime takes from an
-/// allocator that maps it.
+/// The most interpreters that one runtime can hold. Address space would do for twice as many. But each takes three of
+/// the 65,530 pieces into which Linux lets a process divide it, one more for exceptions, and one for what wasmtime
+/// takes from an allocator that maps it.
 const MOST: u32 = 16_000;
 
 /// The memories of one runtime. Cloning gives the same.

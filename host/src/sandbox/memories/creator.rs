@@ -1,7 +1,8 @@
 //! What hands slots to wasmtime.
 //!
-//! Wasmtime asks for memories while an instance is made, and does not say for whom. So whoever makes one leaves its slot with the
-//! thread ([`with`]). A heap of exceptions is told from a memory by what is to be reserved for it, which is nothing.
+//! Wasmtime asks for memories while an instance is made, and does not say for whom. So whoever makes one leaves its
+//! slot with the thread ([`with`]). A heap of exceptions is told from a memory by what is to be reserved for it, which
+//! is nothing.
 #![expect(unsafe_code, reason = "promises to wasmtime what memories are")]
 
 use super::heap::Heap;
@@ -32,10 +33,10 @@ pub(super) fn with<T>(ready: Ready, make: impl FnOnce() -> T) -> T {
 /// Makes memories of the slots that are left with the thread.
 pub(super) struct Creator;
 
-// SAFETY: a slot is page-aligned address space of its own, of `MEMORY_SIZE` bytes, of which `byte_size` can be read and written; what
-// follows, and `GUARD` bytes behind it, cannot be touched (`slot`). What wasmtime asks for is compared with that. Nothing but
-// wasmtime touches it from here until the memory is dropped (`Taken` hands out no address). A heap is zeros, of which wasmtime
-// was told that nothing is reserved behind it, so that it compiles checks.
+// SAFETY: a slot is page-aligned address space of its own, of `MEMORY_SIZE` bytes, of which `byte_size` can be read and
+// written; what follows, and `GUARD` bytes behind it, cannot be touched (`slot`). What wasmtime asks for is compared
+// with that. Nothing but wasmtime touches it from here until the memory is dropped (`Taken` hands out no address). A
+// heap is zeros, of which wasmtime was told that nothing is reserved behind it, so that it compiles checks.
 unsafe impl MemoryCreator for Creator {
     fn new_memory(
         &self,
@@ -69,8 +70,8 @@ unsafe impl MemoryCreator for Creator {
     }
 }
 
-// SAFETY: the address stays the same as long as the value lives, and the size says what can be read and written. The slot is there
-// until the value is dropped.
+// SAFETY: the address stays the same as long as the value lives, and the size says what can be read and written. The
+// slot is there until the value is dropped.
 unsafe impl LinearMemory for Taken {
     fn byte_size(&self) -> usize {
         self.slot.as_ref().map_or(0, Slot::size)
@@ -90,8 +91,8 @@ unsafe impl LinearMemory for Taken {
     }
 }
 
-// SAFETY: the address stays the same but for when it grows, and then wasmtime asks again. The size says what can be read and
-// written.
+// SAFETY: the address stays the same but for when it grows, and then wasmtime asks again. The size says what can be
+// read and written.
 unsafe impl LinearMemory for Heap {
     fn byte_size(&self) -> usize {
         self.size()

@@ -43,7 +43,8 @@ impl Heap {
         // SAFETY: a new mapping wherever there is room, which nothing else refers to.
         let at = unsafe { mmap_anonymous(ptr::null_mut(), size, rights, MapFlags::PRIVATE)? };
         let bytes = NonNull::new(at).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        // SAFETY: the new mapping is larger than this one, and neither lies within the other. Without one there is nothing to copy.
+        // SAFETY: the new mapping is larger than this one, and neither lies within the other. Without one there is
+        // nothing to copy.
         unsafe { ptr::copy_nonoverlapping(self.base(), at.cast(), self.size) };
         drop(std::mem::replace(self, Self { bytes: Some(bytes), size }));
         Ok(())

@@ -1,7 +1,7 @@
 //! Which pages of a memory were written to, as far as the system tells.
 //!
-//! Linux does since 6.7 (`PAGEMAP_SCAN`): a page that was written to is anonymous, while one that was only read is the file's,
-//! or the page of zeros. Elsewhere nobody knows, and all pages are given up.
+//! Linux does since 6.7 (`PAGEMAP_SCAN`): a page that was written to is anonymous, while one that was only read is the
+//! file's, or the page of zeros. Elsewhere nobody knows, and all pages are given up.
 #![expect(unsafe_code, reason = "a scan of page tables")]
 
 use std::ops::Range;
@@ -52,8 +52,9 @@ impl Pages {
         matches!(self, Self::Mapped)
     }
 
-    /// The first pages within these that were written to, as many as make so many bytes: one at least. They are a private mapping of a file, or
-    /// anonymous. More may be said to be written to, never less. `None` when the system does not tell.
+    /// The first pages within these that were written to, as many as make so many bytes: one at least. They are a
+    /// private mapping of a file, or anonymous. More may be said to be written to, never less. `None` when the system
+    /// does not tell.
     pub(super) fn written(
         &self,
         within: Range<usize>,
@@ -129,8 +130,9 @@ mod linux {
         regions: &'a mut [Region; RANGES],
     }
 
-    // SAFETY: the number is that of `PAGEMAP_SCAN`, whose argument is read and written. It writes to that, and to as many regions as it says
-    // there is room for, both of which outlive the call (`as_ptr` puts their address there). Neither holds anything but numbers.
+    // SAFETY: the number is that of `PAGEMAP_SCAN`, whose argument is read and written. It writes to that, and to as
+    // many regions as it says there is room for, both of which outlive the call (`as_ptr` puts their address there).
+    // Neither holds anything but numbers.
     unsafe impl Ioctl for Asked<'_> {
         type Output = usize;
 
@@ -175,8 +177,8 @@ mod linux {
             if getpid() != self.process {
                 return None;
             }
-            // Of a private mapping of a file the page of zeros is a written one, too: the system may have put it in the place of
-            // one with nothing else in it.
+            // Of a private mapping of a file the page of zeros is a written one, too: the system may have put it in the
+            // place of one with nothing else in it.
             let read_only = if file { FILE } else { FILE | ZEROS };
             let mut scan = Scan {
                 size: size_of::<Scan>() as u64,

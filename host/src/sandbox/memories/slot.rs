@@ -5,8 +5,8 @@
 //!                 ^ base
 //! ```
 //!
-//! All of it is one mapping of the slot's own, in which pieces are replaced or given other rights. Guards and what is not yet
-//! grown cannot be touched.
+//! All of it is one mapping of the slot's own, in which pieces are replaced or given other rights. Guards and what is
+//! not yet grown cannot be touched.
 #![expect(unsafe_code, reason = "mapping memory")]
 
 use super::pages::Pages;
@@ -60,8 +60,9 @@ impl Drop for Pristine {
 
 /// Address space for one memory.
 ///
-/// Whoever has it has all of it to himself: no reference and no address of it outlives the value, but for those that wasmtime
-/// has between [`creator`](super::creator) and the drop of the memory that it was given, in which the slot lies.
+/// Whoever has it has all of it to himself: no reference and no address of it outlives the value, but for those that
+/// wasmtime has between [`creator`](super::creator) and the drop of the memory that it was given, in which the slot
+/// lies.
 pub(super) struct Slot {
     /// Where the reservation begins.
     start: NonNull<c_void>,
@@ -143,8 +144,8 @@ impl Slot {
         Ok(kept)
     }
 
-    /// Copies back the pages that were written to, the first so many bytes of them; gives how many that were, and where those
-    /// begin that were left as they are. `None` when the system does not tell which they are.
+    /// Copies back the pages that were written to, the first so many bytes of them; gives how many that were, and where
+    /// those begin that were left as they are. `None` when the system does not tell which they are.
     fn copy_back(
         &mut self,
         pristine: &Pristine,
@@ -163,9 +164,10 @@ impl Slot {
                 let written = pages.written(start + at..start + to, mapped, wanted)?;
                 for range in &written.ranges {
                     let (from, len) = (range.start - start, range.len());
-                    // SAFETY: the kernel names pages between the addresses that it was given, so they lie in this slot and can be
-                    // written to, and nothing refers to them. Those of the mapping have as many bytes to read at the same distance
-                    // from the beginning of `pristine`, which is as long (compared in `reset`), and lies elsewhere.
+                    // SAFETY: the kernel names pages between the addresses that it was given, so they lie in this slot
+                    // and can be written to, and nothing refers to them. Those of the mapping have as many bytes to
+                    // read at the same distance from the beginning of `pristine`, which is as long (compared in
+                    // `reset`), and lies elsewhere.
                     unsafe {
                         let page = self.at(from).cast::<u8>();
                         if mapped {
@@ -192,8 +194,9 @@ impl Slot {
     #[cfg(target_os = "linux")]
     fn discard_from(&mut self, from: usize) -> io::Result<()> {
         use rustix::mm::{Advice, madvise};
-        // SAFETY: pages of this slot to which there is no reference. They are private copies of the file's or anonymous ones;
-        // without them it reads as the file, or as zeros. The kernel does nothing else and says so if it does not.
+        // SAFETY: pages of this slot to which there is no reference. They are private copies of the file's or anonymous
+        // ones; without them it reads as the file, or as zeros. The kernel does nothing else and says so if it does
+        // not.
         unsafe { madvise(self.at(from), self.size - from, Advice::LinuxDontNeed)? };
         Ok(())
     }
@@ -208,8 +211,9 @@ impl Slot {
     fn map(&mut self, pristine: &Pristine) -> io::Result<()> {
         let rights = ProtFlags::READ | ProtFlags::WRITE;
         let flags = private() | MapFlags::FIXED;
-        // SAFETY: both replace pages within this slot (a beginning is not longer than a memory can be, by the type of its contents), to
-        // which there is no reference. The mapping of the file is private: what is written to it stays here.
+        // SAFETY: both replace pages within this slot (a beginning is not longer than a memory can be, by the type of
+        // its contents), to which there is no reference. The mapping of the file is private: what is written to it
+        // stays here.
         unsafe {
             mmap(self.at(0), pristine.size, rights, flags, &pristine.file, 0)?;
             if let Some(grown @ 1..) = self.size.checked_sub(pristine.size) {
@@ -228,8 +232,8 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // SAFETY: the whole reservation, made in `new`. Nothing keeps addresses of it. Should the system refuse, it stays
-        // reserved for ever, and nobody uses it.
+        // SAFETY: the whole reservation, made in `new`. Nothing keeps addresses of it. Should the system refuse, it
+        // stays reserved for ever, and nobody uses it.
         let _ = unsafe { munmap(self.start.as_ptr(), RESERVED) };
     }
 }
