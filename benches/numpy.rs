@@ -14,7 +14,7 @@ use criterion::Criterion;
 use ophidia::guest::{self, BuildOptions, Silent};
 use ophidia::{ImageStage, Interpreter, Runtime, RuntimeBuilder, Value};
 use ophidia_benches::{
-    NativeNumpy, figure, figures_wanted, geometric_mean, median, memory_kib, raise_open_files,
+    NativePackages, figure, figures_wanted, geometric_mean, median, memory_kib, raise_open_files,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,10 +86,10 @@ fn names(py: &mut Interpreter) -> Result<Vec<String>> {
 }
 
 /// The other side.
-fn native(py: &mut Interpreter) -> Result<NativeNumpy> {
+fn native(py: &mut Interpreter) -> Result<NativePackages> {
     let version: String = py.get("np.__version__")?.extract(py)?;
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("numpy/cases.py");
-    NativeNumpy::start(&program, &version)
+    NativePackages::start(&program, &[("numpy", version)])
 }
 
 /// Both sides in turn: a machine that slows down slows both down.

@@ -14,7 +14,7 @@ const FOLDERS: [(&str, &[&str]); 7] = [
     ("python", &["py"]),
     ("ophidia", &["py"]),
     ("patches", &["patch"]),
-    ("packages", &["c", "cpp", "h", "patch", "py", "sh", "toml"]),
+    ("packages", &["c", "cpp", "h", "patch", "py", "s", "sh", "toml"]),
     ("profile", &["profdata"]),
     ("recipe", &["py"]),
 ];

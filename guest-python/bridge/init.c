@@ -174,10 +174,17 @@ seal_c_heap(void)
     }
 }
 
+/* Extension modules in C++ have objects whose construction calls Python. A shared library's are made when it is imported,
+   ours by _initialize: CPython is up before them. Priorities up to 100 are the C library's. */
+__attribute__((constructor(101))) static void
+start_early(void)
+{
+    start_interpreter();
+}
+
 void
 ophidia_initialize(void)
 {
-    start_interpreter();
     if (host_types_ready() < 0) {
         die("the types of the host cannot be made");
     }

@@ -11,9 +11,9 @@ UNKNOWN = frozenset(
     """
     Crypto Cryptodome OpenSSL aiohttp asyncpg av bcrypt blis brotli cartopy catboost cffi confluent_kafka
     cryptography cupy curl_cffi cv2 cx_Oracle cymem dask_cudf duckdb faiss fitz frozenlist gensim gevent
-    greenlet grpc h5py httptools igraph jax jaxlib kiwisolver lightgbm llvmlite lxml matplotlib multidict
-    murmurhash mysqlclient MySQLdb nacl netCDF4 nmslib numba numexpr onnxruntime orjson osgeo pandas
-    pendulum PIL polars preshed propcache psutil psycopg2 pyarrow pybase64 pycurl pydantic_core pygame
+    greenlet grpc h5py httptools igraph jax jaxlib lightgbm llvmlite lxml multidict
+    murmurhash mysqlclient MySQLdb nacl netCDF4 nmslib numba numexpr onnxruntime orjson osgeo
+    pendulum polars preshed propcache psutil psycopg2 pyarrow pybase64 pycurl pydantic_core pygame
     pymongo pymssql pyodbc pyproj PyQt5 PyQt6 PySide6 pyreadstat pysam pywt rapidfuzz ray rpds safetensors
     scipy sentencepiece shapely skimage sklearn snappy spacy srsly statsmodels tables tensorflow thinc
     tiktoken tokenizers torch torchaudio torchvision triton ujson uvloop watchfiles xgboost xxhash yarl

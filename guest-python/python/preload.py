@@ -87,7 +87,7 @@ def _each(name: str) -> list:
     return [function() for function in functions if function is not None]
 
 
-from _ophidia import packages  # noqa: E402
+from _ophidia import absent, packages  # noqa: E402
 
 # Before anything imports `ssl`.
 sys.modules["_ssl"] = importlib.import_module("_ophidia.tls")
@@ -95,6 +95,8 @@ sys.modules["_ssl"] = importlib.import_module("_ophidia.tls")
 _filters = list(warnings.filters)
 for _name in MODULES:
     importlib.import_module(_name)
+# Packages import what the guest does not have, and most do without it.
+absent.install()
 # Packages are left out where the host asks for an image without them.
 _chosen = {} if os.environ.get("OPHIDIA_WITHOUT_PACKAGES") else packages.PRELOAD
 for _name in [name for names in _chosen.values() for name in names]:
@@ -104,7 +106,6 @@ _own = [importlib.import_module(f"_ophidia.packages.{_name}") for _name in packa
 import ophidia.dispatch  # noqa: E402
 import ophidia.tasklets  # noqa: E402, F401
 from _ophidia import (  # noqa: E402, F401
-    absent,
     clock,
     depth,
     domain,
@@ -119,7 +120,6 @@ from _ophidia import (  # noqa: E402, F401
     sources,
 )
 
-absent.install()
 depth.install()
 clock.install()
 eventloop.install()

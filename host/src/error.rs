@@ -1,5 +1,6 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
+mod checkpoint;
 mod conversion;
 mod exception;
 mod limit;
@@ -7,6 +8,7 @@ mod panic;
 mod pool;
 mod text;
 
+pub use checkpoint::CheckpointError;
 pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
@@ -71,6 +73,9 @@ pub enum Error {
     /// The host failed: no memory, no interpreter slot, a file that cannot be opened.
     #[error("{0}")]
     Host(String),
+    /// An interpreter cannot be forked or checkpointed, or cannot go on from a checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A pool refused a request, or gave it up before it ran.
     #[error(transparent)]
     Pool(#[from] PoolError),

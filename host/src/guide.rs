@@ -32,6 +32,7 @@ pages! {
     #[cfg(feature = "arrow")] Arrow: "docs/src/arrow.md",
     Wrappers: "docs/src/wrappers.md",
     Limits: "docs/src/limits.md",
+    Forks: "docs/src/forks.md",
     Pools: "docs/src/pool.md",
     Tasklets: "docs/src/tasklets.md",
     Nodes: "docs/src/nodes.md",

@@ -18,7 +18,7 @@ mod portable;
 pub(crate) mod snapshot;
 mod trust;
 
-pub(crate) use cache::{files, path};
+pub(crate) use cache::{files, hex, path, write_whole};
 pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 

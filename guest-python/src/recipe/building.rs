@@ -14,7 +14,7 @@ use crate::error::At;
 use crate::recipe::cpython::{self, Tree};
 use crate::recipe::fetch::Fetched;
 use crate::recipe::inputs::Inputs;
-use crate::recipe::package::Package;
+use crate::recipe::package::{Export, Package};
 use crate::recipe::process;
 use crate::recipe::product::{Extension, Product};
 use crate::recipe::progress::Branch;
@@ -25,6 +25,9 @@ use crate::recipe::wasm;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// What makes the compiler for C one for C++, with no headers of C++.
+const WITHOUT_HEADERS: [&str; 2] = ["--driver-mode=g++", "-nostdinc++"];
 
 /// A build of a package.
 pub(crate) struct Building<'a> {
@@ -37,6 +40,8 @@ pub(crate) struct Building<'a> {
     pub(crate) cpython: Option<&'a Path>,
     /// What was built of all that it needs.
     pub(crate) needs: Vec<Product>,
+    /// What those ask of it, by their names.
+    pub(crate) exports: Vec<(String, Export)>,
     /// Whether its libraries are built for this machine too.
     pub(crate) native: bool,
     pub(crate) jobs: usize,
@@ -60,6 +65,7 @@ impl Building<'_> {
             self.libraries(out, branch)?;
             self.modules(out, branch)?;
         }
+        self.headers(out)?;
         self.finish(out)
     }
 
@@ -89,13 +95,12 @@ impl Building<'_> {
 
     fn unpack(&self) -> Result<(), Error> {
         let source = self.source();
-        let folders = [None].into_iter().chain(self.package.parts().map(Some));
-        for folder in folders {
+        for (folder, only) in self.package.parts() {
             let (name, target) = match folder {
                 None => (self.package.name.clone(), source.clone()),
                 Some(folder) => (format!("{}/{folder}", self.package.name), source.join(folder)),
             };
-            unpack::archive(self.fetched.path(&name)?, &target)?;
+            unpack::archive(self.fetched.path(&name)?, &target, only)?;
         }
         cpython::patch(self.inputs, &format!("{}/patches", self.recipe()), &source)?;
         let files = format!("{}/files", self.recipe());
@@ -117,10 +122,46 @@ impl Building<'_> {
         [&*flags.packages, &flags.machine, &self.package.flags].concat()
     }
 
+    /// The compiler for C++. Where a package brings the library of C++, the toolchain's own headers are not seen.
+    fn clang_cpp(&self) -> Command {
+        let brought = self.exports.iter().map(|(_, export)| export).chain([&self.package.export]);
+        if !brought.into_iter().any(|export| !export.cxx_flags.is_empty()) {
+            return self.tools.clang_cpp();
+        }
+        let mut command = self.tools.clang();
+        command.args(WITHOUT_HEADERS);
+        command
+    }
+
+    /// Options that what it needs asks for.
+    fn exported(&self, cxx: bool) -> Vec<String> {
+        let mut options = Vec::new();
+        for (need, export) in &self.exports {
+            let folder = self.need(need);
+            let more: &[String] = if cxx { &export.cxx_flags } else { &[] };
+            let filled = export.flags.iter().chain(more);
+            options.extend(filled.map(|flag| flag.replace("{dir}", &folder.to_string_lossy())));
+        }
+        options
+    }
+
+    /// The folders of headers, and of Cython's declarations, of what it needs.
+    fn needed(&self) -> impl Iterator<Item = PathBuf> {
+        self.needs.iter().map(|need| self.need(need.name()).join("include"))
+    }
+
+    /// Where Python programs of its build look for modules, and Cython for declarations: what it needs, tools among it.
+    fn python_path(&self) -> String {
+        let tools = self.package.needs.iter().map(|need| self.tree.folder("tools").join(need));
+        let folders = tools.chain(self.needed()).filter(|folder| folder.is_dir());
+        let folders: Vec<String> = folders.map(|folder| folder.display().to_string()).collect();
+        folders.join(":")
+    }
+
     /// The options that name folders of headers: CPython's, and those of what it needs.
     fn includes(&self) -> Vec<String> {
-        let needs = self.needs.iter().map(|need| self.need(need.name()).join("include"));
-        let folders = self.cpython.map(|cpython| cpython.join("include")).into_iter().chain(needs);
+        let folders = self.cpython.map(|cpython| cpython.join("include")).into_iter();
+        let folders = folders.chain(self.needed());
         folders
             .filter(|folder| folder.is_dir())
             .map(|folder| format!("-I{}", folder.display()))

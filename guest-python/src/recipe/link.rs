@@ -30,6 +30,15 @@ pub(crate) fn link(
     fs::write(&header, inputs.header()).at("write", &header)?;
     let mut files: Vec<String> = inputs.folder("bridge").map(|(name, _)| name.to_owned()).collect();
     let mut spoken = Vec::new();
+    let (mut system, mut instead) = (flags.system_libraries.clone(), Vec::new());
+    for (known, _) in finished.linked() {
+        let export = inputs.package(known.name)?.export;
+        system.splice(0..0, export.link);
+        instead.extend(export.instead);
+    }
+    let is_kept = |name: &String| !instead.contains(name);
+    system.retain(is_kept);
+    files.retain(is_kept);
     for (known, _) in finished.linked() {
         let folder = format!("packages/{}/bridge", known.name);
         if inputs.folder(&folder).next().is_some() {
@@ -57,7 +66,7 @@ pub(crate) fn link(
     check_names(tools, &source, (&objects, &parts.archives), &log, branch)?;
     let mut command = tools.clang();
     command.current_dir(&source).args(&flags.link).args(&flags.machine).args(&objects);
-    command.args(&parts.archives).args(&flags.system_libraries).arg("-o").arg(target);
+    command.args(&parts.archives).args(&system).arg("-o").arg(target);
     process::run(&mut command, "linking the guest", &log, branch)
 }
 

@@ -45,7 +45,14 @@ pub(crate) struct Package {
     /// Files of `files/`, and their places in the sources.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, String>,
+    /// Headers for others, as name = place in the sources; a folder goes whole.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
+    /// What those who need it are compiled and linked with.
+    #[serde(default)]
+    pub(crate) export: Export,
     pub(crate) tool: Option<Tool>,
+    pub(crate) wheel: Option<Wheel>,
     pub(crate) make: Option<Make>,
     pub(crate) meson: Option<Meson>,
     #[serde(default, rename = "library")]
@@ -55,6 +62,9 @@ pub(crate) struct Package {
     /// Folders of Python files.
     #[serde(default, rename = "lib")]
     pub(crate) trees: Vec<Tree>,
+    /// Python files that are written: places among the guest's packages, and texts.
+    #[serde(default)]
+    pub(crate) written: BTreeMap<String, String>,
 }
 
 /// A file to fetch, as in the lock file; name, version and licence are the package's.
@@ -63,6 +73,9 @@ pub(crate) struct Package {
 struct Archive {
     /// For the second and later ones: the folder of the sources that it is unpacked to.
     into: Option<String>,
+    /// What of a wheel is unpacked: beginnings of names; all without any.
+    #[serde(default)]
+    only: Vec<String>,
     client: Client,
     path: Option<String>,
     package: Option<String>,
@@ -80,6 +93,33 @@ pub(crate) struct Lines {
     pub(crate) file: String,
     pub(crate) first: usize,
     pub(crate) last: usize,
+}
+
+/// What others are compiled and linked with. `{dir}` is the folder of what this package left.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Export {
+    /// Options of the compiler.
+    #[serde(default)]
+    pub(crate) flags: Vec<String>,
+    /// Options for C++ alone.
+    #[serde(default)]
+    pub(crate) cxx_flags: Vec<String>,
+    /// Libraries of the system that the guest is linked with.
+    #[serde(default)]
+    pub(crate) link: Vec<String>,
+    /// Libraries of the system, and files of the bridge, whose place it takes.
+    #[serde(default)]
+    pub(crate) instead: Vec<String>,
+}
+
+/// A wheel of Python files, which goes into the guest as it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wheel {
+    /// Names of files and folders that are left out; `*` at the beginning stands for anything.
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
 }
 
 /// A wheel that becomes a command of the package's name.
@@ -103,9 +143,6 @@ pub(crate) struct Make {
     pub(crate) environment: BTreeMap<String, String>,
     /// Static libraries that it leaves.
     pub(crate) archives: Vec<String>,
-    /// Headers for others, as name = place in the sources.
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// A build by meson.
@@ -122,6 +159,9 @@ pub(crate) struct Meson {
     /// Extension modules that are left out: parts of their names below the build's folder.
     #[serde(default)]
     pub(crate) except: Vec<String>,
+    /// Which of what it installs is taken, by meson's tags; all that has none too, where this is empty.
+    #[serde(default = "runtime")]
+    pub(crate) tags: Vec<String>,
     /// Headers of the sources that are read first by whatever is compiled with an option that begins so.
     #[serde(default)]
     pub(crate) include: BTreeMap<String, String>,
@@ -146,9 +186,6 @@ pub(crate) struct Library {
     /// Options for the guest alone.
     #[serde(default)]
     pub(crate) guest_flags: Vec<String>,
-    /// Headers for others, as name = place in the sources; a folder goes whole.
-    #[serde(default)]
-    pub(crate) headers: BTreeMap<String, String>,
     /// The name by which CPython's configure asks for it.
     pub(crate) configure: Option<String>,
 }
@@ -181,6 +218,10 @@ pub(crate) struct Tree {
     pub(crate) except: Vec<String>,
 }
 
+fn runtime() -> Vec<String> {
+    vec!["python-runtime".to_owned()]
+}
+
 fn few() -> u64 {
     10
 }
@@ -196,11 +237,17 @@ impl Package {
         for source in package.sources() {
             check(&source).map_err(&wrong)?;
         }
-        let builders = [package.tool.is_some(), package.make.is_some(), package.meson.is_some()];
+        let builders = [
+            package.tool.is_some(),
+            package.make.is_some(),
+            package.meson.is_some(),
+            package.wheel.is_some(),
+        ];
         let compiled = !package.libraries.is_empty() || !package.modules.is_empty();
-        if builders.into_iter().chain([compiled]).filter(|there| *there).count() != 1 {
+        let ways = builders.into_iter().chain([compiled]).filter(|there| *there).count();
+        if ways != 1 && (ways != 0 || package.headers.is_empty()) {
             return Err(wrong(
-                "it needs one of [tool], [make], [meson], or [[library]] and [[module]]".into(),
+                "it needs one of [tool], [make], [meson], [wheel], or [[library]] and [[module]], or [headers] alone".into(),
             ));
         }
         let python = package.needs.iter().any(|need| need == "python");
@@ -243,9 +290,16 @@ impl Package {
         self.source.iter().map(source).collect()
     }
 
-    /// The folders of the sources that later archives are unpacked to.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
-        self.source.iter().filter_map(|archive| archive.into.as_deref())
+    /// The folders of the sources that archives are unpacked to, with what of them is.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (Option<&str>, &[String])> {
+        let mut seen = Vec::new();
+        let all = self.source.iter().map(|archive| (archive.into.as_deref(), &*archive.only));
+        // The same for another kind of machine is no other part.
+        all.filter(move |(into, _)| {
+            let new = !seen.contains(into);
+            seen.push(*into);
+            new
+        })
     }
 
     /// Whether it has extension modules.

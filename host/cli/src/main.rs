@@ -23,6 +23,7 @@ mod progress;
 mod repl;
 mod run;
 mod sandbox;
+mod show;
 mod status;
 mod tasks;
 mod trees;

@@ -5,6 +5,7 @@ use crate::flavour::With;
 use crate::network::Net;
 use crate::packages::{self, Packages};
 use crate::progress::say;
+use crate::show::Show;
 use crate::trees::Trees;
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
@@ -151,6 +152,9 @@ pub(crate) struct Sandbox {
     audit: Option<PathBuf>,
 
     #[command(flatten)]
+    show: Show,
+
+    #[command(flatten)]
     with: With,
 
     /// Who writes them.
@@ -212,6 +216,7 @@ impl Sandbox {
             }
         }
         self.net.settle()?;
+        self.show.settle()?;
         self.trees.settle(self.dirs.iter().map(|dir| &*dir.guest))?;
         for site in self.sites.clone() {
             packages::check(&site.host)?;
@@ -245,6 +250,7 @@ impl Sandbox {
     pub(crate) fn outcomes(&self) -> String {
         let like = Self {
             audit: None,
+            show: Show::default(),
             packages: Packages::default(),
             timeout: Timeout(None),
             grace: Grace(Limits::default().grace),
@@ -425,6 +431,9 @@ impl Sandbox {
         }
         if let Some(auditor) = &self.auditor {
             builder = builder.audit(auditor.clone());
+        }
+        if let Some(module) = self.show.module() {
+            builder = builder.module(module);
         }
         for variable in &self.variables {
             builder = builder.env(&variable.name, &variable.value);

@@ -97,7 +97,7 @@ impl Hasher for Sha256Hasher {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -170,7 +170,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 }
 
 /// Writes a file that is whole from the moment it is there, with mode 0600.
-pub(super) fn write_whole(
+pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&File) -> io::Result<()>,
 ) -> io::Result<()> {

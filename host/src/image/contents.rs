@@ -38,6 +38,12 @@ impl Contents {
         let said = format!("it has {len} bytes, where a memory begins with {size}");
         Err(io::Error::new(io::ErrorKind::InvalidData, said))
     }
+
+    #[cfg(test)]
+    pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
+        let file = sealed(|file| file.write_all_at(bytes, 0)).expect("a file");
+        Self::of(file, bytes.len() as u64).expect("of this size")
+    }
 }
 
 /// The data segments of a module.

@@ -3,9 +3,10 @@
 use crate::error::PythonError;
 use crate::policy::{Limits, Quota};
 use crate::python::Python;
+use crate::python::runtime::Runtime;
+use crate::python::settings::Sandbox;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
-use crate::sandbox::reactor::Reactor;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +107,8 @@ pub struct Stored {
 /// [`Error::Host`](crate::Error::Host). Dropping it frees its slot.
 pub struct Interpreter {
     pub(super) python: Python<'static, Store<State>>,
-    pub(super) reactor: Arc<Reactor>,
+    pub(super) runtime: Runtime,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Deref for Interpreter {
@@ -132,6 +134,16 @@ impl Interpreter {
     /// Takes the captured standard error: what was written since the last call.
     pub fn take_stderr(&mut self) -> Vec<u8> {
         self.state().sandbox.stderr.take()
+    }
+
+    /// The runtime that it belongs to.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// What it was started with.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// A handle that interrupts or cancels the running operation, from any thread.

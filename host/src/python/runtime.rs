@@ -112,6 +112,11 @@ impl Runtime {
     pub fn max_interpreters(&self) -> u32 {
         self.shared.memories.most()
     }
+
+    /// What the memories of new interpreters begin with.
+    pub(crate) fn image(&self) -> &Arc<Beginning> {
+        &self.shared.image
+    }
 }
 
 impl std::fmt::Debug for Runtime {

@@ -211,6 +211,20 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         Ok(())
     }
 
+    /// That the frames, and the buffers for short inputs, lie in memory where they are said to.
+    pub(crate) fn check_frames(&mut self) -> std::result::Result<(), String> {
+        let Ok(memory) = self.memory() else { return Err("no memory".into()) };
+        let SandboxState { frame, short_inputs, .. } = *self.sandbox();
+        let frames = (frame, Frame::SIZE * LEVELS);
+        let inputs = short_inputs.into_iter().filter(|at| *at != 0).map(|at| (at, SHORT_INPUT));
+        for (at, len) in std::iter::once(frames).chain(inputs) {
+            if memory.bytes(&self.store, at, len).is_err() {
+                return Err(format!("the guest's frame at {at:#x}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves in the frame how deep C code may recurse on the stack there is, where it may be deeper than usual.
     pub(crate) fn leave_recursion(&mut self) -> wasmtime::Result<()> {
         let SandboxState { stack, frame, .. } = *self.sandbox();

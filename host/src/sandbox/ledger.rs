@@ -62,11 +62,30 @@ impl Ledger {
     /// Counts a call of a function of the host.
     #[inline]
     pub(crate) fn call_host(&mut self) -> Result<(), LimitExceeded> {
-        self.host_calls += 1;
+        self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.most_host_calls {
             return Err(LimitExceeded::HostCalls { limit: self.most_host_calls });
         }
         Ok(())
+    }
+
+    /// Goes on with what one before has spent. Whether that had been given its last memory goes along.
+    pub(crate) fn go_on(
+        &mut self,
+        burnt: u64,
+        host_calls: u64,
+        has_rest: bool,
+    ) -> Result<(), LimitExceeded> {
+        self.host_calls = host_calls;
+        if has_rest {
+            self.kept_back = 0;
+        }
+        self.fuel.go_on(burnt)
+    }
+
+    /// Whether the guest has been given what was kept back.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.kept_back == 0
     }
 
     /// How many there have been.

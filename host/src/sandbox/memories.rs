@@ -26,8 +26,10 @@ use crate::image::contents::Contents;
 pub(crate) use pages::Pages;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
 use slot::{Pristine, Slot};
-use std::sync::{Arc, Weak};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock, Weak};
 use wasmtime::MemoryCreator;
 
 /// Bytes of linear memory that a slot keeps, reset by copying, when its interpreter ends: four times what a start and
@@ -76,6 +78,7 @@ struct Idle {
 pub(crate) struct Beginning {
     number: u64,
     pristine: Pristine,
+    digest: OnceLock<[u8; 32]>,
     /// Where idle slots of it are.
     memories: Weak<Shared>,
 }
@@ -84,6 +87,40 @@ impl Beginning {
     /// How large a memory is at its beginning, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.pristine.size()
+    }
+
+    /// All of it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.pristine.bytes()
+    }
+
+    /// The SHA-256 of all of it, worked out when it is first asked for: some 15 ms.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| Sha256::digest(self.bytes()).into())
+    }
+
+    /// Ranges of bytes of a memory that began with this which may have been written to, in order: whole pages, none that
+    /// was written to left out. `None` where the system does not tell.
+    pub(crate) fn written(&self, memory: &[u8]) -> Option<Vec<Range<usize>>> {
+        let memories = self.memories.upgrade()?;
+        let start = memory.as_ptr().addr();
+        let mapped = self.size().min(memory.len());
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for (file, from, to) in [(true, 0, mapped), (false, mapped, memory.len())] {
+            let mut at = from;
+            while at < to {
+                let written = memories.pages.written(start + at..start + to, file, usize::MAX)?;
+                for range in written.ranges {
+                    let (from, to) = (range.start - start, range.end - start);
+                    match ranges.last_mut() {
+                        Some(last) if last.end == from => last.end = to,
+                        _ => ranges.push(from..to),
+                    }
+                }
+                at = written.end - start;
+            }
+        }
+        Some(ranges)
     }
 }
 
@@ -161,7 +198,8 @@ impl Memories {
             state.last += 1;
             state.last
         };
-        Ok(Arc::new(Beginning { number, pristine, memories: Arc::downgrade(&self.0) }))
+        let (digest, memories) = (OnceLock::new(), Arc::downgrade(&self.0));
+        Ok(Arc::new(Beginning { number, pristine, digest, memories }))
     }
 
     /// Takes a slot for a memory that begins with this.

@@ -2,7 +2,9 @@
 
 use super::Building;
 use crate::Error;
+use crate::digest::sorted_files;
 use crate::error::At;
+use crate::recipe::package::Wheel;
 use crate::recipe::product::Product;
 use crate::recipe::progress::file_name;
 use crate::recipe::stdlib;
@@ -18,14 +20,46 @@ impl Building<'_> {
             Some(_) => self.installed_packages()?,
             None => self.source(),
         };
+        if let Some(wheel) = &self.package.wheel {
+            return self.wheel(wheel, out);
+        }
         for tree in &self.package.trees {
             let wanted = |name: &str| !tree.except.iter().any(|pattern| is_named(name, pattern));
             stdlib::copy_tree(&from.join(&tree.from), &out.lib().join(&tree.to), &wanted)?;
+        }
+        for (place, text) in &self.package.written {
+            let path = out.lib().join(place);
+            let folder = path.parent().unwrap_or(&path);
+            fs::create_dir_all(folder).at("create", folder)?;
+            fs::write(&path, text).at("write", &path)?;
         }
         if self.package.has_modules() {
             self.record(out)?;
         }
         self.licenses(out)
+    }
+
+    /// Takes a wheel over; of its own record the metadata and the licences.
+    fn wheel(&self, wheel: &Wheel, out: &Product) -> Result<(), Error> {
+        let kept = |name: &str| {
+            let record = ["RECORD", "WHEEL", "INSTALLER", "entry_points.txt", "top_level.txt"];
+            !record.contains(&name) && !wheel.except.iter().any(|pattern| is_named(name, pattern))
+        };
+        stdlib::copy_tree(&self.source(), &out.lib(), &kept)?;
+        let folder = out.licenses().join(&self.package.name);
+        for (name, path) in sorted_files(&self.source())? {
+            let own = name.split('/').next().is_some_and(|first| first.ends_with(".dist-info"));
+            let file = file_name(&path);
+            if own
+                && (file.contains("LICEN")
+                    || file.contains("COPYING")
+                    || name.contains("/licenses/"))
+            {
+                fs::create_dir_all(&folder).at("create", &folder)?;
+                fs::copy(&path, folder.join(file)).at("copy", &path)?;
+            }
+        }
+        Ok(())
     }
 
     /// By which `importlib.metadata` knows it.

@@ -68,16 +68,11 @@ impl Building<'_> {
         ninja.arg(format!("-j{}", self.jobs)).args(["-C", "build"]);
         self.there(ninja, "compiling", branch)?;
         let mut install = self.program(meson)?;
-        install.args([
-            "install",
-            "-C",
-            "build",
-            "--no-rebuild",
-            "--tags",
-            "python-runtime",
-            "--destdir",
-        ]);
+        install.args(["install", "-C", "build", "--no-rebuild", "--destdir"]);
         install.arg(self.destination());
+        if !meson.tags.is_empty() {
+            install.args(["--tags", &meson.tags.join(",")]);
+        }
         self.there(install, "installing", branch)?;
         self.link_modules(&extensions, out, branch)
     }
@@ -112,6 +107,7 @@ impl Building<'_> {
     /// Runs a command in the sources.
     fn there(&self, mut command: Command, what: &str, branch: &Branch<'_>) -> Result<(), Error> {
         command.current_dir(self.source()).env("PYTHONDONTWRITEBYTECODE", "1");
+        command.env("PYTHONPATH", self.python_path());
         self.run(&mut command, what, branch)
     }
 

@@ -9,7 +9,6 @@ use crate::recipe::product::{Extension, Product};
 use crate::recipe::programs::CC;
 use crate::recipe::progress::Branch;
 use crate::recipe::stdlib;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,11 +31,13 @@ impl Building<'_> {
                 fs::create_dir_all(&objects).at("create", &objects)?;
                 let mut parts = Vec::new();
                 for file in &files {
-                    let mut command =
-                        if *guest { self.tools.clang() } else { self.tools.command(CC) };
+                    let mut command = match guest {
+                        true => self.compiler(file),
+                        false => self.tools.command(CC),
+                    };
                     command.args(flags).args(&library.flags);
                     if *guest {
-                        command.args(&library.guest_flags);
+                        command.args(self.exported(is_cxx(file))).args(&library.guest_flags);
                     }
                     let object = object(&objects, &library.name, file);
                     self.compile(&mut command, &library.include, file, &object);
@@ -49,10 +50,7 @@ impl Building<'_> {
             }
         }
         self.all(commands, branch)?;
-        for command in &mut archives {
-            self.run(command, "packing", branch)?;
-        }
-        self.package.libraries.iter().try_for_each(|library| self.headers(&library.headers, out))
+        archives.iter_mut().try_for_each(|command| self.run(command, "packing", branch))
     }
 
     /// Builds its extension modules and links them into one object.
@@ -68,9 +66,9 @@ impl Building<'_> {
             for file in files(&self.source(), &module.files, &module.except)? {
                 let object = object(&folder, &module.name, &file);
                 let file = self.in_c(file, branch)?;
-                let cpp = file.extension().is_some_and(|extension| extension != "c");
-                let mut command = if cpp { self.tools.clang_cpp() } else { self.tools.clang() };
-                command.args(self.flags()).args(&module.flags).arg(extension.option());
+                let mut command = self.compiler(&file);
+                command.args(self.flags()).args(self.exported(is_cxx(&file)));
+                command.args(&module.flags).arg(extension.option());
                 command.arg("-w"); // what it warns of is not ours to mend
                 self.compile(&mut command, &module.include, &file, &object);
                 commands.push(command);
@@ -82,6 +80,10 @@ impl Building<'_> {
         self.link(out, &extensions, (&folder, &objects, &[]), branch)
     }
 
+    fn compiler(&self, file: &Path) -> Command {
+        if is_cxx(file) { self.clang_cpp() } else { self.tools.clang() }
+    }
+
     /// The file itself, or what Cython makes of it.
     fn in_c(&self, file: PathBuf, branch: &Branch<'_>) -> Result<PathBuf, Error> {
         if file.extension().is_none_or(|extension| extension != "pyx") {
@@ -90,6 +92,7 @@ impl Building<'_> {
         let c = file.with_extension("c");
         let mut command = self.tools.command("cython");
         command.current_dir(self.source()).arg(&file).arg("-o").arg(&c);
+        command.env("PYTHONPATH", self.python_path());
         self.run(&mut command, "translating", branch)?;
         Ok(c)
     }
@@ -106,13 +109,9 @@ impl Building<'_> {
     }
 
     /// Copies headers for others.
-    pub(super) fn headers(
-        &self,
-        headers: &BTreeMap<String, String>,
-        out: &Product,
-    ) -> Result<(), Error> {
+    pub(super) fn headers(&self, out: &Product) -> Result<(), Error> {
         let include = out.include();
-        for (name, place) in headers {
+        for (name, place) in &self.package.headers {
             let (from, to) = (self.source().join(place), include.join(name));
             if from.is_dir() {
                 stdlib::copy_tree(&from, &to, &|_| true)?;
@@ -135,6 +134,11 @@ impl Library {
             (format!("{name}_LIBS"), format!("-L{prefix}/lib -l{} -lm", self.name)),
         ]
     }
+}
+
+fn is_cxx(file: &Path) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    ["cpp", "cc", "cxx"].iter().any(|cxx| ending == *cxx)
 }
 
 /// Where the object of a file goes.

@@ -8,7 +8,7 @@ use crate::recipe::inputs::Inputs;
 use crate::recipe::package::Package;
 use crate::recipe::progress::file_name;
 use crate::recipe::stdlib;
-use crate::recipe::toolchain::{TARGET, Tools, quote, script};
+use crate::recipe::toolchain::{Tools, quote, script};
 use crate::recipe::unpack;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ impl Workshop<'_> {
         for package in packages {
             let Some(tool) = &package.tool else { continue };
             let folder = self.folder.join(&package.name);
-            unpack::archive(self.fetched.path(&package.name)?, &folder)?;
+            unpack::archive(self.fetched.path(&package.name)?, &folder, &[])?;
             let command = bin.join(&package.name);
             if let Some(program) = &tool.program {
                 let found = unpack::find(&folder, program)?;
@@ -43,7 +43,8 @@ impl Workshop<'_> {
             }
             if let Some(module) = &tool.module {
                 let folder = quote(&folder);
-                let body = format!("PYTHONPATH={folder} exec {python} -m {module} \"$@\"\n");
+                let more = "${PYTHONPATH:+:$PYTHONPATH}";
+                let body = format!("PYTHONPATH={folder}{more} exec {python} -m {module} \"$@\"\n");
                 script(&command, &body)?;
                 modules += &format!(":{folder}");
             }
@@ -72,15 +73,19 @@ impl Building<'_> {
         for (_, bytes) in files.filter(|(name, _)| *name == "compile.sh") {
             fs::write(&wrapper, bytes).at("write", &wrapper)?;
         }
-        let options = [self.includes(), self.flags()].concat();
         let names = ["cc", "c++"].map(|kind| format!("{}-{kind}", self.package.name));
-        for (name, compiler) in names.iter().zip(["clang", "clang++"]) {
+        let compilers = [(self.tools.clang(), false), (self.clang_cpp(), true)];
+        for (name, (compiler, cxx)) in names.iter().zip(compilers) {
+            let options = [self.includes(), self.flags(), self.exported(cxx)].concat();
+            let own = compiler.get_args().map(|word| quote(Path::new(word)));
+            let more = options.iter().map(|option| quote(Path::new(option)));
             let body = format!(
-                "export PACKAGE_MODULES={} PACKAGE_FIRST={}\nexec sh {} {TARGET}-{compiler} {} \"$@\"\n",
+                "export PACKAGE_MODULES={} PACKAGE_FIRST={}\nexec sh {} {} {} \"$@\"\n",
                 quote(&self.modules_file()),
                 quote(Path::new(&first.join(" "))),
                 quote(&wrapper),
-                options.iter().map(|option| quote(Path::new(option))).collect::<Vec<_>>().join(" "),
+                quote(Path::new(compiler.get_program())),
+                own.chain(more).collect::<Vec<_>>().join(" "),
             );
             script(&self.tools.bin().join(name), &body)?;
         }

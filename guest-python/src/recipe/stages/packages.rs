@@ -6,7 +6,7 @@ use crate::flavour::{Package as Known, packages};
 use crate::keys::LIBRARIES;
 use crate::recipe::building::{Building, Workshop};
 use crate::recipe::fetch::Fetched;
-use crate::recipe::package::Package;
+use crate::recipe::package::{Export, Package};
 use crate::recipe::product::Product;
 use crate::recipe::progress::Work;
 use crate::recipe::stdlib;
@@ -60,6 +60,12 @@ impl Build<'_> {
         others.into_iter().try_for_each(|known| self.package(tools, fetched, finished, known))
     }
 
+    /// What its needs ask of a package.
+    fn exports(&self, package: &Package) -> Result<Vec<(String, Export)>, Error> {
+        let needs = package.needs.iter().filter(|need| *need != "python");
+        needs.map(|need| Ok((need.clone(), self.inputs.package(need)?.export))).collect()
+    }
+
     fn package(
         &mut self,
         tools: &Tools,
@@ -79,6 +85,7 @@ impl Build<'_> {
             fetched,
             cpython: python.then_some(&*finished.cpython),
             needs: finished.needs(&package),
+            exports: self.exports(&package)?,
             native: LIBRARIES.contains(&known.name),
             jobs,
         };

@@ -49,6 +49,12 @@ impl Pristine {
     pub(super) fn size(&self) -> usize {
         self.size
     }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: all of the mapping, which can be read as long as this value lives. Nobody changes the file
+        // (`contents`), and nothing writes here.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.size) }
+    }
 }
 
 impl Drop for Pristine {

@@ -1,10 +1,8 @@
 //! Slots by themselves: whatever was done to one, the next memory in it begins as the first one did.
 
 use super::*;
-use crate::image::contents;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::os::unix::fs::FileExt;
 
 /// What memories begin with here: 1 MiB, of which some pages are zeros.
 const SIZE: usize = 1 << 20;
@@ -15,11 +13,6 @@ fn beginning_bytes() -> Vec<u8> {
         *byte = (at % 251) as u8;
     }
     bytes
-}
-
-fn contents_of(bytes: &[u8]) -> Contents {
-    let file = contents::sealed(|file| file.write_all_at(bytes, 0)).expect("a file");
-    Contents::of(file, bytes.len() as u64).expect("of this size")
 }
 
 fn memories(most: u32, bound: usize) -> Memories {
@@ -39,7 +32,7 @@ fn counts(memories: &Memories) -> (u32, u32, usize) {
 #[test]
 fn nothing_of_one_memory_is_in_the_next() {
     let expected = beginning_bytes();
-    let pristine = Pristine::map(contents_of(&expected)).expect("mapped");
+    let pristine = Pristine::map(Contents::of_bytes(&expected)).expect("mapped");
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for pages in [Pages::of_system(), Pages::without_scan(), Pages::Mapped] {
         let mut slot = Slot::new(&pristine).expect("address space");
@@ -78,7 +71,7 @@ fn what_was_only_read_is_not_copied() {
     if !matches!(pages, Pages::Scanned(_)) {
         return;
     }
-    let pristine = Pristine::map(contents_of(&beginning_bytes())).expect("mapped");
+    let pristine = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
     let mut slot = Slot::new(&pristine).expect("address space");
     slot.grow_to(2 * SIZE).expect("it grows");
     assert!(slot.bytes().iter().any(|byte| *byte != 0), "all of it is read");
@@ -93,15 +86,15 @@ fn what_was_only_read_is_not_copied() {
 
 #[test]
 fn a_memory_of_another_beginning_is_not_taken_for_reset() {
-    let pristine = Pristine::map(contents_of(&beginning_bytes())).expect("mapped");
-    let other = Pristine::map(contents_of(&vec![0; 1 << 16])).expect("mapped");
+    let pristine = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
+    let other = Pristine::map(Contents::of_bytes(&vec![0; 1 << 16])).expect("mapped");
     let mut slot = Slot::new(&pristine).expect("address space");
     slot.reset(&other, &Pages::of_system(), KEEP).expect_err("another size");
 }
 
 #[test]
 fn a_memory_ends_at_4_gib() {
-    let pristine = Pristine::map(contents_of(&beginning_bytes())).expect("mapped");
+    let pristine = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
     let mut slot = Slot::new(&pristine).expect("address space");
     slot.grow_to((4 << 30) + 1).expect_err("too large");
     assert_eq!(slot.size(), SIZE);
@@ -114,7 +107,7 @@ fn a_memory_ends_at_4_gib() {
 #[test]
 fn what_is_no_beginning_is_refused() {
     for (len, size) in [(1 << 16, 1 << 17), (1 << 17, 1 << 16), (4096, 4096), (100, 100)] {
-        let file = contents::sealed(|file| file.set_len(len)).expect("a file");
+        let file = crate::image::contents::sealed(|file| file.set_len(len)).expect("a file");
         let said = Contents::of(file, size).expect_err("another size").to_string();
         assert!(said.contains(&format!("it has {len} bytes")), "{said}");
     }
@@ -123,8 +116,9 @@ fn what_is_no_beginning_is_refused() {
 #[test]
 fn the_last_slot_is_the_next_and_belongs_to_its_beginning() {
     let memories = memories(8, 1 << 20);
-    let [one, two] = [1, 2]
-        .map(|byte| memories.beginning(contents_of(&vec![byte; 1 << 16])).expect("a beginning"));
+    let [one, two] = [1, 2].map(|byte| {
+        memories.beginning(Contents::of_bytes(&vec![byte; 1 << 16])).expect("a beginning")
+    });
     let mut first = memories.take(&one).expect("a slot");
     let mut second = memories.take(&one).expect("a slot");
     let bases = [slot(&mut first).base(), slot(&mut second).base()];
@@ -149,7 +143,9 @@ fn the_last_slot_is_the_next_and_belongs_to_its_beginning() {
 fn there_are_as_many_as_were_asked_for_whatever_they_begin_with() {
     let memories = memories(4, 1 << 20);
     let beginnings: Vec<_> = (0..10)
-        .map(|byte| memories.beginning(contents_of(&vec![byte; 1 << 16])).expect("a beginning"))
+        .map(|byte| {
+            memories.beginning(Contents::of_bytes(&vec![byte; 1 << 16])).expect("a beginning")
+        })
         .collect();
     for beginning in &beginnings {
         let all: Vec<_> = (0..4).map(|_| memories.take(beginning).expect("a slot")).collect();
@@ -166,7 +162,8 @@ fn there_are_as_many_as_were_asked_for_whatever_they_begin_with() {
 fn idle_slots_keep_what_they_may_and_give_it_back() {
     let bound = 96 << 10;
     let memories = memories(16, bound);
-    let beginning = memories.beginning(contents_of(&beginning_bytes())).expect("a beginning");
+    let beginning =
+        memories.beginning(Contents::of_bytes(&beginning_bytes())).expect("a beginning");
     for _ in 0..3 {
         let mut all: Vec<_> = (0..16).map(|_| memories.take(&beginning).expect("a slot")).collect();
         for ready in &mut all {
@@ -183,7 +180,8 @@ fn idle_slots_keep_what_they_may_and_give_it_back() {
 #[test]
 fn slots_are_used_by_many_threads_at_once() {
     let memories = memories(4, 1 << 20);
-    let beginning = memories.beginning(contents_of(&beginning_bytes())).expect("a beginning");
+    let beginning =
+        memories.beginning(Contents::of_bytes(&beginning_bytes())).expect("a beginning");
     let expected = beginning_bytes();
     std::thread::scope(|scope| {
         for thread in 0..4_u8 {

@@ -1,4 +1,4 @@
-//! A native numpy of the guest's version on a native Python of the guest's version, in a process of its
+//! Native packages of the guest's versions on a native Python of the guest's version, in a process of its
 //! own that is told through pipes what to time.
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -9,23 +9,23 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// The process. It ends when this is dropped.
 #[derive(Debug)]
-pub struct NativeNumpy {
+pub struct NativePackages {
     child: Child,
     cases: ChildStdin,
     times: BufReader<ChildStdout>,
 }
 
-impl NativeNumpy {
+impl NativePackages {
     /// Starts a Python program that, for every line it reads, prints seconds. One thread computes.
     ///
     /// # Errors
     ///
-    /// When there is no guest, pip cannot install numpy, or the process cannot be started.
-    pub fn start(program: &Path, version: &str) -> Result<Self> {
+    /// When there is no guest, pip cannot install them, or the process cannot be started.
+    pub fn start(program: &Path, packages: &[(&str, String)]) -> Result<Self> {
         let mut command = Command::new(crate::native_python()?);
         command
             .arg(program)
-            .env("PYTHONPATH", installed(version)?)
+            .env("PYTHONPATH", installed(packages)?)
             .env("OPENBLAS_NUM_THREADS", "1");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let cases = child.stdin.take().context("no pipe")?;
@@ -46,7 +46,7 @@ impl NativeNumpy {
     }
 }
 
-impl Drop for NativeNumpy {
+impl Drop for NativePackages {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
@@ -54,30 +54,32 @@ impl Drop for NativeNumpy {
     }
 }
 
-/// The folder with numpy of this version, installed once into the cache by the machine's pip.
+/// The folder with packages of these versions and what they need, installed once into the cache by the machine's pip.
 ///
 /// # Errors
 ///
-/// When pip is missing or cannot install it.
-pub fn installed(version: &str) -> Result<PathBuf> {
+/// When pip is missing or cannot install them.
+pub fn installed(packages: &[(&str, String)]) -> Result<PathBuf> {
     let cache = ophidia::guest::ambient_cache_dir().context("no cache folder")?;
-    let folder = cache.join("native-numpy");
+    let folder = cache.join("native-packages");
     fs::create_dir_all(&folder)?;
-    let target = folder.join(version);
-    let lock = File::create(folder.join(format!("{version}.lock")))?;
+    let pinned: Vec<String> =
+        packages.iter().map(|(name, version)| format!("{name}=={version}")).collect();
+    let name = pinned.join("+");
+    let target = folder.join(&name);
+    let lock = File::create(folder.join(format!("{name}.lock")))?;
     lock.lock()?;
     if target.is_dir() {
         return Ok(target);
     }
-    let unfinished = folder.join(format!("{version}-unfinished"));
+    let unfinished = folder.join(format!("{name}-unfinished"));
     match fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => bail!(error),
         _ => {}
     }
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
-    pip.arg(&unfinished).arg(format!("numpy=={version}"));
-    pip.args(["--no-deps", "--only-binary=:all:"]);
+    pip.arg(&unfinished).args(&pinned).arg("--only-binary=:all:");
     // For the native Python of the guest's version, not for the one that runs pip.
     pip.args([
         "--ignore-requires-python",
