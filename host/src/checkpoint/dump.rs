@@ -68,22 +68,23 @@ fn hex(bytes: &[u8]) -> String {
     image::hex(bytes.get(..8).unwrap_or(bytes))
 }
 
-/// Writes a frozen interpreter down.
+/// Writes a frozen interpreter down, whose pages that differ from the image are these.
 pub(super) fn write(
     frozen: &Frozen<'_>,
+    pages: &Pages<'_>,
     kind: Kind,
     pristine: &Beginning,
     key: Option<&[u8]>,
 ) -> Result<Vec<u8>> {
-    let mut body = Vec::with_capacity(frozen.pages.size() + 4096);
+    let mut body = Vec::with_capacity(pages.size() + 4096);
     frozen.carried.put(&mut body);
     names_of(&frozen.table)?.put(&mut body);
     frozen.drawn.put(&mut body);
-    frozen.pages.len.put(&mut body);
+    pages.len.put(&mut body);
     let ranges: Vec<(usize, usize)> =
-        frozen.pages.ranges.iter().map(|range| (range.start, range.end)).collect();
+        pages.ranges.iter().map(|range| (range.start, range.end)).collect();
     ranges.put(&mut body);
-    for (range, bytes) in frozen.pages.each() {
+    for (range, bytes) in pages.each() {
         let from = body.len();
         body.extend_from_slice(bytes);
         pristine.difference(range, body.get_mut(from..).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! `fork`: children of a living interpreter.
 
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen, MAPPED};
 use crate::error::Result;
 use crate::policy::Limits;
 use crate::python::{Interpreter, Sandbox, Streams};
@@ -109,7 +109,7 @@ impl Interpreter {
         let streams = self.branch_streams(streams);
         let entropy = reseed.then(|| self.branch_entropy());
         let runtime = self.runtime().clone();
-        let mut frozen = Frozen::of(self, Branch::Fork, reseed)?;
+        let mut frozen = Frozen::of(self, From::Began, Branch::Fork, reseed)?;
         if let Some(stream) = entropy {
             frozen.set_entropy(stream);
         }
@@ -127,7 +127,11 @@ impl Interpreter {
         for _ in 0..count {
             begins.push((self.branch_streams(Streams::default()), self.branch_entropy()));
         }
-        let mut frozen = Frozen::of(self, Branch::Fork, true)?;
+        let mut frozen = if count > 1 && self.pages(self.began())?.size() >= MAPPED {
+            Frozen::of(self, From::Image, Branch::Fork, true)?.mapped(&runtime)?
+        } else {
+            Frozen::of(self, From::Began, Branch::Fork, true)?
+        };
         let child = |(streams, entropy)| {
             frozen.set_entropy(entropy);
             frozen.child(&runtime, &sandbox, streams, Branch::Fork)

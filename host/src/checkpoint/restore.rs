@@ -1,7 +1,7 @@
 //! `restore`: an interpreter that goes on from a checkpoint, in this process or another.
 
 use super::dump::{self, Kind, Written};
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen};
 use crate::error::{CheckpointError, Error, PythonError, Result};
 use crate::function::{Call, Function, Recorded};
 use crate::image::write_whole;
@@ -210,8 +210,8 @@ impl Interpreter {
     pub fn checkpoint(&mut self, options: &CheckpointOptions) -> Result<Vec<u8>> {
         let key = options.checked_key()?;
         let runtime = self.runtime().clone();
-        let frozen = Frozen::of(self, Branch::Restore, false)?;
-        dump::write(&frozen, Kind::Interpreter, runtime.image(), key)
+        let frozen = Frozen::of(self, From::Image, Branch::Restore, false)?;
+        dump::write(&frozen, &frozen.pages, Kind::Interpreter, runtime.image(), key)
     }
 
     /// The same into a file, which is whole from the moment that it is there, and only this user's to read: what was there
@@ -285,9 +285,9 @@ impl Runtime {
         if time_away {
             carried.pass(away(carried.sandbox.wasi.clocks.time));
         }
-        let (pages, how) = (&pages, Branch::Restore);
+        let (began, pages, how) = (self.image(), &pages, Branch::Restore);
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
-        let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
+        let from = GoingOn { runtime, sandbox, streams, carried, table, began, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
         for Pending { number, what, held } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \

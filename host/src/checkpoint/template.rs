@@ -1,11 +1,12 @@
 //! Templates: set-up code runs once, and new interpreters begin where it has ended.
 
 use super::dump::{self, Kind, Written};
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen};
 use super::restore::{CheckpointOptions, RestoreOptions, load, store};
 use crate::error::{CheckpointError, Error, Result};
 use crate::image::hex;
 use crate::python::{Interpreter, Runtime, Sandbox, Streams};
+use crate::sandbox::pages::Pages;
 use crate::sandbox::wasi::Branch;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,8 @@ impl Template {
             py.get("gc.freeze")?.call(py, ()).map(drop)
         })?;
         let (runtime, sandbox) = (py.runtime().clone(), py.sandbox().clone());
-        let mut frozen = Frozen::of(&mut py, Branch::Restore, true)?.taken();
+        let mut frozen =
+            Frozen::of(&mut py, From::Image, Branch::Restore, true)?.mapped(&runtime)?;
         if frozen.carried.has_calls() {
             let said =
                 "asynchronous functions of the host are under way: await them in the set-up code";
@@ -85,7 +87,7 @@ impl Template {
     /// Bytes of memory that differ from the image's.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.frozen.pages.size()
+        Pages::of(&self.frozen.began).size()
     }
 
     /// Writes it to a file, which is whole from the moment that it is there. It holds whatever the set-up code has left in
@@ -96,7 +98,8 @@ impl Template {
     /// [`Error::Checkpoint`] when the file cannot be written, or Python holds an object of a class of the host.
     pub fn save(&self, path: impl AsRef<Path>, options: &CheckpointOptions) -> Result<()> {
         let key = options.checked_key()?;
-        let bytes = dump::write(&self.frozen, Kind::Template, self.runtime.image(), key)?;
+        let pages = Pages::of(&self.frozen.began);
+        let bytes = dump::write(&self.frozen, &pages, Kind::Template, self.runtime.image(), key)?;
         store(path.as_ref(), &bytes)
     }
 }
@@ -140,8 +143,9 @@ impl Runtime {
         let written = dump::read(&bytes, Kind::Template, self.image(), (key, most))?;
         let Written { carried, table, drawn, pages } = written;
         let table = dump::bind(&table, &options.functions())?;
-        let frozen = Arc::new(Frozen { carried, table, pages, drawn });
-        Ok(Template { runtime: self.clone(), sandbox: options.sandbox, frozen })
+        let began = Arc::clone(self.image());
+        let frozen = Frozen { carried, table, began, pages, drawn }.mapped(self)?;
+        Ok(Template { runtime: self.clone(), sandbox: options.sandbox, frozen: Arc::new(frozen) })
     }
 
     /// A template from a folder, where it lies under the hash of what it is made of: `content`, which names the set-up code and

@@ -127,7 +127,8 @@ fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Inter
     let settings = &sandbox.prepared.settings;
     let streams = Opened::of(sandbox, streams);
     let control = Control::of(&settings.limits);
-    let mut interpreter = instantiate(runtime, sandbox, streams, control, |_| Ok(()))?;
+    let began = runtime.image();
+    let mut interpreter = instantiate(runtime, sandbox, streams, control, began, |_| Ok(()))?;
     interpreter.set_up()?;
     Ok(interpreter)
 }
@@ -164,12 +165,13 @@ impl Opened {
     }
 }
 
-/// An instance that was never entered. `ready` is shown its state before there is a memory.
+/// An instance that was never entered, whose memory begins with this. `ready` is shown its state before there is a memory.
 pub(super) fn instantiate(
     runtime: &Runtime,
     sandbox: &Sandbox,
     streams: Opened,
     control: Control,
+    began: &Arc<Beginning>,
     ready: impl FnOnce(&mut State) -> Result<()>,
 ) -> Result<Interpreter> {
     let Prepared { settings, world, .. } = &*sandbox.prepared;
@@ -191,10 +193,11 @@ pub(super) fn instantiate(
     ready(&mut state)?;
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
-    let instance = begin(shared, &shared.image, &mut store)?;
+    let instance = begin(shared, began, &mut store)?;
     Linked::link(&shared.exports, instance, &mut store)?;
     let (runtime, sandbox) = (runtime.clone(), sandbox.clone());
-    Ok(Interpreter { python: Python::new(store), runtime, sandbox })
+    let began = Arc::clone(began);
+    Ok(Interpreter { python: Python::new(store), runtime, sandbox, began })
 }
 
 /// Makes an instance, whose memory begins with this.

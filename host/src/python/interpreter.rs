@@ -7,6 +7,7 @@ use crate::python::runtime::Runtime;
 use crate::python::settings::Sandbox;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
+use crate::sandbox::memories::Beginning;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,6 +110,8 @@ pub struct Interpreter {
     pub(super) python: Python<'static, Store<State>>,
     pub(super) runtime: Runtime,
     pub(super) sandbox: Sandbox,
+    /// What its memory began with.
+    pub(super) began: Arc<Beginning>,
 }
 
 impl Deref for Interpreter {
@@ -139,6 +142,11 @@ impl Interpreter {
     /// The runtime that it belongs to.
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// What its memory began with.
+    pub(crate) fn began(&self) -> &Arc<Beginning> {
+        &self.began
     }
 
     /// What it was started with.

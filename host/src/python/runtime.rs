@@ -117,6 +117,11 @@ impl Runtime {
     pub(crate) fn image(&self) -> &Arc<Beginning> {
         &self.shared.image
     }
+
+    /// Where memories come from.
+    pub(crate) fn memories(&self) -> &Memories {
+        &self.shared.memories
+    }
 }
 
 impl std::fmt::Debug for Runtime {

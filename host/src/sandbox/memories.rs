@@ -19,15 +19,17 @@
 mod creator;
 mod heap;
 mod pages;
+mod pristine;
 mod slot;
 
 use crate::error::{Error, LimitExceeded, Result};
 use crate::image::contents::Contents;
 pub(crate) use pages::Pages;
 use parking_lot::Mutex;
+use pristine::Pristine;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
-use slot::{Pristine, Slot};
+use slot::Slot;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock, Weak};
 use wasmtime::MemoryCreator;
@@ -40,6 +42,12 @@ const KEEP: usize = 1 << 20;
 /// the 65,530 pieces into which Linux lets a process divide it, one more for exceptions, and one for what wasmtime
 /// takes from an allocator that maps it.
 const MOST: u32 = 16_000;
+
+/// Of the mappings that Linux lets a process have, what memories take at most, and the rest of the process leaves.
+const MAPPINGS: usize = 49_000;
+
+/// The most pieces that lie over what an image begins with, in a memory.
+const MOST_PIECES: usize = 8;
 
 /// The memories of one runtime. Cloning gives the same.
 #[derive(Clone)]
@@ -78,6 +86,8 @@ struct Idle {
 pub(crate) struct Beginning {
     number: u64,
     pristine: Pristine,
+    /// Where it is not what the image begins with, in order.
+    over: Vec<Range<usize>>,
     digest: OnceLock<[u8; 32]>,
     /// Where idle slots of it are.
     memories: Weak<Shared>,
@@ -97,6 +107,11 @@ impl Beginning {
     /// The SHA-256 of all of it, worked out when it is first asked for: some 15 ms.
     pub(crate) fn digest(&self) -> [u8; 32] {
         *self.digest.get_or_init(|| Sha256::digest(self.bytes()).into())
+    }
+
+    /// Where it is not what the image begins with, in order: nowhere, of an image.
+    pub(crate) fn over(&self) -> &[Range<usize>] {
+        &self.over
     }
 
     /// Ranges of bytes of a memory that began with this which may have been written to, in order: whole pages, none that
@@ -190,16 +205,38 @@ impl Memories {
         Arc::new(creator::Creator)
     }
 
-    /// What memories may begin with.
+    /// What memories may begin with: an image.
     pub(crate) fn beginning(&self, contents: Contents) -> Result<Arc<Beginning>> {
         let pristine = Pristine::map(contents).map_err(|error| refused("the image", error))?;
+        Ok(self.begins(pristine, Vec::new()))
+    }
+
+    /// What memories may begin with: an image, and other bytes in these ranges, which are in order. What comes behind the
+    /// image's end is zeros beside these.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Host`] when the system has no room for it, or the ranges do not lie in a memory of this size.
+    pub(crate) fn over<'a>(
+        &self,
+        image: &Beginning,
+        size: usize,
+        ranges: impl Iterator<Item = (Range<usize>, &'a [u8])> + Clone,
+    ) -> Result<Arc<Beginning>> {
+        let most = pieces_over(self.0.most);
+        let pristine = image.pristine.under(size, ranges.clone(), most);
+        let pristine = pristine.map_err(|error| refused("a frozen memory", error))?;
+        Ok(self.begins(pristine, ranges.map(|(range, _)| range).collect()))
+    }
+
+    fn begins(&self, pristine: Pristine, over: Vec<Range<usize>>) -> Arc<Beginning> {
         let number = {
             let mut state = self.0.state.lock();
             state.last += 1;
             state.last
         };
         let (digest, memories) = (OnceLock::new(), Arc::downgrade(&self.0));
-        Ok(Arc::new(Beginning { number, pristine, digest, memories }))
+        Arc::new(Beginning { number, pristine, over, digest, memories })
     }
 
     /// Takes a slot for a memory that begins with this.
@@ -246,6 +283,13 @@ impl Memories {
         }
         given
     }
+}
+
+/// How many pieces may lie over an image where so many memories may be alive: all of them together must not take more
+/// mappings than there are. A memory takes three, and two for each piece.
+fn pieces_over(most: u32) -> usize {
+    let most = most as usize;
+    (MAPPINGS.saturating_sub(3 * most) / (2 * most)).min(MOST_PIECES)
 }
 
 fn refused(what: &str, error: std::io::Error) -> Error {

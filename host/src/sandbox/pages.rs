@@ -3,7 +3,7 @@
 //! At rest an interpreter is its linear memory: its globals are as at the start, its tables never change, and no frame is
 //! on a stack. How the pages are found, and how another instance comes to have them, is this file's alone.
 
-use super::memories::Beginning;
+use super::memories::{Beginning, Memories};
 use super::memory::GuestMemory;
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -56,16 +56,24 @@ enum Bytes<'a> {
     /// In a whole memory that is there meanwhile.
     Live(&'a [u8]),
     /// By themselves, one range after another.
-    Apart(Arc<[u8]>),
+    Apart(Vec<u8>),
 }
 
 impl<'a> Pages<'a> {
-    /// Finds those of a memory at rest. `frame` is where the guest has its frames: behind the stack, where that comes
-    /// first.
-    pub(crate) fn find(memory: &'a [u8], frame: u32, pristine: &Beginning) -> Self {
+    /// Finds those of a memory at rest that differ from a beginning: that which it began with, or the image that this lies
+    /// over. `frame` is where the guest has its frames: behind the stack, where that comes first.
+    pub(crate) fn find(
+        memory: &'a [u8],
+        frame: u32,
+        pristine: &Beginning,
+        began: &Beginning,
+    ) -> Self {
         let dead = if frame as usize >= STACK { STACK } else { 0 };
-        let all = || std::iter::once(0..memory.len()).collect();
-        let candidates = pristine.written(memory).unwrap_or_else(all);
+        let candidates = match began.written(memory) {
+            Some(written) if std::ptr::eq(pristine, began) => written,
+            Some(written) => united(written, began.over()),
+            None => std::iter::once(0..memory.len()).collect(),
+        };
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for candidate in candidates {
             let mut start = candidate.start.max(dead);
@@ -81,6 +89,17 @@ impl<'a> Pages<'a> {
             }
         }
         Self { len: memory.len(), ranges, bytes: Bytes::Live(memory) }
+    }
+
+    /// Those in which what memories begin with is not the image.
+    pub(crate) fn of(began: &'a Beginning) -> Self {
+        let (len, ranges) = (began.size(), began.over().to_vec());
+        Self { len, ranges, bytes: Bytes::Live(began.bytes()) }
+    }
+
+    /// None that differ.
+    pub(crate) fn none(began: &Beginning) -> Pages<'static> {
+        Pages { len: began.size(), ranges: Vec::new(), bytes: Bytes::Live(&[]) }
     }
 
     /// Of bytes that came from elsewhere, one range after another. Fails with what is wrong with them.
@@ -104,20 +123,21 @@ impl<'a> Pages<'a> {
         if total != bytes.len() {
             return Err(format!("{} bytes of pages, of which there are {total}", bytes.len()));
         }
-        Ok(Self { len, ranges, bytes: Bytes::Apart(bytes.into()) })
+        Ok(Self { len, ranges, bytes: Bytes::Apart(bytes) })
     }
 
-    /// The same, which need the memory no longer.
-    pub(crate) fn taken(&self) -> Pages<'static> {
-        let bytes = match &self.bytes {
-            Bytes::Live(_) => {
-                let mut bytes = Vec::with_capacity(self.size());
-                self.each().for_each(|(_, piece)| bytes.extend_from_slice(piece));
-                bytes.into()
-            }
-            Bytes::Apart(bytes) => Arc::clone(bytes),
-        };
-        Pages { len: self.len, ranges: self.ranges.clone(), bytes: Bytes::Apart(bytes) }
+    /// A beginning for memories that have them from the start: written down once, and mapped by each. They are those that
+    /// differ from the image.
+    pub(crate) fn frozen(&self, memories: &Memories, image: &Beginning) -> Result<Arc<Beginning>> {
+        self.beyond(image.size())?;
+        memories.over(image, self.len, self.each())
+    }
+
+    /// By how much the whole memory is larger than one that begins with so many bytes.
+    fn beyond(&self, have: usize) -> Result<usize> {
+        self.len.checked_sub(have).ok_or_else(|| {
+            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
+        })
     }
 
     /// How many bytes they are.
@@ -126,7 +146,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Each range with its bytes.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> + Clone {
         let mut at = 0;
         self.ranges.iter().map(move |range| {
             let bytes = match &self.bytes {
@@ -140,14 +160,9 @@ impl<'a> Pages<'a> {
 
     /// Gives them to an instance that was never entered: its memory is then the one that they were found in, but for
     /// the dead stack.
-    ///
-    /// This is how another instance comes to begin with them: whoever has a better way than copying, by mapping
-    /// what was frozen once, changes this.
     pub(crate) fn apply(&self, memory: GuestMemory, mut store: impl AsContextMut) -> Result<()> {
         let have = memory.0.data_size(store.as_context());
-        let more = self.len.checked_sub(have).ok_or_else(|| {
-            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
-        })?;
+        let more = self.beyond(have)?;
         if more > 0 {
             let grown = memory.0.grow(store.as_context_mut(), (more / WASM_PAGE) as u64);
             grown.map_err(|error| Error::Host(format!("a memory cannot grow: {error:#}")))?;
@@ -162,6 +177,19 @@ impl<'a> Pages<'a> {
         }
         Ok(())
     }
+}
+
+/// Ranges in order that cover both of these, which are in order.
+fn united(mut ranges: Vec<Range<usize>>, others: &[Range<usize>]) -> Vec<Range<usize>> {
+    ranges.extend_from_slice(others);
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.into_iter().fold(Vec::new(), |mut fewer: Vec<Range<usize>>, range| {
+        match fewer.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => fewer.push(range),
+        }
+        fewer
+    })
 }
 
 #[cfg(test)]

@@ -10,59 +10,16 @@
 #![expect(unsafe_code, reason = "mapping memory")]
 
 use super::pages::Pages;
-use crate::image::contents::Contents;
+use super::pristine::Pristine;
 use crate::image::engine::{GUARD, MEMORY_SIZE};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 use rustix::param::page_size;
 use std::ffi::c_void;
-use std::fs::File;
 use std::io;
 use std::ptr::{self, NonNull};
 
 /// Address space of a slot.
 const RESERVED: usize = GUARD + MEMORY_SIZE + GUARD;
-
-/// What memories begin with: the file, and the same to read from.
-pub(super) struct Pristine {
-    file: File,
-    /// Where it can be read.
-    bytes: NonNull<c_void>,
-    size: usize,
-}
-
-// SAFETY: it is address space that belongs to this value, and is only read from.
-unsafe impl Send for Pristine {}
-// SAFETY: as above.
-unsafe impl Sync for Pristine {}
-
-impl Pristine {
-    pub(super) fn map(contents: Contents) -> io::Result<Self> {
-        let Contents { file, size } = contents;
-        let size = usize::try_from(size).map_err(io::Error::other)?;
-        // SAFETY: a new mapping wherever there is room, which nothing else refers to.
-        let at =
-            unsafe { mmap(ptr::null_mut(), size, ProtFlags::READ, MapFlags::PRIVATE, &file, 0)? };
-        let bytes = NonNull::new(at).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { file, bytes, size })
-    }
-
-    pub(super) fn size(&self) -> usize {
-        self.size
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: all of the mapping, which can be read as long as this value lives. Nobody changes the file
-        // (`contents`), and nothing writes here.
-        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.size) }
-    }
-}
-
-impl Drop for Pristine {
-    fn drop(&mut self) {
-        // SAFETY: the whole mapping, made in `map`. Nothing keeps addresses of it.
-        let _ = unsafe { munmap(self.bytes.as_ptr(), self.size) };
-    }
-}
 
 /// Address space for one memory.
 ///
@@ -74,7 +31,7 @@ pub(super) struct Slot {
     start: NonNull<c_void>,
     /// Bytes from the base on that can be read and written.
     size: usize,
-    /// How many of them are a private mapping of what the memory begins with. What follows is anonymous.
+    /// How many of them are private mappings of what the memory begins with. What follows is anonymous.
     mapped: usize,
 }
 
@@ -130,7 +87,7 @@ impl Slot {
         pages: &Pages,
         may_keep: usize,
     ) -> io::Result<usize> {
-        if self.mapped != pristine.size {
+        if self.mapped != pristine.size() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let kept = self.copy_back(pristine, pages, may_keep);
@@ -177,7 +134,7 @@ impl Slot {
                     unsafe {
                         let page = self.at(from).cast::<u8>();
                         if mapped {
-                            let begins = pristine.bytes.as_ptr().cast::<u8>().add(from);
+                            let begins = pristine.bytes().as_ptr().add(from);
                             ptr::copy_nonoverlapping(begins, page, len);
                         } else {
                             page.write_bytes(0, len);
@@ -217,16 +174,19 @@ impl Slot {
     fn map(&mut self, pristine: &Pristine) -> io::Result<()> {
         let rights = ProtFlags::READ | ProtFlags::WRITE;
         let flags = private() | MapFlags::FIXED;
-        // SAFETY: both replace pages within this slot (a beginning is not longer than a memory can be, by the type of
-        // its contents), to which there is no reference. The mapping of the file is private: what is written to it
-        // stays here.
-        unsafe {
-            mmap(self.at(0), pristine.size, rights, flags, &pristine.file, 0)?;
-            if let Some(grown @ 1..) = self.size.checked_sub(pristine.size) {
-                mmap_anonymous(self.at(pristine.size), grown, ProtFlags::empty(), flags)?;
-            }
+        for piece in pristine.pieces() {
+            let (at, len) = (self.at(piece.at.start), piece.at.len());
+            // SAFETY: replaces pages within this slot (a beginning is not longer than a memory can be, and its pieces lie
+            // within it: `pristine`), to which there is no reference. The mapping is private: what is written to it
+            // stays here.
+            unsafe { mmap(at, len, rights, flags, &piece.file, piece.at.start as u64)? };
         }
-        (self.size, self.mapped) = (pristine.size, pristine.size);
+        let size = pristine.size();
+        if let Some(grown @ 1..) = self.size.checked_sub(size) {
+            // SAFETY: as above, and what is mapped is new.
+            unsafe { mmap_anonymous(self.at(size), grown, ProtFlags::empty(), flags)? };
+        }
+        (self.size, self.mapped) = (size, size);
         Ok(())
     }
 

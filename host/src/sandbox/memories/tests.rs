@@ -29,21 +29,88 @@ fn counts(memories: &Memories) -> (u32, u32, usize) {
     (state.taken, state.count, state.kept)
 }
 
+/// Ranges of a memory of twice that size, which lie over it, and their bytes: some not of whole pages, some behind the
+/// image's end.
+fn ranges() -> Vec<(Range<usize>, Vec<u8>)> {
+    let page = rustix::param::page_size();
+    let at = [1, 2, 9, 40, 41, 90, 130, 200].map(|number| number * page);
+    let mut ranges: Vec<_> = at.into_iter().map(|at| at..at + page).collect();
+    ranges.insert(3, 20 * page + 10..21 * page - 10);
+    ranges.push(SIZE - page..SIZE + page);
+    ranges.push(SIZE + 5 * page..SIZE + 9 * page);
+    ranges
+        .into_iter()
+        .zip(100..)
+        .map(|(range, byte)| (range.clone(), vec![byte; range.len()]))
+        .collect()
+}
+
+/// What memories begin with that lie over the image, by so many pieces; and the bytes of such a memory.
+fn over(image: &Pristine, most: usize) -> (Pristine, Vec<u8>) {
+    let ranges = ranges();
+    let mut expected = beginning_bytes();
+    expected.resize(2 * SIZE, 0);
+    for (range, bytes) in &ranges {
+        expected[range.clone()].copy_from_slice(bytes);
+    }
+    let ranges = ranges.iter().map(|(range, bytes)| (range.clone(), &bytes[..]));
+    (image.under(2 * SIZE, ranges, most).expect("it lies over it"), expected)
+}
+
+#[test]
+fn what_lies_over_an_image_is_the_same_in_any_number_of_pieces() {
+    let image = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
+    for (most, pieces) in [(0, 1), (1, 2), (3, 4), (100, 10)] {
+        let (pristine, expected) = over(&image, most);
+        assert!(pristine.bytes() == expected, "{most}");
+        assert!(Slot::new(&pristine).expect("address space").bytes() == expected, "{most}");
+        let found = pristine.pieces().len();
+        assert!(found <= pieces && (found == pieces || most > 1), "{found} pieces of {most}");
+    }
+    assert!(image.bytes() == beginning_bytes(), "nothing is written to it");
+    // What does not lie in a memory of that size is refused.
+    let byte = [1];
+    for (size, range) in
+        [(SIZE / 2, 0..1), (2 * SIZE + 1, 0..1), (SIZE, SIZE..SIZE + 1), (SIZE, 0..2)]
+    {
+        let ranges = std::iter::once((range, &byte[..]));
+        assert!(image.under(size, ranges, 8).is_err(), "{size}");
+    }
+}
+
+#[test]
+fn mappings_suffice_for_as_many_memories_as_there_may_be() {
+    for most in [1, 100, 1_000, 4_000, 10_000, MOST] {
+        let pieces = pieces_over(most);
+        assert!(most as usize * (3 + 2 * pieces) <= MAPPINGS, "{pieces} of {most}");
+        assert!(pieces > 0 || most > 9_000);
+    }
+}
+
 #[test]
 fn nothing_of_one_memory_is_in_the_next() {
-    let expected = beginning_bytes();
-    let pristine = Pristine::map(Contents::of_bytes(&expected)).expect("mapped");
+    let image = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
+    for most in [0, 2, 8] {
+        let (pristine, expected) = over(&image, most);
+        used_again(&pristine, &expected);
+    }
+    used_again(&image, &beginning_bytes());
+}
+
+/// One memory after another in the same slot, each of which is written to.
+fn used_again(pristine: &Pristine, expected: &[u8]) {
+    let begins = pristine.size();
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for pages in [Pages::of_system(), Pages::without_scan(), Pages::Mapped] {
-        let mut slot = Slot::new(&pristine).expect("address space");
+        let mut slot = Slot::new(pristine).expect("address space");
         for round in 0..200 {
             assert!(slot.bytes() == expected, "round {round}");
             let grown = (random.next_u32() as usize % 64) << 16;
             if round % 3 > 0 {
-                slot.grow_to(SIZE + grown).expect("it grows");
+                slot.grow_to(begins + grown).expect("it grows");
             }
             let size = slot.size();
-            assert!(slot.bytes()[SIZE..].iter().all(|byte| *byte == 0), "round {round}");
+            assert!(slot.bytes()[begins..].iter().all(|byte| *byte == 0), "round {round}");
             match round % 5 {
                 // Everything, nothing, zeros, or here and there.
                 0 => slot.bytes_mut().fill(0xA5),
@@ -57,9 +124,9 @@ fn nothing_of_one_memory_is_in_the_next() {
                 }
             }
             let may_keep = [0, 4096, 3 * 65_536, KEEP, 1 << 30][random.next_u32() as usize % 5];
-            let kept = slot.reset(&pristine, &pages, may_keep).expect("it is reset");
+            let kept = slot.reset(pristine, &pages, may_keep).expect("it is reset");
             assert!(kept <= may_keep, "{kept} of {may_keep}");
-            assert_eq!(slot.size(), SIZE);
+            assert_eq!(slot.size(), begins);
         }
     }
 }
@@ -199,4 +266,27 @@ fn slots_are_used_by_many_threads_at_once() {
         }
     });
     assert_eq!(counts(&memories).0, 0);
+}
+
+#[test]
+fn slots_of_what_lies_over_an_image_are_not_the_images() {
+    let memories = memories(8, 1 << 20);
+    let image = memories.beginning(Contents::of_bytes(&beginning_bytes())).expect("a beginning");
+    let (_, expected) = over(&image.pristine, 8);
+    let ranges = ranges();
+    let ranges = ranges.iter().map(|(range, bytes)| (range.clone(), &bytes[..]));
+    let frozen = memories.over(&image, 2 * SIZE, ranges).expect("it lies over it");
+    assert_eq!((image.over().len(), frozen.over().len()), (0, 11));
+    for _ in 0..3 {
+        let mut child = memories.take(&frozen).expect("a slot");
+        assert!(slot(&mut child).bytes() == expected);
+        slot(&mut child).bytes_mut().fill(7);
+        drop(child);
+        let mut plain = memories.take(&image).expect("a slot");
+        assert!(slot(&mut plain).bytes() == beginning_bytes());
+        slot(&mut plain).bytes_mut().fill(8);
+    }
+    assert_eq!(counts(&memories).1, 2);
+    drop(frozen);
+    assert_eq!(counts(&memories).1, 1);
 }
