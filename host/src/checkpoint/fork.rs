@@ -116,21 +116,33 @@ impl Interpreter {
         frozen.child(&runtime, &sandbox, streams, Branch::Fork)
     }
 
-    /// So many children: the parent is frozen once, which takes as long as for one.
+    /// So many children. Of a parent that has made much (256 KiB) they do not copy it: it is written down once, and each has it
+    /// without taking memory for what it only reads.
     ///
     /// # Errors
     ///
     /// As of [`fork`](Self::fork); then there is no child.
     pub fn fork_n(&mut self, count: usize) -> Result<Vec<Self>> {
+        self.children(count, true)
+    }
+
+    /// The same of a guest that is not Python, and has no generators; for tests.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn fork_n_as_it_is(&mut self, count: usize) -> Result<Vec<Self>> {
+        self.children(count, false)
+    }
+
+    fn children(&mut self, count: usize, reseed: bool) -> Result<Vec<Self>> {
         let (runtime, sandbox) = (self.runtime().clone(), self.sandbox().clone());
         let mut begins = Vec::new();
         for _ in 0..count {
             begins.push((self.branch_streams(Streams::default()), self.branch_entropy()));
         }
         let mut frozen = if count > 1 && self.pages(self.began())?.size() >= MAPPED {
-            Frozen::of(self, From::Image, Branch::Fork, true)?.mapped(&runtime)?
+            Frozen::of(self, From::Image, Branch::Fork, reseed)?.mapped(&runtime)?
         } else {
-            Frozen::of(self, From::Began, Branch::Fork, true)?
+            Frozen::of(self, From::Began, Branch::Fork, reseed)?
         };
         let child = |(streams, entropy)| {
             frozen.set_entropy(entropy);

@@ -195,13 +195,22 @@ fn united(mut ranges: Vec<Range<usize>>, others: &[Range<usize>]) -> Vec<Range<u
 #[cfg(test)]
 #[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, of which some have one")]
 mod tests {
-    use super::super::memories::{self, Memories};
+    use super::super::memories;
     use super::*;
     use crate::image::contents::Contents;
 
+    fn memories() -> Memories {
+        Memories::new(1, 0, memories::Pages::of_system()).expect("one fits")
+    }
+
     fn of(bytes: &[u8]) -> Arc<Beginning> {
-        let memories = Memories::new(1, 0, memories::Pages::of_system()).expect("one fits");
-        memories.beginning(Contents::of_bytes(bytes)).expect("it can be mapped")
+        memories().beginning(Contents::of_bytes(bytes)).expect("it can be mapped")
+    }
+
+    #[test]
+    fn ranges_are_united_where_they_touch() {
+        let found = united(vec![0..2, 8..9, 20..30], &[1..3, 3..4, 9..10, 22..25, 40..41]);
+        assert_eq!(found, [0..4, 8..10, 20..30, 40..41]);
     }
 
     /// A memory of four pages of WebAssembly, of which the image has three.
@@ -215,20 +224,27 @@ mod tests {
     #[test]
     fn pages_that_differ_are_found_and_no_others() {
         let (mut memory, pristine) = memory();
-        assert_eq!(Pages::find(&memory, 64, &pristine).size(), 0);
+        assert_eq!(Pages::find(&memory, 64, &pristine, &pristine).size(), 0);
         for at in [0, PAGE + 1, 5 * PAGE, 3 * WASM_PAGE + 9] {
             memory[at] = 9;
         }
         memory[9 * PAGE] = 0; // written, and the same
-        let found = Pages::find(&memory, 64, &pristine);
+        let found = Pages::find(&memory, 64, &pristine, &pristine);
         let last = 3 * WASM_PAGE;
         let expected = [0..2 * PAGE, 5 * PAGE..6 * PAGE, last..last + PAGE];
         assert_eq!(found.ranges, expected);
         assert_eq!(found.size(), 4 * PAGE);
         assert!(pristine.differs(&memory, 0..1) && !pristine.differs(&memory, 1..PAGE));
         assert!(pristine.differs(&memory, 3 * WASM_PAGE..3 * WASM_PAGE + 1), "beyond the image");
-        let taken = found.taken();
-        assert!(found.each().eq(taken.each()));
+        let frozen = found.frozen(&memories(), &pristine).expect("it can be mapped");
+        assert!(frozen.bytes() == memory);
+        assert!(Pages::of(&frozen).each().eq(found.each()));
+        assert_eq!(Pages::none(&frozen).size(), 0);
+        // Where it began with that, others differ, from the image as from that.
+        memory[12 * PAGE] = 1;
+        let since = Pages::find(&memory, 64, &frozen, &frozen);
+        assert_eq!(since.ranges, [12 * PAGE..13 * PAGE]);
+        assert_eq!(Pages::find(&memory, 64, &pristine, &frozen).size(), 5 * PAGE);
     }
 
     #[test]
@@ -236,9 +252,12 @@ mod tests {
         let memory = vec![1; STACK + WASM_PAGE];
         let pristine = of(&[0; WASM_PAGE]);
         let frame = STACK as u32 + 128;
-        assert_eq!(Pages::find(&memory, frame, &pristine).ranges, [STACK..STACK + WASM_PAGE]);
+        assert_eq!(
+            Pages::find(&memory, frame, &pristine, &pristine).ranges,
+            [STACK..STACK + WASM_PAGE]
+        );
         // Where the frame is, no stack comes first.
-        assert_eq!(Pages::find(&memory, 128, &pristine).size(), memory.len());
+        assert_eq!(Pages::find(&memory, 128, &pristine, &pristine).size(), memory.len());
     }
 
     #[test]

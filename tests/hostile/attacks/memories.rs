@@ -4,7 +4,7 @@
 //! has written anything to it.
 
 use crate::support::*;
-use ophidia::Runtime;
+use ophidia::{ForkOptions, Runtime};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +16,8 @@ const FOR_EVER: &str = "!!!!";
 const ZEROS: &str = "!!!!!";
 const DEEP: &str = "!!!!!!";
 const BEHIND: &str = "!!!!!!!";
+/// Traps unless all is there that `WRITE` has written, and nothing behind it.
+const SAME: &str = "!!!!!!!!";
 
 /// Pages of memory that it begins with.
 const PAGES: u32 = 64;
@@ -37,6 +39,7 @@ fn tenant() -> Guest {
         (if (i32.eq (local.get $source_len) (i32.const 6)) (then (call $deep)))
         (if (i32.eq (local.get $source_len) (i32.const 7))
           (then (drop (i32.load (i32.const 4194304)))))
+        (if (i32.eq (local.get $source_len) (i32.const 8)) (then (call $same)))
         (i32.const 0)";
     Guest::new()
         .does("ophidia_initialize", "(call $write)")
@@ -48,6 +51,13 @@ fn tenant() -> Guest {
              (func $fill (param $byte i32)
                (memory.fill (i32.const 0) (local.get $byte)
                  (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1))))
+             (func $same (local $at i32)
+               (if (i32.ne (memory.size) (i32.const {PAGES})) (then unreachable))
+               (local.set $at (i32.const {written}))
+               (loop $next
+                 (if (i32.ne (i32.load (local.get $at)) (i32.const 0xA5A5A5A5)) (then unreachable))
+                 (local.set $at (i32.add (local.get $at) (i32.const 4)))
+                 (br_if $next (i32.lt_u (local.get $at) (i32.const {last})))))
              (func $expected (param $at i32) (result i32)
                (select
                  (i32.mul (i32.add (local.get $at) (i32.const 1)) (i32.const 0x9E3779B1))
@@ -66,6 +76,9 @@ fn tenant() -> Guest {
                  (local.set $at (i32.add (local.get $at) (i32.const 4)))
                  (br_if $next (i32.lt_u (local.get $at) (i32.const {end})))))",
             end = PAGES << 16,
+            last = (PAGES << 16) - 4,
+            // Behind what the host itself writes to.
+            written = 4 << 16,
         ))
 }
 
@@ -128,6 +141,39 @@ fn the_next_tenant_finds_the_image_alone() {
                 drop((neighbour, next(&runtime)));
                 again.run(GROW).expect("it goes on");
             }
+        }
+    }
+}
+
+#[test]
+fn what_children_map_is_theirs_and_nobody_elses() {
+    for runtime in runtimes() {
+        for _ in 0..3 {
+            let mut parent = next(&runtime);
+            parent.run(WRITE).expect("it goes on");
+            let mut children = parent.fork_n_as_it_is(2).expect("children");
+            let mut second = children.pop().expect("two");
+            let mut first = children.pop().expect("two");
+            for py in [&mut parent, &mut first, &mut second] {
+                py.run(SAME).expect("all that was written");
+            }
+            first.run(GROW).expect("it has all there is");
+            for py in [&mut parent, &mut second] {
+                py.run(SAME).expect("nothing of the first child's");
+            }
+            drop(first);
+            // In the slot of the first, which was written to everywhere.
+            let mut grandchild =
+                second.fork_with(ForkOptions::new().reseed(false)).expect("a slot is free");
+            grandchild.run(SAME).expect("nothing of who was there before");
+            let told = fault(grandchild.run(BEHIND));
+            assert!(told.contains("out of bounds"), "{told}");
+            drop((parent, grandchild));
+            let mut plain = [next(&runtime), next(&runtime)];
+            plain[0].run(ZEROS).expect("it goes on");
+            second.run(SAME).expect("nothing of others");
+            drop((plain, second));
+            drop([next(&runtime), next(&runtime), next(&runtime)]);
         }
     }
 }
