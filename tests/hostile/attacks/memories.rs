@@ -78,7 +78,7 @@ fn tenant() -> Guest {
             end = PAGES << 16,
             last = (PAGES << 16) - 4,
             // Behind what the host itself writes to.
-            written = 4 << 16,
+            written = 17 << 16,
         ))
 }
 

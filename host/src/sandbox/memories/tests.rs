@@ -103,7 +103,7 @@ fn used_again(pristine: &Pristine, expected: &[u8]) {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     for pages in [Pages::of_system(), Pages::without_scan(), Pages::Mapped] {
         let mut slot = Slot::new(pristine).expect("address space");
-        for round in 0..200 {
+        for round in 0..60 {
             assert!(slot.bytes() == expected, "round {round}");
             let grown = (random.next_u32() as usize % 64) << 16;
             if round % 3 > 0 {
