@@ -56,10 +56,16 @@ EACH(NEXT)
 static PyObject *waiting;
 
 /* Keeps an object whose last reference has gone away until there is room on the native stack. It is in a list
-   linked through its collector's head; that it was tracked is told by the head's other word. */
+   linked through its collector's head; that it was tracked is told by the head's other word. One that has no such head is
+   linked through its count of references, which is 0 and nobody's. */
 static void
 wait_for_room(PyObject *object)
 {
+    if (!PyObject_IS_GC(object)) {
+        object->ob_refcnt = (Py_ssize_t)(uintptr_t)waiting;
+        waiting = object;
+        return;
+    }
     PyGC_Head *head = _Py_AS_GC(object);
     int tracked = PyObject_GC_IsTracked(object);
     if (tracked) {
@@ -75,6 +81,12 @@ end_waiting(void)
 {
     while (waiting != NULL) {
         PyObject *object = waiting;
+        if (!PyObject_IS_GC(object)) {
+            waiting = (PyObject *)(uintptr_t)object->ob_refcnt;
+            object->ob_refcnt = 0;
+            Py_TYPE(object)->tp_dealloc(object);
+            continue;
+        }
         PyGC_Head *head = _Py_AS_GC(object);
         waiting = (PyObject *)_PyGCHead_PREV(head);
         _PyGCHead_SET_PREV(head, NULL);
@@ -127,7 +139,7 @@ count_one(PyTypeObject *type, size_t number)
         originals[number].next = type->tp_iternext;
         type->tp_iternext = counted[number].next;
     }
-    if (PyType_IS_GC(type)) {
+    if (type->tp_dealloc != NULL) {
         originals[number].dealloc = type->tp_dealloc;
         type->tp_dealloc = counted[number].dealloc;
     }
@@ -138,8 +150,9 @@ static PyObject *
 count_depth(PyObject *self, PyObject *types)
 {
     (void)self;
-    if (!PyList_Check(types) || PyList_GET_SIZE(types) > CLASSES) {
-        PyErr_Format(PyExc_ValueError, "a list of at most %d classes is wanted", CLASSES);
+    static size_t count;
+    if (!PyList_Check(types) || (size_t)PyList_GET_SIZE(types) > CLASSES - count) {
+        PyErr_Format(PyExc_ValueError, "a list of at most %d classes is wanted, all together", CLASSES);
         return NULL;
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(types); i++) {
@@ -148,7 +161,7 @@ count_depth(PyObject *self, PyObject *types)
             PyErr_Format(PyExc_TypeError, "%R is no class", type);
             return NULL;
         }
-        count_one((PyTypeObject *)type, (size_t)i);
+        count_one((PyTypeObject *)type, count++);
     }
     Py_RETURN_NONE;
 }

@@ -196,6 +196,7 @@ def generate():
         ("args", method(|py| error.args(py))),
         ("is_instance", method(|py| key.is_instance(py, "LookupError"))),
         ("frames", method(|py| error.frames(py))),
+        ("traceback", method(|py| error.traceback(py).map(str::to_owned))),
         ("context", method(|py| error.context(py))),
         ("from_type", method(|py| PythonError::from_type(py, &wrong, ("x",)))),
         (

@@ -776,3 +776,64 @@ fn what_is_opened_and_denied_is_told() {
     );
     ophidia(["run", "--audit", "/proc/none", "-c", "1"]).expect_status(2).stderr_has("name a file");
 }
+
+/// A descriptor may have more than one number; they share their place in a file, and each is closed by itself.
+#[test]
+fn descriptors_are_duplicated() {
+    let mut py = RUNTIME.interpreter().files(6).build().expect("an interpreter");
+    py.run(
+        "import errno, os
+with open('/tmp/a', 'w+b') as file:
+    other = os.dup(file.fileno())
+    assert other != file.fileno()
+    os.write(other, b'one ')
+    os.write(file.fileno(), b'two')
+    assert os.lseek(other, 0, os.SEEK_CUR) == 7
+    assert os.fstat(other).st_size == 7
+assert os.pread(other, 10, 0) == b'one two'  # the first number is closed
+os.close(other)
+for wrong in (other, -1, 99, 2**31 - 1):
+    for call in (lambda: os.dup(wrong), lambda: os.dup2(wrong, 1), lambda: os.fstat(wrong)):
+        try: call()
+        except OSError as error: assert error.errno == errno.EBADF, error
+        else: assert False, wrong
+for wrong in ('1', 1.5, None):
+    try: os.dup(wrong)
+    except TypeError: pass
+    else: assert False, wrong
+# As programs put their output elsewhere, and take it back.
+import sys
+saved = os.dup(1)
+into = os.open('/tmp/said', os.O_RDWR | os.O_CREAT)
+assert os.dup2(into, 1) == 1
+print('elsewhere', flush=True)
+assert os.dup2(saved, 1) == 1
+os.close(saved)
+print('here')
+assert os.pread(into, 20, 0) == b'elsewhere\\n' and os.dup2(into, into) == into
+# A number of one's own choice.
+assert os.dup2(into, 8) == 8
+os.close(into)
+assert os.pread(8, 4, 0) == b'else'
+try: os.dup2(8, 1 << 30)
+except OSError as error: assert error.errno == errno.EBADF
+else: assert False
+os.close(8)
+# Each number counts.
+numbers = []
+try:
+    while len(numbers) < 100: numbers.append(os.dup(1))
+except OSError as error: assert error.errno == errno.EMFILE, error
+assert len(numbers) == 6, numbers
+for number in numbers: os.close(number)",
+    )
+    .expect("runs");
+    assert_eq!(py.take_stdout(), b"here\n");
+    assert_eq!(py.usage().files.now, 0);
+    // A fork has the same table.
+    py.run("f = open('/tmp/b', 'w+b', buffering=0); g = os.dup(f.fileno()); f.write(b'abc')")
+        .expect("runs");
+    let mut child = py.fork().expect("a child");
+    child.run("os.write(g, b'd'); assert f.tell() == 4, f.tell()").expect("they share a place");
+    py.run("assert f.tell() == 3").expect("the parent's is its own");
+}

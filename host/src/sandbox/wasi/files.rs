@@ -11,6 +11,13 @@ pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Answer {
     call.context.descriptors.remove(fd).map(drop)
 }
 
+/// Gives a descriptor one more number, `onto` or, where that is `u32::MAX`, the lowest that is free.
+pub(super) fn duplicate(call: &mut Call<'_>, fd: u32, onto: u32, to: u32) -> Answer {
+    let onto = (onto != u32::MAX).then_some(onto);
+    let number = call.context.descriptors.duplicate(fd, onto)?;
+    call.put_u32(to, number)
+}
+
 pub(super) fn fd_renumber(call: &mut Call<'_>, from: u32, onto: u32) -> Answer {
     call.context.descriptors.renumber(from, onto)
 }
