@@ -79,6 +79,24 @@ fn what_lies_over_an_image_is_the_same_in_any_number_of_pieces() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn what_lies_over_an_image_is_mapped_and_not_copied() {
+    let image = Pristine::map(Contents::of_bytes(&beginning_bytes())).expect("mapped");
+    for most in [0, 2, 8] {
+        let (pristine, expected) = over(&image, most);
+        let mut slot = Slot::new(&pristine).expect("address space");
+        assert!(slot.bytes() == expected, "all of it is read");
+        slot.bytes_mut()[SIZE] = 1;
+        let start = slot.base().addr();
+        let written = Pages::of_system().written(start..start + slot.size(), true, usize::MAX);
+        let Some(written) = written else { return }; // Before 6.7.
+        let page = rustix::param::page_size();
+        let one = start + SIZE;
+        assert_eq!(written.ranges, [one..one + page], "{most}: no page of its own but one");
+    }
+}
+
+#[test]
 fn mappings_suffice_for_as_many_memories_as_there_may_be() {
     for most in [1, 100, 1_000, 4_000, 10_000, MOST] {
         let pieces = pieces_over(most);
