@@ -125,7 +125,8 @@ impl Build {
         let runtime = load::runtime(&self.sandbox.flavour()?)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
         let builder = self.sandbox.builder();
-        let settings = builder.stdout(OutputKind::Inherit).stderr(OutputKind::Inherit).build()?;
+        let settings = builder.stdout(OutputKind::Inherit).stderr(OutputKind::Inherit).build();
+        let settings = self.sandbox.in_policy(settings)?;
         let mut python = PythonOptions::default();
         let paths = python.with_environment(self.sandbox.variables());
         let mut refused = None;

@@ -22,7 +22,8 @@ use crate::error::{CheckpointError, Error, Result};
 use crate::function::Function;
 use crate::image;
 use crate::python::{Carried, Table};
-use crate::sandbox::pages::{Pages, Pristine};
+use crate::sandbox::memories::Beginning;
+use crate::sandbox::pages::Pages;
 use crate::sandbox::travel::{Bytes, Damaged, Travel};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -72,23 +73,24 @@ fn hex(bytes: &[u8]) -> String {
     image::hex(bytes.get(..8).unwrap_or(bytes))
 }
 
-/// Writes a frozen interpreter down.
+/// Writes a frozen interpreter down, whose pages that differ from the image are these.
 pub(super) fn write(
     frozen: &Frozen<'_>,
+    pages: &Pages<'_>,
     kind: Kind,
-    pristine: &Pristine,
+    pristine: &Beginning,
     options: &CheckpointOptions,
 ) -> Result<Vec<u8>> {
     let (key, note) = (options.checked_key()?, options.checked_note()?);
-    let mut body = Vec::with_capacity(frozen.pages.size() + 4096);
+    let mut body = Vec::with_capacity(pages.size() + 4096);
     frozen.carried.put(&mut body);
     names_of(&frozen.table)?.put(&mut body);
     frozen.drawn.put(&mut body);
-    frozen.pages.len.put(&mut body);
+    pages.len.put(&mut body);
     let ranges: Vec<(usize, usize)> =
-        frozen.pages.ranges.iter().map(|range| (range.start, range.end)).collect();
+        pages.ranges.iter().map(|range| (range.start, range.end)).collect();
     ranges.put(&mut body);
-    for (range, bytes) in frozen.pages.each() {
+    for (range, bytes) in pages.each() {
         let from = body.len();
         body.extend_from_slice(bytes);
         pristine.difference(range, body.get_mut(from..).unwrap_or_default());
@@ -116,7 +118,7 @@ pub(super) fn write(
 pub(super) fn read(
     bytes: &[u8],
     kind: Kind,
-    pristine: &Pristine,
+    pristine: &Beginning,
     (key, most): (Option<&[u8]>, u64),
 ) -> Result<Written> {
     let packed = open(bytes, kind, pristine, key)?;
@@ -172,7 +174,7 @@ impl Head {
 fn open<'a>(
     bytes: &'a [u8],
     kind: Kind,
-    pristine: &Pristine,
+    pristine: &Beginning,
     key: Option<&[u8]>,
 ) -> Result<(u64, &'a [u8])> {
     let mut from = Bytes::new(bytes, 0);
@@ -229,7 +231,7 @@ fn unpack(packed: &[u8], len: u64) -> Result<Vec<u8>> {
 }
 
 /// Of a body, lists of so many bytes at most.
-fn parse(body: &[u8], pristine: &Pristine, most: u64) -> Result<Written, Damaged> {
+fn parse(body: &[u8], pristine: &Beginning, most: u64) -> Result<Written, Damaged> {
     let mut from = Bytes::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     let carried = Carried::take(&mut from)?;
     let table = Vec::take(&mut from)?;

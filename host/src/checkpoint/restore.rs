@@ -1,7 +1,7 @@
 //! `restore`: an interpreter that goes on from a checkpoint, in this process or another.
 
 use super::dump::{self, Kind, MOST_NOTE, Written};
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen};
 use crate::error::{CheckpointError, Error, PythonError, Result};
 use crate::function::{Call, Function, Recorded};
 use crate::image::write_whole;
@@ -9,7 +9,7 @@ use crate::policy::Limits;
 use crate::python::{GoingOn, Interpreter, Pending, Python, Runtime, Sandbox, Streams};
 use crate::sandbox::wasi::Branch;
 use crate::value::Value;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -226,9 +226,9 @@ impl Interpreter {
     /// [`Error::Checkpoint`] while something is under way that is not in its memory, or Python holds an object of a class of
     /// the host.
     pub fn checkpoint(&mut self, options: &CheckpointOptions) -> Result<Vec<u8>> {
-        let pristine = self.runtime().pristine()?;
-        let frozen = Frozen::of(self, Branch::Restore, false)?;
-        dump::write(&frozen, Kind::Interpreter, &pristine, options)
+        let runtime = self.runtime().clone();
+        let frozen = Frozen::of(self, From::Image, Branch::Restore, false)?;
+        dump::write(&frozen, &frozen.pages, Kind::Interpreter, runtime.image(), options)
     }
 
     /// The same into a file, which is whole from the moment that it is there, and only this user's to read: what was there
@@ -249,7 +249,7 @@ impl Interpreter {
 
 /// Writes a file that is whole.
 pub(super) fn store(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_whole(path, bytes)
+    write_whole(path, |file| (&*file).write_all(bytes))
         .map_err(|error| CheckpointError::File(format!("{}: {error}", path.display())).into())
 }
 
@@ -276,8 +276,7 @@ impl Runtime {
     /// [`Error::Checkpoint`] for what is damaged, of another version or image, not sealed as expected, or needs functions of
     /// the host that are not given, each by name; [`Error::Limit`] where it needs more than it may have.
     pub fn restore(&self, bytes: &[u8], options: RestoreOptions) -> Result<Interpreter> {
-        let pristine = self.pristine()?;
-        let written = dump::read(bytes, Kind::Interpreter, &pristine, options.bounds()?)?;
+        let written = dump::read(bytes, Kind::Interpreter, self.image(), options.bounds()?)?;
         self.go_on(written, options)
     }
 
@@ -303,9 +302,9 @@ impl Runtime {
         if time_away {
             carried.pass(away(carried.sandbox.wasi.clocks.time));
         }
-        let (pages, how) = (&pages, Branch::Restore);
+        let (began, pages, how) = (self.image(), &pages, Branch::Restore);
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
-        let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
+        let from = GoingOn { runtime, sandbox, streams, carried, table, began, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
         for Pending { number, what, held, ordinal } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \
@@ -329,8 +328,7 @@ impl Runtime {
             }
         }
         if reseed {
-            let pristine = self.pristine()?;
-            let drawn = py.drawn(&pristine)?;
+            let drawn = py.drawn(self.image())?;
             py.renew(drawn)?;
         }
         Ok(py)

@@ -1,11 +1,12 @@
 //! Templates: set-up code runs once, and new interpreters begin where it has ended.
 
 use super::dump::{self, Kind, Written};
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen};
 use super::restore::{CheckpointOptions, RestoreOptions, load, store};
 use crate::error::{CheckpointError, Error, Result};
 use crate::image::hex;
 use crate::python::{Interpreter, Runtime, Sandbox, Streams};
+use crate::sandbox::pages::Pages;
 use crate::sandbox::wasi::Branch;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -48,7 +49,8 @@ impl Template {
             py.get("gc.freeze")?.call(py, ()).map(drop)
         })?;
         let (runtime, sandbox) = (py.runtime().clone(), py.sandbox().clone());
-        let mut frozen = Frozen::of(&mut py, Branch::Restore, true)?.taken();
+        let mut frozen =
+            Frozen::of(&mut py, From::Image, Branch::Restore, true)?.mapped(&runtime)?;
         if frozen.carried.has_calls() {
             let said =
                 "asynchronous functions of the host are under way: await them in the set-up code";
@@ -88,7 +90,7 @@ impl Template {
     /// Bytes of memory that differ from the image's.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.frozen.pages.size()
+        Pages::of(&self.frozen.began).size()
     }
 
     /// Writes it to a file, which is whole from the moment that it is there. It holds whatever the set-up code has left in
@@ -98,8 +100,9 @@ impl Template {
     ///
     /// [`Error::Checkpoint`] when the file cannot be written, or Python holds an object of a class of the host.
     pub fn save(&self, path: impl AsRef<Path>, options: &CheckpointOptions) -> Result<()> {
-        let pristine = self.runtime.pristine()?;
-        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, options)?;
+        let pages = Pages::of(&self.frozen.began);
+        let bytes =
+            dump::write(&self.frozen, &pages, Kind::Template, self.runtime.image(), options)?;
         store(path.as_ref(), &bytes)
     }
 }
@@ -154,11 +157,11 @@ impl Runtime {
     ) -> Result<Template> {
         let (key, most) = options.bounds()?;
         let bytes = load(path.as_ref(), most)?;
-        let pristine = self.pristine()?;
-        let written = dump::read(&bytes, Kind::Template, &pristine, (key, most))?;
+        let written = dump::read(&bytes, Kind::Template, self.image(), (key, most))?;
         let Written { carried, table, drawn, pages } = written;
         let table = dump::bind(&table, &options.functions())?;
-        let frozen = Arc::new(Frozen { carried, table, pages, drawn });
+        let began = Arc::clone(self.image());
+        let frozen = Arc::new(Frozen { carried, table, began, pages, drawn }.mapped(self)?);
         let sandbox = options.sandbox;
         Ok(Template { runtime: self.clone(), sandbox, is_of_set_up: false, frozen })
     }
@@ -178,7 +181,7 @@ impl Runtime {
         set_up: impl FnOnce(&mut Interpreter) -> Result<()>,
     ) -> Result<Template> {
         let mut hasher = Sha256::new();
-        hasher.update(self.pristine()?.digest());
+        hasher.update(self.image().digest());
         hasher.update(content);
         let name = hex(hasher.finalize().get(..16).unwrap_or_default());
         let path: PathBuf = folder.as_ref().join(name + ".template");

@@ -12,7 +12,8 @@ use crate::error::{CheckpointError, Error, Result};
 use crate::function::Call;
 use crate::sandbox::carried;
 use crate::sandbox::control::Control;
-use crate::sandbox::pages::{Pages, Pristine};
+use crate::sandbox::memories::Beginning;
+use crate::sandbox::pages::Pages;
 use crate::sandbox::travel::{Bytes, Damaged, Travel, travels};
 use crate::sandbox::wasi::{Branch, NoWay};
 use crate::value::Object;
@@ -117,6 +118,8 @@ pub(crate) struct GoingOn<'a> {
     pub(crate) streams: Streams,
     pub(crate) carried: &'a Carried,
     pub(crate) table: Table,
+    /// What its memory begins with, and the pages that differ from that.
+    pub(crate) began: &'a Arc<Beginning>,
     pub(crate) pages: &'a Pages<'a>,
     pub(crate) how: Branch,
 }
@@ -252,11 +255,12 @@ impl Interpreter {
         self.state().bridge.table.entries()
     }
 
-    /// Bytes of its memory, which no other thread can change meanwhile.
-    pub(crate) fn pages(&self, pristine: &Pristine) -> Result<Pages<'_>> {
+    /// The pages of its memory that differ from the image, or from what it began with. No other thread can change them
+    /// meanwhile.
+    pub(crate) fn pages(&self, pristine: &Beginning) -> Result<Pages<'_>> {
         let memory = self.state().sandbox.memory()?;
         let frame = self.state().sandbox.frame;
-        Ok(Pages::find(memory.all(self.context()), frame, pristine))
+        Ok(Pages::find(memory.all(self.context()), frame, pristine, &self.began))
     }
 
     /// Streams of a child: its own where some are given, else as the parent's.
@@ -272,12 +276,12 @@ impl Interpreter {
     /// Another interpreter that goes on as that one. Gives the asynchronous calls that were under way there, each of which
     /// is to be ended or made again.
     pub(crate) fn going_on(from: GoingOn<'_>) -> Result<(Self, Vec<Pending>)> {
-        let GoingOn { runtime, sandbox, streams, carried, table, pages, how } = from;
+        let GoingOn { runtime, sandbox, streams, carried, table, began, pages, how } = from;
         let limits = sandbox.limits();
         let spent = &carried.sandbox.spent;
         let control = Control::going_on(limits, spent.life, spent.cpu);
         let streams: Opened = Opened::of(sandbox, streams);
-        let mut this = instantiate(runtime, sandbox, streams, control, |state| {
+        let mut this = instantiate(runtime, sandbox, streams, control, began, |state| {
             let State { sandbox, bridge, session } = state;
             sandbox.go_on(&carried.sandbox)?;
             sandbox.wasi.go_on(&carried.sandbox.wasi, how).map_err(|why| match why {
