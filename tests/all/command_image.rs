@@ -31,7 +31,7 @@ fn programs_begin_where_the_set_up_has_ended() {
     let site = path.join("site").display().to_string();
     let own = ["run", "--image", "app.ophidia", "--env", "WHO=me", "--site", "site", "-c", code];
     let own = ophidia(own).args([&site]).current_dir(&path).expect_ok();
-    own.stdout_is(&format!("['-c', '{site}'] me 1\n"));
+    own.stdout_is(format!("['-c', '{site}'] me 1\n"));
     let info = ophidia(["image", "info", "app.ophidia", "--json"]).current_dir(&path).expect_ok();
     let info: Value = serde_json::from_str(&info.stdout()).expect("one line of JSON");
     assert_eq!(info["made_of"]["preload"], serde_json::json!(["json", "app"]));
