@@ -53,7 +53,7 @@ impl CheckpointOptions {
     pub(super) fn checked_note(&self) -> Result<&str> {
         match self.note.len() {
             0..=MOST_NOTE => Ok(&self.note),
-            len => Err(Error::Host(format!(
+            len => Err(Error::host(format!(
                 "a note of {len} bytes: give one of {MOST_NOTE} bytes at most"
             ))),
         }
@@ -62,7 +62,7 @@ impl CheckpointOptions {
 
 fn checked(key: Option<&[u8]>) -> Result<Option<&[u8]>> {
     match key {
-        Some(key) if key.len() < SHORTEST_KEY => Err(Error::Host(format!(
+        Some(key) if key.len() < SHORTEST_KEY => Err(Error::host(format!(
             "a key of {} bytes: give one of {SHORTEST_KEY} bytes at least",
             key.len()
         ))),

@@ -89,7 +89,9 @@ const WORK_SHIFT: i32 = 4;
 
 /// Gives the module with the checks in it.
 pub(crate) fn instrument(wasm: &[u8]) -> Result<Vec<u8>> {
-    rewrite(wasm).map_err(|error| Error::Image(format!("the snapshot cannot be metered: {error}")))
+    rewrite(wasm).map_err(|error| {
+        Error::image(format!("the snapshot cannot be metered: {error}")).because(error)
+    })
 }
 
 fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {

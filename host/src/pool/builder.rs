@@ -217,6 +217,6 @@ impl PoolBuilder {
             settings.tokio = Handle::try_current().ok();
         }
         Pool::start(settings, Interpreters::new(runtime, sandbox, warm))
-            .map_err(|error| Error::Host(format!("no thread for a pool: {error}")))
+            .map_err(|error| Error::host(format!("no thread for a pool: {error}")).because(error))
     }
 }

@@ -121,7 +121,7 @@ impl Core {
         }
         for (job, why) in std::mem::take(&mut state.threads.failed) {
             self.next_of_session(state, job.session);
-            let error = Error::Host(format!("no thread for a request: {why}"));
+            let error = Error::host(format!("no thread for a request: {why}"));
             tasks.stopped.push((Stopped::Waiting(job, Ending::Failed), error));
         }
         let settings = &self.settings;

@@ -44,7 +44,7 @@ impl Runtime {
     /// When the environment names no cache folder.
     pub fn ambient() -> Result<Self> {
         let cache = ophidia_guest::ambient_cache_dir()
-            .ok_or_else(|| Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into()))?;
+            .ok_or_else(|| Error::host("no cache folder: set OPHIDIA_CACHE, or HOME"))?;
         Self::builder(cache).build()
     }
 
@@ -80,7 +80,7 @@ impl Runtime {
     ) -> Result<Self> {
         let Image { module, memory } = image;
         let mut linker = Linker::new(&engine);
-        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
+        let failed = |error: wasmtime::Error| Error::image(format!("{error:#}")).because(error);
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Loaded {
             pre: linker.instantiate_pre(&module).map_err(failed)?,
@@ -300,7 +300,7 @@ impl RuntimeBuilder {
     /// thread is refused.
     pub fn build(mut self) -> Result<Runtime> {
         if !(engine::STACK..=engine::MOST_STACK).contains(&self.slots.stack) {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "stack: {} bytes asked, {} to {} possible",
                 self.slots.stack,
                 engine::STACK,
@@ -342,12 +342,13 @@ impl RuntimeBuilder {
         };
         let bytes = match image.bytes {
             Origin::Bytes(bytes) => bytes,
-            Origin::File(path) => fs::read(&path)
-                .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?,
+            Origin::File(path) => fs::read(&path).map_err(|error| {
+                Error::image(format!("{}: {error}", path.display())).because(error)
+            })?,
         };
         image::check_portable(&bytes)?;
         if !image.stdlib.join("os.py").is_file() {
-            return Err(Error::Image(format!(
+            return Err(Error::image(format!(
                 "{} is not the standard library of the image: it has no os.py",
                 image.stdlib.display()
             )));

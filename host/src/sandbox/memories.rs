@@ -188,7 +188,7 @@ impl Memories {
     /// When so many do not fit.
     pub(crate) fn new(most: u32, bound: usize, pages: Pages) -> Result<Self> {
         if !(1..=MOST).contains(&most) {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "max_interpreters: {most} asked, 1 to {MOST} possible (each takes 4 GiB of address space)"
             )));
         }
@@ -293,9 +293,10 @@ fn pieces_over(most: u32) -> usize {
 }
 
 fn refused(what: &str, error: std::io::Error) -> Error {
-    Error::Host(format!(
+    Error::host(format!(
         "{what} cannot be mapped: {error} (address space, or vm.max_map_count, is used up)"
     ))
+    .because(error)
 }
 
 /// A place among those that may be alive at once.
