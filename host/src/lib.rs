@@ -86,7 +86,7 @@ pub use policy::{
     NetworkLimits, OutputKind, Policy, Quota, Secret, Tree,
 };
 pub use pool::{
-    AsCompleted, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
+    AsCompleted, Asleep, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
     Session, Shutdown, Stats, Tenant, Times,
 };
 pub use python::{

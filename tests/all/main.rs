@@ -142,6 +142,7 @@ mod panics;
 /// Pools: requests, the queue, tenants, cancelling, async runtimes.
 mod pool;
 /// Pools that end: drained, in time or not, with requests under way.
+mod pool_asleep;
 mod pool_ends;
 /// What pools tell the facade `metrics`.
 mod pool_metrics;

@@ -2,6 +2,7 @@
 //!
 //! Nothing of anybody else's runs under the lock: no waker, no `Drop` of a request, no guest.
 
+use super::asleep::Folder;
 use super::builder::Settings;
 use super::fair::{Fair, Lane, Number};
 use super::job::{Entry, Id, Job, Place, Polled};
@@ -47,11 +48,15 @@ pub(super) struct State {
 pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) interpreters: Interpreters,
+    /// Where sessions sleep that have no room in memory.
+    pub(super) folder: Option<Folder>,
     pub(super) state: Mutex<State>,
     /// Whether a turn is wanted that nobody has to spare. What guest code looks at.
     pub(super) contended: AtomicBool,
     /// Wakes the keeper.
     pub(super) keep: Condvar,
+    /// Wakes the sleeper.
+    pub(super) sleep: Condvar,
     /// Says that a thread has ended.
     pub(super) left: Condvar,
     last: AtomicU64,
@@ -64,7 +69,11 @@ pub(super) struct Coming<'a> {
 }
 
 impl Core {
-    pub(super) fn new(settings: Settings, interpreters: Interpreters) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        interpreters: Interpreters,
+        folder: Option<Folder>,
+    ) -> Self {
         let most_begun = settings.threads.saturating_sub(settings.workers).max(1);
         let state = State {
             fair: Fair::new(turns::SLICE),
@@ -88,9 +97,11 @@ impl Core {
         Self {
             settings,
             interpreters,
+            folder,
             state: Mutex::new(state),
             contended: AtomicBool::new(false),
             keep: Condvar::new(),
+            sleep: Condvar::new(),
             left: Condvar::new(),
             last: AtomicU64::new(0),
         }
@@ -253,6 +264,11 @@ impl Core {
             most_threads: state.threads.most,
             warm,
             sessions: state.sessions.with_interpreter(),
+            asleep: state.sessions.sleep.in_memory() + state.sessions.in_folder(),
+            asleep_bytes: state.sessions.sleep.bytes(),
+            put_away: state.sessions.sleep.counts.put_away,
+            woken: state.sessions.sleep.counts.woken,
+            stayed_awake: state.sessions.sleep.counts.failed,
             tenants: state.tenants.len(),
             accepted: counts.accepted,
             refused: counts.refused,

@@ -3,14 +3,15 @@
 use super::answer::Answer;
 use super::core::{Coming, Core};
 use super::job::{Delivery, Done, Id, Job};
+use super::lend::{Asked, give_back, lease};
 use super::map::Map;
 use super::metering;
 use super::narrow::{check_grants, check_limits};
 use super::pending::{Finished, Pending};
-use super::sessions::{Had, Session};
+use super::sessions::Session;
 use super::stats::Ending;
 use crate::convert::{Args, FromPython};
-use crate::error::{Error, Lost, PoolError, Result, panicked, panics};
+use crate::error::{Error, PoolError, Result, panicked, panics};
 use crate::policy::{Grants, Limits};
 use crate::python::{Interpreter, Sandbox};
 use crate::sandbox::control::Interrupter;
@@ -200,15 +201,6 @@ impl Request {
     }
 }
 
-/// What a job knows of its request.
-struct Asked {
-    id: Id,
-    session: Option<u64>,
-    narrowed: Option<Sandbox>,
-    came: Instant,
-    patience: Duration,
-}
-
 /// What is done with an interpreter, as a future.
 type Body<'i, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'i>>;
 
@@ -350,46 +342,4 @@ fn not_begun<T: Send + 'static>(error: Error, delivery: Delivery<T>) -> Done {
         delivery.0.give(Err(error));
     });
     Done { ending, ran: None, deliver }
-}
-
-/// An interpreter for a request.
-async fn lease(core: &Core, asked: &Asked) -> Result<Interpreter> {
-    if let Some(session) = asked.session {
-        let had = core.state.lock().sessions.take(session, asked.id, core.settings.session_life);
-        match had {
-            Had::Interpreter(interpreter) => return Ok(interpreter),
-            Had::Lost(error, interpreter) => {
-                core.interpreters.drop_all(interpreter);
-                return Err(error.into());
-            }
-            Had::None(old) => core.interpreters.drop_all(old),
-        }
-    }
-    let until = asked.came.checked_add(asked.patience);
-    let patience = (until, asked.patience);
-    let interpreter = core.interpreters.get(asked.id, asked.narrowed.as_ref(), patience).await?;
-    if let Some(session) = asked.session {
-        core.state.lock().sessions.starts(session);
-    }
-    Ok(interpreter)
-}
-
-/// What becomes of an interpreter: kept by its session, or dropped, for a reason that the session has to tell.
-fn give_back(
-    core: &Core,
-    session: Option<u64>,
-    kept: Result<Interpreter, (Interpreter, Option<Error>)>,
-) {
-    let spare = match (session, kept) {
-        (None, Ok(interpreter) | Err((interpreter, _))) => Some(interpreter),
-        (Some(session), Ok(interpreter)) => {
-            core.state.lock().sessions.keep(session, Ok(interpreter))
-        }
-        (Some(session), Err((interpreter, reason))) => {
-            let reason = Lost::Failed(Arc::new(reason.unwrap_or(Error::Cancelled)));
-            core.state.lock().sessions.keep(session, Err(reason));
-            Some(interpreter)
-        }
-    };
-    core.interpreters.drop_all(spare);
 }

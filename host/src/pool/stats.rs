@@ -87,6 +87,16 @@ pub struct Stats {
     pub warm: usize,
     /// Sessions with an interpreter, now.
     pub sessions: usize,
+    /// Sessions that sleep, now: [`Asleep`](crate::Asleep).
+    pub asleep: usize,
+    /// Bytes of memory that they take, but for those in the folder.
+    pub asleep_bytes: u64,
+    /// How often a session was put away.
+    pub put_away: u64,
+    /// How often one was woken.
+    pub woken: u64,
+    /// How often one could not be put away, and has stayed awake.
+    pub stayed_awake: u64,
     /// Tenants that are remembered, now.
     pub tenants: usize,
     /// Requests that have come, but for those that were refused.

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Stack of a thread beside what guests may use: the host's share, and room for closures of the caller's.
-const STACK: usize = 1 << 20;
+pub(super) const STACK: usize = 1 << 20;
 
 /// One thread, as others see it.
 #[derive(Debug)]
