@@ -7,6 +7,7 @@ import gc
 import linecache
 import runpy
 import sys
+import zipimport
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
@@ -40,8 +41,8 @@ def prepare_main(filename: str) -> None:
 
 
 def run_module(name: str) -> None:
-    """Run a module as `python3 -m` does or, of the name `/`, the `__main__` of the folder or archive `sys.path[0]`.
-    Its text may await at the top level."""
+    """Run a module as `python3 -m` does or, of the name `/`, the `__main__` of the folder or archive that is
+    `sys.path[0]`. Its text may await at the top level."""
     is_folder = name == "/"
     if is_folder:
         name = "__main__"
@@ -69,23 +70,30 @@ def run_module(name: str) -> None:
 
 
 def _awaiting(name: str) -> tuple[ModuleSpec, CodeType] | None:
-    """Where a module is that cannot be compiled unless its text may await, and its code. None where something else is
-    wrong, with it or with a package that it is in."""
-    while True:
-        parent = name.rpartition(".")[0]
-        if parent and parent not in _modules:
-            return None
-        spec = PathFinder.find_spec(name, _modules[parent].__path__ if parent else None)
+    """Where a module is that cannot be compiled unless its text may await, and its code. None where something
+    else is wrong, with it or with a package that it is in."""
+    # An archive compiles what it is only asked for.
+    compiles, zipimport._compile_source = zipimport._compile_source, _compile
+    try:
+        while True:
+            parent = name.rpartition(".")[0]
+            if parent and parent not in _modules:
+                return None
+            spec = PathFinder.find_spec(name, _modules[parent].__path__ if parent else None)
+            if spec is None or spec.submodule_search_locations is None:
+                break
+            name += ".__main__"
         if spec is None or spec.origin is None:
             return None
-        if spec.submodule_search_locations is None:
-            break
-        name += ".__main__"
-    source = spec.loader.get_data(spec.origin)
-    try:
-        return spec, compile(source, spec.origin, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        return spec, _compile(spec.origin, spec.loader.get_data(spec.origin))
     except SyntaxError:
         return None
+    finally:
+        zipimport._compile_source = compiles
+
+
+def _compile(path: str, source: bytes) -> CodeType:
+    return compile(source, path, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 def is_complete(source: str) -> bool:

@@ -257,21 +257,24 @@ fn main_modules_may_await_at_their_top_level() {
         ("pack/__init__.py", "print('imported')"),
         ("pack/__main__.py", MAIN),
         ("app/__main__.py", MAIN),
+        ("space/__main__.py", MAIN),
         ("wrong/__main__.py", "await = 1"),
         ("other.py", "import inner"),
         ("inner.py", "import asyncio\nawait asyncio.sleep(0)"),
         ("part/__init__.py", "print('once')\nimport inner"),
         ("part/__main__.py", "print('never')"),
     ]);
-    native_python(["-m", "zipfile", "-c", "app.zip", "app/__main__.py"])
-        .current_dir(&path)
-        .expect_ok();
-    native_python(["-m", "zipapp", "app", "-o", "app.pyz"]).current_dir(&path).expect_ok();
+    native_python(["-m", "zipfile", "-c", "app.zip", "other.py"]).current_dir(&path).expect_ok();
+    for app in ["app", "wrong"] {
+        let archive = format!("{app}.pyz");
+        native_python(["-m", "zipapp", app, "-o", &archive]).current_dir(&path).expect_ok();
+    }
     let here = path.display();
     for (arguments, argv0, before) in [
         (vec!["one.py"], "one.py".to_owned(), ""),
         (vec!["-m", "one"], format!("{here}/one.py"), ""),
         (vec!["-m", "pack"], format!("{here}/pack/__main__.py"), "imported\n"),
+        (vec!["-m", "space"], format!("{here}/space/__main__.py"), ""),
         (vec!["app"], "app".into(), ""),
         (vec!["app.pyz"], "app.pyz".into(), ""),
     ] {
@@ -292,6 +295,7 @@ fn main_modules_may_await_at_their_top_level() {
         (vec!["-m", "part"], "inner.py", "'await' outside function"),
         (vec!["-m", "inner.no"], "inner.py", "'await' outside function"),
         (vec!["-m", "wrong"], "wrong/__main__.py", "invalid syntax"),
+        (vec!["wrong.pyz"], "wrong.pyz/__main__.py", "invalid syntax"),
         (vec!["wrong"], "wrong/__main__.py", "invalid syntax"),
     ] {
         let failed = ophidia(["run"]).args(&arguments).current_dir(&path).expect_status(1);
@@ -300,7 +304,6 @@ fn main_modules_may_await_at_their_top_level() {
         assert_eq!(told.matches("SyntaxError").count(), 1, "{told}");
         assert!(failed.stdout().matches("once").count() <= 1, "{failed}");
     }
-    fs::remove_file(path.join("app/__main__.py")).expect("removed");
     let failed = ophidia(["run", "app.zip"]).current_dir(&path).expect_status(1);
     assert!(failed.stderr().contains("can't find '__main__' module in"), "{failed}");
 }
