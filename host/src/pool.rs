@@ -43,6 +43,7 @@ use asleep::Folder;
 use builder::Settings;
 use lease::Interpreters;
 use parking_lot::Mutex;
+use request::Body;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -155,14 +156,29 @@ impl Pool {
     }
 
     /// Does the same with each input, as [`Request::map`] does, for no tenant.
-    pub fn map<I, T, F>(&self, inputs: I, body: F) -> Map<I::IntoIter, T, F>
+    pub fn map<I, T>(
+        &self,
+        inputs: I,
+        body: impl Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
     where
-        I: IntoIterator,
-        I::Item: Send + 'static,
+        I: IntoIterator<Item: Send + 'static>,
         T: Send + 'static,
-        F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
     {
         self.request().map(inputs, body)
+    }
+
+    /// The same of futures, as [`Request::map_async`] does, for no tenant.
+    pub fn map_async<I, T>(
+        &self,
+        inputs: I,
+        body: impl for<'i> Fn(&'i mut Interpreter, I::Item) -> Body<'i, T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        T: Send + 'static,
+    {
+        self.request().map_async(inputs, body)
     }
 
     /// The session of this key among those of no tenant: a new one, or the one that there is. At most 256 bytes.

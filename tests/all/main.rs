@@ -144,7 +144,7 @@ mod pool;
 /// Pools that end: drained, in time or not, with requests under way.
 mod pool_asleep;
 mod pool_ends;
-/// What pools tell the facade `metrics`.
+/// What pools tell the facade `metrics`, and `tracing`.
 mod pool_metrics;
 /// Requests of a pool that await, and how they end.
 mod pool_rests;

@@ -7,12 +7,13 @@ use super::builder::Settings;
 use super::fair::{Fair, Lane, Number};
 use super::job::{Entry, Id, Job, Place, Polled};
 use super::lease::Interpreters;
+use super::metering::{self, Levels};
 use super::sessions::Sessions;
 use super::shutdown::Closing;
 use super::stats::{Counts, Ending, Stats};
 use super::tenants::Tenants;
+use super::turns;
 use super::worker::Threads;
-use super::{metering, turns};
 use crate::error::{PoolError, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeSet, HashMap};
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) queued: usize,
     pub(super) begun: usize,
     pub(super) counts: Counts,
+    /// What was told last of how many wait and run.
+    told: Levels,
     pub(super) closing: Closing,
     /// When the keeper looks again, if it sleeps.
     pub(super) keeper_looks: Option<Instant>,
@@ -91,6 +94,7 @@ impl Core {
             queued: 0,
             begun: 0,
             counts: Counts::default(),
+            told: Levels::default(),
             closing: Closing::default(),
             keeper_looks: None,
         };
@@ -130,11 +134,12 @@ impl Core {
             None => state.counts.accepted += 1,
         }
         self.wake_keeper(&mut state);
-        let (queued, begun) = (state.queued, state.begun);
+        let (before, now) = state.levels();
         drop(state);
-        metering::level(queued, begun);
+        now.tell(before);
         if let Some((error, job)) = refused {
             metering::refused();
+            job.span.ends("refused");
             refuse.refuse(error.into());
             drop(job);
         }
@@ -276,13 +281,28 @@ impl Core {
             finished: counts.finished.clone(),
             slices: counts.slices,
             revoked: counts.revoked,
+            most_memory: counts.most_memory,
             queue_time: counts.queue_time.times(),
             run_time: counts.run_time.times(),
         }
     }
 }
 
+impl Drop for Core {
+    fn drop(&mut self) {
+        // What it has told counts no more.
+        Levels::default().tell(self.state.get_mut().told);
+    }
+}
+
 impl State {
+    /// What was told last, and what is to be told now.
+    pub(super) fn levels(&mut self) -> (Levels, Levels) {
+        let Counts { most_queued, most_begun, .. } = self.counts;
+        let now = Levels { queued: self.queued, begun: self.begun, most_queued, most_begun };
+        (std::mem::replace(&mut self.told, now), now)
+    }
+
     /// A request waits no more.
     fn leave_queue(&mut self, id: Id) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
