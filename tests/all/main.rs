@@ -94,6 +94,8 @@ mod groups_hostile;
 mod groups_limits;
 /// README and guide: pages, links, console blocks.
 mod guide;
+/// What hostile programs that are granted an origin talk to.
+mod hostile_origin;
 /// Hostile programs, one by one and all at once, and the threat model that names them.
 mod hostile_python;
 /// The image in the cache: tampering is noticed, said and repaired.

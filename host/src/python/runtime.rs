@@ -372,6 +372,16 @@ impl RuntimeBuilder {
         Runtime::of(engine, image, stdlib.to_owned(), self.slots.stack)
     }
 
+    /// A runtime whose guests nothing stops, made without the cache: what metering costs is measured against it.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn build_unmetered(mut self) -> Result<Runtime> {
+        let (snapshot, stdlib) = self.with_source(image::snapshot)?;
+        let engine = self.slots.engine()?;
+        let image = image::compile_unmetered(&snapshot, &engine.0)?;
+        Runtime::of(engine, image, stdlib, self.slots.stack)
+    }
+
     /// As on a system that does not tell which pages were written to; for tests.
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
