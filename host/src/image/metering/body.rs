@@ -196,7 +196,7 @@ impl Body<'_> {
     fn bulk(&mut self, in_pieces: u32, plain: &Instruction<'_>) {
         use Instruction as I;
         if !self.writer.charges {
-            return self.add(&[plain.clone()]);
+            return self.add(std::slice::from_ref(plain));
         }
         self.less_bulk();
         self.unlikely_if_spent(BlockType::FunctionType(self.writer.pieces.ty));
