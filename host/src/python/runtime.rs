@@ -174,8 +174,8 @@ pub struct RuntimeBuilder {
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000; 16,000 at most. Each reserves 4 GiB of address
     /// space, which costs nothing, and takes two to four of the 65,530 mappings that Linux lets a process have
-    /// (`vm.max_map_count`): where these are used up, starting one more is [`Error::Host`]. The standard library is open once for all, a granted folder once
-    /// for all interpreters of a [`Sandbox`](crate::Sandbox).
+    /// (`vm.max_map_count`): where these are used up, starting one more is [`Error::Host`]. The standard library is
+    /// open once for all, a granted folder once for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.slots.max_interpreters = count;
