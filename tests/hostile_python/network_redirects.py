@@ -24,6 +24,8 @@ for to in (
     try:
         urllib.request.urlopen(f"http://localhost:{origin}/v1/moved?{to}", timeout=2)
     except OSError as error:
-        assert "granted" in str(error) or to.startswith("file") or "admin" in str(error), (to, error)
+        # Some are no hosts or paths at all.
+        strange = to.startswith("file") or "@" in to or ".." in to
+        assert "granted" in str(error) or strange, (to, error)
     else:
         raise SystemExit(f"followed to {to}")
