@@ -8,7 +8,17 @@ import sys
 import traceback
 
 origin = int(os.environ["ORIGIN"])
-for form in ("no-http", "bad-status", "bad-length", "two-lengths", "bad-chunk", "bad-header", "too-much", "part", "cut"):
+for form in (
+    "no-http",
+    "bad-status",
+    "bad-length",
+    "two-lengths",
+    "bad-chunk",
+    "bad-header",
+    "too-much",
+    "part",
+    "cut",
+):
     client = http.client.HTTPConnection("localhost", origin, timeout=1)
     try:
         client.request("GET", f"/v1/broken?{form}")
