@@ -45,7 +45,7 @@ impl Stage {
             };
             assert!(["GET", "POST"].contains(&&*request.method), "{name}: {head}");
             assert!(request.target.starts_with("/v1/"), "{name}: {head}");
-            assert_eq!(values("Host"), [host.clone()], "{name}: {head}");
+            assert_eq!(values("Host"), [&*host], "{name}: {head}");
             assert_eq!(values("Authorization"), [format!("Bearer {SECRET}")], "{name}: {head}");
             assert_eq!(values("Accept-Encoding"), ["identity"], "{name}: {head}");
             for never in
