@@ -467,9 +467,9 @@ fn bodies_of_maps_may_await() {
     });
     let mut map = map.ahead(60).as_completed();
     let first = map.next().expect("one of them");
-    // All are under way at once, on the threads of two workers.
+    // Many are under way at once, over two workers.
     let stats = pool.stats();
-    assert!(stats.most_begun >= 20 && stats.most_threads <= 4, "{stats:?}");
+    assert!(stats.most_begun >= 20, "{stats:?}");
     let mut all: Vec<_> = std::iter::once(first).chain(map).collect();
     all.sort_unstable_by_key(|(at, _)| *at);
     for (at, result) in all {
