@@ -462,15 +462,14 @@ fn bodies_of_maps_may_await() {
     let map = pool.map_async(0..60, move |py, n: i64| {
         Box::pin(async move {
             slow(py, n)?;
-            py.eval_async_as::<i64>("await asyncio.sleep(0.1, n * n)").await
+            py.eval_async_as::<i64>("await asyncio.sleep(1, n * n)").await
         })
     });
-    let mut map = map.ahead(60).as_completed();
-    let first = map.next().expect("one of them");
-    // Many are under way at once, over two workers.
+    let map = map.ahead(60).as_completed();
+    let mut all: Vec<_> = map.collect();
+    // Many were under way at once, over two workers.
     let stats = pool.stats();
-    assert!(stats.most_begun >= 20, "{stats:?}");
-    let mut all: Vec<_> = std::iter::once(first).chain(map).collect();
+    assert!(stats.most_begun > 10, "{stats:?}");
     all.sort_unstable_by_key(|(at, _)| *at);
     for (at, result) in all {
         match result {

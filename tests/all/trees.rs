@@ -411,7 +411,10 @@ fn links_of_archives_stay_in_them() {
         } else {
             archive.append_link(&mut header, name, text).expect("a link");
         }
-        zipped.add_symlink(name, text, options).expect("a link");
+        // The writer of zip files takes no name twice.
+        if name != "top" {
+            zipped.add_symlink(name, text, options).expect("a link");
+        }
     }
     for name in ["top", "sub/file"] {
         let mut header = tar::Header::new_gnu();
