@@ -62,7 +62,7 @@ fn figures() -> Result<()> {
     let later = Duration::from_secs(3_600);
     let crowd = Asleep::new().after(later).awake(AWAKE).memory(128 << 20);
     let pool = builder(crowd.folder(folder.path()))?.build()?;
-    let before = memory_kib("Rss")?;
+    let before = memory_kib("Pss")?;
     let began = Instant::now();
     for number in 0..SESSIONS {
         named(&pool, number)?.run(format!("x = {number}")).wait()?;
@@ -72,7 +72,7 @@ fn figures() -> Result<()> {
     let stats = pool.stats();
     ensure!(stats.sessions <= AWAKE + 8 && stats.stayed_awake == 0, "{stats:?}");
     figure("sessions_asleep", stats.asleep as f64, "sessions");
-    figure("sessions_gib", (memory_kib("Rss")? - before) / (1 << 20) as f64, "GiB");
+    figure("sessions_gib", (memory_kib("Pss")? - before) / (1 << 20) as f64, "GiB");
     figure("sessions_disk_gib", bytes(folder.path())? / (1u64 << 30) as f64, "GiB");
     // Those that were used last are awake, those before them in memory, the first on disk.
     let awake = SESSIONS - SAMPLES..SESSIONS;
