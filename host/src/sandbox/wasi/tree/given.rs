@@ -25,6 +25,7 @@ pub(in crate::sandbox::wasi) fn of_files(
 }
 
 /// What is to lie at a path.
+#[cfg_attr(not(feature = "archives"), expect(dead_code, reason = "maps have files alone"))]
 pub(super) enum Given {
     Folder,
     File(Arc<[u8]>),
