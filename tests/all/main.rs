@@ -207,8 +207,16 @@ mod tasklets_soak;
 mod tasklets_supervisors;
 /// Set-up code that runs once, and interpreters that begin behind it.
 mod templates;
-/// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
+/// Trees: mounts, memory, files in and out, descriptors, clocks and seeds.
 mod trees;
+/// Trees of what is given: maps, archives and their links, overlays.
+mod trees_archives;
+/// Files of the command: in, out, and how much of it.
+mod trees_command;
+/// Quotas of memory, names and folders of the host.
+mod trees_quotas;
+/// What is opened and denied is told, and each refusal says by which rule.
+mod trees_told;
 /// `Value` by itself: made, looked into, taken apart, written.
 mod values;
 /// Locks of the host that guest code can wait for.

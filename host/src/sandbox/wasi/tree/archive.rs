@@ -21,6 +21,9 @@ const LONGEST_LINK: usize = 4096;
 /// As many links as are followed.
 const MOST_FOLLOWED: u32 = 40;
 
+/// As many names as the way of a link has, with those of the links on it.
+const MOST_NAMES: usize = 1_000;
+
 /// A tree of what an archive holds: files, also by their other names, folders, and symbolic links that lead to what is in
 /// it. Devices are left out.
 pub(in crate::sandbox::wasi) fn of_archive(
@@ -100,11 +103,14 @@ fn tar(root: &Arc<FolderNode>, file: impl Read, now: u64) -> io::Result<()> {
 struct Links(BTreeMap<PathBuf, PathBuf>);
 
 impl Links {
+    /// One whose text is none that a link may have is left out.
     fn add(&mut self, path: &Path, text: PathBuf) -> io::Result<()> {
         if path.components().any(|part| part == Component::ParentDir) {
             return Err(unfit(path));
         }
-        self.0.insert(plain(path), text);
+        if (1..=LONGEST_LINK).contains(&text.as_os_str().len()) {
+            self.0.insert(plain(path), text);
+        }
         Ok(())
     }
 
@@ -112,9 +118,8 @@ impl Links {
     /// name, that counts, and what lies below a link is left out.
     fn put(self, root: &Arc<FolderNode>, now: u64) -> io::Result<()> {
         for (path, text) in &self.0 {
-            let fits = (1..=LONGEST_LINK).contains(&text.as_os_str().len());
             let below_link = path.ancestors().skip(1).any(|above| self.0.contains_key(above));
-            if fits && !below_link && self.stays(path, text) {
+            if !below_link && self.stays(path, text) {
                 put(root, path, Given::Link(text.clone()), now)?;
             }
         }
@@ -125,8 +130,12 @@ impl Links {
     fn stays(&self, path: &Path, text: &Path) -> bool {
         let mut at = path.parent().unwrap_or(Path::new("")).to_owned();
         let mut ahead: Vec<_> = text.components().rev().collect();
-        let mut followed = 0;
+        let (mut followed, mut names) = (0, 0);
         while let Some(part) = ahead.pop() {
+            names += 1;
+            if names > MOST_NAMES {
+                return false;
+            }
             match part {
                 Component::CurDir => {}
                 Component::ParentDir => {
