@@ -2,14 +2,16 @@
 
 use crate::library::RUNTIME;
 use crate::pool::{refusal, sandbox, until};
+use crate::support::cache;
 use ophidia::{
     Asleep, CheckpointError, Class, Ending, Error, Function, Lost, Module, Pool, PoolBuilder,
-    PoolError, Session, Template,
+    PoolError, Runtime, Session, Template,
 };
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Sessions rest for so long.
 const SOON: Duration = Duration::from_millis(20);
@@ -81,6 +83,31 @@ fn no_more_are_awake_than_may_be() {
         assert_eq!(number(session), 2 * n);
     }
     assert_eq!(pool.stats().stayed_awake, 0);
+}
+
+/// Whoever needs a slot gets that of a session that rests.
+#[test]
+fn sessions_that_rest_make_room_for_who_waits() {
+    let runtime = Runtime::builder(cache()).max_interpreters(2).build().expect("a runtime");
+    let asleep = Asleep::new().after(Duration::from_secs(3_600)).awake(2);
+    let pool = Pool::builder(runtime)
+        .sandbox(sandbox().build().expect("a sandbox"))
+        .workers(2)
+        .warm(0, 0)
+        .asleep(asleep)
+        .build()
+        .expect("a pool");
+    let sessions: Vec<_> =
+        (0..6).map(|n| pool.session(&n.to_string()).expect("a session")).collect();
+    for round in 1..4 {
+        for (n, session) in (0..6).zip(&sessions) {
+            session.run(format!("x = globals().get('x', 0) + {n}")).wait().expect("it runs");
+            assert_eq!(number(session), n * round);
+        }
+    }
+    assert_eq!(pool.eval::<i64>("1 + 1").wait().expect("one without a session"), 2);
+    let stats = pool.stats();
+    assert!(stats.sessions + stats.asleep == 6 && stats.put_away < 30, "{stats:?}");
 }
 
 #[test]
@@ -202,10 +229,62 @@ fn what_cannot_be_woken_is_refused_and_stays() {
     let reason = refused(&pool.session("second").expect("a session"));
     assert!(matches!(reason, Error::Checkpoint(CheckpointError::Forged)), "{reason:?}");
     shut(pool);
+    // What cannot be looked at may be the session: it does not begin anew.
+    let whole = fs::read(&other).expect("a file");
+    fs::remove_file(&other).expect("removed");
+    symlink(&other, &other).expect("a ring");
+    let pool = builder().asleep(sealed(b"a key of the service's")).build().expect("a pool");
+    let reason = refused(&pool.session("second").expect("a session"));
+    assert!(matches!(reason, Error::Checkpoint(CheckpointError::File(_))), "{reason:?}");
+    shut(pool);
+    fs::remove_file(&other).expect("removed");
+    fs::write(&other, &whole).expect("written");
     let pool = builder().asleep(sealed(b"a key of the service's")).build().expect("a pool");
     assert_eq!(number(&pool.session("second").expect("a session")), 2);
     let short = builder().asleep(sealed(b"short")).build().map(drop).expect_err("no key");
     assert!(short.to_string().contains("16 bytes"), "{short}");
+}
+
+/// The folder may be anybody's: only what a pool has written there goes.
+#[test]
+fn other_files_of_the_folder_stay() {
+    let made = tempfile::tempdir().expect("a folder");
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    let others = [
+        ".profile".to_owned(),
+        ".session".to_owned(),
+        "old.session".to_owned(),
+        format!(".{hash}"),
+        format!("{hash}.sessions"),
+        format!("{hash}0.session"),
+        format!(".{hash}.session"),
+        format!("{hash}.session-x"),
+    ];
+    let ours = [format!("{hash}.session"), format!(".{hash}.session-Ab1")];
+    let old = SystemTime::now() - Duration::from_secs(3_600);
+    for name in others.iter().chain(&ours) {
+        let file = fs::File::create(made.path().join(name)).expect("a file");
+        file.set_modified(old).expect("an old one");
+    }
+    let builder = builder().session_idle(Some(Duration::from_secs(60)));
+    let pool = builder.asleep(in_folder(made.path())).build().expect("a pool");
+    until(&pool, |_| ours.iter().all(|name| !made.path().join(name).exists()));
+    shut(pool);
+    let left: Vec<_> = others.iter().filter(|name| made.path().join(name).exists()).collect();
+    assert_eq!(left.len(), others.len(), "{left:?}");
+}
+
+/// The end of a pool is told when the next one may have its folder.
+#[test]
+fn a_folder_is_free_when_its_pool_has_ended() {
+    let made = tempfile::tempdir().expect("a folder");
+    let builder = builder().asleep(in_folder(made.path()));
+    for _ in 0..50 {
+        let pool = builder.clone().build().expect("the folder is free");
+        pool.shutdown(Duration::from_secs(20)).wait().expect("its end");
+        // Its threads may still be there.
+        std::mem::forget(pool);
+    }
 }
 
 #[test]
@@ -318,7 +397,7 @@ fn a_pool_begins_with_a_template() {
     session.run("x += 1").wait().expect("it runs");
     until(&pool, |stats| stats.asleep == 1);
     assert_eq!(number(&session), 41);
-    let other = ophidia::Runtime::builder(crate::support::cache()).build().expect("a runtime");
+    let other = Runtime::builder(cache()).build().expect("a runtime");
     let foreign = Pool::builder(other).template(template()).build().map(drop);
     assert!(matches!(refusal(foreign), PoolError::Setting { field: "template", .. }));
 }

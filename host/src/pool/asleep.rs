@@ -12,6 +12,7 @@ use crate::function::Function;
 use crate::image::hex;
 use crate::python::{Interpreter, Runtime, Sandbox};
 use sha2::{Digest, Sha256};
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// How the files of sessions end.
 const ENDING: &str = "session";
+
+/// Bytes of the hash that is a file's name.
+const HASH: usize = 20;
 
 /// The tenant of a session, and its key.
 pub(super) type Name = (String, String);
@@ -187,7 +191,10 @@ impl Asleep {
         name: &Name,
     ) -> Result<Option<Vec<u8>>> {
         let path = folder.file(name);
-        if !path.exists() {
+        let is_there = path
+            .try_exists()
+            .map_err(|error| CheckpointError::File(format!("{}: {error}", path.display())))?;
+        if !is_there {
             return Ok(None);
         }
         let (_, most) = self.options(sandbox).bounds()?;
@@ -238,7 +245,7 @@ impl Folder {
         hasher.update(tenant);
         hasher.update(key);
         let hash = hasher.finalize();
-        self.0.join(hex(hash.get(..20).unwrap_or_default())).with_extension(ENDING)
+        self.0.join(hex(hash.get(..HASH).unwrap_or_default())).with_extension(ENDING)
     }
 
     /// Removes what killed processes left unfinished, and sessions that nobody has used for so long.
@@ -247,9 +254,12 @@ impl Folder {
             |path: &Path| unused(path).zip(idle).is_some_and(|(unused, idle)| unused >= idle);
         for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
             let path = entry.path();
-            let unfinished = entry.file_name().to_string_lossy().starts_with('.');
-            let session = path.extension().is_some_and(|ending| ending == ENDING);
-            if unfinished || session && is_old(&path) {
+            let is_over = match Ours::of(&entry.file_name()) {
+                Some(Ours::Unfinished) => true,
+                Some(Ours::Session) => is_old(&path),
+                None => false,
+            };
+            if is_over {
                 let _ = fs::remove_file(path);
             }
         }
@@ -268,6 +278,31 @@ impl Folder {
     /// A session is no more.
     pub(super) fn remove(&self, name: &Name) {
         let _ = fs::remove_file(self.file(name));
+    }
+}
+
+/// What a file of the folder is, if a pool has written it: others may lie there, too.
+enum Ours {
+    Session,
+    Unfinished,
+}
+
+impl Ours {
+    fn of(name: &OsStr) -> Option<Self> {
+        let name = name.to_str()?;
+        let (ours, rest) = match name.strip_prefix('.') {
+            Some(rest) => (Self::Unfinished, rest),
+            None => (Self::Session, name),
+        };
+        let (hash, ending) = rest.split_once('.')?;
+        let is_hash = hash.len() == 2 * HASH && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let ends = match ours {
+            Self::Session => ending == ENDING,
+            Self::Unfinished => {
+                ending.strip_prefix(ENDING).is_some_and(|rest| rest.starts_with('-'))
+            }
+        };
+        (is_hash && ends).then_some(ours)
     }
 }
 

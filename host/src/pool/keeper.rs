@@ -4,6 +4,7 @@
 use super::answer::Answer;
 use super::core::{Core, State};
 use super::course::Stopped;
+use super::sessions::Awake;
 use super::shutdown::Drained;
 use super::sleeper::Stage;
 use super::stats::Ending;
@@ -43,6 +44,12 @@ impl Core {
         }
     }
 
+    /// How many sessions may rest awake, if any ever sleeps.
+    fn awake(&self) -> Option<Awake> {
+        let most = self.settings.awake()?;
+        Some(Awake { most, waiting: self.interpreters.line.len() })
+    }
+
     /// When the keeper has to look.
     fn next_look(&self, state: &State, now: Instant) -> Option<Instant> {
         let contended = self.contended.load(Ordering::Relaxed);
@@ -59,7 +66,7 @@ impl Core {
                 && state.entries.is_empty()
                 && state.sessions.sleep.stage != Stage::Ends)
                 .then_some(now),
-            self.settings.awake().and_then(|awake| state.sessions.next_sleep(now, awake)),
+            self.awake().and_then(|awake| state.sessions.next_sleep(now, awake)),
         ]
         .into_iter()
         .flatten()
@@ -140,7 +147,7 @@ impl Core {
                 state.tenants.sessions(tenant, false);
             }
         }
-        if let Some(awake) = self.settings.awake() {
+        if let Some(awake) = self.awake() {
             state.sessions.put_away(now, awake);
             if !state.sessions.sleep.tasks.is_empty() {
                 self.sleep.notify_one();

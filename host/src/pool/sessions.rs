@@ -6,7 +6,7 @@ use super::core::Core;
 use super::fair::Number;
 use super::job::{Id, Job};
 use super::request::Request;
-use super::sleeper::{Away, Sleep, Stage, Task};
+use super::sleeper::{Away, Sleep};
 use crate::convert::{Args, FromPython};
 use crate::error::{Error, Lost, PoolError, Result};
 use crate::pool::Pending;
@@ -14,6 +14,10 @@ use crate::python::Interpreter;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+mod resting;
+pub(super) use resting::Awake;
+use resting::Resting;
 
 /// One session, as the pool has it.
 struct Kept {
@@ -49,8 +53,7 @@ pub(super) struct Sessions {
     numbers: HashMap<Name, u64>,
     kept: HashMap<u64, Kept>,
     ends: BTreeSet<(Instant, u64)>,
-    /// When sessions that rest are put away.
-    sleeps: BTreeSet<(Instant, u64)>,
+    resting: Resting,
     /// How long they rest before; `None` when they never are.
     pub(super) after: Option<Duration>,
     pub(super) sleep: Sleep,
@@ -115,7 +118,7 @@ impl Sessions {
         }
         kept.busy = true;
         take_end(&mut self.ends, session, &mut kept.end);
-        take_end(&mut self.sleeps, session, &mut kept.sleep);
+        self.resting.leave(session, &mut kept.sleep);
         Some(job)
     }
 
@@ -212,12 +215,14 @@ impl Sessions {
         take_end(&mut self.ends, session, &mut kept.end);
         kept.end = end;
         self.ends.extend(end.map(|end| (end, session)));
-        take_end(&mut self.sleeps, session, &mut kept.sleep);
+        self.resting.leave(session, &mut kept.sleep);
         if let Some(after) = self.after.filter(|_| kept.interpreter.is_some()) {
             let again = kept.tried.and_then(|tried| tried.checked_add(after.max(AGAIN)));
             kept.sleep =
                 kept.used.checked_add(after).map(|at| again.map_or(at, |again| at.max(again)));
-            self.sleeps.extend(kept.sleep.map(|at| (at, session)));
+            if let Some(at) = kept.sleep {
+                self.resting.enter(session, at, kept.tried.is_some());
+            }
         }
     }
 
@@ -240,7 +245,7 @@ impl Sessions {
             if kept.busy {
                 continue;
             }
-            take_end(&mut self.sleeps, session, &mut kept.sleep);
+            self.resting.leave(session, &mut kept.sleep);
             let was_there = kept.is_there();
             let interpreter = kept.interpreter.take();
             let asked = kept.ending.take();
@@ -295,96 +300,8 @@ impl Sessions {
     /// Takes all interpreters.
     pub(super) fn take_all(&mut self) -> Vec<Interpreter> {
         self.ends.clear();
-        self.sleeps.clear();
+        self.resting.clear();
         self.kept.values_mut().filter_map(|kept| kept.interpreter.take()).collect()
-    }
-}
-
-/// How sessions go to sleep. Whoever puts one away has it to himself: it is busy.
-impl Sessions {
-    /// When the next one is to be put away, of which so many may rest awake.
-    pub(super) fn next_sleep(&self, now: Instant, awake: usize) -> Option<Instant> {
-        let (due, session) = *self.sleeps.first()?;
-        let crowded = self.sleeps.len() > awake && self.is_new(session);
-        let at = if crowded { now } else { due };
-        Some(self.sleep.pause.map_or(at, |pause| at.max(pause)))
-    }
-
-    fn is_new(&self, session: u64) -> bool {
-        self.kept.get(&session).is_some_and(|kept| kept.tried.is_none())
-    }
-
-    /// Gives those to the sleeper that are to be put away by now; says whether there are any.
-    pub(super) fn put_away(&mut self, now: Instant, awake: usize) -> bool {
-        let before = self.sleep.tasks.len();
-        while self.next_sleep(now, awake).is_some_and(|at| at <= now)
-            && let Some((_, session)) = self.sleeps.pop_first()
-        {
-            self.puts_away(session);
-        }
-        self.sleep.tasks.len() > before
-    }
-
-    fn puts_away(&mut self, session: u64) {
-        let Some(kept) = self.kept.get_mut(&session) else { return };
-        kept.sleep = None;
-        let Some(interpreter) = kept.interpreter.take() else { return };
-        kept.busy = true;
-        take_end(&mut self.ends, session, &mut kept.end);
-        let (name, started) = (kept.key.clone(), kept.started);
-        self.sleep.tasks.push_back(Task::PutAway(session, name, Box::new(interpreter), started));
-    }
-
-    /// The pool ends: all of them are put away where that lasts.
-    pub(super) fn all_sleep(&mut self, lasts: bool) {
-        self.sleep.stage = Stage::Ends;
-        self.sleeps.clear();
-        let all = self.kept.iter().filter(|(_, kept)| lasts && kept.ending.is_none());
-        let all: Vec<u64> = all.map(|(session, _)| *session).collect();
-        all.into_iter().for_each(|session| self.puts_away(session));
-    }
-
-    /// It sleeps, and has slept no shorter than since it was used.
-    pub(super) fn sleeps(&mut self, session: u64, away: Away) {
-        let Some(kept) = self.kept.get_mut(&session) else { return self.sleep.took(&away) };
-        kept.tried = None;
-        kept.away = Some(away);
-    }
-
-    /// It could not be put away. Gives back an interpreter that nobody has a place for.
-    pub(super) fn stays_awake(
-        &mut self,
-        session: u64,
-        interpreter: Interpreter,
-    ) -> Option<Interpreter> {
-        let Some(kept) = self.kept.get_mut(&session) else { return Some(interpreter) };
-        kept.tried = Some(Instant::now());
-        kept.interpreter.replace(interpreter)
-    }
-
-    /// The one that has been longest in memory.
-    pub(super) fn oldest_in_memory(&self) -> Option<(u64, Name, Arc<[u8]>)> {
-        let session = self.sleep.oldest()?;
-        let kept = self.kept.get(&session)?;
-        match &kept.away {
-            Some(Away::Memory(bytes, _)) => Some((session, kept.key.clone(), Arc::clone(bytes))),
-            _ => None,
-        }
-    }
-
-    /// It lies in the folder now, unless it was woken meanwhile.
-    pub(super) fn moved_to_folder(&mut self, session: u64, moved: &Arc<[u8]>) {
-        let Some(kept) = self.kept.get_mut(&session) else { return };
-        if let Some(Away::Memory(bytes, _)) = &kept.away
-            && Arc::ptr_eq(bytes, moved)
-            && let Some(away) = kept.away.replace(Away::Folder)
-        {
-            self.sleep.took(&away);
-        }
-    }
-
-    pub(super) fn in_folder(&self) -> usize {
-        self.kept.values().filter(|kept| matches!(kept.away, Some(Away::Folder))).count()
     }
 }
 

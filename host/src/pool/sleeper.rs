@@ -37,6 +37,8 @@ pub(super) struct Sleep {
     memory: BTreeMap<u64, u64>,
     bytes: u64,
     last: u64,
+    /// Sessions that are about to be put away.
+    pub(super) under_way: usize,
     /// Names whose files are about to be removed.
     removing: HashMap<Name, usize>,
     /// Nothing is put away before.
@@ -131,8 +133,7 @@ impl Core {
         let stack = core.interpreters.stack() + STACK;
         let builder = thread::Builder::new().name("ophidia-sleeper".into()).stack_size(stack);
         let thread = builder.spawn(move || {
-            let _lock = lock;
-            core.put_to_sleep(&asleep, core.folder.as_ref());
+            core.put_to_sleep(&asleep, core.folder.as_ref(), lock);
         })?;
         let mut state = self.state.lock();
         state.sessions.sleep.stage = Stage::Works;
@@ -141,7 +142,12 @@ impl Core {
     }
 
     /// What the sleeper's thread does, until the pool is at its end.
-    fn put_to_sleep(self: &Arc<Self>, asleep: &Asleep, folder: Option<&Folder>) {
+    fn put_to_sleep(
+        self: &Arc<Self>,
+        asleep: &Asleep,
+        folder: Option<&Folder>,
+        lock: Option<Locked>,
+    ) {
         if let Some(folder) = folder {
             folder.tidy(self.settings.session_idle);
         }
@@ -172,6 +178,8 @@ impl Core {
                 None => {
                     let put = Put { core: self, asleep, folder };
                     put.all_to_folder();
+                    // Whoever is told of the end may open the folder at once.
+                    drop(lock);
                     let mut state = self.state.lock();
                     state.sessions.sleep.stage = Stage::Over;
                     self.wake_keeper(&mut state);
