@@ -104,6 +104,34 @@ fn captured_output_is_bounded() {
     outcome.stdout_has("\"stopped_by\":\"output\"");
 }
 
+#[test]
+fn each_limit_of_the_library_has_its_option() {
+    let outcome =
+        ophidia(["run", "--life", "300ms", "-c", "import time\nwhile True: time.sleep(0.02)"]);
+    outcome.expect_status(124).stderr_has("limit life: 300ms").stderr_has("--life");
+    let outcome = ophidia(["run", "--json", "--output", "1KiB", "-c", "print('x' * 3000)"]);
+    outcome.expect_status(125).stdout_has("more than 1024 bytes").stdout_has("--output");
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("large.py");
+    std::fs::write(&script, "result = 'y' * 3_000_000").expect("written");
+    let input = folder.path().join("input");
+    std::fs::write(&input, "").expect("written");
+    for (option, most, says) in
+        [("--value", "1MiB", "limit value: "), ("--objects", "1", "limit objects: ")]
+    {
+        let map = ophidia(["map", option, most]).args([&script, &input]).run();
+        let said = String::from_utf8_lossy(&map.stdout).into_owned();
+        assert!(said.contains(says) && said.contains(option), "{map}");
+    }
+    for (option, value) in [("--host-calls", "0"), ("--host-call-time", "0s"), ("--objects", "0")] {
+        let outcome = ophidia(["run", option, value, "-c", ""]).expect_status(2);
+        outcome.stderr_has(option);
+    }
+    ophidia(["run", "--host-calls", "1", "--host-call-time", "1s", "-c", "print(1)"])
+        .expect_ok()
+        .stdout_is("1\n");
+}
+
 /// The message of the limit in the line of `--json`.
 fn message(arguments: &[&str]) -> String {
     let outcome = ophidia(["run", "--json"]).args(arguments).run();
@@ -123,7 +151,9 @@ fn the_option_that_helps_is_named_in_json_as_well() {
     assert!(said.ends_with("67108864 allowed (raise it with --memory)"), "{said}");
     let said = message(&["-c", "while True: print('x' * 1_000_000)"]);
     assert!(
-        said.ends_with("captured stream (`ophidia run` without --json holds no output)"),
+        said.ends_with(
+            "captured stream (raise it with --output; `ophidia run` without --json holds none)"
+        ),
         "{said}"
     );
 }

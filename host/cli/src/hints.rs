@@ -3,12 +3,19 @@
 use ophidia::LimitExceeded;
 
 /// What helps, by the limit's name.
-const WAYS_OUT: [(&str, &str); 5] = [
+const WAYS_OUT: [(&str, &str); 12] = [
     ("timeout", "raise it with --timeout"),
     ("cpu", "raise it with --cpu"),
+    ("life", "raise it with --life"),
     ("fuel", "raise it with --fuel"),
     ("memory", "raise it with --memory"),
-    ("output", "`ophidia run` without --json holds no output"),
+    ("host_memory", "raise it with --host-memory"),
+    ("value", "raise it with --value"),
+    ("objects", "raise it with --objects"),
+    ("host_calls", "raise it with --host-calls"),
+    ("host_call_time", "raise it with --host-call-time"),
+    ("files", "raise it with --files"),
+    ("output", "raise it with --output; `ophidia run` without --json holds none"),
 ];
 
 /// The limit's message, and the way out.

@@ -3,6 +3,7 @@
 mod add;
 mod app;
 mod bindgen;
+mod bounds;
 mod bytecode;
 mod doctor;
 mod ending;

@@ -1,13 +1,14 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
+use crate::bounds::Bounds;
 use crate::flavour::With;
 use crate::network::Net;
 use crate::packages::{self, Packages};
 use crate::progress::say;
 use crate::show::Show;
 use crate::trees::{TMP, Trees};
-use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
+use crate::values::{self, Variable};
 use crate::wide;
 use crate::{Usage, policy};
 use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
@@ -28,8 +29,9 @@ pub(crate) struct Sandbox {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "timeout", "grace", "cpu", "fuel", "memory", "files", "folder", "host_memory", "tmp",
-            "clock", "seed", "connections", "opened", "sent", "received", "connect",
+            "timeout", "grace", "cpu", "life", "fuel", "memory", "host_memory", "value", "output", "objects",
+            "host_calls", "host_call_time", "files", "folder", "tmp", "clock", "seed", "connections",
+            "opened", "sent", "received", "connect",
         ],
         help_heading = HEADING
     )]
@@ -68,74 +70,8 @@ pub(crate) struct Sandbox {
     #[command(flatten)]
     packages: Packages,
 
-    /// Stop the program after this time: 500ms, 2s, 1m 30s, none
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "TIME",
-        default_value_t,
-        value_parser = values::timeout,
-        help_heading = HEADING
-    )]
-    timeout: Timeout,
-
-    /// How long it may go on after --timeout, when it has been told by a TimeoutError: 100ms, 0s
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "TIME",
-        default_value_t = Grace(Limits::default().grace),
-        value_parser = values::grace,
-        help_heading = HEADING
-    )]
-    grace: Grace,
-
-    /// Processor time it may use: 500ms, 2s, none
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "TIME",
-        default_value_t = Timeout(Limits::default().cpu),
-        value_parser = values::timeout,
-        help_heading = HEADING
-    )]
-    cpu: Timeout,
-
-    /// Units of work it may do, which are the same in each run; --json tells how many it did
-    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = values::count, help_heading = HEADING)]
-    fuel: Option<u64>,
-
-    /// Linear memory it may have: 256MiB, 1GiB; 4GiB at most
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "SIZE",
-        default_value_t,
-        value_parser = values::memory,
-        help_heading = HEADING
-    )]
-    memory: Memory,
-
-    /// Files and folders it may have open at once, beside the granted ones
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "N",
-        default_value_t,
-        value_parser = values::files,
-        help_heading = HEADING
-    )]
-    files: Files,
-
-    /// What it may add to each folder that is granted with :rw
-    #[arg(
-        long,
-        allow_hyphen_values = true, value_name = "SIZE",
-        default_value_t = Size(Limits::default().folder.bytes),
-        value_parser = values::quota,
-        help_heading = HEADING
-    )]
-    folder: Size,
-
-    /// What it may make this process hold in all: files in memory, --json's output [default: 1GiB, more with a larger
-    /// --tmp]
-    #[arg(long, allow_hyphen_values = true, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
-    host_memory: Option<Size>,
+    #[command(flatten)]
+    bounds: Bounds,
 
     #[command(flatten)]
     trees: Trees,
@@ -206,7 +142,6 @@ impl Sandbox {
         if let Some(file) = &self.policy {
             let mut policy = policy::read(file)?;
             self.dirs.append(&mut policy.grants.dirs);
-            self.memory = Memory(policy.limits.memory);
             self.ruled = Some(policy);
         }
         for (i, dir) in self.dirs.iter().enumerate() {
@@ -264,14 +199,7 @@ impl Sandbox {
             audit: None,
             show: Show::default(),
             packages: Packages::default(),
-            timeout: Timeout(None),
-            grace: Grace(Limits::default().grace),
-            cpu: Timeout(None),
-            fuel: None,
-            memory: Memory::default(),
-            files: Files::default(),
-            folder: Size(0),
-            host_memory: None,
+            bounds: Bounds::default(),
             ..self.clone()
         };
         let policy = self.policy.as_ref().map(fs::read);
@@ -364,12 +292,12 @@ impl Sandbox {
 
     /// What one operation may take.
     pub(crate) fn timeout(&self) -> Option<std::time::Duration> {
-        self.ruled.as_ref().map_or(self.timeout.0, |policy| policy.limits.timeout)
+        self.limits().timeout
     }
 
     /// Bytes of linear memory; nothing larger can be handed to the guest either.
     pub(crate) fn memory(&self) -> u64 {
-        self.memory.0
+        self.limits().memory
     }
 
     /// The guest's working directory: the host's, under the name that a grant which covers it gives it, else under
@@ -388,29 +316,11 @@ impl Sandbox {
         best.and_then(|(_, path)| path.into_os_string().into_string().ok()).unwrap_or(own)
     }
 
-    /// What the options allow.
+    /// What the options or the policy allow.
     fn limits(&self) -> Limits {
-        let default = Limits::default();
-        Limits {
-            timeout: self.timeout.0,
-            grace: self.grace.0,
-            cpu: self.cpu.0,
-            fuel: self.fuel,
-            memory: self.memory.0,
-            files: self.files.0,
-            folder: match self.folder.0 {
-                0 => Quota { bytes: u64::MAX, files: u64::MAX },
-                bytes => Quota { bytes, ..default.folder },
-            },
-            host_memory: match self.host_memory {
-                Some(Size(0)) => u64::MAX,
-                Some(Size(bytes)) => bytes,
-                None => default.host_memory.max(self.trees.tmp().bytes.saturating_add(512 << 20)),
-            },
-            // What --out takes out of memory at once.
-            value: default.value.max(self.trees.tmp().bytes),
-            network: self.net.limits(),
-            ..default
+        match &self.ruled {
+            Some(policy) => policy.limits,
+            None => self.bounds.limits(self.trees.tmp(), self.net.limits()),
         }
     }
 
@@ -457,10 +367,10 @@ impl Sandbox {
 
     /// The same, with streams that are the caller's to set.
     pub(crate) fn builder(&self) -> SandboxBuilder {
-        let builder = ophidia::Sandbox::builder();
+        let builder = ophidia::Sandbox::builder().limits(self.limits());
         let builder = self.trees.apply(match &self.ruled {
-            Some(policy) => builder.limits(policy.limits).grants(policy.grants.clone()),
-            None => self.trees.rule(builder.limits(self.limits())),
+            Some(policy) => builder.grants(policy.grants.clone()),
+            None => self.trees.rule(builder),
         });
         let mut builder = self.net.apply(builder);
         for dir in self.dirs.iter().chain(&self.bytecode) {
