@@ -109,8 +109,8 @@ fn each_limit_of_the_library_has_its_option() {
     let outcome =
         ophidia(["run", "--life", "300ms", "-c", "import time\nwhile True: time.sleep(0.02)"]);
     outcome.expect_status(124).stderr_has("limit life: 300ms").stderr_has("--life");
-    let outcome = ophidia(["run", "--json", "--output", "1KiB", "-c", "print('x' * 3000)"]);
-    outcome.expect_status(125).stdout_has("more than 1024 bytes").stdout_has("--output");
+    let outcome = ophidia(["run", "--json", "--captured", "1KiB", "-c", "print('x' * 3000)"]);
+    outcome.expect_status(125).stdout_has("more than 1024 bytes").stdout_has("--captured");
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("large.py");
     std::fs::write(&script, "result = 'y' * 3_000_000").expect("written");
@@ -152,7 +152,7 @@ fn the_option_that_helps_is_named_in_json_as_well() {
     let said = message(&["-c", "while True: print('x' * 1_000_000)"]);
     assert!(
         said.ends_with(
-            "captured stream (raise it with --output; `ophidia run` without --json holds none)"
+            "captured stream (raise it with --captured; `ophidia run` without --json holds none)"
         ),
         "{said}"
     );

@@ -84,7 +84,7 @@ pub(crate) struct Bounds {
         value_parser = values::quota,
         help_heading = HEADING
     )]
-    output: Size,
+    captured: Size,
 
     /// Objects of the program that this process may hold, and of this process that the program may
     #[arg(
@@ -156,7 +156,7 @@ impl Bounds {
                 bytes,
             ),
             objects: self.objects,
-            output: bytes(self.output),
+            output: bytes(self.captured),
             files: self.files.0,
             folder: match self.folder.0 {
                 0 => Quota { bytes: u64::MAX, files: u64::MAX },

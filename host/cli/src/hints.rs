@@ -15,7 +15,7 @@ const WAYS_OUT: [(&str, &str); 12] = [
     ("host_calls", "raise it with --host-calls"),
     ("host_call_time", "raise it with --host-call-time"),
     ("files", "raise it with --files"),
-    ("output", "raise it with --output; `ophidia run` without --json holds none"),
+    ("output", "raise it with --captured; `ophidia run` without --json holds none"),
 ];
 
 /// The limit's message, and the way out.

@@ -173,3 +173,14 @@ fn refused(error: &clap::Error) -> Status {
     say(&text);
     Status::USAGE
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    /// No two options of a command have one name, among others that a release build does not look at.
+    #[test]
+    fn the_options_fit_together() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -29,7 +29,7 @@ pub(crate) struct Sandbox {
         long,
         value_name = "FILE",
         conflicts_with_all = [
-            "timeout", "grace", "cpu", "life", "fuel", "memory", "host_memory", "value", "output", "objects",
+            "timeout", "grace", "cpu", "life", "fuel", "memory", "host_memory", "value", "captured", "objects",
             "host_calls", "host_call_time", "files", "folder", "tmp", "clock", "seed", "connections",
             "opened", "sent", "received", "connect",
         ],
