@@ -74,7 +74,7 @@ fn report(outcome: &Outcome) -> Value {
 #[test]
 fn an_app_runs_in_several_interpreters_and_tells_what_they_did() {
     let (_folder, app) = app();
-    let outcome = ophidia(["tasks", "--domains", "2", "--json", &app, "squares"]).expect_status(0);
+    let outcome = ophidia(["tasks", &app, "squares", "--domains", "2", "--json"]).expect_status(0);
     assert!(outcome.stdout().starts_with("20540\n"), "{outcome}");
     let report = report(&outcome);
     assert_eq!(report["status"], "ok");

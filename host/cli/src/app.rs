@@ -43,8 +43,8 @@ pub(crate) struct App {
     #[command(flatten)]
     python: PythonOptions,
 
-    /// The program, and its arguments
-    #[arg(value_names = ["APP", "ARGS"], trailing_var_arg = true, required = true)]
+    /// The program, and its arguments; those that begin with - come after --
+    #[arg(value_names = ["APP", "ARGS"], required = true)]
     program: Vec<OsString>,
 }
 
