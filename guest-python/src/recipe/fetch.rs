@@ -66,9 +66,7 @@ pub(crate) fn fetch(
                 verify(&file, source)?;
                 keep(&file, &path, work)?;
             } else {
-                let file = download(source, work)?;
-                verify(&file, source)?;
-                keep(&file, &path, work)?;
+                keep(&download(source, work)?, &path, work)?;
             }
         } else if let Err(error) = verify(&path, source) {
             // A damaged copy must not stand in the way of the next try.
@@ -96,30 +94,83 @@ fn keep(file: &Path, target: &Path, work: &Path) -> Result<(), Error> {
     fs::rename(&copy, target).at("move into place", target)
 }
 
+/// Gets an item from wherever it may be, in order: by its client, then from each of the other addresses. What is
+/// not the file that the lock names is passed over. The error names all places.
 fn download(source: &Source, work: &Path) -> Result<PathBuf, Error> {
     let folder = work.join("downloads").join(&source.name);
     fs::create_dir_all(&folder).at("create", &folder)?;
-    match source.client {
-        Client::Apt => apt(source, &folder),
-        Client::Pip => pip(source, &folder),
-        Client::Cargo => cargo(source, &folder),
+    let mut tried = Tried { source, reasons: Vec::new() };
+    let found = match source.client {
+        Client::Apt => {
+            let listed = output(Command::new("apt-get").args(["--print-uris", "update"]));
+            let path = source.path.as_deref().unwrap_or_default();
+            let listed = listed.unwrap_or_default();
+            let mut addresses = mirrors(&listed).into_iter().map(|base| format!("{base}/{path}"));
+            tried.any_of(&folder, &mut addresses, "apt has no sources on this machine")
+        }
+        Client::Pip => tried.one(pip(source, &folder).map_err(reason)),
+        Client::Cargo => tried.one(cargo(source, &folder).map_err(reason)),
+    };
+    let mut upstream = source.upstream.iter().cloned();
+    let found = found.or_else(|| tried.any_of(&folder, &mut upstream, "it has no other address"));
+    found.ok_or_else(|| Error::Fetch {
+        file: source.file.clone(),
+        reason: tried.reasons.join("\n  then: "),
+    })
+}
+
+/// Where an item was looked for in vain.
+struct Tried<'s> {
+    source: &'s Source,
+    reasons: Vec<String>,
+}
+
+impl Tried<'_> {
+    /// The file that was got, if it is the right one.
+    fn one(&mut self, got: Result<PathBuf, String>) -> Option<PathBuf> {
+        let verified = got.and_then(|file| match verify(&file, self.source) {
+            Ok(()) => Ok(file),
+            Err(error) => Err(reason(error)),
+        });
+        verified.map_err(|reason| self.reasons.push(reason)).ok()
+    }
+
+    /// The same from the first of these addresses that has it.
+    fn any_of(
+        &mut self,
+        folder: &Path,
+        addresses: &mut dyn Iterator<Item = String>,
+        none: &str,
+    ) -> Option<PathBuf> {
+        let mut any = false;
+        let file = folder.join(&self.source.file);
+        for address in addresses {
+            any = true;
+            let mut helper = Command::new(APT_HELPER);
+            helper.arg("download-file").arg(&address).arg(&file);
+            let got = client(&mut helper, self.source).map(|()| file.clone());
+            if let Some(found) = self.one(got) {
+                return Some(found);
+            }
+            if let Some(last) = self.reasons.last_mut() {
+                *last = format!("{address}: {last}");
+            }
+        }
+        if !any {
+            self.reasons.push(none.to_owned());
+        }
+        None
     }
 }
 
-/// Tries each of the mirrors that this machine's apt is set up with.
-fn apt(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
-    let listed =
-        output(Command::new("apt-get").args(["--print-uris", "update"])).unwrap_or_default();
-    let file = folder.join(&source.file);
-    let mut reason = "apt has no sources on this machine".to_owned();
-    for base in mirrors(&listed) {
-        let uri = format!("{base}/{}", source.path.as_deref().unwrap_or_default());
-        match client(Command::new(APT_HELPER).arg("download-file").arg(uri).arg(&file), source) {
-            Ok(()) => return Ok(file),
-            Err(error) => reason = error,
+fn reason(error: Error) -> String {
+    match error {
+        Error::Fetch { reason, .. } => reason,
+        Error::Hash { expected, found, .. } => {
+            format!("what came is another file: SHA-256 {found}, {expected} expected")
         }
+        other => other.to_string(),
     }
-    Err(Error::Fetch { file: source.file.clone(), reason })
 }
 
 /// The base addresses in the output of `apt-get --print-uris update`, Debian's own archive first.
@@ -327,6 +378,31 @@ mod tests {
         source.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into();
         assert!(absent(&cache, Some(&local), std::slice::from_ref(&source)).is_empty());
         fetch_one(&cache, Some(&local), &source).expect("found");
+        assert_eq!(fs::read(kept(&cache, &source)).expect("kept"), b"abc");
+    }
+
+    #[test]
+    fn all_places_are_tried_in_order_and_named_when_none_has_it() {
+        let root = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::new(&root.path().join("cache"));
+        let mut source = zlib();
+        source.client = Client::Apt;
+        source.path = Some("pool/main/n/none/none_1.orig.tar.gz".into());
+        // apt's own programs take files of this machine, too.
+        let other = root.path().join("other");
+        fs::write(&other, "something else").expect("written");
+        let right = root.path().join("right");
+        let file = |path: &Path| format!("copy:{}", path.display());
+        source.upstream = vec![file(&root.path().join("nothing")), file(&other)];
+        let said = fetch_one(&cache, None, &source).expect_err("nowhere").to_string();
+        let named = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text}: {said}"));
+        assert!(named("/nothing: ") < named("/other: what came is another file: SHA-256 "));
+        assert!(said.contains(&source.sha256) && said.contains("OPHIDIA_SOURCES"), "{said}");
+
+        fs::write(&right, "abc").expect("written");
+        source.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into();
+        source.upstream.push(file(&right));
+        fetch_one(&cache, None, &source).expect("the last one has it");
         assert_eq!(fs::read(kept(&cache, &source)).expect("kept"), b"abc");
     }
 

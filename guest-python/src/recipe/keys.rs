@@ -56,7 +56,8 @@ pub(crate) fn keys<'a>(
     (lock, header): (&str, &str),
     files: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
 ) -> Result<Keys, String> {
-    let lock: Table = lock.parse().map_err(|error| format!("guest.lock.toml: {error}"))?;
+    let mut lock: Table = lock.parse().map_err(|error| format!("guest.lock.toml: {error}"))?;
+    forget_upstream(&mut lock);
     let manifests = manifests(files.clone())?;
     let hash_folders = |hash: &mut Sha256, folders: &[&str], wanted: &dyn Fn(&str) -> bool| {
         for folder in folders {
@@ -154,13 +155,22 @@ fn manifests<'a>(
         let folder = name.strip_prefix("packages/").and_then(|n| n.strip_suffix("/package.toml"));
         let Some(folder) = folder else { continue };
         let text = std::str::from_utf8(bytes).map_err(|error| format!("{name}: {error}"))?;
-        let table: Table = text.parse().map_err(|error| format!("{name}: {error}"))?;
+        let mut table: Table = text.parse().map_err(|error| format!("{name}: {error}"))?;
+        forget_upstream(&mut table);
         if table.get("name").and_then(Value::as_str) != Some(folder) {
             return Err(format!("{name}: its name must be {folder}, as its folder's"));
         }
         found.insert(folder.to_owned(), table);
     }
     Ok(found)
+}
+
+/// Where else a file may be got from changes nothing of what is made of it.
+fn forget_upstream(table: &mut Table) {
+    let sources = table.get_mut("source").and_then(Value::as_array_mut);
+    for source in sources.into_iter().flatten().filter_map(Value::as_table_mut) {
+        source.remove("upstream");
+    }
 }
 
 /// The names of all packages and CPython's, each after what it needs.

@@ -48,6 +48,9 @@ pub struct Source {
     pub backend: Option<String>,
     /// The package's version where it differs from `version`.
     pub package_version: Option<String>,
+    /// Addresses of the same file elsewhere, its authors' own first, for when the client has none. `https` alone.
+    #[serde(default)]
+    pub upstream: Vec<String>,
     /// The kind of machine it is for, as `ARCH-OS`; for all when absent.
     pub host: Option<String>,
     /// The file's name.
@@ -144,6 +147,9 @@ pub(crate) fn check(source: &Source) -> Result<(), String> {
     if source.file.contains('/') || source.file.starts_with('.') {
         return complaint("file must be a plain name");
     }
+    if let Some(address) = source.upstream.iter().find(|it| !it.starts_with("https://")) {
+        return complaint(&format!("upstream must begin with https://, not be {address}"));
+    }
     match source.client {
         Client::Apt if source.path.is_none() => complaint("apt needs `path`"),
         Client::Pip | Client::Cargo if source.package.is_none() => {
@@ -182,6 +188,7 @@ mod tests {
         assert!(edit("sha256 = \"93e5", "sha256 = \"93E5").contains("64 lower-case"));
         assert!(edit("package = \"ziglang\"\n", "").contains("need `package`"));
         assert!(edit("client = \"pip\"", "client = \"curl\"").contains("curl"));
+        assert!(edit("upstream = [\"https:", "upstream = [\"http:").contains("https://"));
         assert!(edit("file = \"Python-", "file = \"../Python-").contains("plain name"));
     }
 }

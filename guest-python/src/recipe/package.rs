@@ -81,6 +81,8 @@ struct Archive {
     package: Option<String>,
     backend: Option<String>,
     package_version: Option<String>,
+    #[serde(default)]
+    upstream: Vec<String>,
     host: Option<String>,
     file: String,
     sha256: String,
@@ -283,6 +285,7 @@ impl Package {
             package: archive.package.clone(),
             backend: archive.backend.clone(),
             package_version: archive.package_version.clone(),
+            upstream: archive.upstream.clone(),
             host: archive.host.clone(),
             file: archive.file.clone(),
             sha256: archive.sha256.clone(),
