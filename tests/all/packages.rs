@@ -110,8 +110,7 @@ fn bytecode_is_kept_by_content() {
     }
     let module = folder.path().join("shop.py");
     fs::write(&module, "price = 2\n").expect("a file");
-    let run = |printed: &str| {
-        let program = "import shop; print(shop.price, '/usr/lib/bytecode' in shop.__cached__)";
+    let run_of = |program: &str, printed: &str| {
         ophidia(["run", "--site"])
             .arg(folder.path())
             .args(["-c", program])
@@ -119,6 +118,8 @@ fn bytecode_is_kept_by_content() {
             .expect_ok()
             .stdout_is(printed);
     };
+    let program = "import shop; print(shop.price, '/usr/lib/bytecode' in shop.__cached__)";
+    let run = |printed: &str| run_of(program, printed);
     let kept = || {
         let mut found = Vec::new();
         let mut folders = vec![cache.path().join("bytecode")];
@@ -140,7 +141,12 @@ fn bytecode_is_kept_by_content() {
     let before = fs::metadata(&files[0]).expect("there").modified().expect("a time");
     run("2 True\n");
     assert_eq!(fs::metadata(&files[0]).expect("there").modified().expect("a time"), before);
-    // Other content, even with the old time: Python does not take the bytecode for it.
+    // What is as it was is not read.
+    let program = "import sys; seen = []
+sys.addaudithook(lambda event, args: event == 'open' and seen.append(str(args[0])))
+import shop; print(any(name.endswith('shop.py') for name in seen), any('shop' in name for name in seen))";
+    run_of(program, "False True\n");
+    // Other content, even with the old time, is compiled again.
     let time = fs::metadata(&module).expect("there").modified().expect("a time");
     fs::write(&module, "price = 3\n").expect("a file");
     fs::File::options()
@@ -150,7 +156,22 @@ fn bytecode_is_kept_by_content() {
         .set_modified(time)
         .expect("a time");
     run("3 True\n");
+    let changed = || fs::metadata(&files[0]).expect("there").modified().expect("a time");
+    assert_ne!(changed(), before);
+    run_of(program, "False True\n");
+    // Where it changes after the start, Python sees that.
+    let site = folder.path().display();
+    let program = format!(
+        "open('{site}/shop.py', 'w').write('price = 4\\n'); import shop; print(shop.price)"
+    );
+    ophidia(["run", "--site"])
+        .arg(folder.path())
+        .args(["--dir", &format!("{site}:rw"), "-c", &program])
+        .env("OPHIDIA_CACHE", cache.path())
+        .expect_ok()
+        .stdout_is("4\n");
+    run("4 True\n");
     // A module that does not compile says so when it is imported, not before.
     fs::write(folder.path().join("broken.py"), "def (\n").expect("a file");
-    run("3 True\n");
+    run("4 True\n");
 }

@@ -1,19 +1,26 @@
 //! Bytecode of the packages in the folders of `--site`, kept in the cache: made once, by an interpreter that runs nothing
 //! of them, and found by Python where the content is the same. Without it each start compiles all that it imports.
+//!
+//! Beside it lies what the sources were when it was made: the size of each, and when it was written and changed. What is
+//! different is compiled again; of what is the same, Python does not read the source either.
 
 use crate::progress::Bar;
 use crate::sandbox::Sandbox;
 use ophidia::{Access, DirGrant, Interpreter, Runtime};
+use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
+use std::error::Error;
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 /// Where a program finds it.
 const GUEST: &str = "/usr/lib/bytecode";
+
+/// What the sources were, a line each, for the next start and for Python (`_ophidia.bytecode`). No module has this name.
+const NOTES: &str = ".sources";
 
 /// In a folder with more files than this it is not worth it, or no folder of packages.
 const MOST_FILES: usize = 50_000;
@@ -53,15 +60,18 @@ fn kept(runtime: &Runtime, site: &DirGrant, root: &Path) -> io::Result<PathBuf> 
     let lock = File::create(root.join(format!("{name}.lock")))?;
     lock.lock()?;
     let files = sources(&place)?;
-    let stamp = root.join(format!("{name}.stamp"));
-    let seen = fingerprint(&files);
-    if fs::read_to_string(&stamp).is_ok_and(|noted| noted == seen) {
-        return Ok(folder);
+    let notes = folder.join(NOTES);
+    let noted = fs::read_to_string(&notes).unwrap_or_default();
+    let now: String = files.iter().map(|file| &*file.note).collect();
+    if noted != now {
+        let noted: HashSet<&str> = noted.split_inclusive('\n').collect();
+        let (same, stale): (Vec<_>, Vec<_>) =
+            files.iter().partition(|file| noted.contains(&*file.note));
+        // A start that is ended in the middle has noted what it has compiled.
+        fs::write(&notes, same.iter().map(|file| &*file.note).collect::<String>())?;
+        compile(runtime, site, &stale, &folder, &notes).map_err(io::Error::other)?;
+        fs::write(notes, now)?;
     }
-    let stale: Vec<&str> =
-        files.iter().filter(|file| file.is_newer_than(&folder)).map(|file| &*file.name).collect();
-    compile(runtime, site, &stale, &folder).map_err(io::Error::other)?;
-    fs::write(stamp, seen)?;
     Ok(folder)
 }
 
@@ -80,49 +90,45 @@ pub(crate) fn own(folder: &Path) -> io::Result<()> {
 fn compile(
     runtime: &Runtime,
     site: &DirGrant,
-    names: &[&str],
+    files: &[&Source],
     folder: &Path,
-) -> ophidia::Result<()> {
-    if names.is_empty() {
+    notes: &Path,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    if files.is_empty() {
         return Ok(());
     }
+    let mut notes = File::options().append(true).open(notes)?;
     let out = DirGrant { host: folder.to_owned(), guest: "/out".into(), access: Access::ReadWrite };
     let sandbox = runtime.interpreter().timeout(None).memory(1 << 30);
     let mut py =
         sandbox.dir(DirGrant { access: Access::ReadOnly, ..site.clone() }).dir(out).build()?;
     let compiler = py.import("_ophidia.bytecode")?;
-    let bar = Bar::new(&format!("bytecode of {}", site.host.display()), names.len());
-    for names in names.chunks(AT_ONCE) {
+    let bar = Bar::new(&format!("bytecode of {}", site.host.display()), files.len());
+    for files in files.chunks(AT_ONCE) {
+        let names: Vec<&str> = files.iter().map(|file| &*file.name).collect();
         compiler.call_method(&mut py, "compile_files", (&site.guest, names, "/out"))?;
-        bar.advance(names.len());
+        for file in files {
+            notes.write_all(file.note.as_bytes())?;
+        }
+        bar.advance(files.len());
     }
     Ok(())
 }
 
-/// A source file: its name in the site, and what tells it from an earlier one.
+/// A source file of a site.
 struct Source {
     name: String,
-    size: u64,
-    modified: u128,
+    /// The line for it.
+    note: String,
 }
 
 impl Source {
-    /// Than its bytecode.
-    fn is_newer_than(&self, folder: &Path) -> bool {
-        let path = Path::new(&self.name);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let tag = format!("{stem}.cpython-313.pyc");
-        let kept =
-            folder.join(path.parent().unwrap_or(Path::new(""))).join("__pycache__").join(tag);
-        fs::metadata(kept).map_or(true, |kept| modified(&kept) <= self.modified)
+    fn new(name: &str, data: &fs::Metadata) -> Self {
+        let at = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        let written = at(data.mtime(), data.mtime_nsec());
+        let changed = at(data.ctime(), data.ctime_nsec());
+        Self { name: name.into(), note: format!("{} {written} {changed}\t{name}\n", data.len()) }
     }
-}
-
-fn modified(data: &fs::Metadata) -> u128 {
-    data.modified()
-        .ok()
-        .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
-        .map_or(0, |at| at.as_nanos())
 }
 
 /// All source files of a folder, sorted. Links are not followed.
@@ -136,14 +142,9 @@ fn sources(root: &Path) -> io::Result<Vec<Source>> {
             if kind.is_dir() && entry.file_name() != "__pycache__" {
                 folders.push(path);
             } else if kind.is_file() && path.extension().is_some_and(|ending| ending == "py") {
-                let data = entry.metadata()?;
                 let name = path.strip_prefix(root).map_err(io::Error::other)?;
-                if let Some(name) = name.to_str() {
-                    files.push(Source {
-                        name: name.into(),
-                        size: data.len(),
-                        modified: modified(&data),
-                    });
+                if let Some(name) = name.to_str().filter(|name| !name.contains('\n')) {
+                    files.push(Source::new(name, &entry.metadata()?));
                 }
             }
         }
@@ -153,12 +154,4 @@ fn sources(root: &Path) -> io::Result<Vec<Source>> {
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(files)
-}
-
-fn fingerprint(files: &[Source]) -> String {
-    let mut hasher = DefaultHasher::new();
-    for Source { name, size, modified } in files {
-        (name, size, modified).hash(&mut hasher);
-    }
-    format!("{} files, {:016x}\n", files.len(), hasher.finish())
 }
