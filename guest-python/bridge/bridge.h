@@ -79,6 +79,7 @@ extern const struct package *const bridge_packages[];
 int kdf_ready(PyObject *module);
 int tls_ready(PyObject *module);
 int ending_ready(PyObject *module);
+int settling_ready(PyObject *module);
 int sources_ready(PyObject *module);
 int options_ready(PyObject *module);
 int depth_ready(PyObject *module);
@@ -92,8 +93,8 @@ int tasklets_ready(void);
 int interrupt_is_asked(PyObject *error);
 void interrupt_forget_asked(void);
 
-/* Makes everything that exists immortal. */
-void immortalize(void);
+/* Makes everything that exists immortal, and has what comes later lie on pages of its own. */
+void settle(void);
 
 /* Finds the words through which the host interrupts the evaluation loop. */
 void bridge_interrupt_locate(struct ophidia_frame *frame);

@@ -140,42 +140,6 @@ bridge_objects_fetch(void)
     return bridge.environ_data == NULL ? -1 : stdlib_types_fetch();
 }
 
-/* Defined in obmalloc.c by patches/0004-seal-heap.patch. */
-extern void _PyObject_SealHeap(void);
-
-#ifdef __wasm__ /* natively no snapshot is taken */
-/* What finished calls left below the stack pointer would be carried by every snapshot. The stack
-   lies at the bottom of linear memory (--stack-first); its first page stays out of it. */
-__attribute__((noinline)) static void
-clear_dead_stack(void)
-{
-    volatile char here;
-    uintptr_t top = (uintptr_t)&here;
-    uintptr_t bottom = 4096;
-    if (top > bottom + 1024) {
-        memset((void *)bottom, 0, top - 1024 - bottom);
-    }
-}
-
-/* What that does for small objects, for the C library's heap: free chunks between those
-   in use are taken out of circulation, so that new ones come from the top of the heap. */
-static void
-seal_c_heap(void)
-{
-    uintptr_t top = (uintptr_t)malloc(1 << 20); /* too large for any gap */
-    free((void *)top);
-    for (size_t size = 512 << 10; size >= 16; size -= size > 4096 ? size / 8 & ~(size_t)15 : 16) {
-        for (;;) {
-            void *chunk = malloc(size);
-            if (chunk == NULL || (uintptr_t)chunk >= top) {
-                free(chunk);
-                break;
-            }
-        }
-    }
-}
-#endif
-
 /* Extension modules in C++ have objects whose construction calls Python. A shared library's are made when it is imported,
    ours by _initialize: CPython is up before them. Priorities up to 100 are the C library's. */
 __attribute__((constructor(101))) static void
@@ -199,10 +163,5 @@ ophidia_initialize(void)
         die("a module lacks what the bridge needs");
     }
     frame_publish_interrupt();
-    immortalize();
-    _PyObject_SealHeap();
-#ifdef __wasm__
-    seal_c_heap();
-    clear_dead_stack();
-#endif
+    settle();
 }

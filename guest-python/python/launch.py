@@ -158,6 +158,21 @@ def _written(*texts: str) -> bool:
     return True
 
 
+# --- a template --------------------------------------------------------------------------------
+
+_of_template: list[object] = []
+
+
+def settle() -> None:
+    """Leave all that there is for others to begin with: the collector does not come to it, references to it are not
+    counted, and what has something to do at its end is noted for the end of their programs.
+    """
+    gc.collect()
+    _of_template.extend(value for value in gc.get_objects() if hasattr(type(value), "__del__"))
+    gc.freeze()
+    _host.settle()
+
+
 # --- the end -----------------------------------------------------------------------------------
 
 
@@ -228,9 +243,10 @@ def _plain(error: BaseException) -> str:
 def _finalize() -> None:
     """Call what the program's objects have for their end, while all of them are whole.
 
-    Files are written out first, the outer streams before those inside them. What the snapshot holds stays.
+    Files are written out first, the outer streams before those inside them. What the snapshot holds stays; of what a
+    template holds, no reference that goes away ends anything.
     """
-    objects = gc.get_objects()
+    objects = [*_of_template, *gc.get_objects()]
     streams = [value for value in objects if issubclass(type(value), _io._IOBase)]
     for kind in (_io._TextIOBase, _io._BufferedIOBase):
         for stream in streams:

@@ -60,6 +60,28 @@ fn the_cache_keeps_templates_by_their_content() {
     ophidia(["image", "rm", "../image"]).expect_status(2).stderr_has("no such template");
 }
 
+/// What a template holds never goes away, but what it has to do at its end it does, once, at the program's.
+#[test]
+fn what_the_set_up_made_ends_with_each_program() {
+    let (_kept, path) = folder();
+    let set_up = "class Last:\n    def __del__(self): print('gone')\nlast = Last()\n\
+                  def steps():\n    try: yield 1\n    finally: print('closed')\n\
+                  on = steps(); next(on)";
+    fs::write(path.join("warm.py"), set_up).expect("a file");
+    let build = ophidia(["image", "build", "--set-up", "warm.py", "-o", "x"]).current_dir(&path);
+    build.expect_ok();
+    for (code, ended) in
+        [("print('run')", "closed gone run"), ("del last; print('run')", "closed gone run")]
+    {
+        let outcome = ophidia(["run", "--image", "x", "-c", code]).current_dir(&path).expect_ok();
+        let stdout = outcome.stdout();
+        let mut lines: Vec<_> = stdout.lines().collect();
+        assert_eq!(lines.first(), Some(&"run"), "{stdout}");
+        lines.sort_unstable();
+        assert_eq!(lines.join(" "), ended, "{code}");
+    }
+}
+
 #[test]
 fn a_set_up_that_fails_says_so_and_leaves_nothing() {
     let (_kept, path) = folder();

@@ -1,7 +1,8 @@
 //! Templates: set-up code runs once, and interpreters begin where it has ended.
 
 use crate::library::RUNTIME;
-use crate::support::{cache, number, text};
+use crate::slots::own_memory;
+use crate::support::{alone, cache, number, text};
 use ophidia::{
     CheckpointError, CheckpointOptions, Error, Function, Interpreter, Limits, Module,
     RestoreOptions, Runtime, Sandbox, Streams, Template,
@@ -34,6 +35,28 @@ fn interpreters_begin_where_the_set_up_code_has_ended() {
     drawn.sort();
     drawn.dedup();
     assert_eq!(drawn.len(), 3, "each draws its own seed");
+}
+
+/// References to what a template holds are not counted: whoever uses it writes to none of its pages.
+#[test]
+fn what_a_template_holds_is_used_without_a_copy() {
+    alone("templates::what_a_template_holds_is_used_without_a_copy_alone");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn what_a_template_holds_is_used_without_a_copy_alone() {
+    let rows = "rows = [[n, f'{n:060}', (n, str(n))] for n in range(100_000)]";
+    let template = RUNTIME.template(&Sandbox::default(), |py| py.run(rows)).expect("a template");
+    let mut interpreters: Vec<_> = (0..4).map(|_| template.start().expect("one")).collect();
+    let before = own_memory();
+    for py in &mut interpreters {
+        let used = "sum(len(text) + len(pair[1]) + n for n, text, pair in rows)";
+        assert_eq!(number(py, used), 5_006_438_890);
+        py.run("first = rows[0]; del rows; assert first[0] == 0").expect("nothing of it is freed");
+    }
+    let each = (own_memory() - before) / 4;
+    assert!(each < 2 << 20, "{each} bytes of 20 million");
 }
 
 #[test]

@@ -43,10 +43,9 @@ pub struct Template {
 
 impl Template {
     fn of(mut py: Interpreter) -> Result<Self> {
-        // What exists by now is left alone by the collector, as what the image has.
+        // What exists by now is as what the image has: no reference to it is counted, so that its pages stay shared.
         py.operation(|py| -> Result<()> {
-            py.get("gc.collect")?.call(py, ())?;
-            py.get("gc.freeze")?.call(py, ()).map(drop)
+            py.import("_ophidia.launch")?.call_method(py, "settle", ()).map(drop)
         })?;
         let (runtime, sandbox) = (py.runtime().clone(), py.sandbox().clone());
         let mut frozen =
@@ -120,8 +119,8 @@ impl std::fmt::Debug for Template {
 
 /// # Templates
 impl Interpreter {
-    /// Holds fast where this interpreter is, as a template. Its garbage is collected first; what is left is then left alone
-    /// by the garbage collector.
+    /// Holds fast where this interpreter is, as a template. Its garbage is collected first. What is left is then left alone
+    /// by the garbage collector, and does not go away: interpreters that begin here share it as long as they only read it.
     ///
     /// # Errors
     ///
@@ -133,8 +132,8 @@ impl Interpreter {
 }
 
 impl Runtime {
-    /// Runs set-up code in an interpreter, and holds fast where it has ended. What it leaves is collected and then left alone by
-    /// the garbage collector.
+    /// Runs set-up code in an interpreter, and holds fast where it has ended. What it leaves is as of
+    /// [`Interpreter::into_template`].
     ///
     /// # Errors
     ///
