@@ -48,13 +48,18 @@ fn main() -> io::Result<()> {
     let [cpython, numpy, guest] = keys::keys((&lock, &header), files);
     let lock = lock.parse::<toml::Table>().map_err(io::Error::other)?;
     let python = lock.get("python").and_then(|version| version.as_str()).unwrap_or_default();
+    let series = python.rsplit_once('.').map_or(python, |(series, _)| series);
     let numpy_version = version_of(&lock, "numpy").unwrap_or_default();
     fs::write(out.join("files.rs"), code)?;
     fs::write(
         out.join("keys.rs"),
         format!(
-            "/// The version of CPython in the guest, such as `3.13.5`.\n\
+            "/// The version of CPython in the guest, such as `3.14.7`.\n\
              pub const PYTHON: &str = {python:?};\n\n\
+             /// Its series, such as `3.14`.\n\
+             pub const SERIES: &str = {series:?};\n\n\
+             /// Where the guest sees its standard library.\n\
+             pub const STDLIB: &str = \"/usr/lib/python{series}\";\n\n\
              /// The version of numpy in the guest, such as `2.5.5`.\n\
              pub const NUMPY: &str = {numpy_version:?};\n\n\
              const PINNED: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];\n"

@@ -25,7 +25,7 @@ mod recipe;
 pub use cache::ambient_cache_dir;
 pub use error::{Error, Missing};
 pub use guest::{Guest, Info, locate};
-pub use keys::{NUMPY, PYTHON};
+pub use keys::{NUMPY, PYTHON, SERIES, STDLIB};
 #[cfg(feature = "build")]
 pub use recipe::{
     BuildOptions, Cleaned, Client, Lock, Progress, Purpose, Reproduced, Silent, Source, build,

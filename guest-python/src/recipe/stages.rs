@@ -4,7 +4,7 @@ use crate::Error;
 use crate::digest::{hash_tree, sha256_file};
 use crate::error::At;
 use crate::guest::{Guest, Info};
-use crate::keys::Toolchain;
+use crate::keys::{STDLIB, Toolchain};
 use crate::recipe::cache::{BuildLock, Cache};
 use crate::recipe::cpython::{self, Tree};
 use crate::recipe::fetch::{self, Fetched};
@@ -107,7 +107,8 @@ impl<'a> Build<'a> {
         let python = self.tree.native().join("python");
         cpython::announce_build_python(tools, &python, self.series())?;
         self.configure(tools, Some(home))?;
-        self.native(tools, home, target)
+        self.native(tools, home, target)?;
+        self.generate_loop(tools, target)
     }
 
     /// Builds all but the native Python once more, for its hashes.
@@ -116,6 +117,7 @@ impl<'a> Build<'a> {
         let tools = self.unpack(&fetched, true)?;
         cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
         self.configure(&tools, None)?;
+        self.generate_loop(&tools, &first.dir.join("native"))?;
         let finished =
             Finished { cpython: self.tree.folder("cpython"), numpy: self.tree.folder("numpy-out") };
         self.guest(&tools, &fetched, &finished.cpython)?;
@@ -253,6 +255,15 @@ impl<'a> Build<'a> {
         )
     }
 
+    /// Makes the guest's evaluation loop of the patched instructions, by the native Python in a folder.
+    fn generate_loop(&mut self, tools: &Tools, native: &Path) -> Result<(), Error> {
+        let tree = self.tree.clone();
+        let python = native.join("bin").join(format!("python{}", self.series()));
+        let work: Work<'_> =
+            Box::new(move |branch| cpython::generate_loop(&tree, tools, &python, branch));
+        run_stage(self.progress, 1, vec![work])
+    }
+
     /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
     fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
         let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
@@ -300,8 +311,7 @@ impl<'a> Build<'a> {
         let build = tree.guest();
         // First the one file that is written, then all that are compiled.
         run_stage(self.progress, 1, vec![scripts.sysconfigdata(&build, root, &lib)])?;
-        let guest = stdlib::guest_path(inputs);
-        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, &guest))?;
+        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, STDLIB))?;
         stdlib::normalise(&lib, epoch)
     }
 
@@ -319,8 +329,7 @@ impl<'a> Build<'a> {
         self.stage("numpy", numpy::LINES, vec![work])?;
         let native = cpython.join("native");
         let package = out.join("lib");
-        let guest = stdlib::guest_path(inputs);
-        self.compile(tools, &native, &package, &guest, "numpy's bytecode", 300)
+        self.compile(tools, &native, &package, STDLIB, "numpy's bytecode", 300)
     }
 
     /// Compiles a folder of Python files, which the guest sees as `guest`, to bytecode.
@@ -383,7 +392,7 @@ impl<'a> Build<'a> {
         for (folder, name) in [("python", "_ophidia"), ("ophidia", "ophidia")] {
             let package = lib.join(name);
             inputs.write_folder(folder, &package)?;
-            let guest = format!("{}/{name}", stdlib::guest_path(inputs));
+            let guest = format!("{STDLIB}/{name}");
             let steps = inputs.folder(folder).count() as u64;
             self.compile(tools, native, &package, &guest, "install", steps)?;
         }

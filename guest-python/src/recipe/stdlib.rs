@@ -3,7 +3,6 @@
 use crate::Error;
 use crate::digest::sorted_files;
 use crate::error::At;
-use crate::recipe::inputs::Inputs;
 use crate::recipe::process;
 use crate::recipe::progress::Work;
 use crate::recipe::toolchain::Tools;
@@ -32,11 +31,6 @@ pub(crate) const PARTS: usize = 2;
 
 /// About how many files are compiled.
 pub(crate) const FILES: u64 = 640;
-
-/// Where the guest sees its standard library.
-pub(crate) fn guest_path(inputs: &Inputs) -> String {
-    format!("/usr/lib/python{}", inputs.lock.python_series())
-}
 
 /// Copies CPython's library; for the guest and for the native Python alike.
 pub(crate) fn copy_library(source: &Path, target: &Path) -> Result<(), Error> {

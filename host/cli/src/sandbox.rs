@@ -8,6 +8,7 @@ use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
 use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
+use ophidia_guest::STDLIB;
 use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
@@ -162,9 +163,6 @@ pub(crate) struct Sandbox {
 }
 
 const HEADING: &str = "What the program may touch and use";
-
-/// Below it lies the guest's standard library.
-pub(crate) const STDLIB: &str = "/usr/lib/python3.13";
 
 impl Sandbox {
     /// Refuses folders that would hide each other, and grants the sites.
