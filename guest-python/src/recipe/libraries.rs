@@ -1,4 +1,4 @@
-//! zlib, bzip2, xz and sqlite as static libraries: for the guest, and the same for the native Python, so
+//! zlib, bzip2, xz, zstd and sqlite as static libraries: for the guest, and the same for the native Python, so
 //! that both have the same modules whatever the machine has installed.
 
 use crate::Error;
@@ -25,7 +25,7 @@ struct Library {
     headers: &'static [(&'static str, &'static str)],
 }
 
-const LIBRARIES: [Library; 4] = [
+const LIBRARIES: [Library; 5] = [
     Library {
         name: "zlib",
         archive: "libz.a",
@@ -86,6 +86,25 @@ const LIBRARIES: [Library; 4] = [
         headers: &[("xz/src/liblzma/api/lzma.h", "lzma.h"), ("xz/src/liblzma/api/lzma", "lzma")],
     },
     Library {
+        name: "zstd",
+        archive: "libzstd.a",
+        sources: &[
+            "zstd/lib/common",
+            "zstd/lib/compress",
+            "zstd/lib/decompress",
+            "zstd/lib/dictBuilder",
+        ],
+        except: &[],
+        flags: &["-DZSTD_DISABLE_ASM", "-DZSTD_TRACE=0"],
+        // The training of dictionaries looks at the time.
+        guest_flags: &["-D_WASI_EMULATED_PROCESS_CLOCKS"],
+        headers: &[
+            ("zstd/lib/zstd.h", "zstd.h"),
+            ("zstd/lib/zstd_errors.h", "zstd_errors.h"),
+            ("zstd/lib/zdict.h", "zdict.h"),
+        ],
+    },
+    Library {
         name: "sqlite",
         archive: "libsqlite3.a",
         sources: &["sqlite3/sqlite3.c"],
@@ -113,7 +132,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// About how many steps one [`build`] takes.
-pub(crate) const STEPS: u64 = 100;
+pub(crate) const STEPS: u64 = 130;
 
 /// What libraries are built for and with.
 pub(crate) struct For<'a> {
@@ -194,13 +213,19 @@ fn copy(from: &Path, to: &Path) -> Result<(), Error> {
 /// The variables that tell CPython's configure where the libraries are; `prefix` is relative to the
 /// folder it runs in.
 pub(crate) fn variables(prefix: &str) -> Vec<(String, String)> {
-    [("ZLIB", "-lz"), ("BZIP2", "-lbz2"), ("LIBLZMA", "-llzma"), ("LIBSQLITE3", "-lsqlite3 -lm")]
-        .into_iter()
-        .flat_map(|(name, library)| {
-            [
-                (format!("{name}_CFLAGS"), format!("-I{prefix}/include")),
-                (format!("{name}_LIBS"), format!("-L{prefix}/lib {library}")),
-            ]
-        })
-        .collect()
+    [
+        ("ZLIB", "-lz"),
+        ("BZIP2", "-lbz2"),
+        ("LIBLZMA", "-llzma"),
+        ("LIBZSTD", "-lzstd"),
+        ("LIBSQLITE3", "-lsqlite3 -lm"),
+    ]
+    .into_iter()
+    .flat_map(|(name, library)| {
+        [
+            (format!("{name}_CFLAGS"), format!("-I{prefix}/include")),
+            (format!("{name}_LIBS"), format!("-L{prefix}/lib {library}")),
+        ]
+    })
+    .collect()
 }

@@ -17,11 +17,12 @@ const CPYTHON: [(&str, &str); 3] = [
 ];
 
 /// Files below an unpacked crate, and the names they get.
-const LIBRARIES: [(&str, &str, &str); 4] = [
+const LIBRARIES: [(&str, &str, &str); 5] = [
     ("zlib", "src/zlib/LICENSE", "zlib.txt"),
     ("bzip2", "bzip2-1.0.8/LICENSE", "bzip2.txt"),
     ("xz", "xz/COPYING", "xz.txt"),
     ("xz", "xz/COPYING.0BSD", "xz-0bsd.txt"),
+    ("zstd", "zstd/LICENSE", "zstd.txt"),
 ];
 
 /// Debian's records of the licences of the packages whose code is linked.

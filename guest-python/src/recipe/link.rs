@@ -93,6 +93,7 @@ pub(crate) fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
     let folder = cpython.join("archives");
     let own = crate::recipe::cpython::archives(inputs);
     let own = own.iter().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
-    let others = ["libsqlite3.a", "libz.a", "libbz2.a", "liblzma.a"].map(str::to_owned);
+    let others =
+        ["libsqlite3.a", "libz.a", "libbz2.a", "liblzma.a", "libzstd.a"].map(str::to_owned);
     own.chain(others).map(|name| folder.join(name)).collect()
 }

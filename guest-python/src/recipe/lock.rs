@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Lock {
-    /// CPython's version, such as `3.13.5`.
+    /// CPython's version, such as `3.14.7`.
     pub python: String,
     /// Seconds since 1970 that stand in for "now" in whatever a build dates.
     pub source_date_epoch: u64,
@@ -151,7 +151,7 @@ impl Lock {
         found.map_or("", |source| &*source.version)
     }
 
-    /// `3.13` of `3.13.5`.
+    /// `3.14` of `3.14.7`.
     pub(crate) fn python_series(&self) -> &str {
         self.python.rsplit_once('.').map_or(&*self.python, |(series, _)| series)
     }
@@ -178,12 +178,13 @@ mod tests {
     #[test]
     fn the_committed_file_is_complete() {
         let lock = Lock::parse(COMMITTED).expect("valid");
-        assert_eq!(lock.python_series(), "3.13");
+        assert_eq!(lock.python_series(), "3.14");
         for name in [
             "cpython",
             "zlib",
             "bzip2",
             "xz",
+            "zstd",
             "sqlite",
             "numpy",
             "wasi-libc",
@@ -203,7 +204,7 @@ mod tests {
             assert!(COMMITTED.contains(from));
             Lock::parse(&COMMITTED.replace(from, to)).expect_err("a mistake").to_string()
         };
-        assert!(edit("sha256 = \"93e5", "sha256 = \"93E5").contains("64 lower-case"));
+        assert!(edit("sha256 = \"3b48", "sha256 = \"3B48").contains("64 lower-case"));
         assert!(edit("package = \"libz-sys\"\n", "").contains("need `package`"));
         assert!(edit("client = \"pip\"", "client = \"curl\"").contains("curl"));
         assert!(edit("file = \"Python-", "file = \"../Python-").contains("plain name"));
