@@ -1,14 +1,13 @@
-/* How deep objects in objects go: iterators over iterators, and what goes away with what holds it. CPython does not count
-   either, and the native stack ends before a program's memory does. Here classes that `_ophidia.depth` lists do count. */
+/* How deep iterators over iterators go. CPython does not count that, and the native stack ends before a program's
+   memory does. Here classes that `_ophidia.depth` lists do count. What goes away with what holds it counts in
+   CPython itself (patches/0025-dealloc-depth.patch). */
 
-#define Py_BUILD_CORE 1
 #include "bridge.h"
-#include "internal/pycore_gc.h"
 
 /* A level takes an eighth at most of what a level of CPython's own recursion may take. */
 #define SHARE 8
 
-/* So many classes of each kind. */
+/* So many classes at most. */
 #define CLASSES 64
 
 #define EACH_8(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) /* octal */
@@ -17,12 +16,7 @@
     EACH_8(X, 01) EACH_8(X, 02) EACH_8(X, 03) \
         EACH_8(X, 04) EACH_8(X, 05) EACH_8(X, 06) EACH_8(X, 07)
 
-static struct {
-    iternextfunc next;
-    destructor dealloc;
-} originals[CLASSES];
-
-/* --- next ---------------------------------------------------------------------------------- */
+static iternextfunc originals[CLASSES];
 
 static uint32_t depth;
 
@@ -44,94 +38,16 @@ next_of(iternextfunc next, PyObject *self)
 }
 
 /* Each class has its own, which knows what it stands for. */
-#define NEXT(n)                                  \
-    static PyObject *next_##n(PyObject *self)    \
-    {                                            \
-        return next_of(originals[n].next, self); \
+#define NEXT(n)                               \
+    static PyObject *next_##n(PyObject *self) \
+    {                                         \
+        return next_of(originals[n], self);   \
     }
 EACH(NEXT)
 
-/* --- dealloc ------------------------------------------------------------------------------- */
-
-static PyObject *waiting;
-
-/* Keeps an object whose last reference has gone away until there is room on the native stack. It is in a list
-   linked through its collector's head; that it was tracked is told by the head's other word. */
-static void
-wait_for_room(PyObject *object)
-{
-    PyGC_Head *head = _Py_AS_GC(object);
-    int tracked = PyObject_GC_IsTracked(object);
-    if (tracked) {
-        PyObject_GC_UnTrack(object);
-    }
-    _PyGCHead_SET_PREV(head, (PyGC_Head *)waiting);
-    head->_gc_next = (uintptr_t)tracked;
-    waiting = object;
-}
-
-static void
-end_waiting(void)
-{
-    while (waiting != NULL) {
-        PyObject *object = waiting;
-        PyGC_Head *head = _Py_AS_GC(object);
-        waiting = (PyObject *)_PyGCHead_PREV(head);
-        _PyGCHead_SET_PREV(head, NULL);
-        int tracked = head->_gc_next != 0;
-        head->_gc_next = 0;
-        if (tracked) {
-            PyObject_GC_Track(object);
-        }
-        Py_TYPE(object)->tp_dealloc(object);
-    }
-}
-
-/* As CPython's trashcan. An instance of a subclass is in the middle of its own end, and cannot wait. */
-static void
-dealloc_of(destructor dealloc, destructor own, PyObject *object)
-{
-    PyThreadState *tstate = PyThreadState_Get();
-    if (tstate->c_recursion_remaining <= 2 * Py_TRASHCAN_HEADROOM && Py_TYPE(object)->tp_dealloc == own) {
-        wait_for_room(object);
-        return;
-    }
-    tstate->c_recursion_remaining--;
-    dealloc(object);
-    if (waiting != NULL && tstate->c_recursion_remaining > 4 * Py_TRASHCAN_HEADROOM) {
-        end_waiting();
-    }
-    tstate->c_recursion_remaining++;
-}
-
-#define DEALLOC(n)                                           \
-    static void dealloc_##n(PyObject *self)                  \
-    {                                                        \
-        dealloc_of(originals[n].dealloc, dealloc_##n, self); \
-    }
-EACH(DEALLOC)
-
-/* --- the classes --------------------------------------------------------------------------- */
-
-static const struct {
-    iternextfunc next;
-    destructor dealloc;
-} counted[CLASSES] = {
-#define BOTH(n) {next_##n, dealloc_##n},
-    EACH(BOTH)};
-
-static void
-count_one(PyTypeObject *type, size_t number)
-{
-    if (type->tp_iternext != NULL) {
-        originals[number].next = type->tp_iternext;
-        type->tp_iternext = counted[number].next;
-    }
-    if (PyType_IS_GC(type)) {
-        originals[number].dealloc = type->tp_dealloc;
-        type->tp_dealloc = counted[number].dealloc;
-    }
-}
+static const iternextfunc counted[CLASSES] = {
+#define COUNTED(n) next_##n,
+    EACH(COUNTED)};
 
 /* Before the snapshot, of classes that nothing inherits from yet. */
 static PyObject *
@@ -144,11 +60,12 @@ count_depth(PyObject *self, PyObject *types)
     }
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(types); i++) {
         PyObject *type = PyList_GET_ITEM(types, i);
-        if (!PyType_Check(type)) {
-            PyErr_Format(PyExc_TypeError, "%R is no class", type);
+        if (!PyType_Check(type) || ((PyTypeObject *)type)->tp_iternext == NULL) {
+            PyErr_Format(PyExc_TypeError, "%R is no class of iterators", type);
             return NULL;
         }
-        count_one((PyTypeObject *)type, (size_t)i);
+        originals[i] = ((PyTypeObject *)type)->tp_iternext;
+        ((PyTypeObject *)type)->tp_iternext = counted[i];
     }
     Py_RETURN_NONE;
 }

@@ -10,8 +10,8 @@ static int
 come_to(PyObject *object, void *unused)
 {
     (void)unused;
-    if (object != NULL && Py_REFCNT(object) != _Py_IMMORTAL_REFCNT) {
-        Py_SET_REFCNT(object, _Py_IMMORTAL_REFCNT);
+    if (object != NULL && !_Py_IsImmortal(object)) {
+        Py_SET_REFCNT(object, _Py_IMMORTAL_INITIAL_REFCNT);
         if (!PyObject_GC_IsTracked(object)) {
             look_into(object);
         }
@@ -67,7 +67,7 @@ look_into(PyObject *object)
 static int
 visit(PyObject *object, void *unused)
 {
-    Py_SET_REFCNT(object, _Py_IMMORTAL_REFCNT);
+    Py_SET_REFCNT(object, _Py_IMMORTAL_INITIAL_REFCNT);
     look_into(object);
     return unused == NULL; /* goes on */
 }
