@@ -12,6 +12,7 @@ import pydoc
 import sys
 import traceback
 import weakref
+from annotationlib import Format
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
@@ -161,7 +162,8 @@ def help_text(value: object) -> str:
 
 def signature_text(value: object) -> str:
     """The signature as it is written: `(a, b=2)`."""
-    return str(inspect.signature(value))
+    # As `help` does: annotations are not evaluated.
+    return inspect.signature(value, annotation_format=Format.STRING).format(quote_annotation_strings=False)
 
 
 class Weak:
