@@ -2,6 +2,7 @@
 //! own that is told through pipes what to time.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ophidia::guest::SERIES;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -81,9 +82,9 @@ pub fn installed(version: &str) -> Result<PathBuf> {
     // For the native Python of the guest's version, not for the one that runs pip.
     pip.args([
         "--ignore-requires-python",
-        "--python-version=3.13",
+        &format!("--python-version={SERIES}"),
         "--implementation=cp",
-        "--abi=cp313",
+        &format!("--abi=cp{}", SERIES.replace('.', "")),
     ]);
     for glibc in ["2014", "_2_27", "_2_28"] {
         pip.arg(format!("--platform=manylinux{glibc}_{}", std::env::consts::ARCH));

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use ophidia_guest::STDLIB;
+
 use crate::support::{native_python, ophidia};
 
 /// The command refuses these arguments, and says all of these words.
@@ -65,10 +67,7 @@ fn folders_that_cannot_be_granted() {
     );
     dir(&format!("{path}::data"), &["--dir", "\"data\"", "must be absolute", "/data"]);
     dir(&format!("{path}::/a/../b"), &["--dir", "/a/../b", "must be absolute"]);
-    dir(
-        &format!("{path}::/usr/lib/python3.13"),
-        &["--dir", "/usr/lib/python3.13", "standard library", "another name"],
-    );
+    dir(&format!("{path}::{STDLIB}"), &["--dir", STDLIB, "standard library", "another name"]);
     let (one, two) = (format!("{path}::/data"), format!("{path}::/data/:rw"));
     refused(&["run", "--dir", &one, "--dir", &two, "-c", "1"], &["--dir", "/data", "another name"]);
     refused(&["run", "--site", "/no/such", "-c", "1"], &["--site", "/no/such", "no such folder"]);

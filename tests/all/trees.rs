@@ -7,6 +7,7 @@ use ophidia::{
     Access, ChangeKind, DirGrant, Error, FileKind, Grants, Interpreter, InterpreterBuilder, Mount,
     Quota, Stored, Tree,
 };
+use ophidia_guest::STDLIB;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use tempfile::TempDir;
@@ -619,7 +620,7 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
         ),
         (one(Mount::new("a", Tree::Memory)), "must be absolute"),
         (one(Mount::new("/a/../b", Tree::Memory)), "must be absolute"),
-        (one(Mount::new("/usr/lib/python3.13", Tree::Memory)), "the standard library's"),
+        (one(Mount::new(STDLIB, Tree::Memory)), "the standard library's"),
         (
             one(Mount {
                 quota: Some(Quota { bytes: 0, files: 1 }),
