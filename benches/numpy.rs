@@ -14,7 +14,7 @@ use criterion::Criterion;
 use ophidia::guest::{self, BuildOptions, Silent};
 use ophidia::{ImageStage, Interpreter, Runtime, RuntimeBuilder, Value};
 use ophidia_benches::{
-    NativeNumpy, figure, figures_wanted, geometric_mean, median, memory_kib, raise_open_files,
+    NativePackages, figure, figures_wanted, geometric_mean, median, memory_kib, raise_open_files,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ fn cache() -> Result<PathBuf> {
 }
 
 fn builder(numpy: bool) -> Result<RuntimeBuilder> {
-    Ok(Runtime::builder(cache()?).preload_numpy(numpy).max_interpreters(ALIVE))
+    Ok(Runtime::builder(cache()?).preload_packages(numpy).max_interpreters(ALIVE))
 }
 
 fn runtime(numpy: bool) -> Result<Runtime> {
@@ -86,10 +86,10 @@ fn names(py: &mut Interpreter) -> Result<Vec<String>> {
 }
 
 /// The other side.
-fn native(py: &mut Interpreter) -> Result<NativeNumpy> {
+fn native(py: &mut Interpreter) -> Result<NativePackages> {
     let version: String = py.get("np.__version__")?.extract(py)?;
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("numpy/cases.py");
-    NativeNumpy::start(&program, &version)
+    NativePackages::start(&program, &[("numpy", version)])
 }
 
 /// Both sides in turn: a machine that slows down slows both down.
@@ -171,7 +171,7 @@ fn making(numpy: bool) -> Result<()> {
             stages.push((stage, Instant::now()));
         }
     };
-    let builder = Runtime::builder(folder.path()).preload_numpy(numpy);
+    let builder = Runtime::builder(folder.path()).preload_packages(numpy);
     let runtime = builder.progress(Box::new(progress)).build()?;
     let end = Instant::now();
     drop(runtime);

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folders whose files are embedded, with the endings that count.
-const FOLDERS: [(&str, &[&str]); 8] = [
+const FOLDERS: [(&str, &[&str]); 7] = [
     ("bridge", &["c", "h"]),
     ("python", &["py"]),
     ("ophidia", &["py"]),
     ("patches", &["patch"]),
-    ("numpy", &["c", "cpp", "cross", "h", "patch", "sh"]),
-    ("openblas", &["c", "patch"]),
+    ("packages", &["c", "cpp", "h", "patch", "py", "s", "sh", "toml"]),
     ("profile", &["profdata"]),
     ("recipe", &["py"]),
 ];
@@ -45,33 +44,41 @@ fn main() -> io::Result<()> {
     let mut header = String::new();
     ophidia_abi::header::write(&mut header).map_err(io::Error::other)?;
     let files = files.iter().map(|(name, bytes)| (&**name, &**bytes));
-    let [cpython, numpy, guest] = keys::keys((&lock, &header), files);
+    let keys = keys::keys((&lock, &header), files).map_err(io::Error::other)?;
     let lock = lock.parse::<toml::Table>().map_err(io::Error::other)?;
     let python = lock.get("python").and_then(|version| version.as_str()).unwrap_or_default();
-    let series = python.rsplit_once('.').map_or(python, |(series, _)| series);
-    let numpy_version = version_of(&lock, "numpy").unwrap_or_default();
+    let libraries = lock.get("needs").cloned().unwrap_or(toml::Value::Array(Vec::new()));
     fs::write(out.join("files.rs"), code)?;
-    fs::write(
-        out.join("keys.rs"),
-        format!(
-            "/// The version of CPython in the guest, such as `3.14.7`.\n\
-             pub const PYTHON: &str = {python:?};\n\n\
-             /// Its series, such as `3.14`.\n\
-             pub const SERIES: &str = {series:?};\n\n\
-             /// Where the guest sees its standard library.\n\
-             pub const STDLIB: &str = \"/usr/lib/python{series}\";\n\n\
-             /// The version of numpy in the guest, such as `2.5.5`.\n\
-             pub const NUMPY: &str = {numpy_version:?};\n\n\
-             const PINNED: [&str; 3] = [{cpython:?}, {numpy:?}, {guest:?}];\n"
-        ),
-    )
+    fs::write(out.join("keys.rs"), known(python, &libraries.to_string(), &keys))
 }
 
-/// The version of one of the lock file's sources.
-fn version_of<'a>(lock: &'a toml::Table, name: &str) -> Option<&'a str> {
-    let named =
-        |source: &&toml::Value| source.get("name").and_then(toml::Value::as_str) == Some(name);
-    lock.get("source")?.as_array()?.iter().find(named)?.get("version")?.as_str()
+/// What a program knows of the recipe without its files.
+fn known(python: &str, libraries: &str, keys: &keys::Keys) -> String {
+    let keys::Keys { cpython, bridge, packages, flavours } = keys;
+    let series = python.rsplit_once('.').map_or(python, |(series, _)| series);
+    let mut code = format!(
+        "/// The version of CPython in the guest, such as `3.14.7`.\n\
+         pub const PYTHON: &str = {python:?};\n\n\
+         /// Its series, such as `3.14`.\n\
+         pub const SERIES: &str = {series:?};\n\n\
+         /// Where the guest sees its standard library.\n\
+         pub const STDLIB: &str = \"/usr/lib/python{series}\";\n\n\
+         pub(crate) const CPYTHON: &str = {cpython:?};\n\
+         pub(crate) const BRIDGE: &str = {bridge:?};\n\
+         pub(crate) const LIBRARIES: &[&str] = &{libraries};\n\
+         pub(crate) const FLAVOURS: &[(&str, &[&str])] = &[\n"
+    );
+    for (name, names) in flavours {
+        code += &format!("    ({name:?}, &{names:?}),\n");
+    }
+    code += "];\npub(crate) const PACKAGES: &[Package] = &[\n";
+    for keys::Package { name, version, what, needs, imports, tool, key, face } in packages {
+        code += &format!(
+            "    Package {{ name: {name:?}, version: {version:?}, what: {what:?}, needs: &{needs:?}, \
+             imports: &{imports:?}, tool: {tool}, key: {key:?}, face: {face:?} }},\n"
+        );
+    }
+    code + "];\n"
 }
 
 fn list(folder: &Path, endings: &[&str], names: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,10 +1,10 @@
 //! Shared by the benches: medians, figure lines, the two sides of a comparison.
 //!
-//! The tests compare with the same native numpy.
+//! The tests compare with the same native packages.
 
-mod native_numpy;
+mod native_packages;
 
-pub use native_numpy::{NativeNumpy, installed as installed_numpy};
+pub use native_packages::{NativePackages, installed};
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};

@@ -59,11 +59,21 @@ PyObject *bridge_attribute(const char *module, const char *name);
 /* Finds the classes of the standard library that have a plain form; -1 with an exception set. */
 int stdlib_types_fetch(void);
 
-/* Lets every interpreter seed numpy's global generator anew; -1 with an exception set. */
-int numpy_forget_seed(void);
+/* What the C of a package tells the bridge (`packages/NAME/bridge`), as `package_NAME`. What it has no need of is
+   NULL. */
+struct package {
+    /* Before the snapshot, when all modules have been imported: takes back what each interpreter should have of
+       its own; -1 with an exception set. */
+    int (*settle)(void);
+    /* Writes a value of the package's classes in a plain form: 1; 0 when it is none of them, or has no such
+       form; -1 with an exception set. */
+    int (*put)(PyObject *value);
+    /* Whether a value is an array that messages copy as one block. */
+    int (*is_array)(PyObject *value);
+};
 
-/* Gives sqlite the host's entropy; -1 with an exception set. */
-int sqlite_take_entropy(void);
+/* Those of the packages in this guest, NULL behind them; the recipe writes the table. */
+extern const struct package *const bridge_packages[];
 
 /* Adds what modules of the in-guest package call; -1 with an exception set. */
 int kdf_ready(PyObject *module);

@@ -101,8 +101,10 @@ bridge_objects_fetch(void)
     }
     _PyRandom_ForgetSeed(random);
     Py_DECREF(random);
-    if (numpy_forget_seed() < 0 || sqlite_take_entropy() < 0) {
-        return -1;
+    for (const struct package *const *package = bridge_packages; *package != NULL; package++) {
+        if ((*package)->settle != NULL && (*package)->settle() < 0) {
+            return -1;
+        }
     }
 
     struct {
@@ -172,10 +174,17 @@ seal_c_heap(void)
     }
 }
 
+/* Extension modules in C++ have objects whose construction calls Python. A shared library's are made when it is imported,
+   ours by _initialize: CPython is up before them. Priorities up to 100 are the C library's. */
+__attribute__((constructor(101))) static void
+start_early(void)
+{
+    start_interpreter();
+}
+
 void
 ophidia_initialize(void)
 {
-    start_interpreter();
     if (host_types_ready() < 0) {
         die("the types of the host cannot be made");
     }

@@ -2,12 +2,15 @@
 
 #include "tasklets.h"
 
-#include <string.h>
-
 int
 message_is_array(PyObject *content)
 {
-    return strcmp(Py_TYPE(content)->tp_name, "numpy.ndarray") == 0;
+    for (const struct package *const *package = bridge_packages; *package != NULL; package++) {
+        if ((*package)->is_array != NULL && (*package)->is_array(content)) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Containers that are looked at before those already seen are remembered: most messages are small. */

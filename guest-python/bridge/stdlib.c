@@ -146,7 +146,10 @@ put_instance(PyObject *value)
         return put_member(value);
     }
     int put = moment_put(value);
-    return put != 0 ? put : numpy_put(value);
+    for (const struct package *const *package = bridge_packages; put == 0 && *package != NULL; package++) {
+        put = (*package)->put == NULL ? 0 : (*package)->put(value);
+    }
+    return put;
 }
 
 int

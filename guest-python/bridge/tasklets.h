@@ -121,7 +121,7 @@ PyObject *mailbox_list(struct process *process, Py_ssize_t most);
 
 /* match.c: copies of messages, and patterns of them. */
 PyObject *message_copy(PyObject *content);
-int message_is_array(PyObject *content); /* of numpy */
+int message_is_array(PyObject *content); /* of a package */
 int message_matches(PyObject *pattern, PyObject *content); /* -1 with an exception set */
 
 /* timers.c: what happens at a time. */

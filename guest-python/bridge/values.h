@@ -43,10 +43,9 @@ PyObject *value_get_text(struct input *in);
 PyObject *value_get_value(struct input *in, int depth);
 
 /* Writes an instance of one of the standard library's classes that have a plain form: 1; 0 when it is
-   none; -1 with an exception set. It may run Python code. Dates and times are those of moments.c, numpy's
-   scalars those of numpy.c. */
+   none; -1 with an exception set. It may run Python code. Dates and times are those of moments.c; packages
+   have more. */
 int stdlib_put(PyObject *value);
-int numpy_put(PyObject *value);
 int moment_put(PyObject *value);
 
 /* Reads one, after its tag; NULL with an exception set. It may run Python code. */

@@ -1,6 +1,6 @@
 //! Builds the guest into the ambient cache with plain lines of progress; `--verify` builds it a second
 //! time and compares the bytes. `ophidia guest build` does the same with a progress bar. `--prepare FOLDER`
-//! leaves there what the guest is compiled from, for `profile/train.py`.
+//! leaves there what the guest is compiled from, for `profile/train.py`; `--with NAME…` puts packages in.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that reports")]
 
 use ophidia_guest::{BuildOptions, Progress};
@@ -33,13 +33,18 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let cache = ophidia_guest::ambient_cache_dir().ok_or("no cache folder: set OPHIDIA_CACHE")?;
-    let options = BuildOptions::ambient();
+    let mut options = BuildOptions::ambient();
     let mut lines = Lines(Instant::now());
     let mut arguments = std::env::args().skip(1);
     let verify = match arguments.next().as_deref() {
         Some("--prepare") => {
             let folder = std::path::absolute(arguments.next().ok_or("--prepare which folder?")?)?;
             return Ok(ophidia_guest::prepare(&cache, &options, &folder, &mut lines)?);
+        }
+        Some("--with") => {
+            let names: Vec<String> = arguments.collect();
+            options.flavour = options.flavour.with(&names)?;
+            false
         }
         argument => argument == Some("--verify"),
     };

@@ -178,20 +178,6 @@ def _users() -> None:
     )
 
 
-def _memmap() -> None:
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return  # then the file is opened before it cannot be mapped
-
-    def refused(*args: object, **kwargs: object) -> NoReturn:
-        raise NotImplementedError(
-            "numpy.memmap: files cannot be mapped into memory in the sandbox: read them with numpy.fromfile, "
-            "or with numpy.load without mmap_mode"
-        )
-
-    numpy.memmap.__new__ = staticmethod(refused)
-
-
 def _resource() -> None:
     fields = (
         "utime stime maxrss ixrss idrss isrss minflt majflt nswap inblock oublock msgsnd msgrcv nsignals nvcsw "
@@ -254,6 +240,5 @@ def install() -> None:
     _fcntl()
     _users()
     _resource()
-    _memmap()
     _os()
     sys.modules["_ctypes"] = absent_ctypes

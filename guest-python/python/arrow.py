@@ -122,9 +122,14 @@ def table(columns: list[tuple], metadata: dict[str, str]) -> Table:
 
 
 def columns(table: object) -> tuple[list[tuple], dict[str, str]]:
-    """The columns of a table, and what is noted of it. Of each column its name and how it lies in memory,
-    or else its values and, for masked arrays, what of them is valid."""
+    """The columns of a table, or of a `DataFrame` of pandas, and what is noted of it. Of each column its name
+    and how it lies in memory, or else its values and, for masked arrays, what of them is valid."""
     numpy = sys.modules.get("numpy")
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(table, pandas.DataFrame):
+        from _ophidia import frames
+
+        table = frames.columns(pandas, table)
 
     def parts(column: object) -> tuple:
         if numpy is not None and isinstance(column, numpy.ndarray) and column.dtype.kind in "mM":

@@ -24,34 +24,22 @@ xml.etree.ElementTree zipfile zlib zoneinfo bz2 compression.zstd lzma encodings.
 encodings.utf_8_sig encodings.cp437 array _strptime
 """.split()
 
-# Left out where the host asks for an image without it.
-NUMPY = """
-numpy numpy.fft numpy.lib.format numpy.lib.recfunctions numpy.lib.stride_tricks numpy.linalg numpy.ma
-numpy.polynomial numpy.random numpy.strings numpy.testing
-""".split()
-
 
 def _warm() -> None:
     """Do some of what programs do first.
 
-    CPython and numpy learn while they run: instructions are specialized, classes get versions and
+    CPython and packages learn while they run: instructions are specialized, classes get versions and
     caches, modules are looked up late. What is learnt here, no interpreter has to learn again, nor
     does it dirty the memory that this lies in.
     """
     import json
     import re
 
-    numpy = sys.modules.get("numpy")
     for _ in range(16):
         json.loads(json.dumps({"key": [1, 2.5, None, True, "text"]}))
         re.search(r"(\w+)=(\d+)", "a key=1").groups()
         ", ".join(sorted({f"{number:>4}" for number in range(4)}, key=str.strip)).split()
-        if numpy is not None:
-            numbers = numpy.arange(10)
-            numbers.sum(), numbers.mean(), numbers.max(), numbers[2:].copy(), numbers.tolist()
-            floats = numpy.array([[1.0, 2.0], [3.0, 4.0]])
-            (floats.T * 2.0 + floats).reshape(-1)[0].item()
-            numpy.zeros((2, 3)).shape, numpy.ones(3).dtype, numpy.linspace(0.0, 1.0, 3)
+        _each("warm")
 
 
 async def _awaiting() -> None:
@@ -93,24 +81,31 @@ def _settle() -> None:
         stream.reconfigure(line_buffering=True)
 
 
-def _dtypes() -> list:
-    """The dtypes that exist once, in static memory: nothing else leads there from Python."""
-    numpy = sys.modules.get("numpy")
-    return [numpy.dtype(code) for code in numpy.typecodes["All"]] if numpy is not None else []
+def _each(name: str) -> list:
+    """Call this function of each package's own module; what they give."""
+    functions = [getattr(module, name, None) for module in _own]
+    return [function() for function in functions if function is not None]
 
+
+from _ophidia import absent, packages  # noqa: E402
 
 # Before anything imports `ssl`.
 sys.modules["_ssl"] = importlib.import_module("_ophidia.tls")
 
 _filters = list(warnings.filters)
-_modules = MODULES if os.environ.get("OPHIDIA_WITHOUT_NUMPY") else MODULES + NUMPY
-for _name in _modules:
+for _name in MODULES:
     importlib.import_module(_name)
+# Packages import what the guest does not have, and most do without it.
+absent.install()
+# Packages are left out where the host asks for an image without them.
+_chosen = {} if os.environ.get("OPHIDIA_WITHOUT_PACKAGES") else packages.PRELOAD
+for _name in [name for names in _chosen.values() for name in names]:
+    importlib.import_module(_name)
+_own = [importlib.import_module(f"_ophidia.packages.{_name}") for _name in packages.OWN if _name in _chosen]
 
 import ophidia.dispatch  # noqa: E402
 import ophidia.tasklets  # noqa: E402, F401
 from _ophidia import (  # noqa: E402, F401
-    absent,
     clock,
     depth,
     domain,
@@ -118,24 +113,26 @@ from _ophidia import (  # noqa: E402, F401
     headers,
     interop,
     kdf,
+    lacking,
     launch,
     options,
     rest,
     sources,
 )
 
-absent.install()
 depth.install()
 clock.install()
 eventloop.install()
 headers.install()
 kdf.install()
+lacking.install()
 sources.install()
 _warm()
 _warm_rest()
+_each("settle")
 _settle()
-dtypes = _dtypes()
+static = _each("static")
 launch.remember_modules()
-del _name, _modules
+del _name, _chosen
 gc.collect()
 gc.freeze()

@@ -22,9 +22,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// A file is not the one that the lock file names.
+    /// A file is not the one that the lock file, or the file of a package, names.
     #[error(
-        "{} is not what guest.lock.toml names: SHA-256 {found}, {expected} expected (delete the file)", path.display()
+        "{} is not what is pinned: SHA-256 {found}, {expected} expected (delete the file)", path.display()
     )]
     Hash {
         /// The file that was refused.
@@ -35,9 +35,13 @@ pub enum Error {
         found: String,
     },
 
-    /// The lock file cannot be understood.
+    /// The lock file, or the file of a package, cannot be understood.
     #[error("guest.lock.toml: {0}")]
     Lock(String),
+
+    /// No package or no flavour is called so.
+    #[error("{0}")]
+    Flavour(String),
 
     /// A program that the build ran failed.
     #[error("{what} failed: {reason}\n{tail}\n(the whole log: {})", log.display())]

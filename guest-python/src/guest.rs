@@ -4,6 +4,7 @@ use crate::Error;
 use crate::cache::guest_folder;
 use crate::digest::{hash_tree, sha256_file};
 use crate::error::At;
+use crate::flavour::Flavour;
 use crate::keys::{Keys, PYTHON, Toolchain};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ pub struct Info {
     pub key: String,
     /// The version of CPython in it.
     pub python: String,
+    /// The packages in it, by name, with their versions.
+    #[serde(default)]
+    pub packages: BTreeMap<String, String>,
     /// The SHA-256 of `guest.wasm`.
     pub wasm_sha256: String,
     /// The size of `guest.wasm` in bytes.
@@ -114,13 +118,19 @@ impl Guest {
     }
 }
 
-/// Finds the guest that this version of the recipe gives, when the cache has it. Builds nothing.
+/// Finds the guest of the default flavour, as [`locate_flavour`] does.
+#[must_use]
+pub fn locate(cache: &Path) -> Option<Guest> {
+    locate_flavour(cache, &Flavour::default())
+}
+
+/// Finds the guest that this version of the recipe gives with these packages, when the cache has it. Builds nothing.
 ///
 /// Which compiler the guest was to be built with comes from the environment: `WASI_SDK_PATH`, else the
 /// pinned one.
 #[must_use]
-pub fn locate(cache: &Path) -> Option<Guest> {
-    let keys = Keys::of(&Toolchain::ambient());
+pub fn locate_flavour(cache: &Path, flavour: &Flavour) -> Option<Guest> {
+    let keys = Keys::of(&Toolchain::ambient(), flavour);
     let guest = Guest::at(cache, &keys.guest);
     guest.is_complete().then_some(guest)
 }

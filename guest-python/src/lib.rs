@@ -14,9 +14,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "build")]
+#[doc(hidden)]
+pub mod audit;
 mod cache;
 mod digest;
 mod error;
+mod flavour;
 mod guest;
 mod keys;
 #[cfg(feature = "build")]
@@ -24,8 +28,9 @@ mod recipe;
 
 pub use cache::ambient_cache_dir;
 pub use error::{Error, Missing};
-pub use guest::{Guest, Info, locate};
-pub use keys::{NUMPY, PYTHON, SERIES, STDLIB};
+pub use flavour::{Flavour, Package, flavours, package_of, packages, version_of};
+pub use guest::{Guest, Info, locate, locate_flavour};
+pub use keys::{PYTHON, SERIES, STDLIB};
 #[cfg(feature = "build")]
 pub use recipe::{
     BuildOptions, Cleaned, Client, Lock, Progress, Purpose, Reproduced, Silent, Source, build,

@@ -1,22 +1,23 @@
 //! Building a guest: from the cache when it is there, else by the stages of the recipe, under a lock.
 
+mod building;
 mod cache;
 mod check;
 mod cpython;
+mod face;
 mod fetch;
 mod inputs;
 #[cfg(test)]
 mod keys;
-mod libraries;
 mod licenses;
 mod link;
 mod lock;
-mod numpy;
 mod objects;
-mod openblas;
+mod package;
 mod parts;
 mod prerequisites;
 mod process;
+mod product;
 mod profile;
 mod programs;
 mod progress;
@@ -24,6 +25,7 @@ mod stages;
 mod stdlib;
 mod toolchain;
 mod unpack;
+pub(crate) mod wasm;
 
 pub use cache::{Cleaned, clean};
 pub use lock::{Client, Lock, Purpose, Source};
@@ -33,6 +35,7 @@ pub use progress::{Progress, Silent};
 use crate::Error;
 use crate::digest::{hash_tree, sha256_file};
 use crate::error::At as _;
+use crate::flavour::Flavour;
 use crate::guest::Guest;
 use crate::keys::{Keys, Toolchain, ambient_folder};
 use cache::Cache;
@@ -50,6 +53,8 @@ pub struct BuildOptions {
     pub sources: Option<PathBuf>,
     /// An unpacked WASI SDK to compile with instead of the pinned toolchain. The bytes will differ.
     pub wasi_sdk: Option<PathBuf>,
+    /// Which packages are in it.
+    pub flavour: Flavour,
     /// Compiler processes at once; as many as there are processors when absent.
     pub jobs: Option<usize>,
 }
@@ -60,7 +65,7 @@ impl BuildOptions {
     pub fn ambient() -> Self {
         let (sources, wasi_sdk) =
             (ambient_folder("OPHIDIA_SOURCES"), ambient_folder("WASI_SDK_PATH"));
-        Self { sources, wasi_sdk, jobs: None }
+        Self { sources, wasi_sdk, ..Self::default() }
     }
 
     pub(crate) fn toolchain(&self) -> Toolchain {
@@ -87,7 +92,7 @@ pub fn build(
     options: &BuildOptions,
     progress: &mut dyn Progress,
 ) -> Result<Guest, Error> {
-    let keys = Keys::of(&options.toolchain());
+    let keys = Keys::of(&options.toolchain(), &options.flavour);
     let cache = Cache::new(cache);
     let guest = Guest::at(cache.root(), &keys.guest);
     if guest.is_complete() {
@@ -99,16 +104,9 @@ pub fn build(
         return Ok(guest);
     }
     let inputs = Inputs::embedded()?;
-    let finished =
-        Finished { cpython: cache.cpython(&keys.cpython), numpy: cache.numpy(&keys.numpy) };
-    let stages = match (finished.cpython.is_dir(), finished.numpy.is_dir()) {
-        (true, true) => 5,
-        (true, false) => 7,
-        (false, true) => 9,
-        (false, false) => 11,
-    };
+    let finished = Finished::in_cache(&cache, &keys, &options.flavour);
     let mut work = lock.work(&keys.guest)?;
-    let mut build = Build::new(&inputs, options, &cache, work.path(), stages, progress);
+    let mut build = Build::new(&inputs, options, (&cache, Some(&lock)), work.path(), progress);
     let result = build.all(&lock, &finished, &guest);
     if result.is_err() {
         work.keep_logs();
@@ -133,7 +131,7 @@ pub fn prepare(
     let cache = Cache::new(cache);
     let _lock = cache.lock(progress)?;
     fs::create_dir_all(target).at("create", target)?;
-    Build::new(&inputs, options, &cache, target, 4, progress).prepare()
+    Build::new(&inputs, options, (&cache, None), target, progress).prepare()
 }
 
 /// What [`verify_reproducible`] compared.
@@ -164,7 +162,7 @@ pub fn verify_reproducible(
     let cache = Cache::new(cache);
     let lock = cache.lock(progress)?;
     let mut work = lock.work("again")?;
-    let mut build = Build::new(&inputs, options, &cache, work.path(), 10, progress);
+    let mut build = Build::new(&inputs, options, (&cache, None), work.path(), progress);
     let second = build.again(&first);
     if second.is_err() {
         work.keep_logs();

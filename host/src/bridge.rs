@@ -29,7 +29,7 @@ use std::sync::Arc;
 use wasmtime::{AsContext, StoreContextMut};
 
 pub use args::Args;
-pub(crate) use decode::{Owner, decode};
+pub(crate) use decode::{Owner, decode, decode_all};
 pub use dtype::Dtype;
 pub use encode::Encoder;
 #[cfg(feature = "serde")]

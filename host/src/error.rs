@@ -1,5 +1,6 @@
 //! Errors: Python raised, a limit fired, the guest broke its word, or the host failed.
 
+mod checkpoint;
 mod conversion;
 mod exception;
 mod limit;
@@ -7,6 +8,7 @@ mod panic;
 mod pool;
 mod text;
 
+pub use checkpoint::CheckpointError;
 pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
 pub use limit::LimitExceeded;
@@ -48,11 +50,13 @@ pub enum Error {
     /// A value has another type than asked for, or does not fit.
     #[error(transparent)]
     Conversion(ConversionError),
-    /// The cache folder holds no guest of this version.
-    #[error("no guest in {}: build it with `ophidia guest build`", cache.display())]
+    /// The cache folder holds no guest of this version and flavour.
+    #[error("no guest in {}: build it with `{command}`", cache.display())]
     GuestMissing {
         /// The cache folder that was searched.
         cache: PathBuf,
+        /// The command that builds it, such as `ophidia guest build --with regex`.
+        command: String,
     },
     /// The guest in the cache is not what was built there. Found when an image is made of it.
     #[error("{reason} (`ophidia guest build` builds it anew)")]
@@ -69,6 +73,9 @@ pub enum Error {
     /// The host failed: no memory, no interpreter slot, a file that cannot be opened.
     #[error("{0}")]
     Host(String),
+    /// An interpreter cannot be forked or checkpointed, or cannot go on from a checkpoint.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A pool refused a request, or gave it up before it ran.
     #[error(transparent)]
     Pool(#[from] PoolError),

@@ -4,6 +4,7 @@ mod call;
 mod class;
 mod closure;
 mod definition;
+mod figures;
 mod iterators;
 mod parameters;
 mod shared;
@@ -13,10 +14,11 @@ pub use call::Call;
 pub use class::{Class, Module};
 pub use closure::{HostFunction, Outcome};
 pub use definition::Function;
+pub use figures::{Figure, figures};
 pub use iterators::{HostIterator, HostStream};
 pub use shared::{HostMethod, Shared};
 pub use task::AsyncFunction;
-pub(crate) use task::Tasks;
+pub(crate) use task::{Ended, Recorded, Tasks};
 
 use crate::bridge;
 use crate::convert::ToPython;
@@ -160,6 +162,9 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
             return Err(py.guest().ours(limit.into()).into());
         }
         let outer = std::mem::replace(&mut session.own_arguments, taken);
+        if function.is_awaited() {
+            record(py, &function, arguments, call.as_ref(), taken);
+        }
         let called = catch_unwind(AssertUnwindSafe(|| match call {
             None => called_plainly(py, &function, arguments, taken),
             Some(call) => called(py, &function, call),
@@ -167,6 +172,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
         let State { bridge, session, .. } = py.state_mut();
         bridge.arguments.give_back(taken);
         session.own_arguments = outer;
+        session.own_call = None;
         called.unwrap_or_else(|panic| {
             let reason = panicked(format_args!("the host function {}", function.name()), &*panic);
             Err(py.guest().poison(reason).into())
@@ -181,6 +187,26 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
         (Ok(len), _) => Ok(len),
         (Err(error), _) => Ok(raise(py, error)?),
     }
+}
+
+/// Notes what is called, for an interpreter that goes on from here while it is under way. What cannot be noted is not
+/// called again there.
+fn record(
+    py: &mut Python<'_>,
+    function: &Function,
+    arguments: Incoming,
+    call: Option<&Call>,
+    held: u64,
+) {
+    let call = match call {
+        Some(call) => Some(call.clone()),
+        None => {
+            let values = bridge::operands(&py.guest().store, arguments.count);
+            values.and_then(|values| Call::new(values, 0)).ok()
+        }
+    };
+    let function = function.clone();
+    py.state_mut().session.own_call = call.map(|call| Recorded { function, call, held });
 }
 
 /// With arguments that are taken from where they lie, or made into values where that cannot be.

@@ -7,14 +7,16 @@
 
 mod cache;
 pub(crate) mod engine;
+pub(crate) mod exceptions;
 pub(crate) mod idle;
 mod load;
 pub(crate) mod metering;
 mod portable;
 pub(crate) mod snapshot;
 mod trust;
+pub(crate) mod written;
 
-pub(crate) use cache::path;
+pub(crate) use cache::{hex, path, write_whole};
 pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 

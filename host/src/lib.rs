@@ -38,6 +38,7 @@ extern crate self as ophidia;
 
 pub mod array;
 mod bridge;
+mod checkpoint;
 mod convert;
 mod error;
 mod function;
@@ -60,18 +61,19 @@ pub use bridge::Encoder;
 pub use bridge::decode_any;
 #[doc(hidden)]
 pub use bridge::{Direct, Operands, Plain};
+pub use checkpoint::{CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]
 pub use convert::derived;
 pub use convert::{Args, Arguments, FromObject, FromPython, Invocation, ToPython, Values};
 pub use error::{
-    ConversionError, Error, LimitExceeded, Lost, Poisoned, PoolError, PythonError, Result,
-    TracebackFrame,
+    CheckpointError, ConversionError, Error, LimitExceeded, Lost, Poisoned, PoolError, PythonError,
+    Result, TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, Class, Function, HostFunction, HostIterator, HostMethod, HostStream,
-    Module, Outcome, Shared,
+    AsyncFunction, Call, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
+    HostStream, Module, Outcome, Shared, figures,
 };
 pub use image::ImageStage;
 pub use object::{CompareOp, Members, Slice, WeakObject};
@@ -84,7 +86,9 @@ pub use pool::{
     AsCompleted, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
     Session, Shutdown, Stats, Tenant, Times,
 };
-pub use python::{Captured, CodeKind, Completeness, Converters, Python, SourceKind};
+pub use python::{
+    Captured, CodeKind, Completeness, Converters, Progress, Python, SourceKind, Task,
+};
 pub use python::{
     Files, Held, HeldBytes, Interpreter, InterpreterBuilder, Moved, Namespace, Runtime,
     RuntimeBuilder, Sandbox, SandboxBuilder, Stored, Streams, Usage,

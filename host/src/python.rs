@@ -1,6 +1,7 @@
 //! `Python`: an interpreter at hand, between calls or inside one of its calls of a host function.
 
 mod builder;
+mod carried;
 mod converters;
 mod exception;
 mod files;
@@ -17,6 +18,7 @@ mod run;
 pub(crate) mod runtime;
 mod settings;
 pub(crate) mod state;
+mod underway;
 
 use crate::error::{Error, Result};
 use crate::python::state::{Guest, State};
@@ -25,6 +27,7 @@ use std::time::Duration;
 use wasmtime::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 
 pub use builder::{InterpreterBuilder, Streams};
+pub(crate) use carried::{Carried, GoingOn, Pending, SEEDS, Table};
 pub use converters::Converters;
 pub use files::Files;
 pub use interpreter::{Held, HeldBytes, Interpreter, Moved, Stored, Usage};
@@ -37,6 +40,7 @@ pub(crate) use rest::{Program, Waits, Why};
 pub use run::{CodeKind, Completeness, SourceKind};
 pub use runtime::{Runtime, RuntimeBuilder};
 pub use settings::{Sandbox, SandboxBuilder};
+pub use underway::{Progress, Task};
 
 /// A way to an interpreter: the [`Interpreter`](crate::Interpreter) itself, or the call of a host
 /// function.

@@ -10,6 +10,7 @@ mod inbox;
 mod info;
 mod link;
 mod mailbox;
+mod membership;
 #[cfg(feature = "nats")]
 mod nats;
 mod node;

@@ -22,6 +22,9 @@ pub const fn version() -> Version {
         ophidia: env!("CARGO_PKG_VERSION"),
         abi: ophidia_abi::VERSION,
         python: ophidia_guest::PYTHON,
-        numpy: ophidia_guest::NUMPY,
+        numpy: match ophidia_guest::version_of("numpy") {
+            Some(version) => version,
+            None => "",
+        },
     }
 }

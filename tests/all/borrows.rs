@@ -71,6 +71,8 @@ fn python_does_not_run_while_a_view_lives() {
         "py.globals()?.set_item(&mut py, 1, 2)?;",
         "b.view_mut::<f64, Ix1>(&mut py)?;",
         "py.take_stdout();",
+        "py.fork()?;",
+        "py.checkpoint(&ophidia::CheckpointOptions::new())?;",
     ] {
         refused(&format!("{VIEW} {act} view.sum();"), "E0502");
         refused(&format!("{VIEW_MUT} {act} view[0] = 1.0;"), "E0499");

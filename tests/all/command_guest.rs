@@ -106,8 +106,8 @@ fn what_a_build_needs_is_named_all_at_once() {
 fn cleaning_empties_the_cache() {
     let made = tempfile::tempdir().expect("a folder");
     let image = "image/0123456789abcdef.cwasm";
-    let folders =
-        ["guest", "cpython", "numpy"].map(|folder| format!("{folder}/0123456789abcdef/file"));
+    let folders = ["guest", "cpython", "package/zlib"]
+        .map(|folder| format!("{folder}/0123456789abcdef/file"));
     for name in folders.iter().map(String::as_str).chain([image, "sources/archive"]) {
         let file = made.path().join(name);
         fs::create_dir_all(file.parent().expect("a parent")).expect("a folder");
@@ -115,7 +115,7 @@ fn cleaning_empties_the_cache() {
     }
     let call = ophidia(["guest", "clean"]).env("OPHIDIA_CACHE", made.path());
     call.expect_ok().stdout_has("removed 12 MiB");
-    for gone in ["guest", "cpython", "numpy"] {
+    for gone in ["guest", "cpython", "package"] {
         assert!(!made.path().join(gone).exists(), "{gone} is left");
     }
     assert_eq!(fs::read_dir(made.path().join("image")).expect("a folder").count(), 0);
@@ -166,7 +166,7 @@ fn copy_tree(from: &std::path::Path, to: &std::path::Path) {
 fn a_damaged_guest_is_noticed_built_anew_and_said() {
     ophidia(["run", "-c", "pass"]).expect_ok();
     let made = tempfile::tempdir().expect("a folder");
-    for part in ["cpython", "numpy", "sources"] {
+    for part in ["cpython", "package", "sources"] {
         std::os::unix::fs::symlink(cache().join(part), made.path().join(part)).expect("a link");
     }
     let info = json(&["guest", "info", "--json"], 0);
@@ -249,8 +249,12 @@ fn a_build_on_a_terminal_shows_its_stages() {
     let made = tempfile::tempdir().expect("a folder");
     let sources = made.path().join("sources");
     fs::create_dir(&sources).expect("a folder");
-    let lock = include_str!("../../guest-python/guest.lock.toml");
-    for line in lock.lines().filter_map(|line| line.strip_prefix("file = ")) {
+    let recipe = repository().join("guest-python");
+    let mut pins = fs::read_to_string(recipe.join("guest.lock.toml")).expect("the lock file");
+    for package in fs::read_dir(recipe.join("packages")).expect("packages").flatten() {
+        pins += &fs::read_to_string(package.path().join("package.toml")).unwrap_or_default();
+    }
+    for line in pins.lines().filter_map(|line| line.strip_prefix("file = ")) {
         fs::write(sources.join(line.trim_matches('"')), "not what it should be").expect("written");
     }
     let mut command = ophidia_command();
@@ -258,7 +262,7 @@ fn a_build_on_a_terminal_shows_its_stages() {
     command.env("OPHIDIA_CACHE", made.path().join("cache"));
     let options = Options::new().timeout_ms(Some(60_000)).strip_ansi_escape_codes(true);
     let mut terminal = spawn_with_options(command, options).expect("a terminal");
-    for words in ["building CPython", "[1/11] download", "is not what guest.lock.toml names"] {
+    for words in ["building CPython", "[1/16] download", "is not what is pinned"] {
         terminal.exp_string(words).unwrap_or_else(|error| panic!("no {words:?}: {error}"));
     }
     let ended = terminal.process().wait().expect("it ends");

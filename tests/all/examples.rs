@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ophidia::guest::packages;
 use serde::Deserialize;
 
 use crate::library::RUNTIME;
@@ -27,7 +28,7 @@ struct Example {
     #[serde(default)]
     site: bool,
     #[serde(default)]
-    numpy: bool,
+    packages: Vec<String>,
     #[serde(default)]
     folder: bool,
     #[serde(default)]
@@ -76,8 +77,9 @@ fn run(folder: &Path, example: &Example) {
         command = command.arg("--site").arg(&site);
         native = native.env("PYTHONPATH", &site);
     }
-    if example.numpy {
-        native = native.env("PYTHONPATH", native_numpy());
+    if !example.packages.is_empty() {
+        command = command.args(["--with", &example.packages.join(",")]);
+        native = native.env("PYTHONPATH", native_packages(&example.packages));
     }
     if example.folder {
         command = command.arg("--dir").arg(format!("{}:rw", work.path().display()));
@@ -98,12 +100,15 @@ fn run(folder: &Path, example: &Example) {
     command.expect_status(example.status).stdout_is(expected);
 }
 
-/// A native numpy of the guest's version, that of the benches.
-fn native_numpy() -> PathBuf {
-    let mut py = RUNTIME.interpreter().build().expect("an interpreter");
-    let version: String =
-        py.get("numpy.__version__").and_then(|text| text.extract(&mut py)).expect("a version");
-    ophidia_benches::installed_numpy(&version).expect("pip installs numpy")
+/// Native packages of the guest's versions, those of the benches.
+pub(crate) fn native_packages(names: &[impl AsRef<str>]) -> PathBuf {
+    let version = |name: &str| {
+        let package = packages().iter().find(|package| package.name == name);
+        package.expect("a package").version.to_owned()
+    };
+    let pinned: Vec<(&str, String)> =
+        names.iter().map(|name| (name.as_ref(), version(name.as_ref()))).collect();
+    ophidia_benches::installed(&pinned).expect("pip installs them")
 }
 
 #[test]
@@ -129,6 +134,9 @@ fn with_a_clock_and_a_seed_every_example_repeats() {
             if example.site {
                 command =
                     command.arg("--site").arg(site_packages(&folder.join("requirements.txt")));
+            }
+            if !example.packages.is_empty() {
+                command = command.args(["--with", &example.packages.join(",")]);
             }
             // What is written to is in memory, so that both runs find the same.
             let work = if example.folder { &["/tmp"][..] } else { &[] };

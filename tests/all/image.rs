@@ -239,7 +239,8 @@ fn a_cache_below_a_folder_that_others_can_write_is_refused() {
 
 #[test]
 fn an_image_is_made_once_and_shipped() {
-    let image = Runtime::builder(cache()).preload_numpy(false).portable_image().expect("an image");
+    let image =
+        Runtime::builder(cache()).preload_packages(false).portable_image().expect("an image");
     // A cache without a guest: all that is taken along is the image, and the standard library.
     let folder = tempfile::tempdir().expect("a folder");
     let builder = Runtime::builder(folder.path()).max_interpreters(1);

@@ -29,6 +29,10 @@ mod budgets;
 mod by_hand;
 /// Functions of the host: what Python sees of them, errors, calls that call back.
 mod callbacks;
+/// Interpreters that go on from bytes, and bytes that nobody should believe.
+mod checkpoints;
+/// `ophidia add`, `--requirements`, and what scripts say they depend on: by pip, from a folder of wheels.
+mod command_add;
 /// Bad input: every refusal says what to change, nothing panics.
 mod command_bad_input;
 /// What a program is granted unasked: its folder, never the home folder.
@@ -68,6 +72,12 @@ mod ends;
 mod errors;
 /// Every example prints in the guest what it prints under a native Python.
 mod examples;
+/// Figures that programs show.
+mod figures;
+/// Guests of other flavours, and what is said of packages that are not there.
+mod flavours;
+/// Children of living interpreters, and each hazard of having them.
+mod forks;
 /// Groups: tasklets of several interpreters, and what becomes of messages between them.
 mod groups;
 /// Ends that go between the domains of a group.
@@ -103,6 +113,7 @@ mod namespaces;
 /// Hosts of the network: what is granted is reached, nothing else; bounds, deadlines, sockets.
 mod network;
 mod nodes;
+mod nodes_networks;
 mod nodes_processes;
 /// Integers of any size as floats.
 mod numbers;
@@ -146,6 +157,8 @@ mod reports;
 mod resting;
 /// Settings prepared once, limits and grants as plain data, one kind of error a cause.
 mod sandbox;
+/// Tables and plots: pictures against native ones, what is shown, exceptions of C++ at limits.
+mod science;
 /// TLS, which the host does.
 mod secure;
 /// The service of the examples, under load.
@@ -183,6 +196,8 @@ mod tasklets_servers;
 mod tasklets_soak;
 /// Supervisors: strategies, restarts, children that come and go.
 mod tasklets_supervisors;
+/// Set-up code that runs once, and interpreters that begin behind it.
+mod templates;
 /// Trees: mounts, memory, archives, overlays, quotas, files in and out, clocks and seeds.
 mod trees;
 /// `Value` by itself: made, looked into, taken apart, written.

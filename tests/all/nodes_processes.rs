@@ -27,6 +27,12 @@ from ophidia.tasklets import *
 class Echo(Server):
     async def handle_call(self, request): return request
 
+async def collect():
+    got = []
+    while True:
+        match await receive():
+            case ("number", number): got.append(number)
+            case ("got", to): to << ("got", got)
 
 def say(*words): print(*words, flush=True)
 
@@ -41,7 +47,7 @@ async def watch(name):
     say("call", await call(pid, 1, 30))
     say("down", (await receive(("DOWN", ref, pid, ...)))[3])
     try:
-        await call(pid, 2, 1)
+        say("called", await call(pid, 2, 1))
     except ProcessExited as error:
         say("called", error.reason)
     except TimeoutError:
@@ -53,6 +59,16 @@ async def watch(name):
         except (ValueError, RuntimeError, TimeoutError):
             await sleep(0.05)
 
+async def send(name, count):
+    pid = await spawn_on(name, collect)
+    say("begins")
+    for number in range(count):
+        pid << ("number", number)
+        await sleep(0.001)
+    pid << ("got", self_())
+    _, got = await receive(("got", ...))
+    say("got", len(got), got == list(range(count)))
+
 async def fail():
     raise ValueError("no good")
 
@@ -60,6 +76,7 @@ async def main(what, *arguments):
     match what:
         case "greet": await greet()
         case "watch": await watch(*arguments)
+        case "send": await send(arguments[0], int(arguments[1]))
         case "fail": await fail()
 
 run(main, *sys.argv[1:])
@@ -188,7 +205,8 @@ fn a_node_that_is_paused_is_lost_and_comes_back() {
     assert_eq!(one.line(), "down noconnection");
     // Whether it is called meanwhile or after it has come back.
     two.signal("-CONT");
-    assert!(one.line().starts_with("called "));
+    let called = one.line();
+    assert!(called.starts_with("called "), "{called:?} {}", one.said.lock());
     assert_eq!(one.line(), "again 3");
     two.says("node-a is lost");
     assert_eq!(one.ends(), Some(0), "{}", one.said.lock());
@@ -206,8 +224,25 @@ fn a_node_that_is_cut_off_is_lost_and_comes_back() {
     assert_eq!(one.line(), "down noconnection");
     two.says("node-a is lost");
     way.set_open(true);
-    assert!(one.line().starts_with("called "));
+    let called = one.line();
+    assert!(called.starts_with("called "), "{called:?} {}", one.said.lock());
     assert_eq!(one.line(), "again 3");
+    assert_eq!(one.ends(), Some(0), "{}", one.said.lock());
+}
+
+#[test]
+fn a_server_that_is_restarted_costs_no_message() {
+    let (mut server, folder) = (NatsServer::start(), folder());
+    let (url, folder) = (server.url(), folder.path());
+    let patient = ["--lost-after", "60s"];
+    let _two = node(folder, &url, "node-b", &patient, &[]);
+    let main = ["--main", "--nodes", "2", "--lost-after", "60s"];
+    let mut one = node(folder, &url, "node-a", &main, &["send", "node-b", "1500"]);
+    assert_eq!(one.line(), "begins");
+    thread::sleep(Duration::from_millis(200));
+    server.restart(Duration::from_millis(300));
+    assert_eq!(one.line(), "got 1500 True");
+    one.says("not connected");
     assert_eq!(one.ends(), Some(0), "{}", one.said.lock());
 }
 

@@ -403,7 +403,7 @@ assert np.unique(words).tolist() == ['jam', 'tea']
 
 /// A runtime whose interpreters begin without numpy.
 static WITHOUT_PRELOAD: LazyLock<Runtime> =
-    LazyLock::new(|| Runtime::builder(cache()).preload_numpy(false).build().expect("a runtime"));
+    LazyLock::new(|| Runtime::builder(cache()).preload_packages(false).build().expect("a runtime"));
 
 #[test]
 fn an_image_may_be_without_it() {

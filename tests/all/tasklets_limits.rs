@@ -108,9 +108,9 @@ fn functions_of_the_host_are_awaited_in_tasklets() {
         async def naps(to, millis): to << await nap(millis)
         async def fail(): await fails()
         async def main():
-            for millis in (60, 20, 40, 0): spawn(naps, self_(), millis)
+            for millis in (600, 200, 400, 0): spawn(naps, self_(), millis)
             got = [await receive() for _ in range(4)]
-            assert got == [0, 20, 40, 60], got
+            assert got == [0, 200, 400, 600], got
             assert "no tea" in (await outcome(fail))[1]
             for i in range(1000): spawn(naps, self_(), 0)
             assert sum([await receive() for _ in range(1000)]) == 0

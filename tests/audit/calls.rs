@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use ophidia_guest::audit::{Signature, signature};
 use wasmparser::{
     ElementItems, FunctionBody, KnownCustom, Name, Operator, Parser, Payload, TypeRef,
 };
-
-use crate::object::{self, Signature};
 
 /// What was found in a module. The texts say what is wrong with the function of that name.
 #[derive(Debug, Default)]
@@ -49,7 +48,7 @@ impl<'b> Module<'b> {
         match payload {
             Payload::TypeSection(reader) => {
                 for ty in reader.into_iter_err_on_gc_types() {
-                    self.types.push(object::signature(&ty?));
+                    self.types.push(signature(&ty?));
                 }
             }
             Payload::ImportSection(reader) => {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::object::Object;
+use ophidia_guest::audit::Object;
 
 /// Each name that is defined more than once, and by which objects.
 pub(crate) fn duplicates(objects: &[Object]) -> BTreeMap<&str, BTreeSet<&str>> {

@@ -18,26 +18,22 @@
 mod calls;
 mod duplicates;
 mod known;
-mod layouts;
 mod numpy;
-mod object;
-mod program;
-mod signatures;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
+use ophidia_guest::audit::{self, Program};
 use ophidia_tests::guest;
 
 use crate::known::Known;
-use crate::program::Program;
 
 fn main() -> Result<ExitCode> {
     let guest = guest();
     let parts = guest.parts()?;
-    let objects = object::read(&parts)?;
+    let objects = audit::read(&parts)?;
     let mut program = Program::new(&objects);
-    signatures::audit(&mut program);
+    audit::signatures(&mut program);
     numpy::audit(&mut program);
     let calls = calls::audit(&guest.wasm())?;
     let duplicates = duplicates::duplicates(&objects);
@@ -56,8 +52,9 @@ fn main() -> Result<ExitCode> {
 
     let known = Known::load()?;
     let mut complaints = Vec::new();
+    let mismatches = program.mismatches_by_function();
     known.signatures.compare(
-        program.mismatches.iter().map(|(name, mismatch)| (&**name, mismatch.to_string())),
+        mismatches.into_iter().map(|(name, mismatch)| (name, mismatch.to_string())),
         &mut complaints,
     );
     known

@@ -3,8 +3,7 @@
 //!
 //! After `ndarraytypes.h`, `dtype_api.h` and `loops.h` of numpy 2.5. They are found by their names.
 
-use crate::layouts::SLOT_SIZE;
-use crate::program::{Place, Program};
+use ophidia_guest::audit::{Place, Program, SLOT_SIZE};
 
 /// The file that all of numpy is in.
 const OBJECT: &str = "numpy.o";

@@ -10,7 +10,7 @@ use ophidia_tests::suite::unpacked;
 
 /// The folder that holds the package `test`.
 pub(crate) fn test_tree() -> Result<PathBuf> {
-    let archive = fs::read(guest().source_tarball()?)?;
+    let archive = fs::read(guest().source_archive("cpython")?)?;
     unpacked(
         "cpython-tests",
         &archive,

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use flate2::read::GzDecoder;
-use ophidia_guest::Lock;
+use ophidia_tests::guest;
 use ophidia_tests::suite::unpacked;
-use ophidia_tests::{guest, repository};
 
 /// The packages whose tests judge the guest; the first is numpy itself. What f2py compiles and what type
 /// checkers say of numpy is not the guest's to do.
@@ -28,15 +27,7 @@ const QUICK: [&str; 8] = [
 
 /// The folder that holds `numpy` with nothing but tests, and pytest's settings beside it.
 pub(crate) fn test_tree() -> Result<PathBuf> {
-    let lock = repository().join("guest-python/guest.lock.toml");
-    let lock = Lock::parse(&fs::read_to_string(lock)?)?;
-    let numpy = lock.sources.iter().find(|source| source.name == "numpy");
-    let numpy = numpy.context("the guest has no numpy")?;
-    // All sources lie beside each other.
-    let name = format!("{}-{}", numpy.sha256, numpy.file);
-    let archive = guest().source_tarball()?.with_file_name(name);
-    let archive = fs::read(&archive)
-        .with_context(|| format!("{}: build the guest anew", archive.display()))?;
+    let archive = fs::read(guest().source_archive("numpy")?)?;
     unpacked("numpy-tests", &archive, GzDecoder::new, choose_file, 380)
 }
 

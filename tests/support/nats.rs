@@ -29,7 +29,7 @@ pub fn nats_program() -> PathBuf {
 #[derive(Debug)]
 pub struct NatsServer {
     child: Child,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     port: u16,
 }
 
@@ -55,7 +55,7 @@ impl NatsServer {
         let port = free_port();
         fs::write(folder.path().join("server.conf"), configuration).expect("written");
         let child = begin(folder.path(), port);
-        Self { child, _folder: folder, port }
+        Self { child, folder, port }
     }
 
     /// Where it listens.
@@ -68,6 +68,18 @@ impl NatsServer {
     #[must_use]
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Ends it, and gives another one in its place after a while.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start again.
+    pub fn restart(&mut self, after: Duration) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        thread::sleep(after);
+        self.child = begin(self.folder.path(), self.port);
     }
 }
 

@@ -31,8 +31,9 @@ impl Cache {
         self.root.join("cpython").join(key)
     }
 
-    pub(crate) fn numpy(&self, key: &str) -> PathBuf {
-        self.root.join("numpy").join(key)
+    /// What a package's build left.
+    pub(crate) fn package(&self, name: &str, key: &str) -> PathBuf {
+        self.root.join("package").join(name).join(key)
     }
 
     /// What was fetched.
@@ -180,7 +181,8 @@ pub fn clean(cache: &Path, sources: bool, progress: &mut dyn Progress) -> Result
     }
     let places = Cache::new(cache);
     let _lock = places.lock(progress)?;
-    let folders = ["guest", "cpython", "numpy"].into_iter().chain(sources.then_some("sources"));
+    let folders =
+        ["guest", "cpython", "package", "numpy"].into_iter().chain(sources.then_some("sources"));
     for folder in folders.map(|name| cache.join(name)) {
         measure(&folder, &mut cleaned).at("read", &folder)?;
         match fs::remove_dir_all(&folder) {

@@ -3,11 +3,12 @@
 use crate::Error;
 use crate::error::At;
 use crate::recipe::inputs::Inputs;
-use crate::recipe::libraries;
 use crate::recipe::objects;
 use crate::recipe::process;
+use crate::recipe::product::Product;
 use crate::recipe::programs::CC;
 use crate::recipe::progress::Branch;
+use crate::recipe::stdlib;
 use crate::recipe::toolchain::{TARGET, Tools, quote, script};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,10 +73,6 @@ impl Tree {
         self.source().join("guest-build")
     }
 
-    pub(crate) fn crates(&self) -> PathBuf {
-        self.root.join("crates")
-    }
-
     pub(crate) fn native_libraries(&self) -> PathBuf {
         self.root.join("native-libraries")
     }
@@ -123,7 +120,32 @@ pub(crate) fn announce_build_python(
     script(&tools.bin().join(BUILD_PYTHON), &body)
 }
 
-/// Builds the native libraries, then configures the native Python. `home` is where it will be in the end.
+/// Brings the libraries that CPython's modules need to where both builds find them, by paths that are the same
+/// everywhere.
+pub(crate) fn place_libraries(tree: &Tree, libraries: &[Product]) -> Result<(), Error> {
+    for library in libraries {
+        for (prefix, archives) in [
+            (tree.native_libraries(), library.native()),
+            (tree.guest_libraries(), library.archives()),
+        ] {
+            stdlib::link_tree(&archives, &prefix.join("lib"))?;
+            stdlib::link_tree(&library.include(), &prefix.join("include"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The variables that tell configure where they are; `prefix` is relative to the folder it runs in.
+fn variables(inputs: &Inputs, prefix: &str) -> Result<Vec<(String, String)>, Error> {
+    let mut variables = Vec::new();
+    for name in &inputs.lock.needs {
+        let package = inputs.package(name)?;
+        variables.extend(package.libraries.iter().flat_map(|library| library.variables(prefix)));
+    }
+    Ok(variables)
+}
+
+/// Configures the native Python. `home` is where it will be in the end.
 pub(crate) fn configure_native(
     inputs: &Inputs,
     tree: &Tree,
@@ -132,14 +154,6 @@ pub(crate) fn configure_native(
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
-    let with = libraries::For {
-        cc: &|| tools.command(CC),
-        ar: &|| tools.command("ar"),
-        flags: ["-O2", "-fPIC", "-DNDEBUG"].map(str::to_owned).to_vec(),
-        guest: false,
-    };
-    let log = tree.log("native-libraries");
-    libraries::build(&tree.crates(), &tree.native_libraries(), &with, &log, branch)?;
     let folder = tree.native();
     fs::create_dir_all(&folder).at("create", &folder)?;
     let mut command = tools.command("../configure");
@@ -148,7 +162,7 @@ pub(crate) fn configure_native(
         .arg(format!("--prefix={}", home.display()))
         .args(&lock.configure.native)
         .env("CC", CC)
-        .envs(libraries::variables("../../native-libraries"));
+        .envs(variables(inputs, "../../native-libraries")?);
     configured(
         tree,
         &folder,
@@ -162,7 +176,7 @@ pub(crate) fn configure_native(
     )
 }
 
-/// Builds the guest's libraries, then configures the guest.
+/// Configures the guest.
 pub(crate) fn configure_guest(
     inputs: &Inputs,
     tree: &Tree,
@@ -170,14 +184,6 @@ pub(crate) fn configure_guest(
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let lock = &inputs.lock;
-    let with = libraries::For {
-        cc: &|| tools.clang(),
-        ar: &|| tools.ar(),
-        flags: [&*lock.flags.libraries, &lock.flags.machine].concat(),
-        guest: true,
-    };
-    let log = tree.log("guest-libraries");
-    libraries::build(&tree.crates(), &tree.guest_libraries(), &with, &log, branch)?;
     let folder = tree.guest();
     fs::create_dir_all(&folder).at("create", &folder)?;
     let mut command = tools.command("../configure");
@@ -197,7 +203,7 @@ pub(crate) fn configure_guest(
         .env("HOSTRUNNER", "ophidia")
         // What pkg-config finds belongs to this machine.
         .env("PKG_CONFIG", "false")
-        .envs(libraries::variables("../../guest-libraries"));
+        .envs(variables(inputs, "../../guest-libraries")?);
     configured(
         tree,
         &folder,
@@ -248,8 +254,8 @@ pub(crate) fn make_native(
     Ok(())
 }
 
-/// Refuses a native Python that lost modules of the cross-built libraries: what runs natively and in the
-/// guest is compared, so both must have them.
+/// Refuses a native Python that lost modules of those libraries: what runs natively and in the guest is compared, so
+/// both must have them.
 pub(crate) fn check_native(
     python: &Path,
     tools: &Tools,

@@ -36,20 +36,20 @@ pub(crate) fn kept(cache: &Cache, source: &Source) -> PathBuf {
 pub(crate) fn absent<'s>(
     cache: &Cache,
     local: Option<&Path>,
-    sources: &[&'s Source],
+    sources: &'s [Source],
 ) -> Vec<&'s Source> {
     let there = |source: &Source| {
         kept(cache, source).is_file()
             || local.is_some_and(|folder| folder.join(&source.file).is_file())
     };
-    sources.iter().copied().filter(|source| !there(source)).collect()
+    sources.iter().filter(|source| !there(source)).collect()
 }
 
 /// Makes sure that all items are in the cache, whole and unaltered.
 pub(crate) fn fetch(
     cache: &Cache,
     local: Option<&Path>,
-    sources: &[&Source],
+    sources: &[Source],
     work: &Path,
     branch: &Branch<'_>,
 ) -> Result<Fetched, Error> {
@@ -142,13 +142,21 @@ fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     let mut command = Command::new("python3");
     command.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"]).arg(folder);
     if let Some(backend) = &source.backend {
-        // pip asks an archive's build backend for the package's metadata. Nothing of the package is
-        // run: a module of the backend's name answers with no more than pip has to hear.
+        // pip asks an archive's build backend for the package's metadata, once it has compared the archive's hash.
+        // A module of the backend's name answers with no more than pip has to hear; what a package may have in front
+        // of that is from the archive that is built in any case.
         let backends = folder.join("backends");
-        fs::create_dir_all(&backends).at("create", &backends)?;
-        let module = backends.join(format!("{backend}.py"));
+        let module = backends.join(format!("{}.py", backend.replace('.', "/")));
+        let parent = module.parent().unwrap_or(&backends);
+        fs::create_dir_all(parent).at("create", parent)?;
+        for folder in parent.ancestors().take_while(|folder| *folder != backends) {
+            // Without it a package of the same name that is installed would come first.
+            let package = folder.join("__init__.py");
+            fs::write(&package, "").at("write", &package)?;
+        }
         fs::write(&module, answering(source)).at("write", &module)?;
-        command.args(["--no-binary=:all:", "--no-build-isolation", "--ignore-requires-python"]);
+        command.args(["--no-binary=:all:", "--no-build-isolation", "--use-pep517"]);
+        command.arg("--ignore-requires-python");
         command.env("PYTHONPATH", backends);
     } else {
         command.arg("--only-binary=:all:");
@@ -158,7 +166,10 @@ fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
         command.args(["--platform", "any", "--implementation", "py", "--abi", "none"]);
         command.args(["--python-version", "3", "--ignore-requires-python"]);
     }
-    command.arg(package);
+    let wanted = folder.join("wanted.txt");
+    fs::write(&wanted, format!("{package} --hash=sha256:{}\n", source.sha256))
+        .at("write", &wanted)?;
+    command.arg("--require-hashes").arg("-r").arg(&wanted);
     client(&mut command, source)
         .map_err(|reason| Error::Fetch { file: source.file.clone(), reason })?;
     let file = folder.join(&source.file);
@@ -169,16 +180,38 @@ fn pip(source: &Source, folder: &Path) -> Result<PathBuf, Error> {
     Err(Error::Fetch { file: source.file.clone(), reason })
 }
 
-/// A build backend that knows a package's name and version.
+/// A build backend that knows a package's name and version, whichever of the ways there are it is asked.
 fn answering(source: &Source) -> String {
     let (name, version) = (source.package.as_deref().unwrap_or_default(), source.package_version());
-    format!(
-        "import os\n\n\ndef prepare_metadata_for_build_wheel(folder, settings=None):\n    \
-         name = \"{name}-{version}.dist-info\"\n    os.mkdir(os.path.join(folder, name))\n    \
-         with open(os.path.join(folder, name, \"METADATA\"), \"w\") as file:\n        \
-         file.write(\"Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n\")\n    \
-         return name\n"
-    )
+    const BACKEND: &str = r#"import os
+import sys
+
+__all__ = ["build_editable", "build_sdist", "build_wheel", "get_requires_for_build_wheel"]
+__all__ += ["prepare_metadata_for_build_wheel"]
+
+
+class Backend:
+    def build_wheel(self, *arguments, **options):
+        raise SystemExit("nothing is built while it is fetched")
+
+    build_editable = build_sdist = build_wheel
+
+    def get_requires_for_build_wheel(self, settings=None):
+        return []
+
+    def prepare_metadata_for_build_wheel(self, folder, settings=None):
+        name = f"{NAME}-{VERSION}.dist-info"
+        os.mkdir(os.path.join(folder, name))
+        with open(os.path.join(folder, name, "METADATA"), "w") as file:
+            file.write(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: {VERSION}\n")
+        return name
+
+
+_backend = Backend()
+globals().update({name: getattr(_backend, name) for name in __all__})
+__legacy__ = sys.modules[__name__]
+"#;
+    format!("NAME = \"{name}\"\nVERSION = \"{version}\"\n\n{BACKEND}")
 }
 
 /// Lets cargo fetch a package that depends on the crate, and takes the archive from cargo's own cache.
@@ -245,17 +278,18 @@ fn client(command: &mut Command, source: &Source) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::lock::Lock;
+    use crate::recipe::inputs::Inputs;
     use crate::recipe::progress::{Silent, Work, run_stage};
 
     fn zlib() -> Source {
-        let lock = Lock::parse(crate::recipe::inputs::LOCK).expect("valid");
-        lock.sources.into_iter().find(|source| source.name == "zlib").expect("zlib")
+        let inputs = Inputs::embedded().expect("valid");
+        inputs.package("zlib").expect("zlib").sources().remove(0)
     }
 
     fn fetch_one(cache: &Cache, local: Option<&Path>, source: &Source) -> Result<(), Error> {
-        let work: Work<'_> =
-            Box::new(|branch| fetch(cache, local, &[source], cache.root(), branch).map(|_| ()));
+        let work: Work<'_> = Box::new(|branch| {
+            fetch(cache, local, std::slice::from_ref(source), cache.root(), branch).map(|_| ())
+        });
         run_stage(&mut Silent, 1, vec![work])
     }
 
@@ -291,7 +325,7 @@ mod tests {
         fs::create_dir_all(&local).expect("created");
         fs::write(local.join(&source.file), "abc").expect("written");
         source.sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into();
-        assert!(absent(&cache, Some(&local), &[&source]).is_empty());
+        assert!(absent(&cache, Some(&local), std::slice::from_ref(&source)).is_empty());
         fetch_one(&cache, Some(&local), &source).expect("found");
         assert_eq!(fs::read(kept(&cache, &source)).expect("kept"), b"abc");
     }

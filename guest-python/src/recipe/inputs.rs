@@ -2,7 +2,9 @@
 
 use crate::Error;
 use crate::error::At;
-use crate::recipe::lock::Lock;
+use crate::flavour::Package as Known;
+use crate::recipe::lock::{Lock, Purpose, Source, host};
+use crate::recipe::package::Package;
 use std::fs;
 use std::path::Path;
 
@@ -57,20 +59,34 @@ impl Inputs {
         Ok(())
     }
 
-    /// Puts files of one folder where sources below `target` need them, as (name, place).
-    pub(crate) fn place(
-        &self,
-        folder: &str,
-        files: &[(&str, &str)],
-        target: &Path,
-    ) -> Result<(), Error> {
-        for (name, bytes) in self.folder(folder) {
-            if let Some((_, place)) = files.iter().find(|(file, _)| *file == name) {
-                let path = target.join(place);
-                fs::write(&path, bytes).at("write", &path)?;
-            }
-        }
-        Ok(())
+    /// The file of a package.
+    pub(crate) fn package_text(&self, name: &str) -> Result<&str, Error> {
+        let path = format!("packages/{name}/package.toml");
+        let found = self.files.iter().find(|(file, _)| *file == path);
+        let bytes = found.map(|(_, bytes)| &**bytes).unwrap_or_default();
+        std::str::from_utf8(bytes).map_err(|error| Error::Lock(format!("{path}: {error}")))
+    }
+
+    /// What the file of a package says.
+    pub(crate) fn package(&self, name: &str) -> Result<Package, Error> {
+        Package::parse(name, self.package_text(name)?)
+    }
+
+    /// The files to have on this machine for CPython and these packages, without the pinned toolchain when
+    /// `own_toolchain` is false.
+    pub(crate) fn needed(&self, own_toolchain: bool, packages: &[Package]) -> Vec<Source> {
+        let host = host();
+        let sources = self.lock.sources.iter().cloned();
+        sources
+            .chain(packages.iter().flat_map(Package::sources))
+            .filter(|source| own_toolchain || source.purpose != Purpose::Toolchain)
+            .filter(|source| source.host.as_ref().is_none_or(|wanted| *wanted == host))
+            .collect()
+    }
+
+    /// What the files of these packages say.
+    pub(crate) fn packages(&self, known: &[&Known]) -> Result<Vec<Package>, Error> {
+        known.iter().map(|known| self.package(known.name)).collect()
     }
 
     /// The C header of the bridge.
@@ -86,9 +102,7 @@ mod tests {
     #[test]
     fn the_recipe_is_embedded_whole() {
         let inputs = Inputs::embedded().expect("valid");
-        for folder in
-            ["bridge", "numpy", "openblas", "ophidia", "python", "patches", "profile", "recipe"]
-        {
+        for folder in ["bridge", "ophidia", "packages", "patches", "profile", "python", "recipe"] {
             assert!(inputs.folder(folder).count() > 0, "{folder}");
         }
     }

@@ -16,15 +16,6 @@ const CPYTHON: [(&str, &str); 3] = [
     ("Modules/expat/COPYING", "expat.txt"),
 ];
 
-/// Files below an unpacked crate, and the names they get.
-const LIBRARIES: [(&str, &str, &str); 5] = [
-    ("zlib", "src/zlib/LICENSE", "zlib.txt"),
-    ("bzip2", "bzip2-1.0.8/LICENSE", "bzip2.txt"),
-    ("xz", "xz/COPYING", "xz.txt"),
-    ("xz", "xz/COPYING.0BSD", "xz-0bsd.txt"),
-    ("zstd", "zstd/LICENSE", "zstd.txt"),
-];
-
 /// Debian's records of the licences of the packages whose code is linked.
 const PACKAGES: [(&str, &str, &str); 4] = [
     ("system", "usr/share/doc/wasi-libc/copyright", "wasi-libc.txt"),
@@ -32,9 +23,6 @@ const PACKAGES: [(&str, &str, &str); 4] = [
     ("cxx", "usr/share/doc/libc++-19-dev-wasm32/copyright", "libc++.txt"),
     ("cxx", "usr/share/doc/libc++abi-19-dev-wasm32/copyright", "libc++abi.txt"),
 ];
-
-/// Comment in front of sqlite's source, which gives it to the public domain.
-const BLESSING: &str = "The author disclaims copyright";
 
 /// Copies the licence texts into `target`. With a WASI SDK its own texts stand in the SDK.
 pub(crate) fn collect(
@@ -49,19 +37,6 @@ pub(crate) fn collect(
     for (from, name) in CPYTHON {
         copy(&tree.source().join(from), name)?;
     }
-    for (library, from, name) in LIBRARIES {
-        copy(&tree.crates().join(library).join(from), name)?;
-    }
-    let sqlite = tree.crates().join("sqlite/sqlite3/sqlite3.h");
-    let text = fs::read_to_string(&sqlite).at("read", &sqlite)?;
-    let blessing: Vec<&str> = text
-        .lines()
-        .skip_while(|line| !line.contains(BLESSING))
-        .take_while(|line| !line.starts_with("****"))
-        .map(|line| line.trim_start_matches("**").trim())
-        .collect();
-    let path = target.join("sqlite.txt");
-    fs::write(&path, blessing.join("\n")).at("write", &path)?;
     if pinned {
         for (folder, from, name) in PACKAGES {
             copy(&tree.toolchain().join(folder).join(from), name)?;

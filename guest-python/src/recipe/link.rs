@@ -1,11 +1,13 @@
-//! The bridge is compiled, and linked with CPython and the libraries into `guest.wasm`.
+//! The bridge is compiled, and linked with CPython, packages and libraries into `guest.wasm`.
 
 use crate::Error;
 use crate::error::At;
+use crate::recipe::cpython;
 use crate::recipe::inputs::Inputs;
-use crate::recipe::numpy;
+use crate::recipe::package::Package;
 use crate::recipe::process;
-use crate::recipe::progress::Branch;
+use crate::recipe::product::Extension;
+use crate::recipe::progress::{Branch, file_name};
 use crate::recipe::stages::Finished;
 use crate::recipe::toolchain::Tools;
 use std::fs;
@@ -26,11 +28,30 @@ pub(crate) fn link(
     inputs.write_folder("bridge", &source)?;
     let header = source.join("ophidia_abi.h");
     fs::write(&header, inputs.header()).at("write", &header)?;
-    let extensions = source.join("extensions.c");
-    fs::write(&extensions, table(&finished.numpy)?).at("write", &extensions)?;
+    let mut files: Vec<String> = inputs.folder("bridge").map(|(name, _)| name.to_owned()).collect();
+    let mut spoken = Vec::new();
+    let (mut system, mut instead) = (flags.system_libraries.clone(), Vec::new());
+    for (known, _) in finished.linked() {
+        let export = inputs.package(known.name)?.export;
+        system.splice(0..0, export.link);
+        instead.extend(export.instead);
+    }
+    let is_kept = |name: &String| !instead.contains(name);
+    system.retain(is_kept);
+    files.retain(is_kept);
+    for (known, _) in finished.linked() {
+        let folder = format!("packages/{}/bridge", known.name);
+        if inputs.folder(&folder).next().is_some() {
+            inputs.write_folder(&folder, &source.join(known.name))?;
+            files.extend(inputs.folder(&folder).map(|(file, _)| format!("{}/{file}", known.name)));
+            spoken.push(known.name);
+        }
+    }
+    let tables = source.join("tables.c");
+    fs::write(&tables, table(finished, &spoken)?).at("write", &tables)?;
+    files.push("tables.c".into());
     let mut objects = Vec::new();
-    let names = inputs.folder("bridge").map(|(name, _)| name).filter(|name| name.ends_with(".c"));
-    for name in names.chain(["extensions.c"]) {
+    for name in files.iter().filter(|name| name.ends_with(".c")) {
         let object = PathBuf::from(name).with_extension("o");
         let mut command = tools.clang();
         command.current_dir(&source).args(&flags.bridge).args(&flags.machine).arg("-I.");
@@ -40,60 +61,86 @@ pub(crate) fn link(
         process::run(&mut command, "compiling the bridge", &log, branch)?;
         objects.push(object);
     }
-    check_names(inputs, tools, finished, &source, &objects, &log, branch)?;
+    let parts = Parts::of(inputs, finished)?;
+    objects.extend(parts.objects);
+    check_names(tools, &source, (&objects, &parts.archives), &log, branch)?;
     let mut command = tools.clang();
     command.current_dir(&source).args(&flags.link).args(&flags.machine).args(&objects);
-    command.arg(finished.numpy.join(numpy::OBJECT));
-    command
-        .args(archives(inputs, &finished.cpython))
-        .args(&flags.system_libraries)
-        .arg("-o")
-        .arg(target);
+    command.args(&parts.archives).args(&system).arg("-o").arg(target);
     process::run(&mut command, "linking the guest", &log, branch)
+}
+
+/// What a guest is linked from besides the bridge and the system's libraries.
+pub(crate) struct Parts {
+    /// The packages' objects.
+    pub(crate) objects: Vec<PathBuf>,
+    /// The static libraries in the order the linker gets them.
+    pub(crate) archives: Vec<PathBuf>,
+}
+
+impl Parts {
+    pub(crate) fn of(inputs: &Inputs, finished: &Finished) -> Result<Self, Error> {
+        let mut objects = Vec::new();
+        let mut absorbed: Vec<String> = Vec::new();
+        for (known, product) in finished.linked() {
+            let package: Package = inputs.package(known.name)?;
+            if package.has_modules() {
+                objects.push(product.object());
+            }
+            absorbed.extend(package.absorbs);
+        }
+        let folder = finished.cpython.join("archives");
+        let own = cpython::archives(inputs).into_iter();
+        let mut archives: Vec<PathBuf> =
+            own.map(|path| folder.join(file_name(Path::new(&path)))).collect();
+        // What needs a library stands before it.
+        for (known, product) in finished.linked().rev() {
+            if !absorbed.iter().any(|name| name == known.name) {
+                archives.extend(product.archive_files()?);
+            }
+        }
+        Ok(Self { objects, archives })
+    }
 }
 
 /// Links all members of all archives with one another, where a name that is defined twice is an error. Out of
 /// an archive the linker takes the first without a word, and none that nothing else asks for.
 fn check_names(
-    inputs: &Inputs,
     tools: &Tools,
-    finished: &Finished,
     source: &Path,
-    objects: &[PathBuf],
+    (objects, archives): (&[PathBuf], &[PathBuf]),
     log: &Path,
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let whole = source.join("whole.o");
     let mut command = tools.clang();
     command.current_dir(source).args(["-nostdlib", "-r", "-o"]).arg(&whole).args(objects);
-    command.arg(finished.numpy.join(numpy::OBJECT)).arg("-Wl,--whole-archive");
-    command.args(archives(inputs, &finished.cpython));
+    command.arg("-Wl,--whole-archive").args(archives);
     process::run(&mut command, "looking for names defined twice", log, branch)?;
     fs::remove_file(&whole).at("remove", &whole)
 }
 
-/// The table by which CPython finds the extension modules.
-fn table(numpy: &Path) -> Result<String, Error> {
-    let path = numpy.join(numpy::MODULES);
-    let list = fs::read_to_string(&path).at("read", &path)?;
-    let start = |module: &str| module.rsplit('.').next().unwrap_or(module).to_owned();
+/// The tables by which CPython finds the extension modules, and the bridge what packages tell it.
+fn table(finished: &Finished, spoken: &[&str]) -> Result<String, Error> {
+    let mut extensions: Vec<Extension> = Vec::new();
+    for (_, product) in finished.linked() {
+        extensions.extend(product.extensions()?);
+    }
     let mut text = String::from("#include \"bridge.h\"\n\n");
-    for module in list.lines() {
-        text += &format!("PyMODINIT_FUNC PyInit_{}(void);\n", start(module));
+    for extension in &extensions {
+        text += &format!("PyMODINIT_FUNC {}(void);\n", extension.init);
     }
     text += "\nstruct _inittab bridge_extensions[] = {\n";
-    for module in list.lines() {
-        text += &format!("    {{\"{module}\", PyInit_{}}},\n", start(module));
+    for extension in &extensions {
+        text += &format!("    {{\"{}\", {}}},\n", extension.name, extension.init);
     }
-    Ok(text + "    {NULL, NULL},\n};\n")
-}
-
-/// The static libraries in the order the linker gets them.
-pub(crate) fn archives(inputs: &Inputs, cpython: &Path) -> Vec<PathBuf> {
-    let folder = cpython.join("archives");
-    let own = crate::recipe::cpython::archives(inputs);
-    let own = own.iter().map(|path| path.rsplit('/').next().unwrap_or(path).to_owned());
-    let others =
-        ["libsqlite3.a", "libz.a", "libbz2.a", "liblzma.a", "libzstd.a"].map(str::to_owned);
-    own.chain(others).map(|name| folder.join(name)).collect()
+    text += "    {NULL, NULL},\n};\n\n";
+    for name in spoken {
+        text += &format!("extern const struct package package_{name};\n");
+    }
+    text += "\nconst struct package *const bridge_packages[] = {";
+    for name in spoken {
+        text += &format!("&package_{name}, ");
+    }
+    Ok(text + "NULL};\n")
 }

@@ -12,9 +12,11 @@ pub struct Lock {
     pub python: String,
     /// Seconds since 1970 that stand in for "now" in whatever a build dates.
     pub source_date_epoch: u64,
-    /// Everything that is fetched.
+    /// What is fetched of CPython and the toolchain.
     #[serde(rename = "source")]
     pub sources: Vec<Source>,
+    /// The libraries that CPython's own modules need.
+    pub(crate) needs: Vec<String>,
     pub(crate) flags: Flags,
     pub(crate) configure: Configure,
     pub(crate) modules: Modules,
@@ -60,8 +62,8 @@ pub struct Source {
 pub enum Purpose {
     /// Built into the guest.
     Source,
-    /// Built into the guest's numpy, or used to build that.
-    Numpy,
+    /// Runs while packages are built.
+    Tool,
     /// Used to build the guest; `WASI_SDK_PATH` replaces all of these.
     Toolchain,
 }
@@ -83,9 +85,9 @@ pub enum Client {
 pub(crate) struct Flags {
     pub(crate) machine: Vec<String>,
     pub(crate) libraries: Vec<String>,
+    pub(crate) native_libraries: Vec<String>,
     pub(crate) cpython: Vec<String>,
-    pub(crate) numpy: Vec<String>,
-    pub(crate) openblas: Vec<String>,
+    pub(crate) packages: Vec<String>,
     pub(crate) bridge: Vec<String>,
     pub(crate) link: Vec<String>,
     pub(crate) system_libraries: Vec<String>,
@@ -97,8 +99,6 @@ pub(crate) struct Configure {
     pub(crate) guest: Vec<String>,
     pub(crate) native: Vec<String>,
     pub(crate) native_flags: Vec<String>,
-    pub(crate) numpy: Vec<String>,
-    pub(crate) openblas: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -116,39 +116,9 @@ impl Lock {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let lock: Self = toml::from_str(text).map_err(|error| Error::Lock(error.to_string()))?;
         for source in &lock.sources {
-            let complaint = |what: &str| Err(Error::Lock(format!("{}: {what}", source.file)));
-            let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            if source.sha256.len() != 64 || !source.sha256.bytes().all(hex) {
-                return complaint("sha256 must be 64 lower-case hexadecimal digits");
-            }
-            if source.file.contains('/') || source.file.starts_with('.') {
-                return complaint("file must be a plain name");
-            }
-            match source.client {
-                Client::Apt if source.path.is_none() => return complaint("apt needs `path`"),
-                Client::Pip | Client::Cargo if source.package.is_none() => {
-                    return complaint("pip and cargo need `package`");
-                }
-                _ => {}
-            }
+            check(source).map_err(Error::Lock)?;
         }
         Ok(lock)
-    }
-
-    /// The items to have on this machine; without the pinned toolchain when `own_toolchain` is false.
-    pub(crate) fn needed(&self, own_toolchain: bool) -> Vec<&Source> {
-        let host = host();
-        self.sources
-            .iter()
-            .filter(|source| own_toolchain || source.purpose != Purpose::Toolchain)
-            .filter(|source| source.host.as_ref().is_none_or(|wanted| *wanted == host))
-            .collect()
-    }
-
-    /// The version of an item.
-    pub(crate) fn version(&self, name: &str) -> &str {
-        let found = self.sources.iter().find(|source| source.name == name);
-        found.map_or("", |source| &*source.version)
     }
 
     /// `3.14` of `3.14.7`.
@@ -161,6 +131,25 @@ impl Source {
     /// The version of the package that carries it.
     pub(crate) fn package_version(&self) -> &str {
         self.package_version.as_deref().unwrap_or(&self.version)
+    }
+}
+
+/// Says what a client would lack.
+pub(crate) fn check(source: &Source) -> Result<(), String> {
+    let complaint = |what: &str| Err(format!("{}: {what}", source.file));
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if source.sha256.len() != 64 || !source.sha256.bytes().all(hex) {
+        return complaint("sha256 must be 64 lower-case hexadecimal digits");
+    }
+    if source.file.contains('/') || source.file.starts_with('.') {
+        return complaint("file must be a plain name");
+    }
+    match source.client {
+        Client::Apt if source.path.is_none() => complaint("apt needs `path`"),
+        Client::Pip | Client::Cargo if source.package.is_none() => {
+            complaint("pip and cargo need `package`")
+        }
+        _ => Ok(()),
     }
 }
 
@@ -179,23 +168,9 @@ mod tests {
     fn the_committed_file_is_complete() {
         let lock = Lock::parse(COMMITTED).expect("valid");
         assert_eq!(lock.python_series(), "3.14");
-        for name in [
-            "cpython",
-            "zlib",
-            "bzip2",
-            "xz",
-            "zstd",
-            "sqlite",
-            "numpy",
-            "wasi-libc",
-            "compiler-rt",
-            "ziglang",
-        ] {
+        for name in ["cpython", "wasi-libc", "compiler-rt", "ziglang"] {
             assert!(lock.sources.iter().any(|source| source.name == name), "{name}");
         }
-        let without = lock.needed(false);
-        assert!(without.iter().all(|source| source.purpose != Purpose::Toolchain));
-        assert!(without.len() < lock.needed(true).len());
     }
 
     #[test]
@@ -205,7 +180,7 @@ mod tests {
             Lock::parse(&COMMITTED.replace(from, to)).expect_err("a mistake").to_string()
         };
         assert!(edit("sha256 = \"3b48", "sha256 = \"3B48").contains("64 lower-case"));
-        assert!(edit("package = \"libz-sys\"\n", "").contains("need `package`"));
+        assert!(edit("package = \"ziglang\"\n", "").contains("need `package`"));
         assert!(edit("client = \"pip\"", "client = \"curl\"").contains("curl"));
         assert!(edit("file = \"Python-", "file = \"../Python-").contains("plain name"));
     }

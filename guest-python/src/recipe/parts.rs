@@ -1,11 +1,15 @@
 //! What a finished guest was made from, and what becomes of both when one is damaged.
 
 use crate::digest::hash_tree;
+use crate::flavour::Flavour;
 use crate::keys::{Keys, Toolchain};
 use crate::recipe::cache::Cache;
+use crate::recipe::fetch;
 use crate::recipe::inputs::Inputs;
+use crate::recipe::link::Parts;
+use crate::recipe::lock::Source;
 use crate::recipe::progress::Progress;
-use crate::recipe::{fetch, link, numpy};
+use crate::recipe::stages::Finished;
 use crate::{Error, Guest};
 use std::path::PathBuf;
 
@@ -15,18 +19,32 @@ impl Guest {
         Cache::new(self.dir.ancestors().nth(2).unwrap_or(&self.dir))
     }
 
-    /// CPython's source archive, with its test-suite.
+    /// What it is linked from.
+    fn finished(&self) -> Finished {
+        // A record that cannot be read is one of a guest that is built anew.
+        let packages = self.info().map(|info| info.packages).unwrap_or_default();
+        let names: Vec<String> = packages.into_keys().collect();
+        let flavour = Flavour::of(&names).unwrap_or_default();
+        Finished::in_cache(&self.cache(), &Keys::of(&Toolchain::ambient(), &flavour), &flavour)
+    }
+
+    /// The source archive of CPython, named `cpython`, or of a package, as it was fetched: with its test-suite.
     ///
     /// # Errors
     ///
-    /// [`Error::Fetch`] when it is no longer in the cache.
-    pub fn source_tarball(&self) -> Result<PathBuf, Error> {
+    /// [`Error::Fetch`] when it is no longer in the cache; [`Error::Lock`] when nothing is called so.
+    pub fn source_archive(&self, name: &str) -> Result<PathBuf, Error> {
         let inputs = Inputs::embedded()?;
-        let mut sources = inputs.lock.sources.iter();
-        let source = sources
-            .find(|source| source.name == "cpython")
-            .ok_or_else(|| Error::Lock("it has no cpython".into()))?;
-        let path = fetch::kept(&self.cache(), source);
+        let mut sources = inputs.lock.sources.iter().cloned();
+        let source: Source = match sources.find(|source| source.name == name) {
+            Some(source) => source,
+            None => {
+                let sources = inputs.package(name)?.sources();
+                let first = sources.into_iter().next();
+                first.ok_or_else(|| Error::Lock(format!("{name} has no sources")))?
+            }
+        };
+        let path = fetch::kept(&self.cache(), &source);
         if path.is_file() {
             return Ok(path);
         }
@@ -34,19 +52,15 @@ impl Guest {
         Err(Error::Fetch { file: source.file.clone(), reason })
     }
 
-    /// What it was linked from besides the bridge and the system's libraries: numpy's object, then the
+    /// What it was linked from besides the bridge and the system's libraries: the packages' objects, then the
     /// archives in the linker's order.
     ///
     /// # Errors
     ///
-    /// [`Error::Lock`] when the embedded lock file is malformed.
+    /// [`Error::Lock`] when the embedded recipe is malformed.
     pub fn parts(&self) -> Result<Vec<PathBuf>, Error> {
-        let inputs = Inputs::embedded()?;
-        let keys = Keys::of(&Toolchain::ambient());
-        let cache = self.cache();
-        let mut parts = vec![cache.numpy(&keys.numpy).join(numpy::OBJECT)];
-        parts.extend(link::archives(&inputs, &cache.cpython(&keys.cpython)));
-        Ok(parts)
+        let parts = Parts::of(&Inputs::embedded()?, &self.finished())?;
+        Ok([parts.objects, parts.archives].concat())
     }
 
     /// Removes it from the cache, if it is damaged: the next build makes it anew.
@@ -63,10 +77,11 @@ impl Guest {
         // The library's files are hard links to those of its parts: what happened to one happened to both.
         let recorded = self.info().map(|info| info.stdlib_sha256);
         if recorded.ok() != hash_tree(&self.stdlib()).ok() {
-            let keys = Keys::of(&Toolchain::ambient());
-            let cache = self.cache();
-            lock.discard(&cache.cpython(&keys.cpython))?;
-            lock.discard(&cache.numpy(&keys.numpy))?;
+            let finished = self.finished();
+            lock.discard(&finished.cpython)?;
+            for (_, product) in finished.linked() {
+                lock.discard(product.dir())?;
+            }
         }
         lock.discard(&self.dir)
     }
@@ -85,7 +100,7 @@ mod tests {
 
     /// A guest of the cache with a module, a library and what both came from.
     fn made(cache: &Path) -> (Guest, PathBuf) {
-        let keys = Keys::of(&Toolchain::ambient());
+        let keys = Keys::of(&Toolchain::ambient(), &Flavour::default());
         let places = Cache::new(cache);
         let guest = Guest::at(cache, &keys.guest);
         fs::create_dir_all(guest.stdlib()).expect("a folder");
@@ -94,6 +109,7 @@ mod tests {
         let info = Info {
             key: keys.guest.clone(),
             python: "3".into(),
+            packages: BTreeMap::new(),
             wasm_sha256: sha256_file(&guest.wasm()).expect("hashed"),
             wasm_bytes: 6,
             stdlib_sha256: hash_tree(&guest.stdlib()).expect("hashed"),

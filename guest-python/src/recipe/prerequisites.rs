@@ -6,7 +6,8 @@ use crate::recipe::BuildOptions;
 use crate::recipe::cache::Cache;
 use crate::recipe::fetch;
 use crate::recipe::inputs::Inputs;
-use crate::recipe::lock::{Client, Purpose};
+use crate::recipe::lock::{Client, Purpose, Source};
+use crate::recipe::package::Package;
 use crate::recipe::process::output;
 use crate::recipe::programs::{NEEDED, Programs};
 use std::collections::BTreeSet;
@@ -88,7 +89,14 @@ pub(crate) fn check(
         }
     }
     let pinned = toolchain == Toolchain::Pinned;
-    missing.extend(unpinned(inputs, pinned, &has.host()));
+    let packages = match inputs.packages(&options.flavour.built()) {
+        Ok(packages) => packages,
+        Err(error) => {
+            return vec![item("valid packages", "name what to build", &error.to_string())];
+        }
+    };
+    let needed = inputs.needed(pinned, &packages);
+    missing.extend(unpinned(inputs, &packages, pinned, &has.host()));
     if !has.compiles() {
         missing.push(item(
             &format!("{} with the C library's headers", has.compiler()),
@@ -103,7 +111,6 @@ pub(crate) fn check(
             missing.push(item(&absent.join(", "), purpose, &debian(package)));
         }
     }
-    let needed = inputs.lock.needed(pinned);
     let absent = fetch::absent(cache, options.sources.as_deref(), &needed);
     let files = |client: Client| {
         let files: Vec<&str> =
@@ -134,9 +141,15 @@ pub(crate) fn check(
     missing
 }
 
-/// Programs that the lock file has for some machines, this one not among them.
-fn unpinned(inputs: &Inputs, own_toolchain: bool, host: &str) -> Vec<Missing> {
-    let all = inputs.lock.sources.iter().filter(|source| source.host.is_some());
+/// Programs that there are pinned for some machines, this one not among them.
+fn unpinned(
+    inputs: &Inputs,
+    packages: &[Package],
+    own_toolchain: bool,
+    host: &str,
+) -> Vec<Missing> {
+    let of_packages: Vec<Source> = packages.iter().flat_map(Package::sources).collect();
+    let all = inputs.lock.sources.iter().chain(&of_packages).filter(|source| source.host.is_some());
     let all = all.filter(|source| own_toolchain || source.purpose != Purpose::Toolchain);
     let mut lacking: BTreeSet<_> =
         all.clone().map(|source| (&*source.name, source.purpose)).collect();
@@ -164,7 +177,7 @@ fn item(what: &str, purpose: &str, remedy: &str) -> Missing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Error;
+    use crate::{Error, Flavour};
 
     struct Nothing;
 
@@ -211,7 +224,8 @@ mod tests {
     fn clients_are_not_asked_for_when_all_files_are_there() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inputs = Inputs::embedded().expect("valid");
-        for source in &inputs.lock.sources {
+        let packages = inputs.packages(&Flavour::default().built()).expect("valid");
+        for source in inputs.needed(true, &packages) {
             std::fs::write(folder.path().join(&source.file), "").expect("written");
         }
         let options =

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// Lines of output that an error shows.
 const TAIL: usize = 15;
@@ -65,6 +67,45 @@ pub(crate) fn run(
     Err(failure(what, &format!("{} ended with {status}", program.display()), log))
 }
 
+/// Runs commands, `jobs` of them at once, until one fails. Each is a step.
+pub(crate) fn run_all(
+    commands: Vec<Command>,
+    jobs: usize,
+    what: &str,
+    log: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let waiting = Mutex::new((commands.into_iter(), Ok(())));
+    let next = || {
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let (commands, outcome) = &mut *waiting;
+        if outcome.is_ok() && !branch.stopped() { commands.next() } else { None }
+    };
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                while let Some(mut command) = next() {
+                    if let Err(error) = run(&mut command, what, log, branch) {
+                        waiting.lock().unwrap_or_else(PoisonError::into_inner).1 = Err(error);
+                    }
+                    branch.step(&short(&format!("{command:?}").replace('"', "")));
+                }
+            });
+        }
+    });
+    let stopped = branch.stopped();
+    match waiting.into_inner().unwrap_or_else(PoisonError::into_inner).1 {
+        Ok(()) if stopped => Err(Error::Stopped),
+        outcome => outcome,
+    }
+}
+
+/// Adds a text to a log.
+pub(crate) fn note(log: &Path, text: &str) -> Result<(), Error> {
+    let mut file = File::options().create(true).append(true).open(log).at("open", log)?;
+    writeln!(file, "{text}").at("write", log)
+}
+
 /// The error for a command that failed, from the end of its log.
 fn failure(what: &str, reason: &str, log: &Path) -> Error {
     let text = std::fs::read(log).unwrap_or_default();
@@ -101,14 +142,14 @@ fn copy_lines(
             terminate(child);
             told = true;
         }
-        branch.step(&note(&String::from_utf8_lossy(&line)));
+        branch.step(&short(&String::from_utf8_lossy(&line)));
         line.clear();
     }
     Ok(())
 }
 
 /// A short form of a line of output: the object of a compiler's command line, else the line's start.
-fn note(line: &str) -> String {
+fn short(line: &str) -> String {
     let mut words = line.split_whitespace();
     if let Some(object) = words.by_ref().skip_while(|word| *word != "-o").nth(1) {
         return object.to_owned();
@@ -174,6 +215,30 @@ mod tests {
     }
 
     #[test]
+    fn of_many_commands_the_first_failure_is_told_and_the_rest_not_run() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("log");
+        let touch = |name: String| {
+            let mut command = Command::new("sh");
+            command.current_dir(folder.path()).args(["-c", &format!("touch {name}")]);
+            command
+        };
+        let run = |commands| {
+            let work: crate::recipe::progress::Work<'_> =
+                Box::new(|branch| run_all(commands, 2, "trying", &log, branch));
+            run_stage(&mut Silent, 1, vec![work])
+        };
+        run((0..5).map(|number| touch(format!("file{number}"))).collect()).expect("all run");
+        assert!((0..5).all(|number| folder.path().join(format!("file{number}")).exists()));
+        let mut failing = Command::new("sh");
+        failing.args(["-c", "echo the cause; exit 3"]);
+        let commands = [failing].into_iter().chain((0..99).map(|n| touch(format!("late{n}"))));
+        let error = run(commands.collect()).expect_err("exit 3").to_string();
+        assert!(error.contains("the cause"), "{error}");
+        assert!(!folder.path().join("late98").exists());
+    }
+
+    #[test]
     fn a_full_disk_in_a_compiler_is_recognised() {
         let (_folder, result) = shell("echo 'x.o: No space left on device'; seq 40; exit 1");
         assert!(matches!(result, Err(Error::DiskFull { .. })), "{result:?}");
@@ -181,7 +246,7 @@ mod tests {
 
     #[test]
     fn notes_name_the_object() {
-        assert_eq!(note("cc -I. -c x.c -o Objects/x.o\n"), "Objects/x.o");
-        assert_eq!(note("checking for int... yes\n"), "checking for int... yes");
+        assert_eq!(short("cc -I. -c x.c -o Objects/x.o\n"), "Objects/x.o");
+        assert_eq!(short("checking for int... yes\n"), "checking for int... yes");
     }
 }

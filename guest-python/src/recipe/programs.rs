@@ -109,6 +109,7 @@ fn is_launcher(file: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::sorted_files;
     use crate::recipe::process::{command, output};
     use std::fs;
     use std::process::Command;
@@ -210,9 +211,8 @@ mod tests {
         // What fetches, and what looks for it; the SHA-256 is all that is believed of that.
         let free = ["fetch.rs", "prerequisites.rs", "process.rs", "programs.rs"];
         let mut seen = 0;
-        for entry in fs::read_dir(&folder).expect("the recipe") {
-            let path = entry.expect("a file").path();
-            if free.iter().any(|name| path.ends_with(name)) {
+        for (name, path) in sorted_files(&folder).expect("the recipe") {
+            if free.contains(&&*name) {
                 continue;
             }
             let text = fs::read_to_string(&path).expect("Rust");

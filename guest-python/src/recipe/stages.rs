@@ -1,37 +1,106 @@
 //! The stages of a build in their order: each one's branches, steps and products.
 
+mod cpython;
+mod guest;
+mod packages;
+
+#[cfg(test)]
+pub(crate) use guest::write_info;
+
 use crate::Error;
 use crate::digest::{hash_tree, sha256_file};
 use crate::error::At;
-use crate::guest::{Guest, Info};
-use crate::keys::{STDLIB, Toolchain};
+use crate::flavour::{Flavour, Package as Known};
+use crate::guest::Guest;
+use crate::keys::{Keys, LIBRARIES, Toolchain};
 use crate::recipe::cache::{BuildLock, Cache};
-use crate::recipe::cpython::{self, Tree};
+use crate::recipe::cpython::{Tree, announce_build_python, patch};
 use crate::recipe::fetch::{self, Fetched};
-use crate::recipe::inputs::{Inputs, NOTICES};
-use crate::recipe::lock::{Purpose, Source};
-use crate::recipe::numpy::{self, Numpy};
+use crate::recipe::inputs::Inputs;
+use crate::recipe::lock::Purpose;
+use crate::recipe::package::Package;
+use crate::recipe::prerequisites;
+use crate::recipe::product::Product;
 use crate::recipe::progress::{Branch, Progress, Work, run_stage};
-use crate::recipe::stdlib::{self, Scripts};
 use crate::recipe::toolchain::Tools;
+use crate::recipe::unpack;
 use crate::recipe::{BuildOptions, Reproduced};
-use crate::recipe::{check, libraries, licenses, link, prerequisites, profile, unpack};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// The finished folders of the cache that a guest is linked from.
+/// Where everything that a guest is linked from is, or is to be.
 pub(crate) struct Finished {
     pub(crate) cpython: PathBuf,
-    pub(crate) numpy: PathBuf,
+    /// What has to be built for it, those that others need first; tools too, of which nothing is kept.
+    pub(crate) packages: Vec<(&'static Known, Product)>,
 }
 
-/// Which of them have to be built.
-#[derive(Clone, Copy)]
+impl Finished {
+    /// In the cache.
+    pub(crate) fn in_cache(cache: &Cache, keys: &Keys, flavour: &Flavour) -> Self {
+        let place = |known: &Known| cache.package(known.name, &keys.package(known));
+        Self { cpython: cache.cpython(&keys.cpython), packages: products(flavour, &place) }
+    }
+
+    /// In a folder of its own.
+    fn in_folder(folder: &Path, flavour: &Flavour) -> Self {
+        let place = |known: &Known| folder.join("package").join(known.name);
+        Self { cpython: folder.join("cpython"), packages: products(flavour, &place) }
+    }
+
+    /// What is linked into the guest of this flavour, beside CPython; its own libraries among it.
+    pub(crate) fn linked(&self) -> impl DoubleEndedIterator<Item = (&'static Known, &Product)> {
+        let all = self.packages.iter().filter(|(known, _)| !known.tool);
+        all.map(|(known, product)| (*known, product))
+    }
+
+    /// Those that CPython's own modules need.
+    fn libraries(&self) -> impl Iterator<Item = (&'static Known, &Product)> {
+        self.linked().filter(|(known, _)| LIBRARIES.contains(&known.name))
+    }
+
+    /// What a package needs.
+    fn needs(&self, package: &Package) -> Vec<Product> {
+        let needed =
+            self.linked().filter(|(known, _)| package.needs.iter().any(|n| n == known.name));
+        needed.map(|(_, product)| product.clone()).collect()
+    }
+
+    /// What has to be built.
+    fn lacks(&self) -> Lacks {
+        let absent = self.linked().filter(|(_, product)| !product.dir().is_dir());
+        let packages = absent.map(|(known, _)| known).collect();
+        Lacks { cpython: !self.cpython.is_dir(), packages }
+    }
+}
+
+/// What of a guest's parts has to be built.
 struct Lacks {
     cpython: bool,
-    numpy: bool,
+    packages: Vec<&'static Known>,
+}
+
+impl Lacks {
+    fn nothing(&self) -> bool {
+        !self.cpython && self.packages.is_empty()
+    }
+
+    /// About how many stages their builds have.
+    fn stages(&self) -> usize {
+        let modules = self.packages.iter().filter(|known| !known.imports.is_empty()).count();
+        let cpython = if self.cpython { 4 } else { 0 };
+        5 + cpython + self.packages.len() + modules
+    }
+}
+
+fn products(
+    flavour: &Flavour,
+    place: &dyn Fn(&Known) -> PathBuf,
+) -> Vec<(&'static Known, Product)> {
+    let built = flavour.built().into_iter();
+    built.map(|known| (known, Product::at(&place(known), known.name))).collect()
 }
 
 /// One build under way.
@@ -39,6 +108,8 @@ pub(crate) struct Build<'a> {
     inputs: &'a Inputs,
     options: &'a BuildOptions,
     cache: &'a Cache,
+    /// What moves what is finished into the cache; without it, all stays in the build's own folder.
+    lock: Option<&'a BuildLock>,
     tree: Tree,
     progress: &'a mut dyn Progress,
     stages: usize,
@@ -46,17 +117,16 @@ pub(crate) struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    /// A build of `stages` stages that works in the folder `work`.
+    /// A build that works in the folder `work`.
     pub(crate) fn new(
         inputs: &'a Inputs,
         options: &'a BuildOptions,
-        cache: &'a Cache,
+        (cache, lock): (&'a Cache, Option<&'a BuildLock>),
         work: &Path,
-        stages: usize,
         progress: &'a mut dyn Progress,
     ) -> Self {
         let (tree, seconds) = (Tree::new(work), BTreeMap::new());
-        Self { inputs, options, cache, tree, progress, stages, seconds }
+        Self { inputs, options, cache, lock, tree, progress, stages: 0, seconds }
     }
 
     /// Builds what the cache lacks and installs it.
@@ -66,73 +136,75 @@ impl<'a> Build<'a> {
         finished: &Finished,
         guest: &Guest,
     ) -> Result<(), Error> {
-        let lacks = Lacks { cpython: !finished.cpython.is_dir(), numpy: !finished.numpy.is_dir() };
-        let fetched = self.fetch(lacks)?;
-        let tools = self.unpack(&fetched, lacks.cpython)?;
+        let lacks = finished.lacks();
+        let (fetched, tools) = self.begin(&lacks)?;
+        self.libraries(&tools, &fetched, finished, &lacks)?;
         if lacks.cpython {
-            let out = self.tree.folder("cpython");
-            self.until_native(&tools, &finished.cpython.join("native"), &out.join("native"))?;
+            let out = self.tree.folder("cpython-out");
+            let home = finished.cpython.join("native");
+            self.until_native(&tools, finished, &home, &out.join("native"))?;
             self.guest(&tools, &fetched, &out)?;
             self.library(&tools, &out, &out.join("native"))?;
-            lock.install(&out, &finished.cpython)?;
+            self.keep(&out, &finished.cpython)?;
         }
-        if lacks.numpy {
-            let out = self.tree.folder("numpy-out");
-            self.numpy(&tools, &fetched, &finished.cpython, &out)?;
-            lock.install(&out, &finished.numpy)?;
-        }
+        self.packages(&tools, &fetched, finished, &lacks)?;
         let out = self.tree.folder("guest");
         self.link(&tools, finished, &out)?;
-        self.package(&tools, finished, &finished.cpython.join("native"), &out)?;
+        self.assemble(&tools, finished, &out)?;
         // A link from one folder of the cache to the other keeps both movable together.
         let name = finished.cpython.file_name().unwrap_or_default();
         let native = Path::new("../../cpython").join(name).join("native");
         let place = out.join("native");
         std::os::unix::fs::symlink(native, &place).at("create", &place)?;
-        self.finish(&out, guest.key())?;
+        self.finish(finished, &out, guest.key())?;
         lock.install(&out, &guest.dir)
     }
 
     /// Leaves the guest's CPython configured and not compiled, with a native Python of its own.
     pub(crate) fn prepare(&mut self) -> Result<(), Error> {
-        let fetched = self.fetch(Lacks { cpython: true, numpy: true })?;
-        let tools = self.unpack(&fetched, true)?;
+        let none = Flavour::of::<&str>(&[])?;
+        let finished = Finished::in_folder(&self.tree.folder("finished"), &none);
+        let lacks = finished.lacks();
+        let (fetched, tools) = self.begin(&lacks)?;
+        self.libraries(&tools, &fetched, &finished, &lacks)?;
         let home = self.tree.folder("native");
-        self.until_native(&tools, &home, &home)
-    }
-
-    /// Configures CPython for the guest and natively, and makes the native one in `target`, from where it
-    /// goes to `home`.
-    fn until_native(&mut self, tools: &Tools, home: &Path, target: &Path) -> Result<(), Error> {
-        let python = self.tree.native().join("python");
-        cpython::announce_build_python(tools, &python, self.series())?;
-        self.configure(tools, Some(home))?;
-        self.native(tools, home, target)?;
-        self.generate_loop(tools, target)
+        self.until_native(&tools, &finished, &home, &home)
     }
 
     /// Builds all but the native Python once more, for its hashes.
     pub(crate) fn again(&mut self, first: &Guest) -> Result<Reproduced, Error> {
-        let fetched = self.fetch(Lacks { cpython: true, numpy: true })?;
-        let tools = self.unpack(&fetched, true)?;
-        cpython::announce_build_python(&tools, &first.native_python(), self.series())?;
-        self.configure(&tools, None)?;
+        let finished = Finished::in_folder(&self.tree.folder("finished"), &self.options.flavour);
+        let lacks = finished.lacks();
+        let (fetched, tools) = self.begin(&lacks)?;
+        self.libraries(&tools, &fetched, &finished, &lacks)?;
+        announce_build_python(&tools, &first.native_python(), self.series())?;
+        self.configure(&tools, &finished, None)?;
         self.generate_loop(&tools, &first.dir.join("native"))?;
-        let finished =
-            Finished { cpython: self.tree.folder("cpython"), numpy: self.tree.folder("numpy-out") };
-        self.guest(&tools, &fetched, &finished.cpython)?;
+        let out = self.tree.folder("cpython-out");
+        self.guest(&tools, &fetched, &out)?;
         let native = first.dir.join("native");
-        self.library(&tools, &finished.cpython, &native)?;
-        let place = finished.cpython.join("native");
+        self.library(&tools, &out, &native)?;
+        let place = out.join("native");
         std::os::unix::fs::symlink(&native, &place).at("create", &place)?;
-        self.numpy(&tools, &fetched, &finished.cpython, &finished.numpy)?;
+        self.keep(&out, &finished.cpython)?;
+        self.packages(&tools, &fetched, &finished, &lacks)?;
         let out = self.tree.folder("guest");
         self.link(&tools, &finished, &out)?;
-        self.package(&tools, &finished, &native, &out)?;
+        self.assemble(&tools, &finished, &out)?;
         Ok(Reproduced {
             wasm_sha256: sha256_file(&out.join("guest.wasm"))?,
             stdlib_sha256: hash_tree(&out.join("lib"))?,
         })
+    }
+
+    /// Puts something that is finished into its place, whole.
+    fn keep(&self, out: &Path, place: &Path) -> Result<(), Error> {
+        if let Some(lock) = self.lock {
+            return lock.install(out, place);
+        }
+        let parent = place.parent().unwrap_or(place);
+        fs::create_dir_all(parent).at("create", parent)?;
+        fs::rename(out, place).at("move into place", place)
     }
 
     fn series(&self) -> &str {
@@ -145,14 +217,22 @@ impl<'a> Build<'a> {
         self.progress.stage(name, index, self.stages.max(index));
         let start = Instant::now();
         run_stage(self.progress, steps, branches)?;
-        self.seconds.insert(name.to_owned(), start.elapsed().as_secs_f64());
+        *self.seconds.entry(name.to_owned()).or_default() += start.elapsed().as_secs_f64();
         Ok(())
     }
 
-    fn fetch(&mut self, lacks: Lacks) -> Result<Fetched, Error> {
+    /// Fetches and unpacks what the builds need.
+    fn begin(&mut self, lacks: &Lacks) -> Result<(Fetched, Tools), Error> {
+        self.stages = lacks.stages();
+        let fetched = self.fetch(lacks)?;
+        let tools = self.unpack(&fetched, lacks.cpython)?;
+        Ok((fetched, tools))
+    }
+
+    fn fetch(&mut self, lacks: &Lacks) -> Result<Fetched, Error> {
         // Linking alone takes no program of this machine.
-        let missing = (lacks.cpython || lacks.numpy)
-            .then(|| prerequisites::missing(self.cache.root(), self.options));
+        let missing =
+            (!lacks.nothing()).then(|| prerequisites::missing(self.cache.root(), self.options));
         if let Some(missing) = missing.filter(|missing| !missing.is_empty()) {
             return Err(Error::Missing(missing));
         }
@@ -161,12 +241,15 @@ impl<'a> Build<'a> {
             let reason = "CPython's makefile cannot work below a folder with white space in its name (set OPHIDIA_CACHE to another)";
             return Err(Error::Unexpected { path: root.to_owned(), reason: reason.into() });
         }
-        let mut sources: Vec<&Source> =
-            self.inputs.lock.needed(self.options.toolchain() == Toolchain::Pinned);
-        sources.retain(|source| match source.purpose {
-            Purpose::Toolchain => true,
-            Purpose::Source => lacks.cpython,
-            Purpose::Numpy => lacks.numpy,
+        let pinned = self.options.toolchain() == Toolchain::Pinned;
+        let sources = match lacks.packages.is_empty() {
+            true => self.inputs.needed(pinned, &[]),
+            false => self.inputs.needed(pinned, &self.with_tools(&lacks.packages)?),
+        };
+        let mut sources = sources;
+        // Of the lock file, CPython is all that is no part of the toolchain.
+        sources.retain(|source| {
+            source.purpose != Purpose::Source || source.name != "cpython" || lacks.cpython
         });
         let logs = self.tree.folder("logs");
         fs::create_dir_all(&logs).at("create", &logs)?;
@@ -186,7 +269,7 @@ impl<'a> Build<'a> {
         Ok(fetched)
     }
 
-    /// Unpacks the toolchain, and CPython with its libraries when they are to be built.
+    /// Unpacks the toolchain, and CPython when it is to be built.
     fn unpack(&mut self, fetched: &Fetched, with_cpython: bool) -> Result<Tools, Error> {
         let (tree, inputs, toolchain) = (self.tree.clone(), self.inputs, self.options.toolchain());
         let mut tools = None;
@@ -201,224 +284,10 @@ impl<'a> Build<'a> {
             branches.push(Box::new(|branch| {
                 let seen = |name: &Path| branch.step(&name.to_string_lossy());
                 unpack::tar_xz(fetched.path("cpython")?, &tree.source(), &seen)?;
-                cpython::patch(inputs, "patches", &tree.source())
-            }));
-            branches.push(Box::new(|branch| {
-                for name in libraries::names() {
-                    branch.step(name);
-                    unpack::tar_gz(fetched.path(name)?, &tree.crates().join(name))?;
-                }
-                Ok(())
+                patch(inputs, "patches", &tree.source())
             }));
         }
         self.stage("unpack", if with_cpython { 5000 } else { 1 }, branches)?;
         tools.ok_or(Error::Stopped)
     }
-
-    fn configure(&mut self, tools: &Tools, native_home: Option<&Path>) -> Result<(), Error> {
-        let (tree, inputs) = (self.tree.clone(), self.inputs);
-        let steps = 2 * libraries::STEPS + cpython::CONFIGURE_LINES;
-        let mut branches: Vec<Work<'_>> =
-            vec![Box::new(|branch| cpython::configure_guest(inputs, &tree, tools, branch))];
-        if let Some(home) = native_home {
-            let tree = &tree;
-            branches.push(Box::new(move |branch| {
-                cpython::configure_native(inputs, tree, tools, home, branch)
-            }));
-        }
-        let count = branches.len() as u64;
-        self.stage("libraries and configure", steps * count, branches)
-    }
-
-    fn native(&mut self, tools: &Tools, home: &Path, target: &Path) -> Result<(), Error> {
-        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
-        let dest = tree.folder("dest");
-        self.stage(
-            "native python",
-            cpython::NATIVE_LINES,
-            vec![Box::new(|branch| {
-                cpython::make_native(inputs, &tree, tools, &dest, jobs, branch)?;
-                let installed = dest.join(home.strip_prefix("/").unwrap_or(home));
-                let library =
-                    installed.join("lib").join(format!("python{}", inputs.lock.python_series()));
-                stdlib::copy_library(&tree.source().join("Lib"), &library)?;
-                let data = stdlib::find_sysconfigdata(&tree.native())?;
-                fs::copy(&data, library.join(crate::recipe::progress::file_name(&data)))
-                    .at("copy", &data)?;
-                let parent = target.parent().unwrap_or(target);
-                fs::create_dir_all(parent).at("create", parent)?;
-                let python =
-                    installed.join("bin").join(format!("python{}", inputs.lock.python_series()));
-                cpython::check_native(&python, tools, &tree.log("native-make"), branch)?;
-                fs::rename(&installed, target).at("move into place", target)
-            })],
-        )
-    }
-
-    /// Makes the guest's evaluation loop of the patched instructions, by the native Python in a folder.
-    fn generate_loop(&mut self, tools: &Tools, native: &Path) -> Result<(), Error> {
-        let tree = self.tree.clone();
-        let python = native.join("bin").join(format!("python{}", self.series()));
-        let work: Work<'_> =
-            Box::new(move |branch| cpython::generate_loop(&tree, tools, &python, branch));
-        run_stage(self.progress, 1, vec![work])
-    }
-
-    /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
-    fn guest(&mut self, tools: &Tools, fetched: &Fetched, out: &Path) -> Result<(), Error> {
-        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
-        let toolchain = self.options.toolchain();
-        let pinned = toolchain == Toolchain::Pinned;
-        let profile = profile::flags(inputs, &tree, tools, &toolchain)?;
-        self.stage(
-            "compile",
-            cpython::GUEST_LINES,
-            vec![Box::new(|branch| {
-                check::modules(&inputs.lock.modules.builtin, &cpython::builtin_modules(&tree)?)?;
-                cpython::make_guest(inputs, &tree, tools, &profile, jobs, branch)?;
-                let archives = out.join("archives");
-                fs::create_dir_all(&archives).at("create", &archives)?;
-                for name in cpython::archives(inputs) {
-                    let from = tree.guest().join(&name);
-                    let to = archives.join(crate::recipe::progress::file_name(&from));
-                    fs::copy(&from, &to).at("copy", &from)?;
-                }
-                stdlib::copy_tree(&tree.guest_libraries().join("lib"), &archives, &|_| true)?;
-                stdlib::copy_tree(&tree.source().join("Include"), &out.join("include"), &|_| true)?;
-                let config = tree.guest().join("pyconfig.h");
-                fs::copy(&config, out.join("include/pyconfig.h")).at("copy", &config)?;
-                licenses::collect(&tree, fetched, pinned, &out.join("licenses"))
-            })],
-        )?;
-        if let Some(text) = profile::complaint(&profile, &cpython::guest_log(&tree))? {
-            self.progress.message(&text);
-        }
-        Ok(())
-    }
-
-    /// The standard library without the in-guest package.
-    fn library(&mut self, tools: &Tools, out: &Path, native: &Path) -> Result<(), Error> {
-        let (tree, inputs) = (self.tree.clone(), self.inputs);
-        let lib = out.join("lib");
-        stdlib::copy_library(&tree.source().join("Lib"), &lib)?;
-        let folder = tree.folder("scripts");
-        inputs.write_folder("recipe", &folder)?;
-        let python = native.join("bin").join(format!("python{}", self.series()));
-        let epoch = inputs.lock.source_date_epoch;
-        let log = tree.log("library");
-        let scripts = Scripts { python: &python, folder: &folder, tools, log: &log };
-        let root = tree.root();
-        let build = tree.guest();
-        // First the one file that is written, then all that are compiled.
-        run_stage(self.progress, 1, vec![scripts.sysconfigdata(&build, root, &lib)])?;
-        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, STDLIB))?;
-        stdlib::normalise(&lib, epoch)
-    }
-
-    /// Builds numpy for that CPython; leaves what is linked, the package and its licence in `out`.
-    fn numpy(
-        &mut self,
-        tools: &Tools,
-        fetched: &Fetched,
-        cpython: &Path,
-        out: &Path,
-    ) -> Result<(), Error> {
-        let (tree, inputs, jobs) = (self.tree.clone(), self.inputs, self.options.jobs());
-        let numpy = Numpy { inputs, tree: &tree, tools, fetched, cpython, jobs };
-        let work: Work<'_> = Box::new(|branch| numpy.build(out, branch));
-        self.stage("numpy", numpy::LINES, vec![work])?;
-        let native = cpython.join("native");
-        let package = out.join("lib");
-        self.compile(tools, &native, &package, STDLIB, "numpy's bytecode", 300)
-    }
-
-    /// Compiles a folder of Python files, which the guest sees as `guest`, to bytecode.
-    fn compile(
-        &mut self,
-        tools: &Tools,
-        native: &Path,
-        folder: &Path,
-        guest: &str,
-        stage: &str,
-        steps: u64,
-    ) -> Result<(), Error> {
-        let scripts_folder = self.tree.folder("scripts");
-        self.inputs.write_folder("recipe", &scripts_folder)?;
-        let python = native.join("bin").join(format!("python{}", self.series()));
-        let epoch = self.inputs.lock.source_date_epoch;
-        let log = self.tree.log("bytecode");
-        let scripts = Scripts { python: &python, folder: &scripts_folder, tools, log: &log };
-        self.stage(stage, steps, scripts.compile(folder, guest))?;
-        stdlib::normalise(folder, epoch)
-    }
-
-    fn link(&mut self, tools: &Tools, finished: &Finished, out: &Path) -> Result<(), Error> {
-        fs::create_dir_all(out).at("create", out)?;
-        let wasm = out.join("guest.wasm");
-        let (inputs, wasm) = (self.inputs, &wasm);
-        let work = self.tree.root().to_owned();
-        let steps = inputs.folder("bridge").count() as u64;
-        self.stage(
-            "link",
-            steps,
-            vec![Box::new(move |branch| link::link(inputs, tools, finished, &work, wasm, branch))],
-        )?;
-        self.stage(
-            "check",
-            1,
-            vec![Box::new(move |branch| {
-                branch.step("guest.wasm");
-                check::check(wasm)
-            })],
-        )
-    }
-
-    /// The standard library with numpy and the in-guest packages, the headers and the licences.
-    fn package(
-        &mut self,
-        tools: &Tools,
-        finished: &Finished,
-        native: &Path,
-        out: &Path,
-    ) -> Result<(), Error> {
-        let inputs = self.inputs;
-        let lib = out.join("lib");
-        stdlib::link_tree(&finished.cpython.join("lib"), &lib)?;
-        stdlib::link_tree(&finished.numpy.join("lib"), &lib)?;
-        stdlib::link_tree(&finished.cpython.join("include"), &out.join("include"))?;
-        let licenses = out.join("licenses");
-        stdlib::link_tree(&finished.cpython.join("licenses"), &licenses)?;
-        stdlib::link_tree(&finished.numpy.join("licenses"), &licenses)?;
-        for (folder, name) in [("python", "_ophidia"), ("ophidia", "ophidia")] {
-            let package = lib.join(name);
-            inputs.write_folder(folder, &package)?;
-            let guest = format!("{STDLIB}/{name}");
-            let steps = inputs.folder(folder).count() as u64;
-            self.compile(tools, native, &package, &guest, "install", steps)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self, out: &Path, key: &str) -> Result<(), Error> {
-        let wasm = out.join("guest.wasm");
-        let notices = out.join("licenses/THIRD-PARTY-NOTICES.md");
-        fs::write(&notices, NOTICES).at("write", &notices)?;
-        let info = Info {
-            key: key.to_owned(),
-            python: self.inputs.lock.python.clone(),
-            wasm_sha256: sha256_file(&wasm)?,
-            wasm_bytes: fs::metadata(&wasm).at("read", &wasm)?.len(),
-            stdlib_sha256: hash_tree(&out.join("lib"))?,
-            seconds: self.seconds.clone(),
-        };
-        write_info(out, &info)
-    }
-}
-
-/// Records a guest in its folder.
-pub(crate) fn write_info(folder: &Path, info: &Info) -> Result<(), Error> {
-    let path = folder.join("info.json");
-    let text = serde_json::to_string_pretty(info)
-        .map_err(|error| Error::Unexpected { path: path.clone(), reason: error.to_string() })?;
-    fs::write(&path, text + "\n").at("write", &path)
 }

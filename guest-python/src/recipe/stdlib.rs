@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::digest::sorted_files;
 use crate::error::At;
+use crate::recipe::inputs::Inputs;
 use crate::recipe::process;
 use crate::recipe::progress::Work;
 use crate::recipe::toolchain::Tools;
@@ -31,6 +32,11 @@ pub(crate) const PARTS: usize = 2;
 
 /// About how many files are compiled.
 pub(crate) const FILES: u64 = 640;
+
+/// The native Python of a finished CPython.
+pub(crate) fn python(inputs: &Inputs, cpython: &Path) -> PathBuf {
+    cpython.join("native/bin").join(format!("python{}", inputs.lock.python_series()))
+}
 
 /// Copies CPython's library; for the guest and for the native Python alike.
 pub(crate) fn copy_library(source: &Path, target: &Path) -> Result<(), Error> {

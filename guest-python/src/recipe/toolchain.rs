@@ -134,6 +134,11 @@ impl Tools {
         self.command(self.bin.join(format!("{TARGET}-clang")))
     }
 
+    /// The same for C++.
+    pub(crate) fn clang_cpp(&self) -> Command {
+        self.command(self.bin.join(format!("{TARGET}-clang++")))
+    }
+
     /// A command that makes archives.
     pub(crate) fn ar(&self) -> Command {
         self.command(self.bin.join(format!("{TARGET}-ar")))

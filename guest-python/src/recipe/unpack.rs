@@ -7,6 +7,22 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
+/// Unpacks an archive of sources, or a wheel, by the ending of its name; of a wheel what begins as one of `only`.
+pub(crate) fn archive(archive: &Path, target: &Path, only: &[String]) -> Result<(), Error> {
+    let name = archive.to_string_lossy();
+    match () {
+        () if name.ends_with(".whl") => zip(archive, target, |name| {
+            only.is_empty() || only.iter().any(|start| name.starts_with(start))
+        }),
+        () if name.ends_with(".tar.xz") => tar_xz(archive, target, &|_| {}),
+        () if name.ends_with(".tar.gz") || name.ends_with(".crate") => tar_gz(archive, target),
+        () => Err(Error::Unexpected {
+            path: archive.to_owned(),
+            reason: "only .tar.gz, .tar.xz, .crate and .whl can be unpacked".into(),
+        }),
+    }
+}
+
 /// Unpacks a `.tar.xz` whose content stands below one folder; that folder becomes `target`. Gives each
 /// file's name to `seen`.
 pub(crate) fn tar_xz(archive: &Path, target: &Path, seen: &dyn Fn(&Path)) -> Result<(), Error> {

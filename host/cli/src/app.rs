@@ -85,7 +85,7 @@ impl App {
         let count = self
             .domains
             .unwrap_or_else(|| u32::try_from(processors).unwrap_or(1).min(MOST_DOMAINS));
-        let runtime = load::runtime_for(count)?;
+        let runtime = load::runtime_for(&self.sandbox.flavour()?, count)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
         let sandbox = self.sandbox.builder().args(argv);
         let sandbox = sandbox.stdout(OutputKind::Inherit).stderr(OutputKind::Inherit).build()?;

@@ -91,7 +91,8 @@ struct Constant {
 impl Bindgen {
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         self.sandbox.settle()?;
-        let mut py = load::runtime()?.start(&self.sandbox.builder().build()?)?;
+        let mut py =
+            load::runtime(&self.sandbox.flavour()?)?.start(&self.sandbox.builder().build()?)?;
         let described = py.import("_ophidia.bindgen").and_then(|bindgen| {
             bindgen.call_method_as::<Module>(&mut py, "describe", (&self.module,))
         });

@@ -66,7 +66,7 @@ fn kept(runtime: &Runtime, site: &DirGrant, root: &Path) -> io::Result<PathBuf> 
 }
 
 /// Only this user can have written what is there.
-fn own(folder: &Path) -> io::Result<()> {
+pub(crate) fn own(folder: &Path) -> io::Result<()> {
     let there = fs::symlink_metadata(folder)?;
     let parent = fs::metadata(folder.parent().unwrap_or(folder))?;
     let safe = |data: &fs::Metadata| data.uid() == parent.uid() && data.mode() & 0o022 == 0;

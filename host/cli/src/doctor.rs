@@ -4,7 +4,7 @@ use crate::guest::print;
 use crate::load;
 use crate::status::Status;
 use ophidia::{Runtime, Value};
-use ophidia_guest::{self as guest, BuildOptions};
+use ophidia_guest::{self as guest, BuildOptions, Flavour};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -93,7 +93,7 @@ impl Findings {
 
     fn try_it(&mut self) {
         let started = Instant::now();
-        let version = load::runtime()
+        let version = load::runtime(&Flavour::default())
             .and_then(|runtime| runtime.interpreter().build())
             .and_then(|mut py| py.eval("__import__('sys').version"));
         match version {

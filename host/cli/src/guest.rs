@@ -1,10 +1,11 @@
 //! `ophidia guest`: the CPython guest in the cache.
 
+use crate::flavour::{self, With};
 use crate::load;
 use crate::progress::BuildProgress;
 use crate::status::Status;
 use ophidia::Runtime;
-use ophidia_guest::{self as guest, BuildOptions, Info};
+use ophidia_guest::{self as guest, Flavour, Info};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -22,12 +23,22 @@ pub(crate) enum Guest {
         /// Build once more in a new folder and compare every byte
         #[arg(long)]
         verify: bool,
+        #[command(flatten)]
+        packages: With,
+    },
+    /// List the packages with C code, and the flavours, that a guest can have
+    Packages {
+        /// One line of JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Show what the guest is made of and where it lies
     Info {
         /// One line of JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        packages: With,
     },
     /// Remove guests and images from the cache
     Clean {
@@ -50,39 +61,68 @@ struct Described {
 impl Guest {
     pub(crate) fn run(self) -> anyhow::Result<Status> {
         match self {
-            Self::Build { verify } => build(verify),
-            Self::Info { json } => info(json),
+            Self::Build { verify, packages } => build(verify, &packages.flavour()?),
+            Self::Packages { json } => listed(json),
+            Self::Info { json, packages } => info(json, &packages.flavour()?),
             Self::Clean { sources } => clean(sources),
         }
     }
 }
 
-fn build(verify: bool) -> anyhow::Result<Status> {
+fn build(verify: bool, flavour: &Flavour) -> anyhow::Result<Status> {
     let cache = load::cache_dir()?;
-    load::whole_guest(&cache)?;
+    load::whole_guest(&cache, flavour)?;
     if verify {
         let mut progress = BuildProgress::new();
-        let same = guest::verify_reproducible(&cache, &BuildOptions::ambient(), &mut progress)?;
+        let same = guest::verify_reproducible(&cache, &load::options(flavour), &mut progress)?;
         drop(progress);
         print(&format!(
             "two builds, the same bytes: guest.wasm has SHA-256 {}\n",
             same.wasm_sha256
         ));
     }
-    load::runtime()?;
-    info(false)
+    load::runtime(flavour)?;
+    info(false, flavour)
 }
 
-fn info(json: bool) -> anyhow::Result<Status> {
-    let described = describe(&load::cache_dir()?)?;
+/// What there is to choose from.
+fn listed(json: bool) -> anyhow::Result<Status> {
+    if !json {
+        print(&flavour::listed());
+        return Ok(Status::SUCCESS);
+    }
+    let packages: Vec<serde_json::Value> = guest::packages()
+        .iter()
+        .filter(|package| !package.imports.is_empty())
+        .map(|package| {
+            serde_json::json!({
+                "name": package.name,
+                "version": package.version,
+                "what": package.what,
+                "imports": package.imports,
+            })
+        })
+        .collect();
+    let flavours: serde_json::Map<String, serde_json::Value> = guest::flavours()
+        .filter_map(|name| {
+            let flavour = Flavour::named(name).ok()?;
+            let names: Vec<&str> = flavour.packages().map(|package| package.name).collect();
+            Some((name.to_owned(), names.into()))
+        })
+        .collect();
+    print(&format!("{}\n", serde_json::json!({ "packages": packages, "flavours": flavours })));
+    Ok(Status::SUCCESS)
+}
+
+fn info(json: bool, flavour: &Flavour) -> anyhow::Result<Status> {
+    let described = describe(&load::cache_dir()?, flavour)?;
     print(&if json { serde_json::to_string(&described)? + "\n" } else { described.text() });
     Ok(Status::SUCCESS)
 }
 
-fn describe(cache: &Path) -> anyhow::Result<Described> {
-    let guest = guest::locate(cache)
-        .ok_or_else(|| ophidia::Error::GuestMissing { cache: cache.to_owned() })?;
-    let image = Runtime::builder(cache).image_path()?;
+fn describe(cache: &Path, flavour: &Flavour) -> anyhow::Result<Described> {
+    let guest = load::located(flavour)?;
+    let image = Runtime::builder(cache).flavour(flavour.clone()).image_path()?;
     let image_bytes = image.metadata().ok().map(|data| data.len());
     Ok(Described { info: guest.info()?, guest: guest.dir, image, image_bytes })
 }
@@ -93,9 +133,15 @@ impl Described {
             Some(bytes) => format!("{} ({} MiB)", self.image.display(), bytes >> 20),
             None => "none yet: the next run makes it".to_owned(),
         };
+        let packages = self.info.packages.iter().map(|(name, version)| format!("{name} {version}"));
+        let packages = match packages.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "none".to_owned(),
+            some => some,
+        };
         let mut text = String::new();
         for (name, value) in [
             ("CPython", self.info.python.clone()),
+            ("packages", packages),
             ("key", self.info.key.clone()),
             ("guest", format!("{} ({} MiB)", self.guest.display(), self.info.wasm_bytes >> 20)),
             ("guest.wasm", format!("SHA-256 {}", self.info.wasm_sha256)),

@@ -1,10 +1,12 @@
 //! The `ophidia` command: parses its arguments, runs, ends with a status.
 
+mod add;
 mod app;
 mod bindgen;
 mod bytecode;
 mod doctor;
 mod ending;
+mod flavour;
 mod guest;
 mod hints;
 mod interrupt;
@@ -14,12 +16,14 @@ mod module;
 mod network;
 mod node;
 mod options;
+mod packages;
 mod policy;
 mod program;
 mod progress;
 mod repl;
 mod run;
 mod sandbox;
+mod show;
 mod status;
 mod tasks;
 mod trees;
@@ -51,6 +55,7 @@ struct Cli {
 enum Command {
     Run(Box<run::Run>),
     Map(Box<map::Map>),
+    Add(add::Add),
     Tasks(Box<tasks::Tasks>),
     Node(Box<node::Node>),
     Repl(Box<repl::Repl>),
@@ -70,6 +75,7 @@ Examples:
   ophidia run --dir out:rw report.py            it may write into the folder out
   ophidia run --timeout 2s --memory 64MiB x.py  and no more than that
   ophidia map count.py data/*.txt               an interpreter for each file, results as JSON
+  ophidia add jinja2                            a package, into the folder ophidia-site
   ophidia                                       try things out; Ctrl-D leaves";
 
 /// Examples and the table of exit statuses, for the end of `--help`.
@@ -105,6 +111,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
     let done = match cli.command {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Map(map)) => map.run(),
+        Some(Command::Add(add)) => add.run(),
         Some(Command::Tasks(tasks)) => tasks.run(),
         Some(Command::Node(node)) => node.run(),
         Some(Command::Repl(repl)) => repl.run(),

@@ -131,6 +131,7 @@ impl Map {
             format!("{kind:?} {} {:?} {}", self.script, self.python, self.sandbox.outcomes());
         self.sandbox.settle()?;
         let script = Program::script(&self.script, &self.sandbox)?;
+        self.sandbox.add_packages_of(&self.script, script.text().0)?;
         let binding = Binding::new(script.text().0, &options);
         let inputs = self.open(form)?;
         let journal =
@@ -140,7 +141,7 @@ impl Map {
             self.jobs.unwrap_or_else(|| u32::try_from(processors).unwrap_or(1).min(MOST_JOBS));
 
         let paths = self.python.with_environment(self.sandbox.variables());
-        let runtime = load::runtime_for(jobs)?;
+        let runtime = load::runtime_for(&self.sandbox.flavour()?, jobs)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
         let workers = Workers::new(jobs);
         let stopper = workers.clone();

@@ -65,7 +65,7 @@ impl Program {
     }
 
     /// `FILE`: a script, or a folder or archive with a `__main__.py`. The folder that it is in is
-    /// granted.
+    /// granted, and so are the packages that a script depends on.
     pub(crate) fn file(name: &str, sandbox: &mut Sandbox) -> Result<Self, Usage> {
         let refused = |reason: String| Usage(format!("{name}: {reason}"));
         let given = env::current_dir().unwrap_or_default().join(name);
@@ -89,6 +89,7 @@ impl Program {
             sandbox.grant_folder(name, &path)?;
         }
         let bytes = read(file, sandbox).map_err(refused)?;
+        sandbox.add_packages_of(name, &bytes)?;
         Ok(Self::source(bytes, &text(&given)?, text(&path)?))
     }
 

@@ -40,6 +40,32 @@ impl Drop for Bar {
     }
 }
 
+/// Shows that something takes its time: on a terminal how long, elsewhere a line at the beginning.
+#[derive(Debug)]
+pub(crate) struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    pub(crate) fn new(text: &str) -> Self {
+        if !std::io::stderr().is_terminal() {
+            say(text);
+            return Self(None);
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {elapsed} {wide_msg}"));
+        bar.set_message(text.to_owned());
+        bar.enable_steady_tick(TICK);
+        Self(Some(bar))
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Shows a build of the guest.
 #[derive(Debug)]
 pub(crate) struct BuildProgress {

@@ -40,7 +40,7 @@ impl Repl {
     /// Runs the session to its end.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         self.sandbox.settle()?;
-        let runtime = load::runtime()?;
+        let runtime = load::runtime(&self.sandbox.flavour()?)?;
         let mut py = start(&self.sandbox, &runtime)?;
         let mut prompt = Prompt::new()?;
         let interrupts =

@@ -84,7 +84,10 @@ Examples:
   echo 'print(1)' | ophidia run -               the program on standard input
   ophidia run --dir in --dir out:rw convert.py  it reads in/ and writes into out/
   ophidia run --dir /srv/data::/data report.py  a folder under another name
-  ophidia run --site packages page.py           what pip install --target packages has put there
+  ophidia run --site ophidia-site page.py       what ophidia add has put there
+  ophidia run --requirements reqs.txt page.py   what the file asks for, fetched once by pip
+  ophidia run --fetch page.py                   what page.py says it depends on (a block # /// script)
+  ophidia run --with regex,pyyaml find.py       packages with C code; the first time builds a guest
   ophidia run --env TOKEN --env MODE=test x.py  two variables, one of them as it is set here
   ophidia run --json --timeout 2s x.py | jq .stopped_by";
 
@@ -222,7 +225,9 @@ fn start(
     json: bool,
 ) -> Result<Interpreter, Box<Ending>> {
     let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
-    let (runtime, stdlib) = load::runtime_and_stdlib().map_err(failed)?;
+    let flavour = sandbox.flavour().map_err(|refused| Box::new(Ending::refused(&refused)))?;
+    let runtime = load::runtime(&flavour).map_err(failed)?;
+    let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
     program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Ending::refused(&refused)))?;
     load::with_bytecode(&runtime, sandbox);
     let (stdout, stderr) = if json {

@@ -1,14 +1,17 @@
 //! What a program may touch and use: the options shared by `run` and `repl`, and the grants that a
 //! program needs by default.
 
+use crate::flavour::With;
 use crate::network::Net;
+use crate::packages::{self, Packages};
 use crate::progress::say;
+use crate::show::Show;
 use crate::trees::Trees;
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
 use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
-use ophidia_guest::STDLIB;
+use ophidia_guest::{Flavour, STDLIB};
 use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
@@ -58,9 +61,12 @@ pub(crate) struct Sandbox {
 
     /// Add a folder of pure-Python packages to the end of sys.path
     ///
-    /// As `pip install --target DIR` makes it; granted read-only. Repeatable.
+    /// As `ophidia add` makes it, or `pip install --target DIR`; granted read-only. Repeatable.
     #[arg(long = "site", value_name = "DIR", value_parser = values::site, help_heading = HEADING)]
     sites: Vec<DirGrant>,
+
+    #[command(flatten)]
+    packages: Packages,
 
     /// Stop the program after this time: 500ms, 2s, 1m 30s, none
     #[arg(
@@ -145,6 +151,12 @@ pub(crate) struct Sandbox {
     #[arg(long, value_name = "FILE", help_heading = HEADING)]
     audit: Option<PathBuf>,
 
+    #[command(flatten)]
+    show: Show,
+
+    #[command(flatten)]
+    with: With,
+
     /// Who writes them.
     #[arg(skip)]
     auditor: Option<Audit>,
@@ -165,8 +177,14 @@ pub(crate) struct Sandbox {
 const HEADING: &str = "What the program may touch and use";
 
 impl Sandbox {
+    /// Which packages with C code the guest has.
+    pub(crate) fn flavour(&self) -> Result<Flavour, Usage> {
+        self.with.flavour()
+    }
+
     /// Refuses folders that would hide each other, and grants the sites.
     pub(crate) fn settle(&mut self) -> Result<(), Usage> {
+        self.flavour()?;
         if let Some(file) = &self.audit {
             self.auditor = Some(auditor(file)?);
         }
@@ -195,14 +213,42 @@ impl Sandbox {
             }
         }
         self.net.settle()?;
+        self.show.settle()?;
         self.trees.settle(self.dirs.iter().map(|dir| &*dir.guest))?;
-        self.sites.clone().into_iter().try_for_each(|site| self.grant(site))
+        for site in self.sites.clone() {
+            packages::check(&site.host)?;
+            self.grant(site)?;
+        }
+        match self.packages.of_file()? {
+            Some(folder) => self.add_site(&folder),
+            None => Ok(()),
+        }
+    }
+
+    /// Adds the packages that a script says it depends on.
+    pub(crate) fn add_packages_of(&mut self, script: &str, source: &[u8]) -> Result<(), Usage> {
+        match self.packages.of_script(script, source)? {
+            Some(folder) => self.add_site(&folder),
+            None => Ok(()),
+        }
+    }
+
+    /// As `--site`.
+    fn add_site(&mut self, folder: &Path) -> Result<(), Usage> {
+        let refused = |reason: String| Usage(format!("{}: {reason}", folder.display()));
+        packages::check(folder)?;
+        let path = folder.to_str().ok_or_else(|| refused("the path is not UTF-8".into()))?;
+        let site = values::site(path).map_err(refused)?;
+        self.sites.push(site.clone());
+        self.grant(site)
     }
 
     /// What of the options, as they were given, changes what programs that end well do, as a text: not the limits.
     pub(crate) fn outcomes(&self) -> String {
         let like = Self {
             audit: None,
+            show: Show::default(),
+            packages: Packages::default(),
             timeout: Timeout(None),
             grace: Grace(Limits::default().grace),
             cpu: Timeout(None),
@@ -214,7 +260,7 @@ impl Sandbox {
             ..self.clone()
         };
         let policy = self.policy.as_ref().map(fs::read);
-        format!("{like:?} {policy:?} {}", self.current_dir())
+        format!("{like:?} {policy:?} {} {}", self.packages.outcomes(), self.current_dir())
     }
 
     /// The granted folders, by the names that the guest has for them.
@@ -382,6 +428,9 @@ impl Sandbox {
         }
         if let Some(auditor) = &self.auditor {
             builder = builder.audit(auditor.clone());
+        }
+        if let Some(module) = self.show.module() {
+            builder = builder.module(module);
         }
         for variable in &self.variables {
             builder = builder.env(&variable.name, &variable.value);

@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 /// A mapping of names to columns of one length: those of [`Python::record_batch`]; arrays of one dimension, also
 /// masked ones, and numpy's `datetime64` and `timedelta64`; or lists of `bool`, `int`, `float`, `str` or
-/// `bytes`, and of `None`. What lies in arrays is copied once.
+/// `bytes`, and of `None`. What lies in arrays is copied once. A `DataFrame` of pandas gives its columns so too, see
+/// [`Python::data_frame`].
 impl FromPython for RecordBatch {
     const WANT: Want = Want::Handle;
 

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 /// Its elements lie in C order, the last dimension's one after another. In Python it is a writable array
 /// of numpy where `import numpy` works, and a `memoryview` elsewhere; as an argument of a call it is that
 /// object, and shares this memory. It lives as long as either side holds it. In an interpreter of an image
-/// [without numpy](crate::RuntimeBuilder::preload_numpy), the first array imports numpy, which takes as long as
+/// [without packages](crate::RuntimeBuilder::preload_packages), the first array imports numpy, which takes as long as
 /// in a program.
 #[derive(Debug)]
 pub struct GuestArray<T, D> {

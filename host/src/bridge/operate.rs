@@ -116,6 +116,7 @@ impl<T: HasBridge> Guest<'_, T> {
         let interned = self.own_handle()?;
         let state = self.bridge();
         state.domain.keep();
+        state.domain.note(interned);
         if state.tokens.len() <= name.place() {
             state.tokens.resize(name.place() + 1, Handle::NONE);
         }

@@ -30,6 +30,23 @@ impl Table {
         (number(self.entries.len() - self.free.len()), number(self.entries.len()))
     }
 
+    /// What each number stands for, as another interpreter begins with it.
+    pub(crate) fn entries(&self) -> &[Option<Exported>] {
+        &self.entries
+    }
+
+    /// A table of these, which another interpreter holds as well.
+    pub(crate) fn of(entries: Vec<Option<Exported>>, limit: u32) -> Result<Self, LimitExceeded> {
+        let held = entries.iter().flatten().count() as u64;
+        if held > u64::from(limit) {
+            return Err(LimitExceeded::HostObjects { asked: held, limit });
+        }
+        let number = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let free = (0..entries.len()).filter(|at| matches!(entries.get(*at), Some(None)));
+        let free = free.map(number).collect();
+        Ok(Self { entries, free, limit })
+    }
+
     pub(crate) fn insert(&mut self, what: Exported) -> Result<u32, ConversionError> {
         if let Some(number) = self.free.pop()
             && let Some(entry) = self.entries.get_mut(number as usize)

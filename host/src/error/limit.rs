@@ -53,10 +53,10 @@ pub enum LimitExceeded {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The guest asked for more linear memory than [`Limits::memory`](crate::Limits::memory).
+    /// The guest asked for more memory than [`Limits::memory`](crate::Limits::memory).
     #[error("limit memory: {asked} bytes asked, {limit} allowed")]
     Memory {
-        /// Bytes of linear memory there would have been.
+        /// Bytes of memory there would have been.
         asked: u64,
         /// Bytes allowed.
         limit: u64,
@@ -114,6 +114,14 @@ pub enum LimitExceeded {
         /// How many are allowed.
         limit: u32,
     },
+    /// A guest that goes on elsewhere had more files open than [`Limits::files`](crate::Limits::files) there.
+    #[error("limit files: {asked} open, {limit} allowed (raise it, or close some first)")]
+    Files {
+        /// How many are open.
+        asked: u64,
+        /// How many are allowed.
+        limit: u32,
+    },
     /// The guest wrote more than [`Limits::output`](crate::Limits::output) to a captured stream. Streams that
     /// are not captured have no such limit.
     #[error("limit output: more than {limit} bytes written to a captured stream")]
@@ -140,6 +148,7 @@ impl LimitExceeded {
             Self::Value { .. } => "value",
             Self::Objects { .. } | Self::HostObjects { .. } | Self::Tasks { .. } => "objects",
             Self::Interpreters { .. } => "interpreters",
+            Self::Files { .. } => "files",
             Self::Output { .. } => "output",
         }
     }
@@ -166,6 +175,7 @@ mod tests {
             LimitExceeded::HostObjects { asked: 2, limit: 1 },
             LimitExceeded::Tasks { asked: 2, limit: 1 },
             LimitExceeded::Interpreters { asked: 2, limit: 1 },
+            LimitExceeded::Files { asked: 2, limit: 1 },
             LimitExceeded::Output { limit: 1 },
         ] {
             let text = limit.to_string();

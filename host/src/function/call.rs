@@ -37,6 +37,28 @@ impl Call {
         Ok(Self { positional: values, keywords: names.into_iter().zip(given).collect() })
     }
 
+    /// As one value, to be written down.
+    pub(crate) fn into_value(self) -> Value {
+        let keywords = self.keywords.into_iter();
+        let keywords = keywords.map(|(name, value)| (Value::Str(name), value)).collect();
+        Value::Tuple(vec![Value::Tuple(self.positional), Value::Dict(keywords)])
+    }
+
+    /// Of such a value.
+    pub(crate) fn from_value(value: Value) -> Option<Self> {
+        let Value::Tuple(parts) = value else { return None };
+        let Ok([Value::Tuple(positional), Value::Dict(keywords)]) = <[Value; 2]>::try_from(parts)
+        else {
+            return None;
+        };
+        let keyword = |(name, value)| match name {
+            Value::Str(name) => Some((name, value)),
+            _ => None,
+        };
+        let keywords = keywords.into_iter().map(keyword).collect::<Option<_>>()?;
+        Some(Self { positional, keywords })
+    }
+
     /// With the converters of the open scopes applied.
     pub(super) fn converted(self, py: &mut Python<'_>) -> Result<Self> {
         let mut guest = py.guest();

@@ -50,6 +50,27 @@ struct Parts {
     iterate: Option<Function>,
 }
 
+impl Parts {
+    /// The same, in a module.
+    fn within(mut self, module: &str) -> Self {
+        let home = |function: Function| function.within(module);
+        self.init = self.init.map(home);
+        self.iterate = self.iterate.map(home);
+        self.methods = self.methods.into_iter().map(|(name, it)| (name, home(it))).collect();
+        let properties = self.properties.into_iter();
+        self.properties =
+            properties.map(|(name, (get, set))| (name, (home(get), set.map(home)))).collect();
+        self
+    }
+
+    fn functions(&self) -> Vec<Function> {
+        let properties = self.properties.values();
+        let properties = properties.flat_map(|(get, set)| std::iter::once(get).chain(set));
+        let methods = self.methods.values().chain(properties);
+        methods.chain(&self.init).chain(&self.iterate).cloned().collect()
+    }
+}
+
 impl ToPython for Parts {
     fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
         let Self { name, doc, module, init, methods, properties, iterate } = self;
@@ -90,7 +111,7 @@ impl<T: Any + Send> Class<T> {
     /// As [`init`](Self::init), with named parameters; it returns a [`Shared<T>`](Shared).
     #[must_use]
     pub fn init_function(mut self, function: Function) -> Self {
-        self.parts.init = Some(function);
+        self.parts.init = Some(function.within(&self.parts.name));
         self
     }
 
@@ -114,14 +135,16 @@ impl<T: Any + Send> Class<T> {
         method: F,
         describe: impl FnOnce(Function) -> Function,
     ) -> Self {
-        self.parts.methods.insert(name.to_owned(), describe(function(name, method)));
+        let method = describe(function(name, method)).within(&self.parts.name);
+        self.parts.methods.insert(name.to_owned(), method);
         self
     }
 
     /// A property that can be read.
     #[must_use]
     pub fn property<M: 'static>(mut self, name: &str, get: impl HostMethod<T, M>) -> Self {
-        self.parts.properties.insert(name.to_owned(), (function(name, get), None));
+        let get = function(name, get).within(&self.parts.name);
+        self.parts.properties.insert(name.to_owned(), (get, None));
         self
     }
 
@@ -133,7 +156,9 @@ impl<T: Any + Send> Class<T> {
         get: impl HostMethod<T, M>,
         set: impl HostMethod<T, N>,
     ) -> Self {
-        let functions = (function(name, get), Some(function(name, set)));
+        let home = &self.parts.name;
+        let set = function(name, set).within("setter").within(home);
+        let functions = (function(name, get).within(home), Some(set));
         self.parts.properties.insert(name.to_owned(), functions);
         self
     }
@@ -142,7 +167,7 @@ impl<T: Any + Send> Class<T> {
     /// [`HostIterator`](crate::HostIterator).
     #[must_use]
     pub fn iter<M: 'static>(mut self, items: impl HostMethod<T, M>) -> Self {
-        self.parts.iterate = Some(function("__iter__", items));
+        self.parts.iterate = Some(function("__iter__", items).within(&self.parts.name));
         self
     }
 }
@@ -261,14 +286,16 @@ impl Module {
     /// Adds a function under its own name.
     #[must_use]
     pub fn add_function(mut self, function: Function) -> Self {
-        self.members.insert(function.name().to_owned(), Entry::Function(function));
+        let name = function.name().to_owned();
+        self.members.insert(name, Entry::Function(function.within(&self.name)));
         self
     }
 
     /// Adds a class under its own name.
     #[must_use]
     pub fn class<T: Any + Send>(mut self, class: Class<T>) -> Self {
-        self.classes.push(Parts { module: self.name.clone(), ..class.parts });
+        let parts = Parts { module: self.name.clone(), ..class.parts };
+        self.classes.push(parts.within(&self.name));
         self
     }
 
@@ -278,6 +305,15 @@ impl Module {
     pub fn value(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), Entry::Value(value.into()));
         self
+    }
+
+    /// All functions that it brings, those of its classes too.
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        let own = self.members.values().filter_map(|member| match member {
+            Entry::Function(function) => Some(function.clone()),
+            Entry::Value(_) => None,
+        });
+        own.chain(self.classes.iter().flat_map(Parts::functions)).collect()
     }
 
     /// That any interpreter can be given it.

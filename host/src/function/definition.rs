@@ -4,7 +4,7 @@ use super::answer;
 use super::call::{BoundArguments, Call, Failure, PlainArguments};
 use super::closure::{HostFunction, Outcome};
 use super::parameters::{Kind, Parameter, bind};
-use crate::bridge::Encoder;
+use crate::bridge::{Encoder, Exported};
 use crate::convert::ToPython;
 use crate::error::{ConversionError, Error, Result};
 use crate::python::Python;
@@ -38,6 +38,8 @@ pub struct Function(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     name: String,
+    /// The module or the class that it is part of.
+    home: Option<String>,
     doc: Option<String>,
     arity: Option<usize>,
     /// `None`: takes whatever it is given.
@@ -118,6 +120,7 @@ impl Function {
             .collect();
         Self(Arc::new(Inner {
             name: name.into(),
+            home: None,
             doc: None,
             arity: Some(F::ARITY),
             parameters: Some(parameters),
@@ -145,6 +148,7 @@ impl Function {
         }
         Self(Arc::new(Inner {
             name: name.into(),
+            home: None,
             doc: None,
             arity: None,
             parameters: None,
@@ -233,6 +237,42 @@ impl Function {
             return Err(Error::GuestFault("a number that is no function of the host".into()));
         };
         Ok(Self(inner))
+    }
+
+    pub(super) fn is_awaited(&self) -> bool {
+        self.0.awaited
+    }
+
+    /// What it is part of.
+    pub(super) fn within(mut self, home: &str) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.home = match &inner.home {
+            Some(own) => Some(format!("{home}.{own}")),
+            None => Some(home.to_owned()),
+        };
+        self
+    }
+
+    /// Its name behind those of the module and the class that it is part of: what it is found by where an interpreter
+    /// goes on elsewhere.
+    pub(crate) fn path(&self) -> String {
+        match &self.0.home {
+            Some(home) => format!("{home}.{}", self.0.name),
+            None => self.0.name.clone(),
+        }
+    }
+
+    /// The function that an entry of the table is, if it is one.
+    pub(crate) fn of_table(entry: &Exported) -> Option<Self> {
+        match entry {
+            Exported::Function(held) => Self::exported(held.clone()).ok(),
+            Exported::Object(_) => None,
+        }
+    }
+
+    /// As an entry of the table.
+    pub(crate) fn to_table(&self) -> Exported {
+        Exported::Function(self.export())
     }
 
     /// Its name in Python.

@@ -1,7 +1,7 @@
 //! Asynchronous functions of the host: futures that run on the caller's tokio runtime while Python
 //! awaits them.
 
-use super::call::{CallArguments, Failure};
+use super::call::{Call, CallArguments, Failure};
 use super::closure::{BoxError, HostFunction, Outcome};
 use super::definition::Function;
 use super::{raise_parts, write};
@@ -28,7 +28,7 @@ use tokio::task::AbortHandle;
 use wasmtime::{AsContextMut, Caller};
 
 /// What a future has ended with.
-type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
+pub(crate) type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
 
 /// The futures that one interpreter waits for.
 pub(crate) struct Tasks {
@@ -40,10 +40,22 @@ pub(crate) struct Tasks {
 }
 
 struct Running {
-    abort: AbortHandle,
+    /// Nothing, of one that was begun in another interpreter and has ended here.
+    abort: Option<AbortHandle>,
     cancelled: Arc<AtomicBool>,
     /// When it has to end.
     until: Option<Instant>,
+    /// What was called, and with what.
+    call: Option<Recorded>,
+}
+
+/// A call of an asynchronous function: what has to be known to make it again.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorded {
+    pub(crate) function: Function,
+    pub(crate) call: Call,
+    /// Bytes that the arguments take; they are counted once more for this.
+    pub(super) held: u64,
 }
 
 /// What has ended and was not told yet. Every future holds on to it until it is dropped.
@@ -79,24 +91,47 @@ impl Tasks {
         }
     }
 
-    /// Starts a future whose arguments take so many bytes; gives its number.
+    /// The last number, and those of the calls under way, each with what was called.
+    pub(crate) fn under_way(&self) -> (i64, Vec<(i64, Option<&Recorded>)>) {
+        let running = self.running.iter().map(|(number, running)| (*number, running.call.as_ref()));
+        (self.last, running.collect())
+    }
+
+    /// Goes on behind a last number.
+    pub(crate) fn go_on(&mut self, last: i64) {
+        self.last = last;
+    }
+
+    /// Lets a call that another interpreter has begun end here.
+    pub(crate) fn end(&mut self, number: i64, ended: Ended, control: &Control) {
+        let running = Running { abort: None, cancelled: Arc::default(), until: None, call: None };
+        self.running.insert(number, running);
+        self.ended.list.lock().push((number, ended));
+        control.arrive();
+    }
+
+    /// Starts a future; gives its number. The next call that is made takes this one, where one is given.
     fn spawn(
         &mut self,
         runtime: &Handle,
         control: &Arc<Control>,
+        (again, call): (Option<i64>, Option<Recorded>),
         held: u64,
         future: impl Future<Output = Ended> + Send + 'static,
     ) -> Result<i64> {
-        self.ended.arguments.take(held)?;
-        self.last += 1;
-        let number = self.last;
+        let recorded = call.as_ref().map_or(0, |call| call.held);
+        self.ended.arguments.take(held.saturating_add(recorded))?;
+        let number = again.unwrap_or_else(|| {
+            self.last = self.last.wrapping_add(1);
+            self.last
+        });
         let cancelled = Arc::new(AtomicBool::new(false));
         let until = control.call_ends();
         // Dropped by a runtime that shuts down too, so that nobody waits for ever.
         let end = End {
             number,
             until,
-            held,
+            held: held.saturating_add(recorded),
             result: None,
             cancelled: Arc::clone(&cancelled),
             ended: Arc::clone(&self.ended),
@@ -106,7 +141,8 @@ impl Tasks {
             let mut end = end;
             end.result = Some(future.await);
         });
-        self.running.insert(number, Running { abort: task.abort_handle(), cancelled, until });
+        let abort = Some(task.abort_handle());
+        self.running.insert(number, Running { abort, cancelled, until, call });
         if self.running.len() == 1 {
             control.set_expiry(until);
         }
@@ -132,8 +168,7 @@ impl Tasks {
 
     fn cancel(&mut self, number: i64) {
         if let Some(task) = self.running.remove(&number) {
-            task.cancelled.store(true, Ordering::Relaxed);
-            task.abort.abort();
+            task.end();
             let mut list = self.ended.list.lock();
             let found = list.iter().position(|(ended, _)| *ended == number);
             let found = found.map(|at| list.remove(at));
@@ -145,9 +180,15 @@ impl Tasks {
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        for task in self.running.values() {
-            task.cancelled.store(true, Ordering::Relaxed);
-            task.abort.abort();
+        self.running.values().for_each(Running::end);
+    }
+}
+
+impl Running {
+    fn end(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+        if let Some(abort) = &self.abort {
+            abort.abort();
         }
     }
 }
@@ -282,15 +323,66 @@ where
         let _inside = runtime.enter();
         future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
+    let again = py.state_mut().session.again.take();
     if let Poll::Ready(ended) = polled {
-        let told = Told { number: 0, ended: true_end(py, ended)? };
-        return Ok(tell(py, told)?);
+        let ended = true_end(py, ended)?;
+        let State { sandbox, session, .. } = py.state_mut();
+        return match again {
+            Some(number) => {
+                session.tasks.end(number, ended, &sandbox.control);
+                Ok(0)
+            }
+            None => Ok(tell(py, Told { number: 0, ended })?),
+        };
     }
     let State { sandbox, session, .. } = py.state_mut();
-    let held = session.own_arguments;
-    let number = session.tasks.spawn(&runtime, &sandbox.control, held, future);
-    let number = number.map_err(|error| py.guest().ours(error))?;
-    Ok(write(py, |out| out.int(number))?)
+    let (held, call) = (session.own_arguments, session.own_call.take());
+    let spawned = session.tasks.spawn(&runtime, &sandbox.control, (again, call), held, future);
+    let number = spawned.map_err(|error| py.guest().ours(error))?;
+    match again {
+        Some(_) => Ok(0),
+        None => Ok(write(py, |out| out.int(number))?),
+    }
+}
+
+impl Recorded {
+    /// One that another interpreter has recorded.
+    pub(crate) fn new(function: Function, call: Call, held: u64) -> Self {
+        Self { function, call, held }
+    }
+
+    /// Makes the call again, under the number that it had. What it fails with at once is what it ends with.
+    ///
+    /// # Errors
+    ///
+    /// There is no tokio runtime, or the call ends the interpreter.
+    pub(crate) fn again(self, py: &mut Python<'_>, number: i64) -> Result<()> {
+        let State { bridge, session, .. } = py.state_mut();
+        drop(session.tasks.runtime(bridge.domain.limit())?);
+        let (outer, recorded) = (session.own_arguments, self.clone());
+        (session.again, session.own_call) = (Some(number), Some(recorded));
+        session.own_arguments = self.held;
+        let called = catch_unwind(AssertUnwindSafe(|| self.function.call(py, self.call)));
+        let State { sandbox, session, .. } = py.state_mut();
+        session.own_arguments = outer;
+        let is_begun = session.again.take().is_none();
+        session.own_call = None;
+        let error: BoxError = match called {
+            Ok(Ok(_)) if is_begun => return Ok(()),
+            Ok(Ok(_)) => "a function that was awaited and is no more".into(),
+            Ok(Err(Failure::Raised(error))) => error,
+            Ok(Err(Failure::NotPlain)) => "an argument that nothing can be read of".into(),
+            Err(panic) => {
+                let name = format_args!("the host function {}", self.function.name());
+                return Err(py.guest().poison(panicked(name, &*panic)));
+            }
+        };
+        if let Some(reason) = &sandbox.poisoned {
+            return Err(reason.clone());
+        }
+        session.tasks.end(number, Err(error), &sandbox.control);
+        Ok(())
+    }
 }
 
 /// What one has ended with, unless that is a panic, which ends this interpreter.

@@ -88,7 +88,7 @@ impl Hasher for Sha256Hasher {
     }
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -140,7 +140,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 }
 
 /// Writes a file that is whole from the moment it is there, with mode 0600.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (folder, prefix) = unfinished(path);
     let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
     file.write_all(bytes)?;
@@ -201,10 +201,14 @@ mod tests {
 
     #[test]
     fn whatever_makes_an_image_gives_it_another_name() {
-        let numpy = Preload { numpy: true };
-        let origin = Origin::Guest { key: "0123", preload: numpy, snapshot: 1 };
+        let with = Preload { packages: true };
+        let origin = Origin::Guest { key: "0123", preload: with, snapshot: 1 };
         let inputs = Inputs { origin, abi: 1, metering: 1, library: "1", engine: "48.0.8" };
-        let of = |key, numpy, snapshot| Origin::Guest { key, preload: Preload { numpy }, snapshot };
+        let of = |key, packages, snapshot| Origin::Guest {
+            key,
+            preload: Preload { packages },
+            snapshot,
+        };
         let all = [
             inputs,
             Inputs { origin: of("0124", true, 1), ..inputs },

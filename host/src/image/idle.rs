@@ -4,9 +4,13 @@
 //! Wasmtime bounds them for each slot ([`engine::KEEP_RESIDENT`]); here they are bounded for all together. An
 //! interpreter that ends when enough is kept already loses its pages before its slot is free, and then nothing of
 //! it is left to keep.
+//!
+//! The heap of an interpreter that throws exceptions lies in a slot of the same pool, out of reach: wasmtime says neither
+//! where it is nor how to discard it. What an ended one has left is counted with the rest, 1 MiB at most and a page or
+//! two where programs catch what they throw, so that memories give way for it.
 #![expect(unsafe_code, reason = "telling the system that pages are not needed")]
 
-use super::engine;
+use super::engine::{self, Kind};
 use crate::error::{Error, Result};
 use parking_lot::{RwLock, RwLockReadGuard};
 use std::sync::Arc;
@@ -16,6 +20,7 @@ use wasmtime::{AsContextMut, Engine, Extern, InstancePre, Linker, Memory, Module
 /// The idle slots of one runtime.
 pub(crate) struct Idle {
     engine: Engine,
+    kind: Kind,
     /// Bytes that all of them may keep.
     bound: usize,
     /// How many interpreters are on their way out.
@@ -25,9 +30,10 @@ pub(crate) struct Idle {
 }
 
 impl Idle {
-    pub(crate) fn new(engine: &Engine, bound: usize) -> Arc<Self> {
+    pub(crate) fn new(engine: &Engine, kind: Kind, bound: usize) -> Arc<Self> {
         Arc::new(Self {
             engine: engine.clone(),
+            kind,
             bound,
             leaving: AtomicUsize::new(0),
             taken: RwLock::new(()),
@@ -50,7 +56,8 @@ impl Idle {
     pub(crate) fn leave(self: &Arc<Self>, memory: Memory, store: impl AsContextMut) -> Leaving {
         let leaving = self.leaving.fetch_add(1, Ordering::Relaxed) + 1;
         // Others that are on their way out may yet leave as much as one may.
-        let most = leaving.saturating_mul(engine::KEEP_RESIDENT).saturating_add(self.kept());
+        let each = engine::KEEP_RESIDENT * self.kind.memories() as usize;
+        let most = leaving.saturating_mul(each).saturating_add(self.kept());
         if most > self.bound {
             discard(memory, store);
         }

@@ -8,23 +8,24 @@ use ophidia_abi::{
 };
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
+use wasmparser::{Parser, Payload, TypeRef};
 use wasmtime::{ExternType, Instance, Linker, Module, Store, ValType};
 use wasmtime_wizer::Wizer;
 
 /// Raised with every change that makes another snapshot of the same guest: in this file, in the engine that runs
 /// it, in the store and the linker that it is given, or in what the host's functions answer while it starts.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What is imported before the snapshot beside the standard library.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct Preload {
-    pub(crate) numpy: bool,
+    pub(crate) packages: bool,
 }
 
 impl Preload {
     /// How the guest is told; its program never sees this environment.
     pub(crate) fn environment(self) -> Vec<(String, String)> {
-        let without = (!self.numpy).then(|| ("OPHIDIA_WITHOUT_NUMPY".into(), "1".into()));
+        let without = (!self.packages).then(|| ("OPHIDIA_WITHOUT_PACKAGES".into(), "1".into()));
         without.into_iter().collect()
     }
 }
@@ -36,6 +37,7 @@ pub(crate) fn take<T: Send>(
     store: &mut Store<T>,
     ready: fn(&Instance, &mut Store<T>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<Vec<u8>> {
+    only_functions(wasm)?;
     let mut wizer = Wizer::new();
     wizer.init_func(export::INITIALIZE);
     now(wizer.run(store, wasm, async |store, module| {
@@ -44,6 +46,28 @@ pub(crate) fn take<T: Send>(
         ready(&instance, store)?;
         Ok(instance)
     }))
+}
+
+/// Fails when a guest imports something other than functions. Wizer takes it for granted that no tag is.
+fn only_functions(wasm: &[u8]) -> wasmtime::Result<()> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::ImportSection(section) = payload? else { continue };
+        for import in section.into_imports() {
+            let import = import?;
+            if !matches!(import.ty, TypeRef::Func(_)) {
+                return Err(unknown(import.module, import.name));
+            }
+        }
+        break;
+    }
+    Ok(())
+}
+
+/// The error for an import of a guest that nobody has.
+fn unknown(module: &str, name: &str) -> wasmtime::Error {
+    wasmtime::Error::msg(format!(
+        "the guest imports {module}::{name}, which the interop ABI does not have"
+    ))
 }
 
 /// Runs a future that has nothing to wait for: every host function of ours is synchronous.
@@ -63,11 +87,7 @@ pub(crate) fn check(module: &Module) -> wasmtime::Result<()> {
             _ => false,
         };
         if !known {
-            return Err(wasmtime::Error::msg(format!(
-                "the guest imports {}::{}, which the interop ABI does not have",
-                import.module(),
-                import.name()
-            )));
+            return Err(unknown(import.module(), import.name()));
         }
     }
     if !matches!(module.get_export(MEMORY), Some(ExternType::Memory(_))) {

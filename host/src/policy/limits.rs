@@ -45,8 +45,8 @@ pub struct Limits {
     /// the default, is no limit but that of the operation. In serde's formats a number of seconds.
     #[cfg_attr(feature = "serde", serde(with = "seconds"))]
     pub host_call_time: Option<Duration>,
-    /// Bytes of linear memory. Default: 256 MiB. A new interpreter starts with about 40 MiB of
-    /// address space, most of it shared with the image.
+    /// Bytes of linear memory, and of exceptions of C++ that are under way. Default: 256 MiB. A new interpreter starts with
+    /// about 40 MiB of address space, most of it shared with the image.
     pub memory: u64,
     /// Bytes of the host's memory that one value which comes out of the guest may take, and the
     /// arguments of all calls of host functions under way together. A text of an exception is cut to a

@@ -59,7 +59,7 @@ impl InterpreterBuilder {
             settings: self.settings,
             ..Prepared::default()
         };
-        start(&self.runtime, &prepared, self.streams)
+        start(&self.runtime, &Sandbox { prepared: Arc::new(prepared) }, self.streams)
     }
 }
 
@@ -118,20 +118,65 @@ impl Runtime {
     /// # }
     /// ```
     pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
-        start(self, &sandbox.prepared, streams)
+        start(self, sandbox, streams)
     }
 }
 
-fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Interpreter> {
-    let Prepared { settings, world, stdin, stdout, stderr } = prepared;
-    let stdin = streams.stdin.unwrap_or_else(|| stdin.clone().into());
-    let stdout = streams.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout));
-    let stderr = streams.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr));
-    let control = Arc::new(Control::of(&settings.limits));
+fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
+    let settings = &sandbox.prepared.settings;
+    let streams = Opened::of(sandbox, streams);
+    let control = Control::of(&settings.limits);
+    let mut interpreter = instantiate(runtime, sandbox, streams, control, |_| Ok(()))?;
+    interpreter.set_up()?;
+    Ok(interpreter)
+}
+
+impl Interpreter {
+    /// Gives the guest what of its settings is in its memory: environment, arguments, folders, modules.
+    pub(crate) fn set_up(&mut self) -> Result<()> {
+        let prepared = Arc::clone(&self.sandbox.prepared);
+        let settings = &prepared.settings;
+        self.operation(|py| {
+            py.start(settings)?;
+            settings.sites.iter().try_for_each(|site| py.append_path(site))?;
+            settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
+        })
+    }
+}
+
+/// Streams of one interpreter, of which none is left open.
+pub(super) struct Opened {
+    pub(super) stdin: Input,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+}
+
+impl Opened {
+    /// Those that are given, else what the sandbox says.
+    pub(super) fn of(sandbox: &Sandbox, given: Streams) -> Self {
+        let Prepared { stdin, stdout, stderr, .. } = &*sandbox.prepared;
+        Self {
+            stdin: given.stdin.unwrap_or_else(|| stdin.clone().into()),
+            stdout: given.stdout.unwrap_or_else(|| output(*stdout, Output::inherit_stdout)),
+            stderr: given.stderr.unwrap_or_else(|| output(*stderr, Output::inherit_stderr)),
+        }
+    }
+}
+
+/// An instance that was never entered. `ready` is shown its state before there is a memory.
+pub(super) fn instantiate(
+    runtime: &Runtime,
+    sandbox: &Sandbox,
+    streams: Opened,
+    control: Control,
+    ready: impl FnOnce(&mut State) -> Result<()>,
+) -> Result<Interpreter> {
+    let Prepared { settings, world, .. } = &*sandbox.prepared;
+    let control = Arc::new(control);
     let stream = |output| Stdout::new(output, settings.limits.output);
-    let (stdout, stderr) = (stream(stdout), stream(stderr));
+    let (stdout, stderr) = (stream(streams.stdout), stream(streams.stderr));
     let streams = wasi::Streams {
-        stdin: Stdin::new(stdin),
+        stdin: Stdin::new(streams.stdin),
         stdout: stdout.clone(),
         stderr: stderr.clone(),
         audit: settings.audit.clone(),
@@ -139,9 +184,11 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     let shared = &runtime.shared;
     let context =
         Context::new(&shared.stdlib, world, &settings.limits, streams, Arc::clone(&control));
-    let mut sandbox = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
-    sandbox.stack = shared.stack;
-    let state = State::new(sandbox, &settings.limits, settings.tokio.clone());
+    let mut state = SandboxState::new(context, (stdout, stderr), control, &settings.limits);
+    state.stack = shared.stack;
+    let mut state = State::new(state, &settings.limits, settings.tokio.clone());
+    ready(&mut state)?;
+    let place = runtime.place()?;
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
     let taking = shared.idle.taking();
@@ -154,15 +201,8 @@ fn start(runtime: &Runtime, prepared: &Prepared, streams: Streams) -> Result<Int
     };
     drop(taking);
     Linked::link(&shared.exports, instance, &mut store)?;
-    let idle = Arc::clone(&shared.idle);
-    let reactor = Arc::clone(&shared.reactor);
-    let mut interpreter = Interpreter { python: Python::new(store), leaving: None, idle, reactor };
-    interpreter.operation(|py| -> Result<()> {
-        py.start(settings)?;
-        settings.sites.iter().try_for_each(|site| py.append_path(site))?;
-        settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
-    })?;
-    Ok(interpreter)
+    let (runtime, sandbox) = (runtime.clone(), sandbox.clone());
+    Ok(Interpreter { python: Python::new(store), leaving: None, _place: place, runtime, sandbox })
 }
 
 #[cold]

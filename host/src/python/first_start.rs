@@ -10,11 +10,12 @@ use crate::image::snapshot::{self, Preload};
 use crate::policy::{Grants, Limits};
 use crate::python::state::State;
 use crate::sandbox::control::{self, Control};
+use crate::sandbox::instance::UNCAUGHT;
 use crate::sandbox::state::{SandboxState, find_memory};
 use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdlib, Stdout, Streams, World};
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::{Linker, Store};
+use wasmtime::{Linker, Store, ThrownException};
 
 /// Bytes of linear memory the guest may use while it starts.
 const MEMORY_LIMIT: u64 = 512 << 20;
@@ -52,8 +53,12 @@ pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<V
     let taken = snapshot::take(wasm, &linker, &mut store, find_memory);
     taken.map_err(|error| {
         let said = stderr.take();
+        let why = match error.is::<ThrownException>() {
+            true => UNCAUGHT.into(),
+            false => format!("{error:#}"),
+        };
         Error::Image(format!(
-            "the guest does not start: {error:#}\n{}",
+            "the guest does not start: {why}\n{}",
             String::from_utf8_lossy(&said).trim_end()
         ))
     })

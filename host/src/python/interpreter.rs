@@ -1,12 +1,13 @@
 //! `Interpreter`: one instance of the image.
 
 use crate::error::PythonError;
-use crate::image::idle::{Idle, Leaving};
+use crate::image::idle::Leaving;
 use crate::policy::{Limits, Quota};
 use crate::python::Python;
+use crate::python::runtime::{Place, Runtime};
+use crate::python::settings::Sandbox;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
-use crate::sandbox::reactor::Reactor;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,9 @@ use wasmtime::Store;
 pub struct Usage {
     /// What it may use: the limits that it began with.
     pub limits: Limits,
-    /// Linear memory in bytes, untouched and shared pages included.
+    /// Memory in bytes, untouched and shared pages included: linear memory, and exceptions of C++ that are under way.
     pub memory: u64,
-    /// Peak linear memory in bytes, untouched and shared pages included.
+    /// Peak memory in bytes, untouched and shared pages included.
     pub peak_memory: u64,
     /// How long its operations took: wall-clock time from the call of a method of [`Python`] to its return,
     /// with conversions, functions of the host and waiting in it. Operations of a few microseconds are not all
@@ -109,13 +110,14 @@ pub struct Interpreter {
     // Dropped in this order: what is left of the store is counted as long as it is on its way out.
     pub(super) python: Python<'static, Store<State>>,
     pub(super) leaving: Option<Leaving>,
-    pub(super) idle: Arc<Idle>,
-    pub(super) reactor: Arc<Reactor>,
+    pub(super) _place: Place,
+    pub(super) runtime: Runtime,
+    pub(super) sandbox: Sandbox,
 }
 
 impl Drop for Interpreter {
     fn drop(&mut self) {
-        let idle = Arc::clone(&self.idle);
+        let idle = Arc::clone(&self.runtime.shared.idle);
         let mut guest = self.python.guest();
         if let Ok(memory) = guest.memory() {
             self.leaving = Some(idle.leave(memory.0, &mut guest.store));
@@ -146,6 +148,16 @@ impl Interpreter {
     /// Takes the captured standard error: what was written since the last call.
     pub fn take_stderr(&mut self) -> Vec<u8> {
         self.state().sandbox.stderr.take()
+    }
+
+    /// The runtime that it belongs to.
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// What it was started with.
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     /// A handle that interrupts or cancels the running operation, from any thread.

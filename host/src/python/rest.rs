@@ -101,7 +101,7 @@ impl Interpreter {
 }
 
 impl Python<'_> {
-    fn begin_source(&mut self, mode: Mode, source: &str) -> Result<Object> {
+    pub(super) fn begin_source(&mut self, mode: Mode, source: &str) -> Result<Object> {
         let mode = mode as u32 | RESTS;
         self.run_as(mode, source.as_bytes(), "<string>", None, Want::Handle)?;
         self.guest().object()
@@ -116,6 +116,8 @@ pub(crate) struct Program<'i> {
     began: Instant,
     /// Whether its time begins anew whenever it waits.
     waits_freely: bool,
+    /// Whether it goes on when this is dropped.
+    goes_on: bool,
 }
 
 impl<'i> Program<'i> {
@@ -125,7 +127,36 @@ impl<'i> Program<'i> {
     ) -> Result<Self> {
         let began = Instant::now();
         let task = Some(interpreter.operation(begin)?);
-        Ok(Self { interpreter, task, began, waits_freely: false })
+        Ok(Self { interpreter, task, began, waits_freely: false, goes_on: false })
+    }
+
+    /// One that was begun before and has taken so long, for a part of its way.
+    pub(super) fn going_on(
+        interpreter: &'i mut Interpreter,
+        task: Object,
+        spent: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        let began = now.checked_sub(spent).unwrap_or(now);
+        Self { interpreter, task: Some(task), began, waits_freely: false, goes_on: true }
+    }
+
+    /// Notes how long it has taken when a wait is over, of one that the caller steps through.
+    pub(super) fn note_wait(&mut self, number: u64, spent: Duration) {
+        if let Some(of) = self.interpreter.state_mut().session.programs.get_mut(&number) {
+            of.note_wait(spent);
+        }
+    }
+
+    /// The same, to be cancelled when it is dropped.
+    pub(super) fn abandoned(mut self) -> Self {
+        self.goes_on = false;
+        self
+    }
+
+    /// How long it has taken by now.
+    pub(super) fn spent(&self) -> Duration {
+        self.began.elapsed()
     }
 
     /// Steps through it until it is done.
@@ -138,7 +169,7 @@ impl<'i> Program<'i> {
     }
 
     /// Runs what can be run.
-    fn step(&mut self, why: Why) -> Result<Option<Waits>> {
+    pub(super) fn step(&mut self, why: Why) -> Result<Option<Waits>> {
         self.step_after(self.began.elapsed(), why)
     }
 
@@ -233,7 +264,21 @@ impl<'i> Program<'i> {
     }
 
     /// Waits, without anything of the guest on the stack; says why the next step is made.
-    pub(crate) async fn rest(&mut self, (seconds, works, descriptors): Waits) -> Result<Why> {
+    pub(crate) async fn rest(&mut self, waits: Waits) -> Result<Why> {
+        loop {
+            if let Some(why) = self.rest_until(waits.clone(), None).await? {
+                return Ok(why);
+            }
+        }
+    }
+
+    /// The same, until then at most: gives nothing when there is still no reason for a step.
+    pub(super) async fn rest_until(
+        &mut self,
+        (seconds, works, descriptors): Waits,
+        until: Option<Instant>,
+    ) -> Result<Option<Why>> {
+        let most = until;
         let control = Arc::clone(&self.interpreter.state().sandbox.control);
         let descriptors: BTreeSet<_> = descriptors.into_iter().collect();
         if descriptors.len() > MOST_SUBSCRIPTIONS as usize {
@@ -254,36 +299,38 @@ impl<'i> Program<'i> {
         let deadline = control.deadline_since(self.began);
         let end =
             deadline.as_ref().map(|end| if control.told().is_some() { end.hard } else { end.at });
-        let until = [timer, end].into_iter().flatten().min();
+        let until = [timer, end, most].into_iter().flatten().min();
         let watched = wasi
             .watch(&descriptors)
             .map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
-        let mut waiting = self.interpreter.reactor.wait(watched, until)?;
+        let mut waiting = self.interpreter.runtime.shared.reactor.wait(watched, until)?;
         let mut first = true;
         let rested = Rested(&control);
         let woken = poll_fn(|context| {
             control.set_waker(Some(context.waker()));
             control.check_cancelled()?;
             match control.take_interrupt() {
-                Some(ASK_TIMEOUT) => return Poll::Ready(Ok(Why::Late)),
-                Some(_) => return Poll::Ready(Ok(Why::Interrupted)),
+                Some(ASK_TIMEOUT) => return Poll::Ready(Ok(Some(Why::Late))),
+                Some(_) => return Poll::Ready(Ok(Some(Why::Interrupted))),
                 None => {}
             }
             let now = Instant::now();
             if let Some(deadline) = deadline.as_ref().filter(|end| now >= end.at) {
                 if is_free && matches!(deadline.limit, LimitExceeded::Timeout { .. }) {
-                    return Poll::Ready(Ok(Why::Ready));
+                    return Poll::Ready(Ok(Some(Why::Ready)));
                 }
                 if now >= deadline.hard {
                     return Poll::Ready(Err(deadline.limit.clone().into()));
                 }
                 if !control.note_told() {
-                    return Poll::Ready(Ok(Why::Late));
+                    return Poll::Ready(Ok(Some(Why::Late)));
                 }
             }
             let wasi = &mut self.interpreter.python.state_mut().sandbox.wasi;
             let due = timer.is_some_and(|timer| now >= timer);
-            let polled = waiting.poll(context).is_ready();
+            // What is watched is told apart from the end of the time that there is.
+            let over = most.is_some_and(|most| now >= most);
+            let polled = waiting.poll(context).is_ready() && !over;
             let ready = due
                 || polled
                 || (works && control.has_arrived())
@@ -293,7 +340,10 @@ impl<'i> Program<'i> {
                 if let (true, false, Some(time)) = (due, passed, seconds) {
                     wasi.pass(time);
                 }
-                return Poll::Ready(Ok(Why::Ready));
+                return Poll::Ready(Ok(Some(Why::Ready)));
+            }
+            if over && !ready {
+                return Poll::Ready(Ok(None));
             }
             first = false;
             // Others have their turn first.
@@ -302,7 +352,7 @@ impl<'i> Program<'i> {
             }
             Poll::Pending
         });
-        let woken: Result<Why> = woken.await;
+        let woken: Result<Option<Why>> = woken.await;
         drop(rested);
         if is_free {
             self.renew();
@@ -327,7 +377,7 @@ impl Drop for Program<'_> {
     fn drop(&mut self) {
         let control = Arc::clone(&self.interpreter.state().sandbox.control);
         let is_over = self.interpreter.is_poisoned() || control.check_cancelled().is_err();
-        if let (Some(_), false) = (&self.task, is_over) {
+        if let (Some(_), false) = (&self.task, is_over || self.goes_on) {
             control.bound(true);
             // What it has to say to that, nobody hears.
             let _ = self.step_after(Duration::ZERO, Why::Abandoned);

@@ -1,20 +1,24 @@
 //! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
-use crate::error::{Error, Result};
-use crate::image::engine;
+use crate::error::{Error, LimitExceeded, Result};
+use crate::image::engine::{self, Kind};
+use crate::image::exceptions;
 use crate::image::idle::Idle;
 use crate::image::snapshot::Preload;
 use crate::image::{self, ImageStage, Source};
 use crate::python::state::State;
 use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
+use crate::sandbox::pages::Pristine;
 use crate::sandbox::reactor::Reactor;
 use crate::sandbox::wasi::Stdlib;
-use ophidia_guest::Guest;
+use ophidia_guest::{Flavour, Guest};
+use parking_lot::Mutex;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use std::sync::atomic::{AtomicU32, Ordering};
+use wasmtime::{Engine, InstancePre, Linker, Module, Store};
 
 /// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
 #[derive(Clone)]
@@ -29,7 +33,8 @@ pub(crate) struct Loaded {
     pub(crate) stdlib: Stdlib,
     pub(crate) idle: Arc<Idle>,
     pub(crate) reactor: Arc<Reactor>,
-    max_interpreters: u32,
+    places: Arc<Places>,
+    pristine: Mutex<Option<Arc<Pristine>>>,
     /// Native stack a guest may use, in bytes.
     pub(crate) stack: usize,
 }
@@ -53,7 +58,8 @@ impl Runtime {
             cache_dir: cache_dir.into(),
             slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20, stack: engine::STACK },
             cached: true,
-            preload: Preload { numpy: true },
+            flavour: Flavour::default(),
+            preload: Preload { packages: true },
             image: None,
             progress: Box::new(|_| {}),
         }
@@ -65,18 +71,25 @@ impl Runtime {
         InterpreterBuilder::new(self.clone())
     }
 
-    fn of(engine: Engine, module: &Module, stdlib: PathBuf, slots: Slots) -> Result<Self> {
+    fn of(
+        (engine, kind): (Engine, Kind),
+        module: &Module,
+        stdlib: PathBuf,
+        slots: Slots,
+    ) -> Result<Self> {
+        exceptions::check(module, kind)?;
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Loaded {
             pre: linker.instantiate_pre(module).map_err(failed)?,
             exports: Exports::of(module)?,
-            idle: Idle::new(&engine, slots.idle_memory),
+            idle: Idle::new(&engine, kind, slots.idle_memory),
             reactor: Arc::default(),
             engine,
             stdlib: Stdlib::open(&stdlib)?,
-            max_interpreters: slots.max_interpreters,
+            places: Arc::new(Places { taken: AtomicU32::new(0), most: slots.max_interpreters }),
+            pristine: Mutex::default(),
             stack: slots.stack,
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -85,8 +98,9 @@ impl Runtime {
     /// Gives the memory of idle slots back to the system; gives how many bytes that were. Interpreters that live
     /// keep theirs. A slot that is used again starts as if it were new, which takes a little longer.
     ///
-    /// It takes some 20 µs for each slot that was in use before, and interpreters that are started meanwhile wait. A
-    /// few KiB a slot remain: of tables, which wasmtime cannot be asked to give up.
+    /// It takes some 20 µs for each slot that was in use before, or for all where programs have thrown exceptions of C++,
+    /// and interpreters that are started meanwhile wait. A few KiB a slot remain: of tables and exceptions, which
+    /// wasmtime cannot be asked to give up.
     ///
     /// # Errors
     ///
@@ -98,7 +112,58 @@ impl Runtime {
     /// How many interpreters can be alive at once.
     #[must_use]
     pub fn max_interpreters(&self) -> u32 {
-        self.shared.max_interpreters
+        self.shared.places.most
+    }
+
+    /// Takes the place of one more interpreter.
+    pub(super) fn place(&self) -> Result<Place> {
+        let places = &self.shared.places;
+        let more = |taken: u32| (taken < places.most).then_some(taken + 1);
+        let taken = places.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
+        match taken {
+            Ok(_) => Ok(Place(Arc::clone(places))),
+            Err(taken) => {
+                let (asked, limit) = (u64::from(taken) + 1, places.most);
+                Err(LimitExceeded::Interpreters { asked, limit }.into())
+            }
+        }
+    }
+
+    /// What the memories of all interpreters begin with, taken when it is first asked for: a copy of some 20 MiB.
+    pub(crate) fn pristine(&self) -> Result<Arc<Pristine>> {
+        let mut pristine = self.shared.pristine.lock();
+        if let Some(pristine) = &*pristine {
+            return Ok(Arc::clone(pristine));
+        }
+        let failed =
+            |error: wasmtime::Error| Error::Host(format!("no instance to compare with: {error:#}"));
+        let mut linker: Linker<()> = Linker::new(&self.shared.engine);
+        let module = self.shared.pre.module();
+        linker.define_unknown_imports_as_traps(module).map_err(failed)?;
+        let mut store = Store::new(&self.shared.engine, ());
+        let taking = self.shared.idle.taking();
+        let instance = linker.instantiate(&mut store, module).map_err(failed)?;
+        drop(taking);
+        let memory = instance.get_memory(&mut store, ophidia_abi::MEMORY);
+        let memory = memory.ok_or_else(|| Error::Image("the image has no memory".into()))?;
+        let taken = Arc::new(Pristine::of(memory.data(&store)));
+        Ok(Arc::clone(pristine.insert(taken)))
+    }
+}
+
+/// How many interpreters are alive. The pool has a slot more, for [`Runtime::pristine`].
+#[derive(Debug)]
+struct Places {
+    taken: AtomicU32,
+    most: u32,
+}
+
+/// The place of a living interpreter; given up after its slot.
+pub(super) struct Place(Arc<Places>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -114,6 +179,13 @@ struct Slots {
     max_interpreters: u32,
     idle_memory: usize,
     stack: usize,
+}
+
+impl Slots {
+    /// The engine with these slots, for an image of this kind.
+    fn engine(&self, kind: Kind) -> Result<(Engine, Kind)> {
+        Ok((engine::run(self.max_interpreters, self.stack, kind)?, kind))
+    }
 }
 
 /// An image that was made elsewhere, and the standard library that belongs to it.
@@ -132,6 +204,7 @@ pub struct RuntimeBuilder {
     cache_dir: PathBuf,
     cached: bool,
     slots: Slots,
+    flavour: Flavour,
     preload: Preload,
     image: Option<PortableImage>,
     progress: Box<dyn FnMut(ImageStage)>,
@@ -139,15 +212,16 @@ pub struct RuntimeBuilder {
 
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit. The standard library is open once for all, a granted folder
-    /// once for all interpreters of a [`Sandbox`](crate::Sandbox).
+    /// space, which costs nothing; at most 16,000 fit. Where packages of the guest throw exceptions of C++, each takes
+    /// 4 GiB more for them, and at most 10,000 fit. The standard library is open once for all, a granted folder once
+    /// for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.slots.max_interpreters = count;
         self
     }
 
-    /// Bytes of linear memory that all slots together keep of interpreters that have ended, so that the next ones start
+    /// Bytes of memory that all slots together keep of interpreters that have ended, so that the next ones start
     /// sooner. Default: 64 MiB, which is enough for 250 that ran a short program; a slot keeps 1 MiB at most. What
     /// is over goes back to the system when the interpreter ends; [`Runtime::trim`] gives back the rest. Tables are
     /// kept beside it, 16 KiB a slot at most.
@@ -184,13 +258,39 @@ impl RuntimeBuilder {
         self
     }
 
-    /// Whether numpy is imported before the snapshot that all interpreters begin from. Default: yes; an
-    /// interpreter that does not use it pays nothing for it. Without, the image is smaller and made
-    /// sooner, and the first `import numpy` of each interpreter takes its time.
+    /// Which packages with C code are in the guest. Default: numpy. The cache must have a guest of this flavour:
+    /// `ophidia guest build --with NAME` builds it.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let flavour = ophidia::guest::Flavour::default().with(&["regex", "pyyaml"])?;
+    /// let cache = ophidia::guest::ambient_cache_dir().ok_or("no cache folder")?;
+    /// let runtime = ophidia::Runtime::builder(cache).flavour(flavour).build()?;
+    /// let mut py = runtime.interpreter().build()?;
+    /// py.run("import regex, yaml")?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
-    pub fn preload_numpy(mut self, preload: bool) -> Self {
-        self.preload.numpy = preload;
+    pub fn flavour(mut self, flavour: Flavour) -> Self {
+        self.flavour = flavour;
         self
+    }
+
+    /// Whether the packages of the guest, such as numpy, are imported before the snapshot that all interpreters begin
+    /// from. Default: yes; an interpreter that does not use them pays nothing for it. Without, the image is smaller
+    /// and made sooner, and the first `import` in each interpreter takes its time.
+    #[must_use]
+    pub fn preload_packages(mut self, preload: bool) -> Self {
+        self.preload.packages = preload;
+        self
+    }
+
+    /// The same by its former name, from when numpy was the only one.
+    #[must_use]
+    #[doc(hidden)]
+    pub fn preload_numpy(self, preload: bool) -> Self {
+        self.preload_packages(preload)
     }
 
     /// Called at each stage of making an image, which takes about ten seconds, once per machine.
@@ -238,13 +338,6 @@ impl RuntimeBuilder {
     /// cannot be made, stored or read, or others can write where it lies; [`Error::Host`] when the address space or a
     /// thread is refused.
     pub fn build(mut self) -> Result<Runtime> {
-        if !(1..=engine::MOST_INTERPRETERS).contains(&self.slots.max_interpreters) {
-            return Err(Error::Host(format!(
-                "max_interpreters: {} asked, 1 to {} possible",
-                self.slots.max_interpreters,
-                engine::MOST_INTERPRETERS
-            )));
-        }
         if !(engine::STACK..=engine::MOST_STACK).contains(&self.slots.stack) {
             return Err(Error::Host(format!(
                 "stack: {} bytes asked, {} to {} possible",
@@ -253,13 +346,17 @@ impl RuntimeBuilder {
                 engine::MOST_STACK
             )));
         }
-        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
+        let slots = self.slots;
         let cache = self.cached.then(|| self.cache_dir.clone());
-        let (module, stdlib) = self.with_source(|source, progress| match &cache {
-            Some(cache) => image::load_or_make(cache, source, &engine, progress),
-            None => image::make(source, &engine, progress),
+        let ((engine, module), stdlib) = self.with_source(|source, progress| {
+            let engine = slots.engine(exceptions::kind(source)?)?;
+            let module = match &cache {
+                Some(cache) => image::load_or_make(cache, source, &engine.0, progress)?,
+                None => image::make(source, &engine.0, progress)?,
+            };
+            Ok((engine, module))
         })?;
-        Runtime::of(engine, &module, stdlib, self.slots)
+        Runtime::of(engine, &module, stdlib, slots)
     }
 
     /// The image in its portable form: a WebAssembly module of some 40 MB, the same for all processors, from
@@ -298,17 +395,18 @@ impl RuntimeBuilder {
     }
 
     fn guest(&self) -> Result<Guest> {
-        ophidia_guest::locate(&self.cache_dir)
-            .ok_or_else(|| Error::GuestMissing { cache: self.cache_dir.clone() })
+        ophidia_guest::locate_flavour(&self.cache_dir, &self.flavour).ok_or_else(|| {
+            Error::GuestMissing { cache: self.cache_dir.clone(), command: self.flavour.command() }
+        })
     }
 
     /// A runtime of any guest at all, made without the cache; for tests in which it is a hostile one.
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
-        let engine = engine::run(self.slots.max_interpreters, self.slots.stack)?;
+        let engine = self.slots.engine(exceptions::kind_of(wasm))?;
         let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
-        let module = image::compile(&snapshot, &engine)?;
+        let module = image::compile(&snapshot, &engine.0)?;
         Runtime::of(engine, &module, stdlib.to_owned(), self.slots)
     }
 
@@ -320,7 +418,8 @@ impl RuntimeBuilder {
     pub fn image_path(&self) -> Result<PathBuf> {
         let (guest, preload) = (self.guest()?, self.preload);
         let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
-        Ok(image::path(&self.cache_dir, source, &engine::run(1, self.slots.stack)?))
+        let engine = engine::run(1, self.slots.stack, Kind::Plain)?;
+        Ok(image::path(&self.cache_dir, source, &engine))
     }
 
     /// The cache folder.

@@ -1,7 +1,7 @@
 //! `Sandbox`: the settings of an interpreter, checked once and shared by all that start from them.
 
 use crate::error::{Error, Result};
-use crate::function::Module;
+use crate::function::{Function, Module};
 use crate::policy::{Grants, InputKind, Limits, OutputKind};
 use crate::sandbox::wasi::{Audit, World};
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub struct Sandbox {
     pub(super) prepared: Arc<Prepared>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub(super) settings: Settings,
     /// What of them a guest reads, opened.
@@ -44,6 +44,20 @@ pub(super) struct Prepared {
     pub(super) stdin: InputKind,
     pub(super) stdout: OutputKind,
     pub(super) stderr: OutputKind,
+}
+
+impl Default for Prepared {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self {
+            // Nothing of the host is opened for it.
+            world: settings.world().unwrap_or_default(),
+            settings,
+            stdin: InputKind::default(),
+            stdout: OutputKind::default(),
+            stderr: OutputKind::default(),
+        }
+    }
 }
 
 /// What both builders set.
@@ -82,6 +96,16 @@ impl Sandbox {
         prepared.settings.limits = limits;
         prepared.world.check(&prepared.settings.limits)?;
         Ok(Self { prepared: Arc::new(prepared) })
+    }
+
+    /// Whether both are the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.prepared, &other.prepared)
+    }
+
+    /// The functions of all its modules.
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        self.prepared.settings.modules.iter().flat_map(Module::functions).collect()
     }
 
     /// What a guest in it may touch.

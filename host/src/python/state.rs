@@ -1,14 +1,15 @@
 //! What the store of an interpreter holds: a part of each layer's.
 
 use super::converters::Scope;
+use super::underway::UnderWay;
 use crate::bridge::{BridgeState, HasBridge};
-use crate::function::Tasks;
+use crate::function::{Recorded, Tasks};
 use crate::policy::Limits;
 use crate::sandbox::instance;
 use crate::sandbox::state::{HasSandbox, SandboxState};
 use crate::value::Object;
 use rustc_hash::FxBuildHasher;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -30,8 +31,16 @@ pub(crate) struct Session {
     pub(super) scopes: Vec<Arc<Scope>>,
     /// Asynchronous functions that are under way.
     pub(crate) tasks: Tasks,
+    /// What the caller has kept, by name, for interpreters that go on from here.
+    pub(super) kept: BTreeMap<String, Object>,
+    /// Programs that await at rest and are stepped through by the caller, by number.
+    pub(super) programs: BTreeMap<u64, UnderWay>,
     /// Bytes that the arguments of the innermost call under way take.
     pub(crate) own_arguments: u64,
+    /// The innermost call under way, of an asynchronous function.
+    pub(crate) own_call: Option<Recorded>,
+    /// The number that an asynchronous call takes which is made again.
+    pub(crate) again: Option<i64>,
     /// What the interpreter began with.
     pub(super) limits: Limits,
 }
@@ -43,7 +52,11 @@ impl State {
             helpers: HashMap::default(),
             scopes: Vec::new(),
             tasks: Tasks::new(tokio, Arc::clone(&bridge.arguments)),
+            kept: BTreeMap::new(),
+            programs: BTreeMap::new(),
             own_arguments: 0,
+            own_call: None,
+            again: None,
             limits: *limits,
         };
         Self { sandbox, bridge, session }

@@ -102,6 +102,8 @@ pub(crate) struct Control {
     cpu: Cpu,
     /// What instants are counted from.
     origin: Instant,
+    /// How long it has lived before.
+    lived: Duration,
     /// When the running operation began, in nanoseconds. Reading a clock takes longer than many operations
     /// do, so it is read when the operation is first looked at: a few microseconds later.
     began: AtomicU64,
@@ -141,14 +143,25 @@ impl Control {
     }
 
     pub(crate) fn of(limits: &Limits) -> Self {
+        Self::going_on(limits, Duration::ZERO, Duration::ZERO)
+    }
+
+    /// One of an interpreter that has lived and used so much before.
+    pub(crate) fn going_on(limits: &Limits, lived: Duration, cpu: Duration) -> Self {
         let origin = Instant::now();
-        let end = limits.life.and_then(|life| Some((origin.checked_add(life)?, life)));
+        let end = limits
+            .life
+            .and_then(|life| Some((origin.checked_add(life.saturating_sub(lived))?, life)));
+        let used = cpu;
+        let cpu = Cpu::new(limits.cpu);
+        cpu.add(used);
         Self {
             timeout: limits.timeout,
             grace: limits.grace,
             end,
-            cpu: Cpu::new(limits.cpu),
+            cpu,
             origin,
+            lived,
             began: AtomicU64::new(IDLE),
             waiting: Mutex::default(),
             changed: Condvar::new(),
@@ -377,9 +390,9 @@ impl Control {
         self.wake();
     }
 
-    /// Time since it was made.
+    /// How long its interpreter has lived.
     pub(crate) fn age(&self) -> Duration {
-        self.origin.elapsed()
+        self.lived.saturating_add(self.origin.elapsed())
     }
 
     /// Processor time of operations that have ended.

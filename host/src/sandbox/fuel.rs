@@ -44,6 +44,17 @@ impl Fuel {
         fuel
     }
 
+    /// Goes on where so much has been burnt.
+    pub(crate) fn go_on(&mut self, burnt: u64) -> Result<(), LimitExceeded> {
+        self.burnt = burnt;
+        let limit = self.limit.unwrap_or(u64::MAX);
+        if burnt > limit {
+            return Err(LimitExceeded::Fuel { limit });
+        }
+        self.given = self.next();
+        Ok(())
+    }
+
     /// The budget that guest code begins with, where there is a limit.
     pub(crate) fn first(&self) -> Option<i32> {
         self.limit.map(|_| self.given)

@@ -10,10 +10,13 @@ use crate::error::{Error, LimitExceeded, Result};
 use crate::image::engine;
 use ophidia_abi::{Frame, LEVELS, SHORT_INPUT, Status};
 use std::sync::Arc;
-use wasmtime::{StoreContextMut, Trap, WasmParams};
+use wasmtime::{GcHeapOutOfMemory, StoreContextMut, ThrownException, Trap, WasmParams};
 
 /// The largest input that is written into a guest at once: 1 GiB.
 const MOST_INPUT: u32 = 1 << 30;
+
+/// What is said of an exception that leaves the guest. It is WebAssembly's, so there is nothing to be told of it.
+pub(crate) const UNCAUGHT: &str = "an exception of C++ that nothing caught";
 
 /// A guest that can be entered: between entries, or while it waits for a function of the host. It is a scope
 /// of an [operation](super::operation): the outermost one is the operation.
@@ -133,17 +136,10 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
             Ok(error) => return self.poison(error),
             Err(error) => error,
         };
-        let reason = match (error.downcast_ref::<Stop>(), error.downcast_ref::<Trap>()) {
-            (Some(stop), _) => stop.clone().into(),
-            (None, Some(trap)) => match refused {
-                Some(limit @ LimitExceeded::Memory { .. })
-                    if *trap == Trap::UnreachableCodeReached =>
-                {
-                    limit.into()
-                }
-                _ => Error::GuestFault(trap.to_string()),
-            },
-            (None, None) => Error::Host(format!("{error:#}")),
+        let reason = match (error.downcast_ref::<Stop>(), no_memory(&error), refused) {
+            (Some(stop), ..) => stop.clone().into(),
+            (None, true, Some(limit @ LimitExceeded::Memory { .. })) => limit.into(),
+            (None, ..) => fault(&error),
         };
         self.poison(reason)
     }
@@ -215,6 +211,20 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         Ok(())
     }
 
+    /// That the frames, and the buffers for short inputs, lie in memory where they are said to.
+    pub(crate) fn check_frames(&mut self) -> std::result::Result<(), String> {
+        let Ok(memory) = self.memory() else { return Err("no memory".into()) };
+        let SandboxState { frame, short_inputs, .. } = *self.sandbox();
+        let frames = (frame, Frame::SIZE * LEVELS);
+        let inputs = short_inputs.into_iter().filter(|at| *at != 0).map(|at| (at, SHORT_INPUT));
+        for (at, len) in std::iter::once(frames).chain(inputs) {
+            if memory.bytes(&self.store, at, len).is_err() {
+                return Err(format!("the guest's frame at {at:#x}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves in the frame how deep C code may recurse on the stack there is, where it may be deeper than usual.
     pub(crate) fn leave_recursion(&mut self) -> wasmtime::Result<()> {
         let SandboxState { stack, frame, .. } = *self.sandbox();
@@ -256,6 +266,28 @@ impl<'a, T: HasSandbox> Guest<'a, T> {
         params: P,
     ) -> wasmtime::Result<Status> {
         status_of(self.call_export(export, params)?)
+    }
+}
+
+/// Whether a guest ends like this that was refused memory: its C code gave up, or there was no room for an exception.
+fn no_memory(error: &wasmtime::Error) -> bool {
+    let trap = error.downcast_ref::<Trap>();
+    matches!(trap, Some(Trap::UnreachableCodeReached | Trap::AllocationTooLarge))
+        || error.is::<GcHeapOutOfMemory<()>>()
+}
+
+/// What a guest has ended with that nobody stopped.
+///
+/// An exception that nothing caught stays with the store, which nobody enters again.
+fn fault(error: &wasmtime::Error) -> Error {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        Error::GuestFault(trap.to_string())
+    } else if error.is::<ThrownException>() {
+        Error::GuestFault(UNCAUGHT.into())
+    } else if error.is::<GcHeapOutOfMemory<()>>() {
+        Error::GuestFault("no room for one more exception of C++".into())
+    } else {
+        Error::Host(format!("{error:#}"))
     }
 }
 

@@ -15,12 +15,19 @@ const TABLE_ELEMENTS: usize = 65_536;
 /// may let go of what fills the memory, can be compiled.
 const KEPT_BACK: u64 = 512 << 10;
 
+/// What is left for the first exception of a guest that throws some: `std::bad_alloc` is thrown when there is no more
+/// memory. The heap grows by as much, and thousands fit.
+const KEPT_FOR_EXCEPTIONS: u64 = 64 << 10;
+
 /// The running account of one guest.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     memory_limit: u64,
     /// Bytes of it that are kept back.
     kept_back: u64,
+    /// More of them, as long as there is a heap of exceptions with nothing in it.
+    for_exceptions: u64,
+    /// Linear memory, and the heap of exceptions.
     memory: u64,
     memory_peak: u64,
     pub(crate) fuel: Fuel,
@@ -42,6 +49,7 @@ impl Ledger {
         Self {
             memory_limit: limits.memory,
             kept_back: KEPT_BACK,
+            for_exceptions: 0,
             memory: 0,
             memory_peak: 0,
             fuel: Fuel::new(limits.fuel),
@@ -57,11 +65,30 @@ impl Ledger {
     /// Counts a call of a function of the host.
     #[inline]
     pub(crate) fn call_host(&mut self) -> Result<(), LimitExceeded> {
-        self.host_calls += 1;
+        self.host_calls = self.host_calls.saturating_add(1);
         if self.host_calls > self.most_host_calls {
             return Err(LimitExceeded::HostCalls { limit: self.most_host_calls });
         }
         Ok(())
+    }
+
+    /// Goes on with what one before has spent. Whether that had been given its last memory goes along.
+    pub(crate) fn go_on(
+        &mut self,
+        burnt: u64,
+        host_calls: u64,
+        has_rest: bool,
+    ) -> Result<(), LimitExceeded> {
+        self.host_calls = host_calls;
+        if has_rest {
+            self.kept_back = 0;
+        }
+        self.fuel.go_on(burnt)
+    }
+
+    /// Whether the guest has been given what was kept back.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.kept_back == 0
     }
 
     /// How many there have been.
@@ -69,17 +96,17 @@ impl Ledger {
         self.host_calls
     }
 
-    /// The most linear memory there may be, in bytes.
+    /// The most memory there may be, in bytes.
     pub(crate) fn memory_limit(&self) -> u64 {
         self.memory_limit
     }
 
-    /// Linear memory at present, in bytes.
+    /// Memory at present, in bytes: the linear one and the heap of exceptions.
     pub(crate) fn memory(&self) -> u64 {
         self.memory
     }
 
-    /// The most linear memory there has been, in bytes.
+    /// The most memory there has been, in bytes.
     pub(crate) fn memory_peak(&self) -> u64 {
         self.memory_peak
     }
@@ -137,20 +164,35 @@ impl Ledger {
 }
 
 impl ResourceLimiter for Ledger {
+    /// Wasmtime asks for each memory by itself and does not say for which: the linear one, or the heap of exceptions,
+    /// which is made first and empty. Both count together.
+    ///
+    /// What is granted here and fails nevertheless stays counted, as nobody can tell it from what did not fail.
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let desired = u64::try_from(desired).unwrap_or(u64::MAX);
-        let kept_back = if current == 0 { 0 } else { self.kept_back };
-        if desired > self.memory_limit.saturating_sub(kept_back) {
-            self.refuse(LimitExceeded::Memory { asked: desired, limit: self.memory_limit });
+        let bytes = |size: usize| u64::try_from(size).unwrap_or(u64::MAX);
+        let others = self.memory.saturating_sub(bytes(current));
+        let asked = others.saturating_add(bytes(desired));
+        // A memory that is made, and the first exceptions, may take what is kept back.
+        let kept_back = if current == 0 { 0 } else { self.kept_back + self.for_exceptions };
+        if asked > self.memory_limit.saturating_sub(kept_back) {
+            self.refuse(LimitExceeded::Memory { asked, limit: self.memory_limit });
             return Ok(false);
         }
-        self.memory = desired;
-        self.memory_peak = self.memory_peak.max(desired);
+        if maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
+        if (current, desired) == (0, 0) {
+            self.for_exceptions = KEPT_FOR_EXCEPTIONS;
+        } else if current == 0 && others > 0 {
+            self.for_exceptions = 0;
+        }
+        self.memory = asked;
+        self.memory_peak = self.memory_peak.max(asked);
         Ok(true)
     }
 
@@ -161,5 +203,72 @@ impl ResourceLimiter for Ledger {
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= TABLE_ELEMENTS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn ledger(memory: usize) -> Ledger {
+        let limits = Limits { memory: memory as u64, ..Limits::default() };
+        Ledger::new(&limits, Holding::new(u64::MAX))
+    }
+
+    /// Whether a memory may grow.
+    fn grows(ledger: &mut Ledger, from: usize, to: usize) -> bool {
+        ledger.memory_growing(from, to, None).expect("no error")
+    }
+
+    #[test]
+    fn a_memory_alone_grows_up_to_its_limit() {
+        let mut ledger = ledger(8 * MIB);
+        assert!(grows(&mut ledger, 0, 4 * MIB));
+        assert!(!grows(&mut ledger, 4 * MIB, 8 * MIB), "something is kept back");
+        assert!(grows(&mut ledger, 4 * MIB, 8 * MIB - KEPT_BACK as usize));
+        assert_eq!(ledger.memory(), 8 * MIB as u64 - KEPT_BACK);
+        let refused = Some(LimitExceeded::Memory { asked: 8 << 20, limit: 8 << 20 });
+        assert_eq!(ledger.take_refused(), refused);
+        ledger.give_rest();
+        assert!(grows(&mut ledger, 8 * MIB - KEPT_BACK as usize, 8 * MIB));
+        assert_eq!(ledger.memory_peak(), 8 << 20);
+    }
+
+    #[test]
+    fn memory_and_exceptions_count_together() {
+        let mut ledger = ledger(8 * MIB);
+        assert!(grows(&mut ledger, 0, 0) && grows(&mut ledger, 0, 4 * MIB));
+        assert!(grows(&mut ledger, 0, MIB), "the first exceptions");
+        assert!(grows(&mut ledger, MIB, 2 * MIB));
+        assert!(!grows(&mut ledger, 2 * MIB, 4 * MIB), "more of them");
+        assert!(!grows(&mut ledger, 4 * MIB, 6 * MIB), "more memory");
+        assert_eq!(
+            ledger.take_refused(),
+            Some(LimitExceeded::Memory { asked: 8 << 20, limit: 8 << 20 })
+        );
+        assert!(grows(&mut ledger, 4 * MIB, 5 * MIB));
+        assert_eq!((ledger.memory(), ledger.memory_peak()), (7 << 20, 7 << 20));
+    }
+
+    #[test]
+    fn there_is_room_for_a_first_exception() {
+        let mut ledger = ledger(8 * MIB);
+        assert!(grows(&mut ledger, 0, 0) && grows(&mut ledger, 0, 4 * MIB));
+        ledger.give_rest();
+        let first = KEPT_FOR_EXCEPTIONS as usize;
+        assert!(!grows(&mut ledger, 4 * MIB, 8 * MIB));
+        assert!(grows(&mut ledger, 4 * MIB, 8 * MIB - first));
+        assert!(grows(&mut ledger, 0, first));
+        assert!(!grows(&mut ledger, first, 2 * first));
+    }
+
+    #[test]
+    fn what_a_module_does_not_allow_itself_is_not_counted() {
+        let mut ledger = ledger(8 * MIB);
+        assert!(grows(&mut ledger, 0, MIB));
+        assert!(!ledger.memory_growing(MIB, 3 * MIB, Some(2 * MIB)).expect("no error"));
+        assert_eq!((ledger.memory(), ledger.take_refused()), (MIB as u64, None));
     }
 }

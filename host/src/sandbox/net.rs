@@ -18,6 +18,7 @@ pub(crate) use tls::Tls;
 
 use crate::policy::NetworkLimits;
 use crate::sandbox::control::{Control, Stop};
+use crate::sandbox::travel::travels;
 use rules::Denied;
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -95,6 +96,16 @@ const MOST_ADDRESSES: usize = 16;
 /// Names that are remembered; looking up more is refused.
 const MOST_NAMES: usize = 1024;
 
+/// What a guest has used of the network for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spent {
+    traffic: [u64; 4],
+    /// Bytes sent and received by each grant of requests.
+    of_rules: Vec<(u64, u64)>,
+}
+
+travels!(Spent { traffic, of_rules });
+
 /// One guest's network.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -125,6 +136,20 @@ impl Network {
             straight: HashSet::new(),
             looking_up: resolve::Running::default(),
             trust: tls::Trust::default(),
+        }
+    }
+
+    /// What has been used for good: of the limits, and of each grant of requests.
+    pub(crate) fn spent(&self) -> Spent {
+        let of_rules = self.counts.iter().map(|counts| counts.spent()).collect();
+        Spent { traffic: self.traffic.spent(), of_rules }
+    }
+
+    /// Goes on where so much has been used. Grants of requests are told by their order.
+    pub(crate) fn go_on(&mut self, spent: &Spent) {
+        self.traffic.go_on(spent.traffic);
+        for (counts, spent) in self.counts.iter().zip(&spent.of_rules) {
+            counts.go_on(*spent);
         }
     }
 

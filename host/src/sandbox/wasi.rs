@@ -7,6 +7,7 @@
 mod abi;
 mod audit;
 mod call;
+mod carried;
 mod clocks;
 mod descriptors;
 mod errno;
@@ -26,6 +27,7 @@ mod tree;
 mod world;
 
 pub use audit::{Audit, AuditEvent};
+pub(crate) use carried::{Branch, Carried, NoWay};
 pub use exchange::{ChangeKind, FileChange, FileEntry, FileKind};
 pub use input::Input;
 pub use output::Output;
@@ -37,6 +39,7 @@ use crate::policy::Limits;
 use crate::sandbox::control::Control;
 use crate::sandbox::holding::Holding;
 use crate::sandbox::net::Network;
+pub(crate) use clocks::Stream;
 use clocks::{Clocks, Entropy};
 use descriptors::{Descriptor, Descriptors, OpenFolder};
 use errno::Errno;

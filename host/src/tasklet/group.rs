@@ -266,13 +266,12 @@ impl Group {
     ///
     /// # Errors
     ///
-    /// [`Error::Python`] when it has not answered in time, or ends meanwhile.
+    /// [`Error::Python`] when it has not answered in time, or ends meanwhile; [`Error::Conversion`] where it says nothing of itself.
     pub async fn info(&self, domain: u64, busiest: u32, timeout: Duration) -> Result<DomainInfo> {
         let mut mailbox = self.mailbox();
         let answer = mailbox.call(the_domain(domain), ("info", busiest), timeout).await?;
         let memory = self.shared.router.memory(domain);
-        DomainInfo::read(domain, memory, &answer)
-            .ok_or_else(|| Error::GuestFault(format!("domain {domain} says nothing of itself")))
+        Ok(DomainInfo::read(domain, memory, answer)?)
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

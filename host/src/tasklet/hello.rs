@@ -2,8 +2,7 @@
 
 use super::frame::node_of;
 use crate::bridge::{read_message, write_message};
-use crate::convert::ToPython as _;
-use crate::value::Value;
+use crate::convert::{FromPython as _, ToPython as _};
 
 /// Domains, and nodes, that one may speak of.
 const MOST: usize = 10_000;
@@ -29,29 +28,13 @@ impl Hello {
 
     /// What the node of that number says; None where that is nothing.
     pub(super) fn read(bytes: &[u8], number: u64) -> Option<Self> {
-        let Ok((Value::Tuple(parts), _)) = read_message(bytes, MOST_BYTES) else { return None };
-        let [since, domains, epochs] = <[Value; 3]>::try_from(parts).ok()?;
-        let hello =
-            Self { since: number_of(&since)?, domains: pairs(domains)?, epochs: pairs(epochs)? };
-        let is_own = hello.domains.iter().all(|(domain, _)| node_of(*domain) == number);
-        is_own.then_some(hello)
+        let (value, _) = read_message(bytes, MOST_BYTES).ok()?;
+        let (since, domains, epochs) =
+            <(u64, Vec<(u64, u64)>, Vec<(u64, u64)>)>::from_python(value).ok()?;
+        let is_own = domains.iter().all(|(domain, _)| node_of(*domain) == number);
+        let is_short = domains.len() <= MOST && epochs.len() <= MOST;
+        (is_own && is_short).then_some(Self { since, domains, epochs })
     }
-}
-
-fn number_of(value: &Value) -> Option<u64> {
-    if let Value::Int(number) = value { u64::try_from(*number).ok() } else { None }
-}
-
-fn pairs(value: Value) -> Option<Vec<(u64, u64)>> {
-    let Value::List(values) = value else { return None };
-    let pair = |value: &Value| match value {
-        Value::Tuple(parts) => match &**parts {
-            [one, other] => number_of(one).zip(number_of(other)),
-            _ => None,
-        },
-        _ => None,
-    };
-    if values.len() > MOST { None } else { values.iter().map(pair).collect() }
 }
 
 #[cfg(test)]

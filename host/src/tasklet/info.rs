@@ -1,6 +1,9 @@
 //! What a domain says of itself.
 
+use crate::convert::FromPython as _;
+use crate::error::ConversionError;
 use crate::value::{Pid, Value};
+use std::collections::BTreeMap;
 
 /// What there is to know of a domain: counts since it began, and the tasklets that have done most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,46 +46,29 @@ pub struct TaskletInfo {
 }
 
 impl DomainInfo {
-    /// What an answer says; None where that is nothing.
-    pub(super) fn read(domain: u64, memory: u64, answer: &Value) -> Option<Self> {
-        let [_, answer] = parts(answer)? else { return None };
-        let [Value::Dict(counts), Value::List(busiest)] = parts(answer)? else { return None };
-        let count = |name: &str| {
-            let found = counts.iter().find(|(key, _)| *key == Value::Str(name.into()));
-            found.and_then(|(_, value)| number(value))
-        };
-        let busiest = busiest.iter().map(|one| {
-            let [Value::Pid(pid), Value::Str(function), Value::Str(status), messages, steps] =
-                parts(one)?
-            else {
-                return None;
-            };
-            Some(TaskletInfo {
-                pid: *pid,
-                function: function.to_string(),
-                status: status.to_string(),
-                messages: number(messages)?,
-                steps: number(steps)?,
-            })
+    /// What an answer says.
+    pub(super) fn read(domain: u64, memory: u64, answer: Value) -> Result<Self, ConversionError> {
+        let (_, (counts, busiest)) = <(String, (Counts, Vec<Busy>))>::from_python(answer)?;
+        let count = |name: &str| counts.get(name).copied().unwrap_or_default();
+        let busiest = busiest.into_iter().map(|(pid, function, status, messages, steps)| {
+            TaskletInfo { pid, function, status, messages, steps }
         });
-        Some(Self {
+        Ok(Self {
             domain,
-            alive: count("alive")?,
-            spawned: count("spawned")?,
-            ended: count("ended")?,
-            sent: count("sent")?,
-            received: count("received")?,
-            restarts: count("restarts")?,
+            alive: count("alive"),
+            spawned: count("spawned"),
+            ended: count("ended"),
+            sent: count("sent"),
+            received: count("received"),
+            restarts: count("restarts"),
             memory,
-            busiest: busiest.collect::<Option<_>>()?,
+            busiest: busiest.collect(),
         })
     }
 }
 
-fn parts(value: &Value) -> Option<&[Value]> {
-    if let Value::Tuple(parts) = value { Some(parts) } else { None }
-}
+/// Counts by their names.
+type Counts = BTreeMap<String, u64>;
 
-fn number(value: &Value) -> Option<u64> {
-    if let Value::Int(number) = value { u64::try_from(*number).ok() } else { None }
-}
+/// A tasklet: its function, its status, messages, steps.
+type Busy = (Pid, String, String, u64, u64);

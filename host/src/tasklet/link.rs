@@ -2,13 +2,13 @@
 //! order of is put right. It knows neither clocks nor transports: it is told the time, and gives packets.
 //!
 //! Packets are numbered from 1, and kept until the other has them: at most a window of them, so a node that is slow costs no
-//! more than that. Where one is missing, those from there on are sent again. A node of which nothing is heard for long is
+//! more than that. Where one is missing, those from there on are sent again; those that came before their turn are kept. A node of which nothing is heard for long is
 //! lost, and what it may not have got is given up; then both begin anew, in the next epoch. Whoever hears of a later
 //! epoch than its own goes there, so the two always find the same one.
 
 use super::packet::{Head, Kind};
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 /// Bytes that are kept until the other has them.
@@ -23,6 +23,9 @@ const AGAIN_AT_MOST: Duration = Duration::from_secs(2);
 
 /// After the last message, it is said so often again what has come.
 const REMINDERS: u8 = 3;
+
+/// Packets that are kept before their turn.
+const MOST_EARLY: usize = 1 << 16;
 
 /// Bytes that are sent again at once.
 const MOST_AGAIN: usize = 2 << 20;
@@ -92,6 +95,9 @@ pub(super) struct Link {
     again: Option<(Instant, Duration)>,
     // Those that come.
     expected: u64,
+    /// Packets that came before their turn, by their numbers, and the bytes of all.
+    early: BTreeMap<u64, (Kind, Vec<u8>)>,
+    early_bytes: usize,
     part: Vec<u8>,
     came: (u64, u64),
     unsaid: Option<usize>,
@@ -119,6 +125,8 @@ impl Link {
             bytes: 0,
             again: None,
             expected: 1,
+            early: BTreeMap::new(),
+            early_bytes: 0,
             part: Vec::new(),
             came: (0, 0),
             unsaid: None,
@@ -249,7 +257,7 @@ impl Link {
             Kind::Missing => self.repeat_asked(now, out),
             _ => {}
         }
-        if heard.frames.is_none() && self.part.len() > WINDOW {
+        if self.part.len() > WINDOW {
             // No node of this program sends so much at once.
             heard.broken = true;
             self.give_up();
@@ -287,31 +295,55 @@ impl Link {
         now: Instant,
         out: &mut Vec<Vec<u8>>,
     ) -> Option<Cow<'a, [u8]>> {
-        let unsaid = self.unsaid.unwrap_or_default();
         if head.seq != self.expected {
-            self.unsaid = Some(unsaid);
-            let asked_long_ago = self.asked.is_none_or(|asked| now - asked >= AGAIN / 4);
-            if head.seq > self.expected && asked_long_ago {
-                self.asked = Some(now);
-                let head = Head { seq: self.expected, ..self.says(Kind::Missing) };
-                out.push(head.packet(&[]));
+            self.unsaid.get_or_insert_default();
+            if head.seq > self.expected {
+                self.keep(head, body);
+                self.ask(now, out);
             }
             return None;
         }
-        self.expected += 1;
         self.asked = None;
-        self.unsaid = Some(unsaid + body.len());
-        if head.kind == Kind::Part {
-            self.part.extend_from_slice(body);
-            self.say_if_much(out);
-            return None;
+        let mut frames = self.accept(head.kind, Cow::Borrowed(body));
+        while let Some((kind, body)) = self.early.remove(&self.expected) {
+            self.early_bytes -= body.len();
+            match (self.accept(kind, Cow::Owned(body)), &mut frames) {
+                (Some(more), Some(frames)) => frames.to_mut().extend_from_slice(&more),
+                (Some(more), None) => frames = Some(more),
+                (None, _) => {}
+            }
         }
-        if self.part.is_empty() {
-            return Some(Cow::Borrowed(body));
+        self.say_if_much(out);
+        frames
+    }
+
+    /// Keeps a packet until it is its turn, where there is room; else it comes again.
+    fn keep(&mut self, head: &Head, body: &[u8]) {
+        let has_room = self.early.len() < MOST_EARLY && self.early_bytes + body.len() <= WINDOW;
+        if has_room && !self.early.contains_key(&head.seq) {
+            self.early_bytes += body.len();
+            self.early.insert(head.seq, (head.kind, body.to_vec()));
         }
-        let mut whole = std::mem::take(&mut self.part);
-        whole.extend_from_slice(body);
-        Some(Cow::Owned(whole))
+    }
+
+    /// Asks for what is missing, now and then.
+    fn ask(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        if self.asked.is_none_or(|asked| now - asked >= AGAIN / 4) {
+            self.asked = Some(now);
+            let head = Head { seq: self.expected, ..self.says(Kind::Missing) };
+            out.push(head.packet(&[]));
+        }
+    }
+
+    /// The next packet: what is whole with it.
+    fn accept<'a>(&mut self, kind: Kind, body: Cow<'a, [u8]>) -> Option<Cow<'a, [u8]>> {
+        self.expected += 1;
+        *self.unsaid.get_or_insert_default() += body.len();
+        if kind == Kind::Data && self.part.is_empty() {
+            return Some(body);
+        }
+        self.part.extend_from_slice(&body);
+        (kind == Kind::Data).then(|| Cow::Owned(std::mem::take(&mut self.part)))
     }
 
     fn say_if_much(&mut self, out: &mut Vec<Vec<u8>>) {
@@ -427,6 +459,8 @@ impl Link {
         self.bytes = 0;
         self.again = None;
         self.expected = 1;
+        self.early.clear();
+        self.early_bytes = 0;
         self.part = Vec::new();
         self.came = (0, 0);
         self.unsaid = None;

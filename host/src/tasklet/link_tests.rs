@@ -80,6 +80,7 @@ impl Simulation {
         side.sent += 1;
         let mut frame = vec![7; len];
         frame[..8].copy_from_slice(&side.next.to_le_bytes());
+        frame[8..12].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
         let mut out = Vec::new();
         side.refused += u64::from(!side.link.send(&frame, 1, self.now, &mut out));
         self.put(from, out);
@@ -94,11 +95,17 @@ impl Simulation {
             let heard = side.link.hear(&head, body, self.now, &mut out);
             side.breaks += u32::from(heard.broken);
             if let Some(frames) = heard.frames {
-                side.got.push(u64::from_le_bytes(*frames.first_chunk().unwrap()));
-                assert!(frames[8..].iter().all(|byte| *byte == 7), "whole and in order");
-                // Every third has nobody whom it is for.
-                let refused = u64::from(side.got.len() % 3 == 0);
-                side.link.brought(side.link.epoch(), 1 - refused, refused, &mut out);
+                let mut rest = &frames[..];
+                while let Some(number) = rest.first_chunk() {
+                    side.got.push(u64::from_le_bytes(*number));
+                    let len = u32::from_le_bytes(*rest[8..].first_chunk().unwrap());
+                    let (frame, after) = rest.split_at(len as usize);
+                    assert!(frame[12..].iter().all(|byte| *byte == 7), "whole and in order");
+                    rest = after;
+                    // Every third has nobody whom it is for.
+                    let refused = u64::from(side.got.len() % 3 == 0);
+                    side.link.brought(side.link.epoch(), 1 - refused, refused, &mut out);
+                }
             }
             self.put(to, out);
         }

@@ -2,11 +2,74 @@
 
 use ophidia_abi::RELEASES;
 use parking_lot::Mutex;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// How many handles may wait to be let go of without ever having been held, over as many as may be.
 const REFUSED: usize = 64 << 10;
+
+/// Handles of the first block of [`Given`]; each further one has twice as many.
+const FIRST_BLOCK: usize = 64;
+
+/// Blocks of [`Given`]: room for four million handles. What a hostile guest names beyond is not noted.
+const BLOCKS: usize = 16;
+
+/// Which handles the guest has given out: the last generation of each index. A copy of the guest holds them all, for a
+/// host that never heard of them.
+#[derive(Default)]
+struct Given([OnceLock<Box<[AtomicU32]>>; BLOCKS]);
+
+impl Given {
+    /// The block of an index, and the place in it.
+    #[inline]
+    fn place(index: u32) -> (usize, usize) {
+        let at = index as usize + FIRST_BLOCK;
+        let block = (at / FIRST_BLOCK).ilog2();
+        (block as usize, at - (FIRST_BLOCK << block))
+    }
+
+    #[inline]
+    fn note(&self, handle: Handle) {
+        let (block, place) = Self::place(handle.index());
+        let Some(slot) = self.0.get(block) else { return };
+        let block = match slot.get() {
+            Some(block) => block,
+            None => self.grow(block),
+        };
+        if let Some(generation) = block.get(place) {
+            generation.store(handle.generation(), Ordering::Relaxed);
+        }
+    }
+
+    /// The guest fills indexes in order. One that does not gets no room for what it leaves out.
+    #[cold]
+    fn grow(&self, block: usize) -> &[AtomicU32] {
+        let before = block.checked_sub(1).and_then(|before| self.0.get(before));
+        match self.0.get(block) {
+            Some(slot) if block == 0 || before.is_some_and(|before| before.get().is_some()) => slot
+                .get_or_init(|| {
+                    let fresh = std::iter::repeat_with(AtomicU32::default);
+                    fresh.take(FIRST_BLOCK << block).collect()
+                }),
+            _ => &[],
+        }
+    }
+
+    fn all(&self) -> Vec<Handle> {
+        let blocks = self.0.iter().map_while(OnceLock::get);
+        let generations = blocks.flat_map(|block| block.iter());
+        let handles = (0u32..)
+            .zip(generations)
+            .map(|(index, generation)| Handle::new(index, generation.load(Ordering::Relaxed)));
+        handles.filter(|handle| handle.generation() != 0).collect()
+    }
+}
+
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} handles", self.all().len())
+    }
+}
 
 /// What the objects of one interpreter have in common, and which of them have been let go of.
 #[derive(Debug)]
@@ -26,6 +89,7 @@ pub(crate) struct Domain {
     limit: u32,
     /// The most objects that the caller has held at once.
     peak: AtomicU32,
+    given: Given,
 }
 
 /// One that was let go of, and one that is held, in [`Domain::counts`].
@@ -43,7 +107,19 @@ impl Domain {
             own: AtomicU32::new(0),
             limit,
             peak: AtomicU32::new(0),
+            given: Given::default(),
         })
+    }
+
+    /// Notes a handle that the guest has given out.
+    #[inline]
+    pub(crate) fn note(&self, handle: Handle) {
+        self.given.note(handle);
+    }
+
+    /// Every handle that the guest may hold an object for: the last one of each index, let go of or not.
+    pub(crate) fn given(&self) -> Vec<Handle> {
+        self.given.all()
     }
 
     /// How many objects may be held at once.
@@ -145,6 +221,7 @@ impl Domain {
     /// Lets go of a handle that was never held. A guest that gives out more of them than it is told of
     /// keeps the rest: only its own memory is at stake.
     pub(crate) fn refuse(&self, handle: Handle) {
+        self.note(handle);
         let most = (self.limit as usize).saturating_add(REFUSED);
         if self.waiting() < most {
             self.put(handle);
@@ -185,7 +262,7 @@ struct Held {
 }
 
 /// What names an object that is held elsewhere: its generation, then its index, in one register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handle(u64);
 
 impl Handle {
@@ -245,6 +322,7 @@ impl Object {
         if held >= domain.peak.load(Ordering::Relaxed) {
             domain.peak.store(held.saturating_add(1), Ordering::Relaxed);
         }
+        domain.note(handle);
         // From here on it is let go of when it is dropped.
         let object = Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: false }));
         (held < domain.limit).then_some(object)
@@ -253,6 +331,7 @@ impl Object {
     /// The same for the library itself, which bounds how many there are: no limit counts them.
     pub(crate) fn own(domain: &Arc<Domain>, handle: Handle) -> Self {
         domain.keep();
+        domain.note(handle);
         Self(Arc::new(Held { domain: Arc::clone(domain), handle, own: true }))
     }
 
@@ -277,6 +356,25 @@ mod tests {
     use std::collections::HashSet;
     use std::sync::atomic::AtomicBool;
     use std::thread;
+
+    #[test]
+    fn the_last_generation_of_each_index_is_noted_within_bounds() {
+        let domain = Domain::new(10);
+        assert_eq!(Given::place(0), (0, 0));
+        assert_eq!(Given::place(63), (0, 63));
+        assert_eq!(Given::place(64), (1, 0));
+        assert_eq!(Given::place(191), (1, 127));
+        assert_eq!(Given::place(192), (2, 0));
+        for (index, generation) in [(0, 1), (70, 3), (0, 2), (5, 1)] {
+            domain.note(Handle::new(index, generation));
+        }
+        // Far beyond what was filled, and beyond all: nothing is kept for it.
+        domain.note(Handle::new(2_000_000, 1));
+        domain.note(Handle::new(u32::MAX, 1));
+        let noted: Vec<_> =
+            domain.given().iter().map(|handle| (handle.index(), handle.generation())).collect();
+        assert_eq!(noted, [(0, 2), (5, 1), (70, 3)]);
+    }
 
     /// What threads let go of while another takes comes out once each, and is no longer held.
     #[test]

@@ -49,6 +49,23 @@ fn images_are_metered_where_they_are_loaded() {
 }
 
 #[test]
+fn images_that_throw_get_an_engine_with_room_for_it() {
+    let throws = "(block $caught (try_table (catch_all $caught) (throw $e))) (i32.const 0)";
+    let image = running(throws).with(&format!("(tag $e) {}", section(ophidia_abi::VERSION))).wasm();
+    let (lib, cache) = (stdlib(), tempfile::tempdir().expect("a folder"));
+    for made in [&[ImageStage::Compile, ImageStage::Done][..], &[]] {
+        let builder = Runtime::builder(cache.path()).image_bytes(image.clone(), lib.path());
+        let (runtime, seen) = stages(builder);
+        assert_eq!(seen, made);
+        let mut py = interpreter(&runtime.expect("a runtime")).expect("an interpreter");
+        py.run("!").expect("it is caught");
+    }
+    let builder = Runtime::builder(cache.path()).image_bytes(image, lib.path());
+    let said = builder.max_interpreters(16_000).build().map(drop).expect_err("too many");
+    assert!(said.to_string().contains("1 to 10000 possible"), "{said}");
+}
+
+#[test]
 fn what_is_no_image_is_refused() {
     let (lib, cache) = (stdlib(), tempfile::tempdir().expect("a folder"));
     let refused = |image: &[u8]| match stages(
@@ -80,6 +97,10 @@ fn what_is_no_image_is_refused() {
         (
             format!("{meter} (func (result i32)) (memory 1) (global i32 (i32.const 0))"),
             "does not compile",
+        ),
+        (
+            format!("{meter} (func (param externref)) (memory 1) (global i32 (i32.const 0))"),
+            "neither functions nor exceptions",
         ),
     ] {
         let image = wat::parse_str(format!("(module {fields} {ours})")).expect("valid text");

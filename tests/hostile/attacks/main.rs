@@ -7,6 +7,8 @@ mod support;
 mod answers;
 /// What the guest calls the host with: numbers, arguments, levels, calls within calls.
 mod calls;
+/// Exceptions that nothing catches, that pass the host, that are kept.
+mod exceptions;
 /// What grows when it is done over and over.
 mod hoards;
 /// Portable images, which anybody may have made.

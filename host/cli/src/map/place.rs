@@ -53,9 +53,17 @@ pub(crate) fn of(file: &GivenFile, sandbox: &Sandbox) -> Place {
         return Place::Granted;
     }
     // A tree of its own in the middle of one in memory would make the folders above it read-only.
-    let mut trees = sandbox.trees().in_memory();
-    let in_memory = trees.any(|guest| Path::new(&file.guest).starts_with(guest));
-    if in_memory { Place::Put } else { Place::Mounted }
+    let trees = sandbox.trees().in_memory();
+    let trees = trees.filter(|guest| Path::new(&file.guest).starts_with(guest));
+    let Some(tree) = trees.max_by_key(|guest| guest.len()) else { return Place::Mounted };
+    // Folders that lead to another one's place are read-only in any case.
+    let above = Path::new(&file.guest).ancestors().skip(1);
+    let mut above = above.take_while(|folder| *folder != Path::new(tree));
+    let leads = |folder: &Path| {
+        let mut others = sandbox.dirs().iter().chain(sandbox.site_grants());
+        others.any(|dir| Path::new(&dir.guest).starts_with(folder))
+    };
+    if above.any(leads) { Place::Mounted } else { Place::Put }
 }
 
 /// The tree that has nothing but this file.

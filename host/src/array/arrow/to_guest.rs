@@ -53,6 +53,27 @@ impl Python<'_> {
         self.operation(|py| py.table(batch))
     }
 
+    /// A `DataFrame` of pandas with the batch's columns, in their order. Needs the feature `arrow`, and a guest that has
+    /// pandas, as the flavour `science` has.
+    ///
+    /// The buffers are copied once, as by [`record_batch`](Self::record_batch). Columns of numbers without nulls are
+    /// seen by pandas where they lie. With nulls they are pandas' own copies: integers and truth values of its types with
+    /// missing values (`Int64`, `boolean`), floats with NaN, dates and times with NaT. Times with a zone keep it. Texts are of the
+    /// type `str`; byte strings and nulls are objects.
+    ///
+    /// [`extract`](Object::extract) makes a batch of any `DataFrame`: what pandas counts as missing, NaN too, is null; categories
+    /// become their values; levels of the index that have a name are columns.
+    ///
+    /// # Errors
+    ///
+    /// As for [`record_batch`](Self::record_batch); [`Error::Python`] with `ModuleNotFoundError` where the guest has no pandas.
+    pub fn data_frame(&mut self, batch: &RecordBatch) -> Result<Object> {
+        self.operation(|py| {
+            let table = py.table(batch)?;
+            py.call_helper("frames.frame", (table,))
+        })
+    }
+
     fn table(&mut self, batch: &RecordBatch) -> Result<Object> {
         let (schema, rows) = (batch.schema(), batch.num_rows());
         if batch.num_columns() == 0 && rows > 0 {

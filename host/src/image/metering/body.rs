@@ -1,7 +1,7 @@
 //! Function bodies: what was there is copied byte for byte, the checks come in between.
 
 use super::bulk::{self, Pieces};
-use super::{BUDGET, BULK_SHIFT, HELD, Loop, ROUNDS, Surveyed, WORK_SHIFT};
+use super::{BUDGET, BULK_SHIFT, HELD, Loop, ROUNDS, Surveyed, THROW, WORK_SHIFT};
 use wasm_encoder::{BlockType, BranchHint, Encode, Instruction, ValType};
 use wasmparser::{BinaryReaderError, Operator};
 
@@ -22,6 +22,8 @@ enum Charge {
     Bulk,
     /// For a round of a tight loop.
     Round,
+    /// For an exception.
+    Throw,
     /// According to the number of code units on the stack, which is taken from there.
     Work,
 }
@@ -65,6 +67,7 @@ impl Writer {
                 Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => {
                     body.charge(&Charge::One, &[]);
                 }
+                Operator::Throw { .. } | Operator::ThrowRef => body.charge(&Charge::Throw, &[]),
                 Operator::MemoryCopy { .. } => {
                     body.bulk(self.pieces.copy, &bulk::COPY);
                     continue;
@@ -142,10 +145,10 @@ impl Body<'_> {
             self.unlikely_if(BlockType::Empty);
         }
         // What is taken at once is below 2^29, and so is what is there: neither can wrap around.
+        let some = |amount| [I::GlobalGet(budget), I::I32Const(amount), I::I32Sub];
         match charge {
-            Charge::One | Charge::Round => {
-                self.add(&[I::GlobalGet(budget), I::I32Const(1), I::I32Sub])
-            }
+            Charge::One | Charge::Round => self.add(&some(1)),
+            Charge::Throw => self.add(&some(THROW)),
             Charge::Bulk => self.less_bulk(),
             Charge::Work => self.add(&[
                 I::LocalSet(scratch),

@@ -1,5 +1,7 @@
 //! Metered modules run with a host that stops them at their thousandth call.
 
+mod exceptions;
+
 use super::{BUDGET, instrument};
 use ophidia_abi::EVALUATION_LOOP;
 use wasmtime::{Caller, Config, Engine, Linker, Module, Store, Trap};

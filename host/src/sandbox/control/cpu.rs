@@ -24,6 +24,13 @@ impl Cpu {
         Self { limit, used: AtomicU64::new(0), began: AtomicU64::new(IDLE) }
     }
 
+    /// Counts what was used before it was made.
+    pub(super) fn add(&self, used: Duration) {
+        let nanos = u64::try_from(used.as_nanos()).unwrap_or(u64::MAX);
+        let sum = self.used.load(Ordering::Relaxed).saturating_add(nanos);
+        self.used.store(sum, Ordering::Relaxed);
+    }
+
     pub(super) fn begin(&self) {
         self.began.store(now(), Ordering::Relaxed);
     }

@@ -43,6 +43,16 @@ impl Traffic {
         }
     }
 
+    /// What has been used for good: connections opened, names looked up, bytes sent and received.
+    pub(crate) fn spent(&self) -> [u64; 4] {
+        [self.opened, self.looked_up, self.sent, self.received]
+    }
+
+    /// Goes on where so much has been used.
+    pub(crate) fn go_on(&mut self, spent: [u64; 4]) {
+        [self.opened, self.looked_up, self.sent, self.received] = spent;
+    }
+
     pub(super) fn limits(&self) -> &NetworkLimits {
         &self.limits
     }

@@ -5,8 +5,10 @@ use super::input::Stdin;
 use super::mounts::Position;
 use super::output::Stdout;
 use super::tree::File;
+use crate::error::LimitExceeded;
 use crate::sandbox::net::{Socket, Tls};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What a descriptor is of.
 #[derive(Debug)]
@@ -17,6 +19,9 @@ pub(super) enum Descriptor {
     File(OpenFile),
     Socket(Box<Socket>),
     Tls(Box<Tls>),
+    /// What could not go along when the interpreter was forked or restored, and why. It keeps its number until the
+    /// program closes it, so that nothing else comes to be under that.
+    Lost(Arc<str>),
 }
 
 /// A folder, granted or opened.
@@ -35,13 +40,15 @@ pub(super) struct OpenFile {
     pub(super) position: u64,
     /// The flags that the guest has asked for.
     pub(super) flags: u32,
+    /// The path at which it was opened, as the guest named it.
+    pub(super) path: Arc<str>,
 }
 
 impl Descriptor {
     /// Whether it counts: whatever the guest has opened itself.
     fn is_opened(&self) -> bool {
         match self {
-            Self::File(_) | Self::Socket(_) | Self::Tls(_) => true,
+            Self::File(_) | Self::Socket(_) | Self::Tls(_) | Self::Lost(_) => true,
             Self::Folder(folder) => !folder.granted,
             Self::Input(_) | Self::Output(_) => false,
         }
@@ -55,12 +62,20 @@ pub(super) struct Descriptors {
     opened: u32,
     most: u32,
     limit: u32,
+    /// One more than the number of what was asked for last and is lost.
+    met: AtomicU32,
 }
 
 impl Descriptors {
     /// What an interpreter begins with, and how many more the guest may open.
     pub(super) fn new(first: impl IntoIterator<Item = Descriptor>, limit: u32) -> Self {
-        Self { table: first.into_iter().map(Some).collect(), opened: 0, most: 0, limit }
+        Self {
+            table: first.into_iter().map(Some).collect(),
+            opened: 0,
+            most: 0,
+            limit,
+            met: AtomicU32::new(0),
+        }
     }
 
     /// How many the guest has open, and has had at once.
@@ -87,8 +102,26 @@ impl Descriptors {
     }
 
     fn slot(&mut self, number: u32) -> Answer<&mut Option<Descriptor>> {
+        self.meet(number);
         let slot = usize::try_from(number).ok().and_then(|at| self.table.get_mut(at));
         Ok(slot.filter(|slot| slot.is_some()).ok_or(Errno::BadDescriptor)?)
+    }
+
+    /// Notes that what has this number was asked for, if it is lost.
+    fn meet(&self, number: u32) {
+        let at = usize::try_from(number).ok();
+        if let Some(Some(Descriptor::Lost(_))) = at.and_then(|at| self.table.get(at)) {
+            self.met.store(number.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Why what was asked for is lost, once.
+    pub(super) fn take_met(&mut self) -> Option<Arc<str>> {
+        let number = std::mem::take(self.met.get_mut()).checked_sub(1)?;
+        match self.table.get(usize::try_from(number).ok()?)? {
+            Some(Descriptor::Lost(why)) => Some(Arc::clone(why)),
+            _ => None,
+        }
     }
 
     pub(super) fn remove(&mut self, number: u32) -> Answer<Descriptor> {
@@ -114,6 +147,7 @@ impl Descriptors {
     }
 
     pub(super) fn get(&self, number: u32) -> Answer<&Descriptor> {
+        self.meet(number);
         let slot = usize::try_from(number).ok().and_then(|at| self.table.get(at));
         Ok(slot.and_then(Option::as_ref).ok_or(Errno::BadDescriptor)?)
     }
@@ -164,7 +198,25 @@ impl Descriptors {
             Descriptor::Input(_) | Descriptor::Output(_) | Descriptor::Socket(_) => {
                 Err(Errno::NoSeek.into())
             }
-            Descriptor::Folder(_) | Descriptor::Tls(_) => Err(Errno::BadDescriptor.into()),
+            Descriptor::Folder(_) | Descriptor::Tls(_) | Descriptor::Lost(_) => {
+                Err(Errno::BadDescriptor.into())
+            }
         }
+    }
+
+    /// All of them, by number.
+    pub(super) fn all(&self) -> impl Iterator<Item = Option<&Descriptor>> {
+        self.table.iter().map(Option::as_ref)
+    }
+
+    /// These and no others; fails where the guest may not have so many.
+    pub(super) fn replace(&mut self, all: Vec<Option<Descriptor>>) -> Result<(), LimitExceeded> {
+        let opened = all.iter().flatten().filter(|descriptor| descriptor.is_opened()).count();
+        let opened = u32::try_from(opened).unwrap_or(u32::MAX);
+        if opened > self.limit {
+            return Err(LimitExceeded::Files { asked: opened.into(), limit: self.limit });
+        }
+        (self.table, self.opened, self.most) = (all, opened, opened);
+        Ok(())
     }
 }

@@ -77,6 +77,16 @@ pub(super) enum Errno {
     OtherDevice = 75,
 }
 
+impl Failure {
+    /// What it says of something that is not there as it was.
+    pub(super) fn said(&self) -> String {
+        match self {
+            Self::Errno(errno) => errno.told().1,
+            Self::Stop(stop) => stop.to_string(),
+        }
+    }
+}
+
 impl From<Errno> for Failure {
     fn from(errno: Errno) -> Self {
         Self::Errno(errno)

@@ -84,7 +84,7 @@ fn told<T>(path: &Path, answer: Answer<T>) -> io::Result<T> {
 
 impl Context {
     /// What an absolute path leads to.
-    fn at<'a>(&self, path: &'a Path, follow: bool) -> Answer<Found<'a>> {
+    pub(super) fn at<'a>(&self, path: &'a Path, follow: bool) -> Answer<Found<'a>> {
         let relative = path.strip_prefix("/").map_err(|_| Errno::Invalid)?;
         let relative = if relative.as_os_str().is_empty() { Path::new(".") } else { relative };
         self.namespace.find(&self.namespace.root(), relative, Follow::yes(follow))

@@ -308,6 +308,7 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
             of(FileType::Socket, socket.flags, rights::FD_READ | rights::FD_WRITE)
         }
         Descriptor::Tls(_) => of(FileType::Unknown, 0, 0),
+        Descriptor::Lost(_) => return Err(Errno::BadDescriptor.into()),
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
 }
@@ -348,6 +349,7 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
         Descriptor::File(open) => open.file.stat()?,
         Descriptor::Socket(_) => FileStat::of_stream(FileType::Socket),
         Descriptor::Tls(_) => FileStat::of_stream(FileType::Unknown),
+        Descriptor::Lost(_) => return Err(Errno::BadDescriptor.into()),
     };
     Ok(call.memory.put(to, stat.record().bytes())?)
 }

@@ -83,6 +83,16 @@ impl Stdin {
         Self(input)
     }
 
+    /// Where a copy of the guest reads from by itself: bytes from where this one is, or the process' own. A reader has
+    /// one who reads it, so there is nothing of it.
+    pub(crate) fn branch(&self) -> Input {
+        Input(match &self.0.0 {
+            Source::Bytes(bytes) => Source::Bytes(bytes.clone()),
+            Source::Inherit => Source::Inherit,
+            Source::Reader(_) | Source::Channel(_) | Source::Ended => Source::Ended,
+        })
+    }
+
     pub(super) fn is_terminal(&self) -> bool {
         matches!(self.0.0, Source::Inherit) && isatty(io::stdin())
     }

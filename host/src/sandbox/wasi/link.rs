@@ -150,7 +150,13 @@ fn answered<T: HasSandbox, R>(
     }
     match answer {
         Ok(value) => Ok(Ok(value)),
-        Err(Failure::Errno(errno)) => Ok(Err(errno)),
+        Err(Failure::Errno(errno)) => {
+            let context = &mut caller.data_mut().sandbox_mut().wasi;
+            if let Some(why) = context.descriptors.take_met() {
+                context.deny(errno, (*why).to_owned());
+            }
+            Ok(Err(errno))
+        }
         Err(Failure::Stop(stop)) => Err(match stop.downcast::<Error>() {
             Ok(Error::GuestFault(said)) => {
                 Error::GuestFault(format!("a call of WASI: {said}")).into()

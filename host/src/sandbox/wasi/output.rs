@@ -31,6 +31,8 @@ enum Sink {
     Capture(Vec<u8>, Option<Held>),
     Writer(Box<dyn Write + Send>),
     Lines(Lines),
+    /// Another interpreter's.
+    Shared(Stdout),
     Stdout,
     Stderr,
 }
@@ -87,7 +89,7 @@ impl std::fmt::Debug for Output {
         f.write_str(match self.0 {
             Sink::Discard => "Output::discard",
             Sink::Capture(..) => "Output::capture",
-            Sink::Writer(_) | Sink::Lines(_) => "Output::writer",
+            Sink::Writer(_) | Sink::Lines(_) | Sink::Shared(_) => "Output::writer",
             Sink::Stdout => "Output::inherit_stdout",
             Sink::Stderr => "Output::inherit_stderr",
         })
@@ -104,6 +106,23 @@ pub(crate) struct Stdout {
 impl Stdout {
     pub(crate) fn new(output: Output, limit: u64) -> Self {
         Self { sink: Arc::new(Mutex::new(output)), limit }
+    }
+
+    /// Where a copy of the guest writes by itself: captured output is its own, a writer the same.
+    pub(crate) fn branch(&self) -> Output {
+        Output(match &self.lock().0 {
+            Sink::Discard => Sink::Discard,
+            Sink::Capture(..) => Sink::Capture(Vec::new(), None),
+            Sink::Writer(_) | Sink::Lines(_) => Sink::Shared(self.clone()),
+            Sink::Shared(of) => Sink::Shared(of.clone()),
+            Sink::Stdout => Sink::Stdout,
+            Sink::Stderr => Sink::Stderr,
+        })
+    }
+
+    /// Whether both are the same stream.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.sink, &other.sink)
     }
 
     fn lock(&self) -> MutexGuard<'_, Output> {
@@ -164,6 +183,7 @@ impl Stdout {
                 Ok(bytes.len())
             }
             Sink::Lines(lines) => Ok(lines.write(control, bytes)?),
+            Sink::Shared(of) => of.write(control, ledger, bytes),
             Sink::Stdout => write_descriptor(control, io::stdout().as_fd(), bytes),
             Sink::Stderr => write_descriptor(control, io::stderr().as_fd(), bytes),
         };

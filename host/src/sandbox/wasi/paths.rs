@@ -58,7 +58,8 @@ pub(super) fn path_open(
         }
         OpenedAt::File(file) => {
             audit::opened(call, fd, text, how.write)?;
-            Descriptor::File(OpenFile { file, position: 0, flags })
+            let path = audit::folder(call, fd, text);
+            Descriptor::File(OpenFile { file, position: 0, flags, path })
         }
     };
     let number = call.context.descriptors.insert(opened)?;

@@ -297,7 +297,13 @@ fn is_due(
             socket.is_ready(write, &mut context.network.traffic).then_some(None)
         }
         // Files and folders are always ready, and so is output, which waits when it is written.
-        Ok(_) => Some(None),
-        Err(_) => Some(Some(Errno::BadDescriptor)),
+        Ok(
+            Descriptor::Input(_)
+            | Descriptor::Output(_)
+            | Descriptor::Folder(_)
+            | Descriptor::File(_)
+            | Descriptor::Tls(_),
+        ) => Some(None),
+        Ok(Descriptor::Lost(_)) | Err(_) => Some(Some(Errno::BadDescriptor)),
     }
 }

@@ -237,7 +237,7 @@ fn open(
         }
         policy::Tree::Overlay(below) => match open(below, mount, mounts, device, now)? {
             Ready::Host(folder) => Ready::Own(Some(Below::Host(folder, PathBuf::new()))),
-            Ready::Shared(tree) => Ready::Own(Some(Below::Memory(tree))),
+            Ready::Shared(tree) => Ready::Own(Some(Below::Memory(tree, PathBuf::new()))),
             Ready::Own(below) => Ready::Own(below),
             Ready::Stdlib | Ready::Devices => Ready::Own(None),
         },

@@ -203,6 +203,17 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    /// Bytes sent and received.
+    pub(in crate::sandbox::net) fn spent(&self) -> (u64, u64) {
+        (self.sent.load(Ordering::Relaxed), self.received.load(Ordering::Relaxed))
+    }
+
+    /// Goes on where so much has been used.
+    pub(in crate::sandbox::net) fn go_on(&self, (sent, received): (u64, u64)) {
+        self.sent.store(sent, Ordering::Relaxed);
+        self.received.store(received, Ordering::Relaxed);
+    }
+
     pub(super) fn send(&self, bytes: usize, rule: &Rule) -> Result<(), Fault> {
         match add(&self.sent, bytes, rule.sent) {
             true => Ok(()),

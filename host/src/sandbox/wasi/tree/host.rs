@@ -97,6 +97,13 @@ impl Folder {
         Some(self.charge.as_ref()?.used())
     }
 
+    /// Goes on where the guest has added so much.
+    pub(in super::super) fn go_on(&self, added: Most) {
+        if let Some(charge) = &self.charge {
+            charge.go_on(added);
+        }
+    }
+
     /// Makes what is new at a path, and counts it.
     fn make<T>(&self, make: impl FnOnce() -> Answer<T>) -> Answer<T> {
         match &self.charge {

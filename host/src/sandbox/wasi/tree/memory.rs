@@ -4,20 +4,21 @@
 //! What lies below is looked at once: a folder's names when it is first used, a file when it is first opened. A
 //! tree that is shared for reading therefore asks the host for each of them once, however many guests read it.
 
+mod carried;
 mod changes;
 mod content;
 mod file;
 mod folder;
 
+pub(in crate::sandbox::wasi) use carried::{Collected, NoTree, TreeState};
 pub(in crate::sandbox::wasi) use changes::Change;
-pub(in super::super) use file::OpenMemory;
+pub(in super::super) use file::{FileNode, OpenMemory};
 pub(in super::super) use folder::FolderNode;
 
 use super::super::abi::{FileStat, FileType, SetTime};
 use super::super::errno::{Answer, Errno};
 use super::host;
 use super::quota::Quota;
-use file::FileNode;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,8 +86,8 @@ pub(in super::super) fn devices(device: u64) -> Arc<FolderNode> {
 pub(in super::super) enum Below {
     /// A folder of the host, and the path in it.
     Host(host::Folder, PathBuf),
-    /// A folder of another tree.
-    Memory(Arc<FolderNode>),
+    /// A folder of another tree, and the path to it there.
+    Memory(Arc<FolderNode>, PathBuf),
 }
 
 /// Who made it.

@@ -27,6 +27,11 @@ impl Charge {
         Arc::new(Self { quota: Quota::new(most), open: Mutex::default() })
     }
 
+    /// Goes on where so much was added.
+    pub(super) fn go_on(&self, used: Most) {
+        self.quota.go_on(used);
+    }
+
     pub(super) fn used(&self) -> Most {
         self.quota.used()
     }

@@ -5,14 +5,14 @@ use super::super::quota::Quota;
 use std::sync::Arc;
 
 /// Bytes of a page; what a file takes is counted in whole ones.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// Pages that the guest has written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pages {
     /// One that was never written is zeros and has no page.
-    pages: Vec<Option<Arc<[u8; PAGE]>>>,
-    len: u64,
+    pub(super) pages: Vec<Option<Arc<[u8; PAGE]>>>,
+    pub(super) len: u64,
 }
 
 impl Pages {

@@ -17,13 +17,13 @@ const KEPT: u64 = 4 << 20;
 #[derive(Debug)]
 pub(in super::super::super) struct FileNode {
     head: Head,
-    data: Mutex<Data>,
+    pub(super) data: Mutex<Data>,
     /// Whether the program has written to what was given.
-    changed: AtomicBool,
+    pub(super) changed: AtomicBool,
 }
 
 #[derive(Clone, Debug)]
-enum Data {
+pub(super) enum Data {
     /// Written here, and counted in the quota.
     Own(Pages),
     /// Somebody else's.
@@ -43,7 +43,7 @@ impl Data {
 }
 
 impl FileNode {
-    fn new(head: Head, data: Data) -> Self {
+    pub(super) fn new(head: Head, data: Data) -> Self {
         Self { head, data: Mutex::new(data), changed: AtomicBool::new(false) }
     }
 
@@ -81,6 +81,10 @@ impl FileNode {
         &self.head
     }
 
+    pub(in super::super::super) fn tree(&self) -> &Arc<Tree> {
+        &self.head.tree
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.data.lock().len()
     }
@@ -91,7 +95,11 @@ impl FileNode {
     }
 
     /// Opens it. What has to change it gets pages of its own first.
-    pub(in super::super) fn open(self: &Arc<Self>, how: Opening, now: u64) -> Answer<Opened> {
+    pub(in crate::sandbox::wasi) fn open(
+        self: &Arc<Self>,
+        how: Opening,
+        now: u64,
+    ) -> Answer<Opened> {
         let changes = how.write || how.truncate;
         if changes {
             self.head.tree.changes()?;
@@ -211,6 +219,11 @@ pub(in crate::sandbox::wasi) struct OpenMemory {
 }
 
 impl OpenMemory {
+    /// The file.
+    pub(in crate::sandbox::wasi) fn node(&self) -> &Arc<FileNode> {
+        &self.node
+    }
+
     pub(in crate::sandbox::wasi) fn stat(&self) -> FileStat {
         self.node.head.stat(FileType::Regular, self.node.len())
     }

@@ -19,34 +19,34 @@ const FIRST: u64 = 2;
 pub(in super::super::super) struct FolderNode {
     head: Head,
     /// What it lies in; empty for a tree's first folder, and for one that was removed.
-    above: Mutex<Weak<Self>>,
-    entries: Mutex<Entries>,
+    pub(super) above: Mutex<Weak<Self>>,
+    pub(super) entries: Mutex<Entries>,
 }
 
 #[derive(Debug, Default)]
-struct Entries {
-    slots: BTreeMap<Arc<[u8]>, Slot>,
-    order: BTreeMap<u64, Arc<[u8]>>,
-    next: u64,
-    below: Option<Below>,
+pub(super) struct Entries {
+    pub(super) slots: BTreeMap<Arc<[u8]>, Slot>,
+    pub(super) order: BTreeMap<u64, Arc<[u8]>>,
+    pub(super) next: u64,
+    pub(super) below: Option<Below>,
     /// Whether the names that lie below are in.
-    merged: bool,
+    pub(super) merged: bool,
     /// Whether nothing can be put into it any more.
-    removed: bool,
+    pub(super) removed: bool,
     /// Names of what was given and has been removed.
-    gone: BTreeSet<Arc<[u8]>>,
+    pub(super) gone: BTreeSet<Arc<[u8]>>,
 }
 
 #[derive(Debug)]
-struct Slot {
-    order: u64,
-    what: What,
+pub(super) struct Slot {
+    pub(super) order: u64,
+    pub(super) what: What,
     /// Whether the program has given it this name.
-    moved: bool,
+    pub(super) moved: bool,
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     There(Node),
     /// It lies below, and has not been looked at.
     Below {
@@ -463,7 +463,7 @@ impl Below {
         };
         match self {
             Self::Host(folder, path) => folder.list_at(path, &mut each),
-            Self::Memory(folder) => folder.list(0, &mut each),
+            Self::Memory(folder, _) => folder.list(0, &mut each),
         }
     }
 
@@ -474,10 +474,11 @@ impl Below {
                 let path = path.join(std::ffi::OsStr::from_bytes(name));
                 host_node(folder, path, tree)
             }
-            Self::Memory(folder) => Ok(folder.child(name)?.map(|node| match node {
+            Self::Memory(folder, path) => Ok(folder.child(name)?.map(|node| match node {
                 Node::Folder(below) => {
                     let head = Head::of_below(tree, below.head.inode, *below.head.times.lock());
-                    Node::Folder(Arc::new(FolderNode::new(head, Some(Self::Memory(below)))))
+                    let path = path.join(std::ffi::OsStr::from_bytes(name));
+                    Node::Folder(Arc::new(FolderNode::new(head, Some(Self::Memory(below, path)))))
                 }
                 Node::File(file) => Node::File(Arc::new(file.in_tree(tree))),
                 Node::Link(link) => {

@@ -1,0 +1,3 @@
+#define JVERSION "6b  27-Mar-1998"
+#define JCOPYRIGHT "libjpeg-turbo"
+#define JCOPYRIGHT_SHORT "libjpeg-turbo"

@@ -1,0 +1,16 @@
+//! Templates, forks and checkpoints: interpreters that begin where another one is.
+//!
+//! An interpreter at rest is the pages of its memory that differ from the image's ([`pages`](crate::sandbox::pages)), and
+//! what the host knows of it, which each layer writes down for itself (`carried.rs` of `sandbox/`, `sandbox/wasi/` and
+//! `python/`). A [fork](fork) gives both to another instance; a [dump] is both as bytes.
+
+mod dump;
+mod fork;
+mod frozen;
+mod restore;
+mod seeds;
+mod template;
+
+pub use fork::ForkOptions;
+pub use restore::{CheckpointOptions, RestoreOptions, Resume};
+pub use template::Template;

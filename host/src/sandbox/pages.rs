@@ -1,0 +1,251 @@
+//! The pages of a linear memory that differ from what it began with: what a fork copies, and a checkpoint writes.
+//!
+//! At rest an interpreter is its linear memory: its globals are as at the start, its tables never change, and no frame is
+//! on a stack. How the pages are found, and how another instance comes to have them, is this file's alone.
+
+use super::memory::GuestMemory;
+use crate::error::{Error, Result};
+use crate::image::written::Written;
+use sha2::{Digest, Sha256};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use wasmtime::AsContextMut;
+
+/// Bytes of a page, as far as comparing goes; the system's may be larger.
+pub(crate) const PAGE: usize = 4096;
+
+/// Bytes of a page of WebAssembly, by which memories grow.
+pub(crate) const WASM_PAGE: usize = 64 << 10;
+
+/// The guest's stack lies at the beginning of its memory (`--stack-first`, `stack-size` in `guest.lock.toml`).
+/// At rest nothing on it is alive: the stack pointer stands at its end.
+const STACK: usize = 8 << 20;
+
+const ZEROS: [u8; PAGE] = [0; PAGE];
+
+/// What a memory begins with: all that instances of an image share.
+#[derive(Debug)]
+pub(crate) struct Pristine {
+    bytes: Vec<u8>,
+    written: Written,
+    digest: OnceLock<[u8; 32]>,
+}
+
+impl Pristine {
+    /// Of the memory of an instance that was never entered. Pages of zeros take no room.
+    pub(crate) fn of(memory: &[u8]) -> Self {
+        let mut bytes = vec![0; memory.len()];
+        for (to, from) in bytes.chunks_mut(PAGE).zip(memory.chunks(PAGE)) {
+            if ZEROS.get(..from.len()) != Some(from) {
+                to.copy_from_slice(from);
+            }
+        }
+        Self { bytes, written: Written::new(), digest: OnceLock::new() }
+    }
+
+    /// The SHA-256 of all of it, worked out when it is first asked for: some 15 ms.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        *self.digest.get_or_init(|| Sha256::digest(&self.bytes).into())
+    }
+
+    /// Makes of these bytes of a memory their difference from what it began with; and of a difference the bytes.
+    pub(crate) fn difference(&self, range: Range<usize>, bytes: &mut [u8]) {
+        let here = self.bytes.get(range.start..).unwrap_or_default();
+        bytes.iter_mut().zip(here).for_each(|(byte, was)| *byte ^= was);
+    }
+
+    /// Whether these bytes of a memory are not what it began with.
+    pub(crate) fn differs(&self, memory: &[u8], range: Range<usize>) -> bool {
+        memory.get(range.clone()) != self.bytes.get(range)
+    }
+
+    /// What is there at the beginning, at a page that may lie beyond.
+    fn page(&self, range: Range<usize>) -> &[u8] {
+        let beyond = ZEROS.get(..range.len()).unwrap_or_default();
+        self.bytes.get(range).unwrap_or(beyond)
+    }
+}
+
+/// Pages that differ, and where their bytes are.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages<'a> {
+    /// Bytes of the whole memory.
+    pub(crate) len: usize,
+    /// Where they lie, in order, by bytes: whole pages, but for a memory's end.
+    pub(crate) ranges: Vec<Range<usize>>,
+    bytes: Bytes<'a>,
+}
+
+#[derive(Clone, Debug)]
+enum Bytes<'a> {
+    /// In a whole memory that is there meanwhile.
+    Live(&'a [u8]),
+    /// By themselves, one range after another.
+    Apart(Arc<[u8]>),
+}
+
+impl<'a> Pages<'a> {
+    /// Finds those of a memory at rest. `frame` is where the guest has its frames: behind the stack, where that comes
+    /// first.
+    pub(crate) fn find(memory: &'a [u8], frame: u32, pristine: &Pristine) -> Self {
+        let dead = if frame as usize >= STACK { STACK } else { 0 };
+        let all = || std::iter::once(0..memory.len()).collect();
+        let candidates = pristine.written.ranges(memory).unwrap_or_else(all);
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for candidate in candidates {
+            let mut start = candidate.start.max(dead);
+            while start < candidate.end {
+                let end = start.saturating_add(PAGE).min(candidate.end);
+                if memory.get(start..end) != Some(pristine.page(start..end)) {
+                    match ranges.last_mut() {
+                        Some(last) if last.end == start => last.end = end,
+                        _ => ranges.push(start..end),
+                    }
+                }
+                start = end;
+            }
+        }
+        Self { len: memory.len(), ranges, bytes: Bytes::Live(memory) }
+    }
+
+    /// Of bytes that came from elsewhere, one range after another. Fails with what is wrong with them.
+    pub(crate) fn apart(
+        len: usize,
+        ranges: Vec<Range<usize>>,
+        bytes: Vec<u8>,
+    ) -> Result<Self, String> {
+        if !len.is_multiple_of(WASM_PAGE) {
+            return Err(format!("a memory of {len} bytes"));
+        }
+        let mut before = 0;
+        let mut total = 0usize;
+        for range in &ranges {
+            if range.start < before || range.start >= range.end || range.end > len {
+                return Err(format!("pages at {:#x} to {:#x}", range.start, range.end));
+            }
+            before = range.end;
+            total = total.saturating_add(range.len());
+        }
+        if total != bytes.len() {
+            return Err(format!("{} bytes of pages, of which there are {total}", bytes.len()));
+        }
+        Ok(Self { len, ranges, bytes: Bytes::Apart(bytes.into()) })
+    }
+
+    /// The same, which need the memory no longer.
+    pub(crate) fn taken(&self) -> Pages<'static> {
+        let bytes = match &self.bytes {
+            Bytes::Live(_) => {
+                let mut bytes = Vec::with_capacity(self.size());
+                self.each().for_each(|(_, piece)| bytes.extend_from_slice(piece));
+                bytes.into()
+            }
+            Bytes::Apart(bytes) => Arc::clone(bytes),
+        };
+        Pages { len: self.len, ranges: self.ranges.clone(), bytes: Bytes::Apart(bytes) }
+    }
+
+    /// How many bytes they are.
+    pub(crate) fn size(&self) -> usize {
+        self.ranges.iter().map(Range::len).sum()
+    }
+
+    /// Each range with its bytes.
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+        let mut at = 0;
+        self.ranges.iter().map(move |range| {
+            let bytes = match &self.bytes {
+                Bytes::Live(memory) => memory.get(range.clone()),
+                Bytes::Apart(bytes) => bytes.get(at..at + range.len()),
+            };
+            at += range.len();
+            (range.clone(), bytes.unwrap_or_default())
+        })
+    }
+
+    /// Gives them to an instance that was never entered: its memory is then the one that they were found in, but for
+    /// the dead stack.
+    ///
+    /// This is how another instance comes to begin with them: whoever has a better way than copying, by mapping
+    /// what was frozen once, changes this.
+    pub(crate) fn apply(&self, memory: GuestMemory, mut store: impl AsContextMut) -> Result<()> {
+        let have = memory.0.data_size(store.as_context());
+        let more = self.len.checked_sub(have).ok_or_else(|| {
+            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
+        })?;
+        if more > 0 {
+            let grown = memory.0.grow(store.as_context_mut(), (more / WASM_PAGE) as u64);
+            grown.map_err(|error| Error::Host(format!("a memory cannot grow: {error:#}")))?;
+        }
+        let to = memory.0.data_mut(store.as_context_mut());
+        for (range, bytes) in self.each() {
+            if let Some(to) = to.get_mut(range)
+                && to.len() == bytes.len()
+            {
+                to.copy_from_slice(bytes);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, of which some have one")]
+mod tests {
+    use super::*;
+
+    /// A memory of four pages of WebAssembly, of which the image has three.
+    fn memory() -> (Vec<u8>, Pristine) {
+        let mut memory = vec![0; 4 * WASM_PAGE];
+        memory[5 * PAGE..6 * PAGE].fill(7);
+        let pristine = Pristine::of(&memory[..3 * WASM_PAGE]);
+        (memory, pristine)
+    }
+
+    #[test]
+    fn pages_that_differ_are_found_and_no_others() {
+        let (mut memory, pristine) = memory();
+        assert_eq!(Pages::find(&memory, 64, &pristine).size(), 0);
+        for at in [0, PAGE + 1, 5 * PAGE, 3 * WASM_PAGE + 9] {
+            memory[at] = 9;
+        }
+        memory[9 * PAGE] = 0; // written, and the same
+        let found = Pages::find(&memory, 64, &pristine);
+        let last = 3 * WASM_PAGE;
+        let expected = [0..2 * PAGE, 5 * PAGE..6 * PAGE, last..last + PAGE];
+        assert_eq!(found.ranges, expected);
+        assert_eq!(found.size(), 4 * PAGE);
+        assert!(pristine.differs(&memory, 0..1) && !pristine.differs(&memory, 1..PAGE));
+        assert!(pristine.differs(&memory, 3 * WASM_PAGE..3 * WASM_PAGE + 1), "beyond the image");
+        let taken = found.taken();
+        assert!(found.each().eq(taken.each()));
+    }
+
+    #[test]
+    fn the_dead_stack_is_left_out() {
+        let memory = vec![1; STACK + WASM_PAGE];
+        let pristine = Pristine::of(&[]);
+        let frame = STACK as u32 + 128;
+        assert_eq!(Pages::find(&memory, frame, &pristine).ranges, [STACK..STACK + WASM_PAGE]);
+        // Where the frame is, no stack comes first.
+        assert_eq!(Pages::find(&memory, 128, &pristine).size(), memory.len());
+    }
+
+    #[test]
+    fn ranges_from_elsewhere_are_checked() {
+        let apart = |len, ranges: &[Range<usize>], bytes| {
+            Pages::apart(len, ranges.to_vec(), vec![0; bytes]).err()
+        };
+        let len = 2 * WASM_PAGE;
+        assert_eq!(apart(len, &[0..PAGE, PAGE..2 * PAGE], 2 * PAGE), None);
+        for (len, ranges, bytes) in [
+            (len + 1, &[][..], 0),
+            (len, &[0..PAGE, 0..PAGE], 2 * PAGE),
+            (len, &[PAGE..PAGE], 0),
+            (len, &[len - 1..len + 1], 2),
+            (len, &[0..PAGE], 5),
+        ] {
+            assert!(apart(len, ranges, bytes).is_some(), "{ranges:?}");
+        }
+    }
+}
