@@ -235,12 +235,17 @@ class Steps:
     def close(self) -> None:
         """Ends the iteration."""
         # It may be let go of in the middle of anything.
-        running = asyncio._get_running_loop()
+        running, task = asyncio._get_running_loop(), None
+        if running is not None:
+            # The current task is the thread's, whichever loop runs.
+            task = asyncio.tasks._swap_current_task(running, None)
         asyncio._set_running_loop(None)
         try:
             self._runner.close()
         finally:
             asyncio._set_running_loop(running)
+            if running is not None:
+                asyncio.tasks._swap_current_task(running, task)
             self._iterator = None
 
     __del__ = close
