@@ -17,9 +17,9 @@
 //!
 //! `cargo bench --bench call -- --figures` prints the figures.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use criterion::Criterion;
-use ophidia::{Function, Interpreter, Object, Runtime, intern};
+use ophidia::{Error, Function, Interpreter, Object, Runtime, intern};
 use ophidia_benches::{figure, figures_wanted, in_turn, median, native_python};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -34,6 +34,7 @@ mod pyo3_side;
 
 const PROGRAM: &str = "def foo(): return str(1)
 def bar(i): return i + 1
+def fails(i): raise ValueError(i)
 class Thing:
     def __init__(self): self.size = 7
     def join(self, a, b): return a
@@ -68,6 +69,7 @@ struct Bench {
     py: Interpreter,
     text: Object,
     number: Object,
+    fails: Object,
     thing: Object,
     same: Object,
     list: Object,
@@ -83,12 +85,26 @@ impl Bench {
         let mut py = Runtime::ambient()?.interpreter().timeout(None).build()?;
         py.run(PROGRAM)?;
         let (text, number) = (py.get("foo")?, py.get("bar")?);
+        let fails = py.get("fails")?;
         let (thing, same) = (py.get("thing")?, py.get("same")?);
         let loops = py.get("loop")?;
         let (numbers, prices) = (numbers(), prices());
         let (list, dict) = (py.object(&numbers)?, py.object(&prices)?);
         let callback = py.object(Function::new("increment", |i: i64| i + 1))?;
-        Ok(Self { py, text, number, thing, same, list, dict, loops, callback, numbers, prices })
+        Ok(Self {
+            py,
+            text,
+            number,
+            fails,
+            thing,
+            same,
+            list,
+            dict,
+            loops,
+            callback,
+            numbers,
+            prices,
+        })
     }
 
     fn call_str(&mut self) -> Result<String> {
@@ -97,6 +113,14 @@ impl Bench {
 
     fn call_int(&mut self) -> Result<i64> {
         Ok(self.number.call_as(&mut self.py, (41,))?)
+    }
+
+    /// The message of what a call has raised; with its traceback, where that is wanted.
+    fn raised(&mut self, with_traceback: bool) -> Result<usize> {
+        let raised = self.fails.call(&mut self.py, (41,));
+        let Err(Error::Python(error)) = raised else { bail!("it has not raised") };
+        let traceback = if with_traceback { error.traceback(&mut self.py)? } else { "" };
+        Ok(error.message.len() + traceback.len())
     }
 
     fn getattr(&mut self) -> Result<i64> {
@@ -261,6 +285,8 @@ fn figures() -> Result<()> {
     }
     let python = nanoseconds(1, || bench.without_callbacks())? / f64::from(CALLS);
     figure("python_callback_ns", python, "ns");
+    figure("raised_us", nanoseconds(1_000, || bench.raised(false))? / 1e3, "us");
+    figure("raised_traceback_us", nanoseconds(100, || bench.raised(true))? / 1e3, "us");
     figure("getattr_text_ns", nanoseconds(1_000, || bench.getattr_by_text())?, "ns");
     figure("getattr_after_drop_ratio", after_drop(&mut bench)?, "x");
     figure("object_made_and_dropped_ns", nanoseconds(1, || bench.objects())? / 1e3, "ns");

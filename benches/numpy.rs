@@ -152,7 +152,10 @@ fn presence(numpy: bool) -> Result<()> {
         ensure!(py.eval("x + 1")? == Value::Int(2), "every one answers");
     }
     figure(&format!("idle_{with}_numpy_kib"), growth / f64::from(ALIVE), "KiB");
-    let size = fs::metadata(builder(numpy)?.image_path()?)?.len();
+    let mut size = 0;
+    for file in builder(numpy)?.image_files()? {
+        size += fs::metadata(file)?.len();
+    }
     figure(&format!("image_{with}_numpy_mib"), size as f64 / f64::from(1 << 20), "MiB");
     Ok(())
 }

@@ -125,8 +125,10 @@ fn native_import_s(runtime: &Runtime, module: &str) -> Result<f64> {
     let python = native_python()?;
     let run = |code: &str| -> Result<f64> {
         let begun = Instant::now();
-        let status =
-            Command::new(&python).args(["-c", code]).env("PYTHONPATH", &folder).status()?;
+        let mut command = Command::new(&python);
+        // Bytecode is kept, as it is where packages are used.
+        command.args(["-c", code]).env("PYTHONPATH", &folder).env_remove("PYTHONDONTWRITEBYTECODE");
+        let status = command.status()?;
         ensure!(status.success(), "{code}: {status}");
         Ok(begun.elapsed().as_secs_f64())
     };

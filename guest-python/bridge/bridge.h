@@ -82,6 +82,7 @@ int ending_ready(PyObject *module);
 int sources_ready(PyObject *module);
 int options_ready(PyObject *module);
 int depth_ready(PyObject *module);
+int descriptors_ready(PyObject *module);
 int interrupt_ready(PyObject *module);
 
 /* Adds the module of tasklets; -1 with an exception set. */
@@ -130,8 +131,12 @@ const unsigned char *bridge_input(uint32_t size);
 
 /* Moves the exception that is set into the frame and gives the status to return. With `program`, it has ended
    the main program: what the program has put into sys.excepthook and sys.stderr shows it. `code` is the code
-   object whose source text is `source`, or NULL: lines of it are shown in tracebacks although no file has them. */
+   object whose source text is `source`, or NULL: lines of it are shown in tracebacks although no file has them. The text
+   of a traceback is made for a main program and where a limit has fired; else the host asks the exception for it. */
 uint32_t bridge_raised(int program, PyObject *code, const char *source, uint32_t len);
+
+/* Keeps the source of code that has raised for the lines of its traceback. */
+int keep_raised(PyObject *code, const char *source, uint32_t len);
 
 /* Gives an object out: the host holds it until it releases the handle that goes into the slot. */
 int handle_new(PyObject *object, struct ophidia_slot *slot);

@@ -122,7 +122,8 @@ exited(PyObject *exception, int program)
     return OPHIDIA_STATUS_EXIT;
 }
 
-/* Empty when the program has shown the exception. */
+/* Of a main program, which has perhaps shown the exception: empty then. And of one that a limit has caused, since it cannot
+   be asked for its own later. Any other is asked when somebody wants to know. */
 static int
 set_traceback(PyObject *exception, int program, PyObject *code, const char *source, uint32_t len)
 {
@@ -159,7 +160,8 @@ bridge_raised(int program, PyObject *code, const char *source, uint32_t len)
     if (set_message(exception) < 0) {
         bridge_forget(&interruption);
     }
-    if (set_traceback(exception, program, code, source, len) < 0) {
+    int told = program || kind != 0;
+    if ((told ? set_traceback(exception, program, code, source, len) : keep_raised(code, source, len)) < 0) {
         if (program && PyErr_ExceptionMatches(PyExc_SystemExit)) {
             Py_SETREF(exception, PyErr_GetRaisedException());
             frame_clear(); /* of what told of the other */

@@ -284,7 +284,7 @@ host_types_ready(void)
     PyObject *attend = description == NULL ? NULL : host_function_new(OPHIDIA_ATTEND, description);
     int failed = module == NULL || attend == NULL || converters_ready(module) < 0
                  || kdf_ready(module) < 0 || tls_ready(module) < 0 || ending_ready(module) < 0
-                 || sources_ready(module) < 0 || options_ready(module) < 0
+                 || sources_ready(module) < 0 || descriptors_ready(module) < 0 || options_ready(module) < 0
                  || depth_ready(module) < 0 || interrupt_ready(module) < 0 || tasklets_ready() < 0
                  || PyModule_AddObjectRef(module, "attend", attend) < 0
                  || PyModule_AddType(module, &function_type) < 0

@@ -121,6 +121,29 @@ defines(PyObject *code)
     return 0;
 }
 
+/* Whether it may run after what has compiled it is over. */
+static int
+lasts(PyObject *code)
+{
+    return defines(code) || awaits(code);
+}
+
+/* Whether its lines can be read in a file. */
+static int
+has_file(PyObject *code)
+{
+    PyObject *filename = ((PyCodeObject *)code)->co_filename;
+    return PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) != '<';
+}
+
+static int
+register_source(PyObject *code, const char *source, uint32_t len)
+{
+    PyObject *done = PyObject_CallFunction(bridge.register_source, "Oy#", code, source, (Py_ssize_t)len);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
 /* Whether there is room for one more source of so many bytes among those that are yet to be registered. */
 static int
 has_room(uint32_t len)
@@ -135,15 +158,12 @@ has_room(uint32_t len)
 static int
 keep_source(PyObject *code, const char *source, uint32_t len)
 {
-    PyObject *filename = ((PyCodeObject *)code)->co_filename;
-    if (PyUnicode_GET_LENGTH(filename) == 0 || PyUnicode_READ_CHAR(filename, 0) != '<') {
+    if (has_file(code)) {
         return 0;
     }
-    int lasting = defines(code) || awaits(code);
+    int lasting = lasts(code);
     if (lasting && !has_room(len)) {
-        PyObject *done = PyObject_CallFunction(bridge.register_source, "Oy#", code, source, (Py_ssize_t)len);
-        Py_XDECREF(done);
-        return done == NULL ? -1 : 0;
+        return register_source(code, source, len);
     }
     if (len > MOST_SOURCE) {
         return 0;
@@ -168,6 +188,24 @@ keep_source(PyObject *code, const char *source, uint32_t len)
     Py_DECREF(pair);
     lately_len += len;
     return failed ? -1 : 0;
+}
+
+/* Keeps the source of code that is over and has raised, since a traceback may be wanted later. */
+int
+keep_raised(PyObject *code, const char *source, uint32_t len)
+{
+    if (code == NULL || has_file(code) || lasts(code)) {
+        return 0; /* or it is there already */
+    }
+    PyObject *pair = recent[bridge_level];
+    if (pair == NULL || PyTuple_GET_ITEM(pair, 0) != code || !has_room(len)) {
+        return register_source(code, source, len);
+    }
+    recent[bridge_level] = NULL;
+    lately_len += len;
+    int failed = PyList_Append(lately, pair);
+    Py_DECREF(pair);
+    return failed;
 }
 
 /* Those that are not registered, a list of (code, source). */

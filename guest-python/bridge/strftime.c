@@ -59,11 +59,29 @@ parse(const char *at, struct directive *it)
 
 /* A number, padded to so many places. */
 static size_t
-number(char *out, size_t size, int value, int places, char padding)
+number(char *out, size_t size, long value, int places, char padding)
 {
-    const char *form = padding == '0' ? "%0*d" : "%*d";
+    const char *form = padding == '0' ? "%0*ld" : "%*ld";
     int len = snprintf(out, size, form, places, value);
     return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
+}
+
+/* The directive's text by the C library, where that is a year: glibc pads none. */
+static size_t
+unpadded(char *out, size_t size, const char *format, const struct tm *time)
+{
+    char text[64];
+    size_t len = one(text, sizeof text - 1, format, time);
+    text[len] = 0;
+    return len == 0 ? 0 : number(out, size, strtol(text, NULL, 10), 1, ' ');
+}
+
+/* The rest of a date that a year stands at one end of. */
+static size_t
+beside_year(char *out, size_t size, const struct tm *time, long year, const char *before, const char *after)
+{
+    size_t len = one(out, size, before, time), digits = number(out + len, size - len, year, 1, ' ');
+    return len + digits + (*after == 0 ? 0 : one(out + len + digits, size - len - digits, after, time));
 }
 
 /* What a directive stands for, without flags and width; 0 when nobody knows it. */
@@ -71,8 +89,21 @@ static size_t
 expand(char *out, size_t size, const struct directive *it, const struct tm *time)
 {
     int hour = time->tm_hour % 12 == 0 ? 12 : time->tm_hour % 12;
+    long year = 1900L + time->tm_year, century = year / 100 - (year % 100 < 0);
     char format[] = {'%', it->what, 0};
     switch (it->what) {
+    case 'Y':
+        return number(out, size, year, 1, ' ');
+    case 'C':
+        return number(out, size, century, 1, ' ');
+    case 'y':
+        return number(out, size, year - century * 100, 2, '0');
+    case 'G':
+        return unpadded(out, size, format, time);
+    case 'F':
+        return beside_year(out, size, time, year, "", "-%m-%d");
+    case 'c':
+        return beside_year(out, size, time, year, "%a %b %e %H:%M:%S ", "");
     case 'l':
         return number(out, size, hour, 2, ' ');
     case 'k':
@@ -152,8 +183,9 @@ adorn(char *text, size_t len, size_t size, const struct directive *it)
     if (missing >= size - len) {
         return 0;
     }
-    memmove(text + missing, text, len);
-    memset(text, padding, missing);
+    size_t sign = padding == '0' && text[0] == '-';
+    memmove(text + sign + missing, text + sign, len - sign);
+    memset(text + sign, padding, missing);
     return it->width;
 }
 
@@ -172,7 +204,7 @@ write_time(char *out, size_t size, const char *format, const struct tm *time)
             format = parse(format + 1, &it);
             char text[256];
             size_t len = expand(text, sizeof text, &it, time);
-            int empty = len == 0 && it.what != 0 && strchr("pPZcxXr", it.what) != NULL;
+            int empty = len == 0 && it.what != 0 && strchr("pPzZxXr", it.what) != NULL;
             if (len > 0 || empty) {
                 if (used + len >= size) {
                     return 0;

@@ -4,6 +4,7 @@ They import, so that packages which ask for them do, and say why when they are u
 """
 
 import errno
+import operator
 import os
 import posix
 import sys
@@ -12,7 +13,7 @@ from collections import namedtuple
 from types import ModuleType
 from typing import NoReturn
 
-from _ophidia import absent_ctypes
+from _ophidia import _host, absent_ctypes
 
 
 def _refusal(error: type[OSError], code: int, why: str):
@@ -233,6 +234,34 @@ def _os() -> None:
             os.__all__.append(name)
 
 
+def _descriptors() -> None:
+    def dup(fd: int, /) -> int:
+        """Another number for what the descriptor is of."""
+        return _host.duplicate(_number(fd))
+
+    def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+        """The same, with this number, which is closed first."""
+        fd2 = _number(fd2)
+        if fd2 < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return _host.duplicate(_number(fd), fd2)
+
+    for function in (dup, dup2):
+        function.__qualname__ = function.__name__
+        function.__module__ = "posix"
+        setattr(posix, function.__name__, function)
+        setattr(os, function.__name__, function)
+    if "dup2" not in os.__all__:
+        os.__all__.append("dup2")
+
+
+def _number(fd: int) -> int:
+    number = operator.index(fd)
+    if not -(1 << 31) <= number < 1 << 31:
+        raise OverflowError("Python int too large to convert to C int")
+    return number
+
+
 def install() -> None:
     """Make them importable."""
     _termios()
@@ -241,4 +270,5 @@ def install() -> None:
     _users()
     _resource()
     _os()
+    _descriptors()
     sys.modules["_ctypes"] = absent_ctypes

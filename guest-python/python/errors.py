@@ -24,9 +24,22 @@ def type_name(kind: type) -> str:
     return f"{cut(module)}.{name}"
 
 
+_folder = __file__.removesuffix("errors.py")
+
+
+def own_frames(exc: BaseException) -> TracebackType | None:
+    """The traceback from the program's own first frame on."""
+    skipped = exc.__traceback__
+    while skipped is not None and skipped.tb_frame.f_code.co_filename.startswith(_folder):
+        skipped = skipped.tb_next
+    return skipped
+
+
 def formatted(exc: BaseException, tb: TracebackType | None) -> str:
     """The traceback as python3 prints it; of what is too long the beginning and, with the message, the end."""
-    shown = traceback.TracebackException(type(exc), exc, tb, compact=True)
+    # The limit of python3's own, which a program's sys.tracebacklimit sets otherwise.
+    limit = traceback.BUILTIN_EXCEPTION_LIMIT
+    shown = traceback.TracebackException(type(exc), exc, tb, limit=limit, compact=True)
     _shorten(shown)
     return _joined(shown.format())
 

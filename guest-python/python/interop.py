@@ -58,9 +58,14 @@ def exception(kind: type | str, message: str) -> BaseException:
     return made if isinstance(made, BaseException) else RuntimeError(f"{kind}: {message}")
 
 
-def describe_exception(exc: BaseException) -> tuple[str, str, str]:
-    """Qualified type name, message, formatted traceback."""
-    return errors.type_name(type(exc)), errors.cut(str(exc)), errors.formatted(exc, exc.__traceback__)
+def describe_exception(exc: BaseException) -> tuple[str, str]:
+    """Qualified type name, message."""
+    return errors.type_name(type(exc)), errors.cut(str(exc))
+
+
+def formatted_traceback(exc: BaseException) -> str:
+    """The traceback as python3 prints it."""
+    return errors.formatted(exc, errors.own_frames(exc))
 
 
 def frames(exc: BaseException) -> list[tuple[str, int, str, str]]:
@@ -76,7 +81,7 @@ def notes(exc: BaseException) -> list[str]:
     return [errors.cut(str(note)) for note in getattr(exc, "__notes__", ())]
 
 
-def linked(exc: BaseException, name: str) -> tuple[str, str, str, BaseException] | None:
+def linked(exc: BaseException, name: str) -> tuple[str, str, BaseException] | None:
     """The description of `__cause__` or `__context__`, and the exception itself."""
     other = getattr(exc, name)
     return None if other is None else (*describe_exception(other), other)

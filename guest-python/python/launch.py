@@ -12,7 +12,6 @@ from types import CodeType, ModuleType
 
 from _ophidia import _host, errors, rest, sources
 
-_folder = __file__.removesuffix("launch.py")
 _modules = sys.modules
 _known: frozenset[str] = frozenset()
 _last: tuple[str, object] | None = None
@@ -62,15 +61,7 @@ def format_exception(exc: BaseException, code: CodeType | None, source: bytes) -
     """Format an exception as python3 prints it. `source` is the text `code` was compiled from."""
     if code is not None and code.co_filename.startswith("<"):
         sources.register(code, source)
-    return errors.formatted(exc, _own(exc))
-
-
-def _own(exc: BaseException):
-    """The traceback from the program's own first frame on."""
-    skipped = exc.__traceback__
-    while skipped is not None and skipped.tb_frame.f_code.co_filename.startswith(_folder):
-        skipped = skipped.tb_next
-    return skipped
+    return errors.formatted(exc, errors.own_frames(exc))
 
 
 def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
@@ -79,8 +70,9 @@ def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
     text = format_exception(exc, code, source)
     sys.last_exc = exc
     sys.last_type, sys.last_value, sys.last_traceback = type(exc), exc, exc.__traceback__
-    hook = getattr(sys, "excepthook", None)
-    if hook is None:
+    missing = object()
+    hook = getattr(sys, "excepthook", missing)
+    if hook is missing:
         text = f"sys.excepthook is missing\n{text}"
     elif hook is not sys.__excepthook__:
         try:
@@ -89,7 +81,9 @@ def show(exc: BaseException, code: CodeType | None, source: bytes) -> str:
         except SystemExit:
             raise
         except BaseException as second:
-            told = errors.formatted(second, _own(second.with_traceback(second.__traceback__.tb_next)))
+            told = errors.formatted(
+                second, errors.own_frames(second.with_traceback(second.__traceback__.tb_next))
+            )
             text = f"Error in sys.excepthook:\n{told}\nOriginal exception was:\n{text}"
     return "" if _written(text) else text
 
@@ -170,7 +164,7 @@ def _tell(text: str) -> None:
 def _plain(error: BaseException) -> str:
     """The traceback as python3 prints it where it is about to end: without source that no file has."""
     lines = []
-    frames = _own(error)
+    frames = errors.own_frames(error)
     shown = errors.formatted(error.with_traceback(None), None)
     while frames is not None:
         code = frames.tb_frame.f_code

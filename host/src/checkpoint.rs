@@ -5,12 +5,16 @@
 //! `python/`). A [fork](fork) gives both to another instance; a [dump] is both as bytes.
 
 mod dump;
+mod durable;
 mod fork;
 mod frozen;
+mod info;
 mod restore;
 mod seeds;
 mod template;
 
+pub use durable::{Durable, DurableState};
 pub use fork::ForkOptions;
+pub use info::CheckpointInfo;
 pub use restore::{CheckpointOptions, RestoreOptions, Resume};
 pub use template::Template;

@@ -20,7 +20,7 @@ pub(crate) use text::{beginning, cut};
 
 use crate::value::Object;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What this library's functions return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -117,11 +117,10 @@ pub struct PythonError {
     pub type_name: String,
     /// `str(exception)`.
     pub message: String,
-    /// The traceback as python3 prints it, ending in a line break. Empty when a main program has shown the exception
-    /// itself, with its own `sys.excepthook` or `sys.stderr`, and for `SystemExit`.
-    pub traceback: String,
     /// For `SystemExit` and `os._exit`: the status, before it is cut to what a process can return.
     pub exit_status: Option<i64>,
+    /// The traceback, once it was made.
+    pub(crate) traceback: OnceLock<String>,
     pub(crate) exception: Option<Object>,
 }
 

@@ -1,23 +1,27 @@
 //! Functions and objects of the host in Python's hands: how Python's calls arrive.
 
+mod attend;
+mod awaited;
 mod call;
 mod class;
 mod closure;
 mod definition;
 mod figures;
 mod iterators;
+mod key;
 mod parameters;
 mod shared;
 mod task;
 
+pub use awaited::AsyncFunction;
 pub use call::Call;
 pub use class::{Class, Module};
 pub use closure::{HostFunction, Outcome};
 pub use definition::Function;
 pub use figures::{Figure, figures};
 pub use iterators::{HostIterator, HostStream};
+pub use key::CallKey;
 pub use shared::{HostMethod, Shared};
-pub use task::AsyncFunction;
 pub(crate) use task::{Ended, Recorded, Tasks};
 
 use crate::bridge;
@@ -133,8 +137,8 @@ impl Incoming {
 fn attend(caller: &mut Caller<'_, State>, arguments: Incoming) -> wasmtime::Result<u32> {
     let (call, _) = arguments.read(&mut Python::new(caller.as_context_mut()))?;
     match *call.positional {
-        [Value::Float(seconds)] => task::attend(caller, None, seconds),
-        [Value::Int(number)] => task::attend(caller, Some(number), 0.0),
+        [Value::Float(seconds)] => attend::attend(caller, None, seconds),
+        [Value::Int(number)] => attend::attend(caller, Some(number), 0.0),
         _ => Err(Error::GuestFault("a call that only the bridge makes".into()).into()),
     }
 }
@@ -162,7 +166,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
             return Err(py.guest().ours(limit.into()).into());
         }
         let outer = std::mem::replace(&mut session.own_arguments, taken);
-        if function.is_awaited() {
+        if function.is_recorded() {
             record(py, &function, arguments, call.as_ref(), taken);
         }
         let called = catch_unwind(AssertUnwindSafe(|| match call {
@@ -170,6 +174,7 @@ fn call(caller: &mut Caller<'_, State>, number: u32, arguments: Incoming) -> was
             Some(call) => called(py, &function, call),
         }));
         let State { bridge, session, .. } = py.state_mut();
+        session.save_asked |= function.saves() && !function.is_awaited();
         bridge.arguments.give_back(taken);
         session.own_arguments = outer;
         session.own_call = None;
@@ -206,7 +211,9 @@ fn record(
         }
     };
     let function = function.clone();
-    py.state_mut().session.own_call = call.map(|call| Recorded { function, call, held });
+    let State { sandbox, session, .. } = py.state_mut();
+    let ordinal = sandbox.ledger.host_calls();
+    session.own_call = call.map(|call| Recorded { function, call, held, ordinal });
 }
 
 /// With arguments that are taken from where they lie, or made into values where that cannot be.

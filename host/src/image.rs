@@ -1,27 +1,30 @@
 //! The image: the guest is started once, metered, compiled, kept in the cache, and loaded from there.
 //!
-//! An image is named by the hash of everything it is made of ([`cache`]). It lies in a folder of mode 0700 as a
-//! file of mode 0600, is made under a file lock and moved into place whole. Machine code is trusted when it is
+//! It is compiled without its data: what memories begin with is a second file ([`contents`]), which they map.
+//!
+//! An image is named by the hash of everything it is made of ([`cache`]). It lies in a folder of mode 0700 as two
+//! files of mode 0600, is made under a file lock and moved into place whole. Machine code is trusted when it is
 //! loaded ([`load`]), so a file that others can have written ([`trust`]) or that is not what was written is refused
 //! and made again. To load an image nothing has to be written: a cache may be read-only, or root's.
 
 mod cache;
+pub(crate) mod contents;
 pub(crate) mod engine;
-pub(crate) mod exceptions;
-pub(crate) mod idle;
+mod exceptions;
+pub(crate) mod extent;
 mod load;
 pub(crate) mod metering;
 mod portable;
 pub(crate) mod snapshot;
 mod trust;
-pub(crate) mod written;
 
-pub(crate) use cache::{hex, path, write_whole};
+pub(crate) use cache::{files, hex, path, remove_leftovers, write_whole};
 pub(crate) use metering::{BUDGET, LEFT};
 pub(crate) use portable::check as check_portable;
 
 use crate::error::{Error, Result};
 use cache::Lock;
+use contents::Contents;
 use load::{Unusable, load};
 use ophidia_guest::Guest;
 use snapshot::Preload;
@@ -60,16 +63,23 @@ pub(crate) enum Source<'a> {
 /// Starts a guest, given its module and its standard library, and takes the snapshot.
 pub(crate) type Start = fn(&[u8], &Path, Preload) -> Result<Vec<u8>>;
 
+/// What interpreters are instances of, and what their memories begin with.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) module: Module,
+    pub(crate) memory: Contents,
+}
+
 /// Loads the image, making it first when the cache has none that can be used.
 pub(crate) fn load_or_make(
     cache: &Path,
     source: Source<'_>,
     engine: &Engine,
     progress: &mut dyn FnMut(ImageStage),
-) -> Result<Module> {
+) -> Result<Image> {
     let path = path(cache, source, engine);
     match load(engine, &path) {
-        Ok(Some(module)) => return Ok(module),
+        Ok(Some(image)) => return Ok(image),
         Ok(None) => {}
         Err(Unusable::Place(reason)) => return Err(Error::Image(reason)),
         Err(Unusable::File(reason)) => progress(ImageStage::Discarded { reason }),
@@ -77,19 +87,19 @@ pub(crate) fn load_or_make(
     let _lock = Lock::take(&path, || progress(ImageStage::Waiting))?;
     // Another process may have made it while this one waited.
     match load(engine, &path) {
-        Ok(Some(module)) => return Ok(module),
+        Ok(Some(image)) => return Ok(image),
         Err(Unusable::Place(reason)) => return Err(Error::Image(reason)),
         Ok(None) | Err(Unusable::File(_)) => {}
     }
     let snapshot = snapshot(source, progress)?;
     progress(ImageStage::Compile);
-    let compiled = engine
-        .precompile_module(&metering::instrument(&snapshot)?)
-        .map_err(|error| Error::Image(format!("the snapshot does not compile: {error:#}")))?;
-    cache::store(&path, &compiled)?;
+    let metered = metered(&snapshot)?;
+    let (module, segments) = contents::take(&metered)?;
+    let compiled = engine.precompile_module(&module).map_err(does_not_compile)?;
+    cache::store(&path, &compiled, &segments)?;
     progress(ImageStage::Done);
     match load(engine, &path) {
-        Ok(Some(module)) => Ok(module),
+        Ok(Some(image)) => Ok(image),
         Ok(None) => Err(Error::Image(format!("{} vanished once written", path.display()))),
         Err(Unusable::Place(reason) | Unusable::File(reason)) => Err(Error::Image(reason)),
     }
@@ -100,16 +110,30 @@ pub(crate) fn make(
     source: Source<'_>,
     engine: &Engine,
     progress: &mut dyn FnMut(ImageStage),
-) -> Result<Module> {
+) -> Result<Image> {
     let snapshot = snapshot(source, progress)?;
     progress(ImageStage::Compile);
     compile(&snapshot, engine)
 }
 
 /// Puts the checks into a snapshot, and compiles it.
-pub(crate) fn compile(snapshot: &[u8], engine: &Engine) -> Result<Module> {
-    Module::new(engine, metering::instrument(snapshot)?)
-        .map_err(|error| Error::Image(format!("the snapshot does not compile: {error:#}")))
+pub(crate) fn compile(snapshot: &[u8], engine: &Engine) -> Result<Image> {
+    let metered = metered(snapshot)?;
+    let (module, segments) = contents::take(&metered)?;
+    let memory = segments.sealed();
+    let memory = memory.map_err(|error| Error::Image(format!("its memory: {error}")))?;
+    Ok(Image { module: Module::new(engine, module).map_err(does_not_compile)?, memory })
+}
+
+/// A snapshot with the checks in it.
+fn metered(snapshot: &[u8]) -> Result<Vec<u8>> {
+    let metered = metering::instrument(snapshot)?;
+    extent::check(&metered)?;
+    Ok(metered)
+}
+
+fn does_not_compile(error: wasmtime::Error) -> Error {
+    Error::Image(format!("the snapshot does not compile: {error:#}"))
 }
 
 /// The snapshot in its portable form.

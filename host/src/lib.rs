@@ -61,7 +61,10 @@ pub use bridge::Encoder;
 pub use bridge::decode_any;
 #[doc(hidden)]
 pub use bridge::{Direct, Operands, Plain};
-pub use checkpoint::{CheckpointOptions, ForkOptions, RestoreOptions, Resume, Template};
+pub use checkpoint::{
+    CheckpointInfo, CheckpointOptions, Durable, DurableState, ForkOptions, RestoreOptions, Resume,
+    Template,
+};
 #[cfg(feature = "serde")]
 pub use convert::Serde;
 #[doc(hidden)]
@@ -72,7 +75,7 @@ pub use error::{
     Result, TracebackFrame,
 };
 pub use function::{
-    AsyncFunction, Call, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
+    AsyncFunction, Call, CallKey, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
     HostStream, Module, Outcome, Shared, figures,
 };
 pub use image::ImageStage;

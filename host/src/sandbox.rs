@@ -8,6 +8,7 @@ pub(crate) mod fuel;
 pub(crate) mod holding;
 pub(crate) mod instance;
 pub(crate) mod ledger;
+pub(crate) mod memories;
 pub(crate) mod memory;
 pub(crate) mod net;
 pub(crate) mod operation;

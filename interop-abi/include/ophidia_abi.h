@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#define OPHIDIA_ABI_VERSION 15
+#define OPHIDIA_ABI_VERSION 16
 #define OPHIDIA_SHORT_INPUT 4096
 #define OPHIDIA_BY_NAME 2147483648u
 #define OPHIDIA_RESTS 256u
@@ -258,6 +258,10 @@ void ophidia_host_forget(uint32_t what);
 /* Writes out the text of the last denial if it had this error number, with no null byte behind it; gives its length, 0 when there is none. It is told once. */
 __attribute__((import_module("ophidia"), import_name("denied")))
 uint32_t ophidia_host_denied(uint32_t error, uint32_t to, uint32_t room);
+
+/* Gives a descriptor one more number, `onto` or, where that is [`u32::MAX`], the lowest that is free, and writes it. */
+__attribute__((import_module("ophidia"), import_name("duplicate")))
+uint32_t ophidia_host_duplicate(uint32_t fd, uint32_t onto, uint32_t to);
 
 /* Opens a socket of a family ([`FAMILY_V4`](crate::FAMILY_V4) or [`FAMILY_V6`](crate::FAMILY_V6)) for one stream, and writes its descriptor. Like all functions of sockets and TLS it gives an error number of WASI. */
 __attribute__((import_module("ophidia"), import_name("socket_open")))

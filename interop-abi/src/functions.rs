@@ -113,6 +113,8 @@ functions! {
     /// Writes out the text of the last denial if it had this error number, with no null byte behind it; gives its
     /// length, 0 when there is none. It is told once.
     fn DENIED = "denied"(error, to, room) -> I32;
+    /// Gives a descriptor one more number, `onto` or, where that is [`u32::MAX`], the lowest that is free, and writes it.
+    fn DUPLICATE = "duplicate"(fd, onto, to) -> I32;
     /// Opens a socket of a family ([`FAMILY_V4`](crate::FAMILY_V4) or [`FAMILY_V6`](crate::FAMILY_V6)) for one stream,
     /// and writes its descriptor. Like all functions of sockets and TLS it gives an error number of WASI.
     fn SOCKET_OPEN = "socket_open"(family, to) -> I32;

@@ -31,7 +31,7 @@ pub use network::{ADDRESS, FAMILY_V4, FAMILY_V6, HOST_DESCRIPTOR, socket_option,
 pub use operation::{Operation, Want};
 
 /// The version of this agreement. The guest reports it, the host refuses any other.
-pub const VERSION: u32 = 15;
+pub const VERSION: u32 = 16;
 
 /// Inputs of at most so many bytes share one buffer of their level, which never moves.
 pub const SHORT_INPUT: u32 = 4_096;

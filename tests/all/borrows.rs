@@ -60,6 +60,7 @@ fn views_that_are_used_before_python_runs_compile() {
     }
 }
 
+/// T13: no view outlives the memory that it is of.
 #[test]
 fn python_does_not_run_while_a_view_lives() {
     for act in [

@@ -197,7 +197,7 @@ except Coded as error: assert error.args == (7, '/tmp') and error.path == '/tmp'
     let error = raised(py.run("again()"));
     let mine = py.get("mine")?;
     assert!(error.exception().expect("the exception").is(&mut py, &mine)?);
-    assert!(error.traceback.contains("in fail"), "{}", error.traceback);
+    assert!(error.traceback(&mut py)?.contains("in fail"), "{error:?}");
     // And what it leaves by ends the program.
     let leave = |py: &mut Python<'_>| py.run("raise SystemExit(7)");
     py.set("leave", Function::new("leave", leave))?;

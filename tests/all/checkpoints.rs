@@ -1,11 +1,12 @@
 //! Checkpoints: interpreters that go on from bytes, here or in another process; and bytes that nobody should believe.
 
 use crate::library::RUNTIME;
+use crate::support::servers::{Http, Response};
 use crate::support::{cache, interpreter, number, text};
 use ophidia::{
-    Access, CheckpointError, CheckpointOptions, Class, DirGrant, Error, Function, Interpreter,
-    LimitExceeded, Limits, Module, Progress, PythonError, RestoreOptions, Resume, Runtime, Sandbox,
-    Task, Value,
+    Access, CheckpointError, CheckpointOptions, Class, DirGrant, Error, Function, HttpGrant,
+    Interpreter, LimitExceeded, Limits, Module, Progress, PythonError, RestoreOptions, Resume,
+    Runtime, Sandbox, Secret, Task, Value,
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -418,7 +419,7 @@ fn what_is_cut_off_foreign_or_of_another_version_is_refused_by_name() {
     };
     assert!(matches!(changed(0, b'X'), CheckpointError::Damaged(_)));
     let older = changed(8, 0);
-    assert_eq!(older, CheckpointError::Version { found: 0, known: 1 });
+    assert_eq!(older, CheckpointError::Version { found: 0, known: 2 });
     assert!(older.to_string().contains("write it anew"), "{older}");
     assert!(changed(8, 9).to_string().contains("later build"));
     let library = changed(18, b'9');
@@ -438,10 +439,13 @@ fn what_is_cut_off_foreign_or_of_another_version_is_refused_by_name() {
     );
 }
 
-/// Where the bytes of the body are told: behind the build and the digest.
+/// Where the bytes of the body are told: behind the build, the note and the digest.
 fn head(bytes: &[u8]) -> usize {
-    let build = u32::from_le_bytes(bytes[14..18].try_into().expect("four")) as usize;
-    18 + build + 32
+    let behind = |at: usize| {
+        let len = u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four"));
+        at + 4 + len as usize
+    };
+    behind(behind(14)) + 32
 }
 
 /// The body of a checkpoint.
@@ -573,4 +577,48 @@ fn write_the_golden_checkpoint() {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/all/golden/idle.checkpoint");
     let mut py = python("who = 'golden'");
     py.checkpoint_to(golden, &CheckpointOptions::new()).expect("written");
+}
+
+/// T17: a checkpoint holds what the guest holds, and a secret of a grant is the host's: who has the bytes has neither the
+/// secret nor the grant.
+#[test]
+fn a_checkpoint_holds_no_secret_of_a_grant() {
+    const HIDDEN: &str = "Bearer 5up3r-s3cr3t-t0ken-of-the-host";
+    let server = Http::start(|request| {
+        let has = String::from_utf8_lossy(&request.raw_head).contains(HIDDEN);
+        Response::ok(if has { "with the secret" } else { "without" })
+    });
+    let mut grant = HttpGrant::new(format!("http://localhost:{}", server.port()));
+    grant.secrets = vec![Secret::new("Authorization", HIDDEN)];
+    grant.plain_secrets = true;
+    let sandbox = Sandbox::builder().http(grant).build().expect("a sandbox");
+    let mut py = RUNTIME.start(&sandbox).expect("an interpreter");
+    py.run(&format!(
+        "import urllib.request\n\
+         marker = 'a text of the guest, ' * 100\n\
+         def get(): return urllib.request.urlopen('http://localhost:{}/').read().decode()",
+        server.port()
+    ))
+    .expect("the set-up");
+    assert_eq!(text(&mut py, "get()"), "with the secret");
+    let bytes = written(&mut py);
+    // The body is one frame of zstd behind a head.
+    let magic = [0x28, 0xb5, 0x2f, 0xfd];
+    let at = bytes.windows(4).position(|four| four == magic).expect("a compressed body");
+    let mut body = Vec::new();
+    let frame = zstd::stream::read::Decoder::new(&bytes[at..]).expect("a frame").single_frame();
+    std::io::copy(&mut { frame }, &mut body).expect("it can be read");
+    let holds = |text: &str| body.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(
+        holds("a text of the guest, a text of the guest"),
+        "what is looked through is not the memory"
+    );
+    assert!(!holds(HIDDEN) && !holds("5up3r-s3cr3t"));
+    // Without the grant the origin cannot be reached; with it the secret is the host's again.
+    let mut without = restored(&bytes);
+    without.run("get()").expect_err("nothing is granted here");
+    let mut with =
+        RUNTIME.restore(&bytes, RestoreOptions::new().sandbox(&sandbox)).expect("it goes on");
+    assert_eq!(text(&mut with, "get()"), "with the secret");
+    assert_eq!(server.requests().len(), 2);
 }

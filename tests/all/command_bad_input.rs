@@ -71,6 +71,11 @@ fn folders_that_cannot_be_granted() {
     let (one, two) = (format!("{path}::/data"), format!("{path}::/data/:rw"));
     refused(&["run", "--dir", &one, "--dir", &two, "-c", "1"], &["--dir", "/data", "another name"]);
     refused(&["run", "--site", "/no/such", "-c", "1"], &["--site", "/no/such", "no such folder"]);
+    for (option, form) in [("--overlay", true), ("--site", false)] {
+        let outcome = ophidia(["run", option, "/no/such", "-c", "1"]).expect_status(2);
+        let said = outcome.stderr();
+        assert!(!said.contains(":rw") && said.contains("(HOST[::GUEST])") == form, "{said}");
+    }
     refused(&["repl", "--dir", "/no/such"], &["--dir", "/no/such", "no such folder"]);
 }
 
@@ -84,6 +89,28 @@ fn limits_that_make_no_sense() {
         refused(&["run", &format!("--memory={value}"), "-c", "1"], &["--memory", value, "256MiB"]);
     }
     refused(&["run", "--memory", "5GiB", "-c", "1"], &["--memory", "5GiB", "more than 4GiB"]);
+    for (option, value, word) in [
+        ("--memory", "0", "64KiB"),
+        ("--memory", "1", "64KiB"),
+        ("--tmp", "1", "4096"),
+        ("--files", "0", "from 1"),
+        ("--connections", "0", "from 1"),
+        ("--connect", "0s", "give more"),
+    ] {
+        refused(&["run", option, value, "-c", "1"], &[option, value, word]);
+    }
+    for (option, value, word) in [
+        ("--seed", "-1", "from 0 to 18446744073709551615"),
+        ("--seed", "18446744073709551616", "from 0 to 18446744073709551615"),
+        ("--tmp", "-1", "256MiB"),
+        ("--timeout", "-1s", "2s"),
+        ("--memory", "-5", "256MiB"),
+        ("--connections", "-1", "from 1"),
+        ("--clock", "9999-12-31T23:59:59Z", "2262"),
+    ] {
+        refused(&["run", option, value, "-c", "1"], &[option, value, word]);
+    }
+    refused(&["map", "--jobs", "-1", "x.py", "y"], &["--jobs", "-1", "from 1 to"]);
     let small = ophidia(["run", "--memory", "1MiB", "-c", "1"]).expect_status(125);
     small.stderr_has("limit memory").stderr_has("1048576").stderr_has("--memory");
 }
@@ -148,4 +175,25 @@ fn a_cache_folder_that_cannot_be_used() {
     call.expect_status(126).stderr_has("ophidia guest build");
     let doctor = ophidia(["doctor"]).env("OPHIDIA_CACHE", &file);
     doctor.expect_status(1).stdout_has("OPHIDIA_CACHE");
+}
+
+/// Whoever opens a FIFO waits for the other end, which may never come.
+#[test]
+fn what_may_never_be_written_to_is_not_opened() {
+    let made = tempfile::tempdir().expect("a folder");
+    let fifo = made.path().join("fifo");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0)
+        .expect("a FIFO");
+    let fifo = fifo.to_str().expect("UTF-8");
+    refused(&["run", fifo], &[fifo, "a FIFO", "standard input"]);
+    refused(&["map", fifo, "x"], &[fifo, "a FIFO"]);
+    refused(&["run", "--file", &format!("{fifo}::/tmp/a"), "-c", "1"], &["--file", "a FIFO"]);
+    refused(&["run", "--policy", fifo, "-c", "1"], &[fifo, "not a regular file"]);
+    refused(&["run", "--policy", "/dev/zero", "-c", "1"], &["/dev/zero", "not a regular file"]);
+    refused(&["policy", "check", fifo], &[fifo, "not a regular file"]);
+    // What is open already has its other end.
+    let call =
+        ophidia(["run", "--file", "/dev/stdin::/tmp/a", "-c", "print(open('/tmp/a').read())"]);
+    assert_eq!(call.stdin("given").expect_ok().stdout(), "given\n");
 }

@@ -18,6 +18,7 @@ fn json(arguments: &[&str], status: i32) -> Value {
     serde_json::from_str(&outcome.stdout()).expect("one line of JSON")
 }
 
+/// T1: a guest is the one that was built.
 #[test]
 fn info_tells_what_the_guest_is() {
     let guest = guest();
@@ -133,11 +134,9 @@ fn copied_cache() -> (tempfile::TempDir, PathBuf) {
     let name = PathBuf::from(&image).file_name().expect("a name").to_owned();
     let copy = made.path().join("image").join(name);
     fs::create_dir(made.path().join("image")).expect("a folder");
-    for (from, to) in [
-        (PathBuf::from(&image), copy.clone()),
-        (PathBuf::from(&image).with_extension("sha256"), copy.with_extension("sha256")),
-    ] {
-        fs::copy(from, to).expect("a copy");
+    for extension in ["cwasm", "memory", "sha256"] {
+        let from = PathBuf::from(&image).with_extension(extension);
+        fs::copy(from, copy.with_extension(extension)).expect("a copy");
     }
     (made, copy)
 }
@@ -227,7 +226,9 @@ fn of_two_processes_one_makes_the_image_and_a_killed_one_leaves_nothing() {
         json_of(&made, &["guest", "info", "--json"])["image"].as_str().expect("text").to_owned();
     let name = Path::new(&image).file_name().expect("a name").to_str().expect("UTF-8").to_owned();
     let folder = made.path().join("image");
-    fs::write(folder.join(format!(".{name}-half")), "half").expect("written");
+    for half in [&name, &name.replace("cwasm", "memory")] {
+        fs::write(folder.join(format!(".{half}-half")), "half").expect("written");
+    }
     first.kill().expect("killed");
     first.wait().expect("it ends");
     let output = second.wait_with_output().expect("it ends");
@@ -236,7 +237,10 @@ fn of_two_processes_one_makes_the_image_and_a_killed_one_leaves_nothing() {
         fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
     left.sort();
     let image = folder.join(name);
-    assert_eq!(left, ["cwasm", "lock", "sha256"].map(|extension| image.with_extension(extension)));
+    assert_eq!(
+        left,
+        ["cwasm", "lock", "memory", "sha256"].map(|extension| image.with_extension(extension))
+    );
 }
 
 fn json_of(cache: &tempfile::TempDir, arguments: &[&str]) -> Value {

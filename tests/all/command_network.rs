@@ -20,7 +20,7 @@ fn hosts_are_granted_by_name_and_port() {
     let denied = ophidia(["run", "--net", "127.0.0.1:1", "-c", &program]).run();
     assert_eq!(denied.status, 1);
     let said = denied.stderr();
-    assert!(said.contains(&format!("--net 127.0.0.1:{port}")), "{said}");
+    assert!(said.contains(&format!("(net \"127.0.0.1:{port}\")")), "{said}");
     let named = format!("api.test:{port}=127.0.0.1");
     let program = program.replace("127.0.0.1", "api.test");
     ophidia(["run", "--net", &named, "-c", &program]).expect_ok();

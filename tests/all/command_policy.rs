@@ -117,12 +117,39 @@ fn what_is_wrong_is_said_before_anything_runs() {
             "[[grants.mounts]]\nguest = '/a'\ntree = 'memory'\n[[grants.mounts]]\nguest = '/a'\ntree = 'memory'\n",
             &["two grants"],
         ),
+        (
+            "[grants]\ntmp = { bytes = 4096 }\n[[grants.mounts]]\nguest = '/tmp'\ntree = 'memory'\n",
+            &["tmp: a quota of 4096 bytes", "something else"],
+        ),
+        ("[limits]\ntimeout = '2s'\n", &["line 2", "a number of seconds", "2.5"]),
+        ("[limits]\ngrace = -1\n", &["line 2", "not below 0"]),
+        ("[grants]\nclock = '2300-01-01T00:00:00Z'\n", &["line 2", "2262"]),
+        ("[limits]\ntimeout = 0\n", &["limit timeout: 0", "none"]),
+        ("[limits]\nmemory = 0\n", &["limit memory: 0 bytes", "65536"]),
+        (
+            "[limits]\nmemory = 9999999999999\n",
+            &["limit memory: 9999999999999 bytes", "4294967296"],
+        ),
+        ("[limits]\nfuel = 0\n", &["limit fuel: 0"]),
+        ("[limits]\ncpu = 0\n", &["limit cpu: 0"]),
+        ("[limits]\nlife = 0\n", &["limit life: 0"]),
+        ("[limits]\nfiles = 0\n", &["limit files: 0", "at least 1"]),
+        (
+            "[limits]\nfolder = { bytes = 0 }\n[[grants.dirs]]\nhost = '.'\nguest = '/a'\naccess = 'read-write'\n",
+            &["limit folder, of /a", "quota of nothing"],
+        ),
+        ("[grants]\ntmp = { bytes = 4095 }\n", &["\"/tmp\"", "4096"]),
+        (
+            "[[grants.network.http]]\norigin = 'https://a.test'\nsent = 0\n",
+            &["https://a.test", "`sent` is 0"],
+        ),
         ("not toml", &["line 1"]),
     ] {
         let policy = write(made.path(), text);
         let check = ophidia(["policy", "check"]).arg(&policy).expect_status(2);
         let run = ophidia(["run", "--policy"]).arg(&policy).args(["-c", "print('ran')"]);
-        for outcome in [check.stderr_has("policy.toml"), run.expect_status(2)] {
+        for outcome in [check, run.expect_status(2)] {
+            let outcome = outcome.stderr_has("policy.toml");
             assert!(outcome.stdout.is_empty(), "{outcome}");
             says.iter().fold(outcome, |outcome, words| outcome.stderr_has(words));
         }
@@ -134,4 +161,30 @@ fn what_is_wrong_is_said_before_anything_runs() {
     // An empty one is the defaults.
     assert_eq!(Policy::from_toml("").expect("read"), Policy::default());
     ophidia(["run", "--policy"]).arg(&policy).args(["-c", "open('/tmp/a', 'w')"]).expect_ok();
+}
+
+#[test]
+fn all_that_is_granted_is_said() {
+    let made = tempfile::tempdir().expect("a folder");
+    let policy = write(
+        made.path(),
+        "[[grants.mounts]]\nguest = '/tmp/'\ntree = 'memory'\nquota = { bytes = 8192, files = 3 }\n\
+         [[grants.mounts]]\nguest = '/scratch'\ntree = 'memory'\n\
+         [[grants.mounts]]\nguest = '/over'\ntree.overlay.folder.host = '.'\n\
+         [[grants.network.http]]\norigin = 'http://a.test'\nsent = 1000\nreceived = 1048576\nplain_secrets = true\n\
+         secrets = [{ header = 'X-Key', value = 'swordfish' }]\naddresses = ['192.0.2.1', '2001:db8::1']\n",
+    );
+    let said = ophidia(["policy", "check"]).arg(&policy).expect_ok().stdout();
+    for words in [
+        "a folder in memory as /tmp/, adding at most 8192 in 3 files",
+        "a folder in memory as /scratch, adding at most 64MiB in 10000 files",
+        "as /over, adding at most 64MiB in 10000 files",
+        "sending 1000 at most",
+        "receiving 1MiB at most",
+        "without TLS",
+        "at 192.0.2.1, 2001:db8::1 alone",
+    ] {
+        assert!(said.contains(words), "{words:?} in\n{said}");
+    }
+    assert!(!said.contains("write to /tmp, in memory") && !said.contains("swordfish"), "{said}");
 }

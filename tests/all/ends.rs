@@ -77,6 +77,11 @@ sys.excepthook = hook
 1 / 0"),
     ("a hook may exit", "import sys\nsys.excepthook = lambda *it: sys.exit(3)\n1 / 0"),
     ("a hook may be gone", "import sys\ndel sys.excepthook\n1 / 0"),
+    ("a hook may be none", "import sys\nsys.excepthook = None\n1 / 0"),
+    ("tracebacks may be short, and keep their end", "import sys
+sys.tracebacklimit = 1
+def inner(): 1 / 0
+inner()"),
     ("a flush that fails at the end is told", "import sys
 class Full:
     def write(self, text): return len(text)

@@ -33,6 +33,7 @@ fn a_hook_gets_each_figure_whole() {
     assert_eq!(format!("{:?}", seen[0]), "Figure(svg, \"Figure 0\", 3 bytes)");
 }
 
+/// T18: a format is a few letters, whatever the program says.
 #[test]
 fn what_a_hook_refuses_is_raised_and_formats_are_checked() {
     let module = figures(|_| Err(Error::Grant("no more figures".into())));

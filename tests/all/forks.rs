@@ -709,6 +709,7 @@ fn slots_are_counted_and_freed() {
     drop(runtime.interpreter().build().expect("there is room again"));
 }
 
+/// T17: a child has what its parent holds, and not what it has let go of.
 #[test]
 fn nothing_of_the_dead_stack_goes_along() {
     // What a finished call left on the guest's stack is in no child's memory.
@@ -727,9 +728,9 @@ fn every_hazard_has_its_test() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let page = std::fs::read_to_string(format!("{root}/docs/src/forks.md")).expect("the page");
     let (_, table) = page.split_once("| hazard |").expect("the table");
-    let files = ["forks", "checkpoints", "templates", "borrows"].map(|name| {
-        std::fs::read_to_string(format!("{root}/tests/all/{name}.rs")).expect("the tests")
-    });
+    let files = ["forks", "checkpoints", "templates", "borrows", "durable", "command_durable"].map(
+        |name| std::fs::read_to_string(format!("{root}/tests/all/{name}.rs")).expect("the tests"),
+    );
     let mut named = 0;
     for row in table.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = row.split('|').collect();

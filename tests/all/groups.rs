@@ -107,6 +107,7 @@ fn calls_and_messages_go_between_rust_and_domains() {
     .expect("no error");
 }
 
+/// T15: messages are data, and handles are none.
 #[test]
 fn what_belongs_to_one_interpreter_goes_no_further() {
     let group = group(

@@ -4,6 +4,7 @@ use crate::groups::{LONG, builder, group, main_of, sandbox, text, wait};
 use ophidia::Error;
 use std::time::Duration;
 
+/// T15: what is no message ends its sender.
 #[test]
 fn a_guest_that_writes_no_messages_ends_alone() {
     for lie in [

@@ -6,6 +6,7 @@ use crate::pool::Gate;
 use ophidia::{Error, Group, LimitExceeded, Pool, PoolError, Tenant, Value};
 use std::time::{Duration, Instant};
 
+/// T15: what waits is charged to its receiver.
 #[test]
 fn a_receiver_that_never_reads_costs_its_own_account_only() {
     let code = "

@@ -272,4 +272,35 @@ fn every_threat_has_its_tests() {
             .any(|folder| repository().join(folder).join(name).exists());
         assert!(there, "{name}");
     }
+    // Threats that no program has are told by the tests themselves, each in the files that are named for it.
+    let rows = text
+        .lines()
+        .filter(|line| line.starts_with("| T"))
+        .map(|line| line.split('|').collect::<Vec<_>>());
+    let mut found = 0;
+    for row in rows {
+        let [_, threat, _, _, programs, tests, ..] = &row[..] else { panic!("{row:?}") };
+        let threat = threat.trim();
+        if programs.trim() != "–" {
+            continue;
+        }
+        let named = tests.split('`').skip(1).step_by(2);
+        for name in named.filter(|name| name.ends_with(".rs") || name.ends_with('/')) {
+            let places =
+                ["tests/all", "tests/hostile"].map(|folder| repository().join(folder).join(name));
+            let place = places.iter().find(|place| place.exists()).expect("looked at above");
+            assert!(says(place, &format!("/// {threat}: ")), "{name} has no test of {threat}");
+            found += 1;
+        }
+    }
+    assert!(found > 15, "{found}");
+}
+
+/// Whether a file, or one in a folder, has these words.
+fn says(place: &Path, words: &str) -> bool {
+    if place.is_dir() {
+        let mut inside = fs::read_dir(place).expect("a folder");
+        return inside.any(|entry| says(&entry.expect("an entry").path(), words));
+    }
+    fs::read_to_string(place).is_ok_and(|text| text.contains(words))
 }

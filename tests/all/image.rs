@@ -5,7 +5,7 @@ use crate::support::{cache, guest, ophidia_command};
 use ophidia::{Error, ImageStage, LimitExceeded, Runtime, Value};
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,8 +75,9 @@ fn a_corrupt_or_foreign_image_is_made_again() {
     let notes = copy.with_extension("sha256");
     fs::create_dir(folder.path().join("image")).expect("a folder");
     fs::set_permissions(folder.path().join("image"), Permissions::from_mode(0o700)).expect("mode");
-    for (from, to) in [(&image, &copy), (&image.with_extension("sha256"), &notes)] {
-        fs::copy(from, to).expect("a copy");
+    for from in Runtime::builder(&real).image_files().expect("a guest") {
+        fs::copy(&from, folder.path().join("image").join(from.file_name().expect("a name")))
+            .expect("a copy");
     }
     let note = fs::read(&notes).expect("the note");
     assert_eq!(discarded(folder.path()), [""; 0], "a faithful copy is taken");
@@ -93,11 +94,25 @@ fn a_corrupt_or_foreign_image_is_made_again() {
     assert!(said.iter().any(|reason| reason.contains("is not what was written")), "{said:?}");
     assert_eq!(discarded(folder.path()), [""; 0], "it has been made again");
 
-    fs::set_permissions(&copy, Permissions::from_mode(0o666)).expect("mode");
+    // What memories begin with is looked at as the code is.
+    let memory = copy.with_extension("memory");
+    let file = fs::File::options().write(true).open(&memory).expect("the memory");
+    file.write_all_at(b"!", 20 << 20).expect("written");
     let said = discarded(folder.path());
-    assert!(said.iter().any(|reason| reason.contains("written by others")), "{said:?}");
+    assert!(
+        said.iter().any(|reason| reason.contains(".memory is not what was written")),
+        "{said:?}"
+    );
+    assert_eq!(discarded(folder.path()), [""; 0], "it has been made again");
+
+    for file in [&copy, &memory] {
+        fs::set_permissions(file, Permissions::from_mode(0o666)).expect("mode");
+        let said = discarded(folder.path());
+        assert!(said.iter().any(|reason| reason.contains("written by others")), "{said:?}");
+    }
 }
 
+/// T12: machine code that somebody else put there is never mapped.
 #[test]
 fn what_lies_there_in_place_of_an_image_is_refused() {
     let real = cache();
@@ -123,8 +138,9 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
         said.lock().expect("no panic holds it").clone()
     };
     let faithful = || {
-        for (from, to) in [(&image, &place), (&image.with_extension("sha256"), &notes)] {
-            let _ = fs::remove_file(to);
+        for from in Runtime::builder(&real).image_files().expect("a guest") {
+            let to = folder.path().join("image").join(from.file_name().expect("a name"));
+            let _ = fs::remove_file(&to);
             fs::copy(from, to).expect("a copy");
         }
     };
@@ -132,6 +148,33 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
     faithful();
     fs::File::options().write(true).open(&place).expect("it").set_len(4096).expect("truncated");
     assert!(refused().contains("is not what was written"));
+
+    let memory = place.with_extension("memory");
+    for len in [0, 1 << 16] {
+        faithful();
+        fs::File::options().write(true).open(&memory).expect("it").set_len(len).expect("truncated");
+        assert!(refused().contains(".memory is not what was written"));
+    }
+
+    faithful();
+    fs::remove_file(&memory).expect("removed");
+    assert!(refused().contains("no memory beside it"));
+
+    // Of another size, and yet with the right hash beside it.
+    faithful();
+    fs::write(&memory, vec![0; 1 << 16]).expect("written");
+    let hash: String =
+        Sha256::digest(vec![0; 1 << 16]).iter().map(|byte| format!("{byte:02x}")).collect();
+    let note = fs::read_to_string(&notes).expect("the note");
+    let code = note.lines().next().expect("a line for the code");
+    fs::write(&notes, format!("{code}\n{hash} 0\n")).expect("written");
+    let said = refused();
+    assert!(said.contains("it has 65536 bytes, where a memory begins with"), "{said}");
+
+    // A note of one file alone, as it was when there was one.
+    faithful();
+    fs::write(&notes, format!("{code}\n")).expect("written");
+    assert!(refused().contains(".memory is not what was written"));
 
     faithful();
     fs::remove_file(&notes).expect("removed");
@@ -142,7 +185,8 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
     let foreign = b"\x7fELF and what another version of wasmtime compiled";
     fs::write(&place, foreign).expect("written");
     let hash: String = Sha256::digest(foreign).iter().map(|byte| format!("{byte:02x}")).collect();
-    fs::write(&notes, format!("{hash} 0\n")).expect("written");
+    let of_memory = note.lines().nth(1).expect("a line for the memory");
+    fs::write(&notes, format!("{hash} 0\n{of_memory}\n")).expect("written");
     assert!(refused().contains(place.to_str().expect("UTF-8")));
 
     faithful();
@@ -160,7 +204,6 @@ fn what_lies_there_in_place_of_an_image_is_refused() {
 /// Copies what a run needs of the cache, as `cp -r` would.
 fn copied_cache(to: &Path) {
     let real = cache();
-    let image = Runtime::builder(&real).image_path().expect("a guest");
     Runtime::builder(&real).max_interpreters(1).build().expect("the image is made once");
     let dir = guest().dir;
     let name = dir.file_name().expect("a name");
@@ -171,8 +214,8 @@ fn copied_cache(to: &Path) {
         let done = Command::new("cp").arg("-r").arg(from).arg(to).status().expect("cp");
         assert!(done.success(), "{}", from.display());
     };
-    for file in [&image, &image.with_extension("sha256")] {
-        copy(file, &to.join("image"));
+    for file in Runtime::builder(&real).image_files().expect("a guest") {
+        copy(&file, &to.join("image"));
     }
     let folder = to.join("guest").join(name);
     fs::create_dir(&folder).expect("a folder");

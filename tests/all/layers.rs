@@ -292,3 +292,42 @@ fn down_beside_and_inside_is_free() {
         assert_eq!(said(path, text), Vec::<String>::new(), "{text}");
     }
 }
+
+/// The command has options; the library is used without it, and names none of them. Comments may.
+#[test]
+fn no_text_of_the_library_names_an_option_of_the_command() -> Result<()> {
+    let mut texts = 0;
+    let mut folders = vec![crate::support::repository().join("host/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
+            for (number, line) in fs::read_to_string(&path)?.lines().enumerate() {
+                let line = line.trim_start();
+                texts += usize::from(line.contains('"'));
+                let named = !line.starts_with("//") && names_an_option(line);
+                ensure!(!named, "{}:{}: {line}", path.display(), number + 1);
+            }
+        }
+    }
+    ensure!(texts > 1_000, "{texts} lines with texts were read");
+    Ok(())
+}
+
+/// Whether a line has two hyphens and a letter behind them.
+fn names_an_option(line: &str) -> bool {
+    let letter = |at: usize| line.as_bytes().get(at + 2).is_some_and(u8::is_ascii_lowercase);
+    line.match_indices("--").any(|(at, _)| letter(at))
+}
+
+#[test]
+fn an_option_is_noticed() {
+    assert!(names_an_option("\"grant it with --net\"") && names_an_option("(--http)"));
+    assert!(!names_an_option("a - b -- c") && !names_an_option("\"---\""));
+}

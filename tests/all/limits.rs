@@ -81,7 +81,8 @@ fn python_is_told_before_it_is_ended() {
         assert!(took >= SOON && took < SOON * 40, "{what}: {took:?}");
         let said = py.take_exception_at_limit().expect("what Python said");
         assert_eq!(said.type_name, "TimeoutError", "{what}");
-        assert!(said.traceback.contains("Traceback"), "{what}: {}", said.traceback);
+        let traceback = said.made_traceback().expect("a traceback");
+        assert!(traceback.contains("Traceback"), "{what}: {traceback}");
         assert_eq!(number(&mut py, "log[-1]"), i64::try_from(place).expect("small"), "{what}");
     }
     drop(held);

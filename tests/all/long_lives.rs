@@ -97,7 +97,7 @@ fn grows(rounds: u32, mut round: impl FnMut(&mut Interpreter, u32)) -> (u64, u64
 
 #[test]
 fn errors_leave_nothing_behind() {
-    let (early, late) = grows(20_000, |py, number| {
+    let (early, late) = grows(100_000, |py, number| {
         let source = format!(
             "def f_{number}(x):\n    data = bytearray(50_000)\n    return data[x]\nf_{number}(10**6)"
         );
@@ -107,11 +107,13 @@ fn errors_leave_nothing_behind() {
     assert!(late <= early + (4 << 20), "{early} bytes, then {late}");
 }
 
+/// But for the names in them, which CPython keeps for ever: there are a thousand here.
 #[test]
 fn compilations_leave_nothing_behind() {
-    let (early, late) = grows(20_000, |py, number| {
-        let source = format!("def f_{number}(): return {number}");
-        let code = py.compile(&source, &format!("<source {number}>"), CodeKind::Statements);
+    let (early, late) = grows(100_000, |py, number| {
+        let name = number % 1_000;
+        let source = format!("def f_{name}(): return {number}");
+        let code = py.compile(&source, &format!("<source {name}>"), CodeKind::Statements);
         code.expect("it compiles");
     });
     assert!(late <= early + (4 << 20), "{early} bytes, then {late}");
@@ -134,13 +136,13 @@ fn source_lines_are_bounded() -> ophidia::Result<()> {
     let mut py = interpreter();
     py.run("def early():\n    return 1 / 0  # here")?;
     let error = raised(py.run("early()"));
-    assert!(error.traceback.contains("1 / 0  # here"), "{}", error.traceback);
+    assert!(error.traceback(&mut py)?.contains("1 / 0  # here"), "{error:?}");
     for number in 0..5_000 {
         py.run(&format!("def f_{number}(): pass\ndel f_{number}"))?;
     }
     py.run("import linecache\nassert len(linecache._interactive_cache) < 5_000, len(linecache._interactive_cache)")?;
     let error = raised(py.run("early()"));
-    assert!(error.traceback.contains("in early"), "{}", error.traceback);
+    assert!(error.traceback(&mut py)?.contains("in early"), "{error:?}");
     Ok(())
 }
 

@@ -35,10 +35,14 @@ mod checkpoints;
 mod command_add;
 /// Bad input: every refusal says what to change, nothing panics.
 mod command_bad_input;
+/// `ophidia run --durable`: killed at random moments, refused by name; `ophidia state`.
+mod command_durable;
 /// What a program is granted unasked: its folder, never the home folder.
 mod command_grants;
 /// `ophidia guest` and `ophidia doctor`; a damaged cache entry.
 mod command_guest;
+/// `ophidia image`: templates of the command, and what begins from them.
+mod command_image;
 /// Timeout, memory, output, recursion: each limit fires and says which it was.
 mod command_limits;
 /// `ophidia map`: order, isolation, forms of inputs and results, exit statuses.
@@ -66,6 +70,8 @@ mod dependencies;
 mod dispatch;
 /// Clients of the network that everybody imports, unmodified: urllib, http.client, requests, httpx, aiohttp, pg8000.
 mod drivers;
+/// Programs that go on from a folder, and keys of calls.
+mod durable;
 /// How programs end, beside a native Python.
 mod ends;
 /// Exceptions on their way out: texts of bounded size, limits told by class.

@@ -44,7 +44,7 @@ fn nothing_is_reached_by_default() {
             said.contains("no network is granted") || said.contains("is not granted"),
             "{host}: {said}"
         );
-        assert!(said.contains("--net "), "{said}");
+        assert!(said.contains("grant it (net "), "{said}");
     }
     assert_eq!(echo.connections(), 0);
 }
@@ -231,7 +231,7 @@ fn an_audit_hears_of_connections_and_denials() {
         .filter_map(|event| match event {
             AuditEvent::Connected { host, address } => Some(format!("connected {host} {address}")),
             AuditEvent::Denied { action: action @ ("connect" | "resolve"), path, reason } => {
-                assert!(reason.contains("--net"), "{reason}");
+                assert!(reason.contains("grant it (net \""), "{reason}");
                 Some(format!("{action} {path}"))
             }
             _ => None,
@@ -336,7 +336,7 @@ fn an_audit_can_be_events_of_tracing() {
         "{events:?}"
     );
     let denied = events.iter().find(|event| event.starts_with("WARN ")).expect("a denial");
-    assert!(denied.contains("10.1.2.3:80") && denied.contains("--net"), "{denied}");
+    assert!(denied.contains("10.1.2.3:80") && denied.contains("(net "), "{denied}");
 }
 
 #[test]

@@ -212,6 +212,7 @@ async fn spawning_by_name_and_by_load(network: &Network) {
     assert!(pid.domain != 0);
 }
 
+/// T16: sizes of packets are bounded, and nothing of a message is lost by that.
 async fn large_messages_arrive_whole(network: &Network) {
     let mut one = network
         .join(

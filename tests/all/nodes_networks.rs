@@ -120,6 +120,7 @@ impl Listener for Ear {
     fn trouble(&self, _: &str) {}
 }
 
+/// T16: whatever another node says.
 #[test]
 fn a_node_that_says_anything_harms_nobody() {
     wait(async {

@@ -289,6 +289,7 @@ fn users() -> String {
     format!("authorization {{ users: [ {} ] }}", users.join("\n"))
 }
 
+/// T16: whom a packet is from is the server's to say.
 #[test]
 fn users_are_kept_apart_by_the_servers_permissions() {
     let (server, folder) = (NatsServer::with(&users()), folder());

@@ -65,6 +65,26 @@ assert np.isinf(np.exp(odd)[[1, 4]]).all() and np.exp(odd)[[3, 5]].tolist() == [
 }
 
 /// By vectors, by bytes and by vectors again, as there are more of them.
+/// Arrays of objects in arrays of objects go away however deep they lie, also those that an exception has left.
+#[test]
+fn nested_arrays_go_away_at_any_depth() {
+    holds(
+        "def nested(depth):
+    inner = np.array([0], dtype=object)
+    for _ in range(depth):
+        outer = np.empty(1, dtype=object)
+        outer[0] = inner
+        inner = outer
+    return inner
+for depth in (10, 1_000, 200_000):
+    deep = nested(depth)
+    del deep
+other = nested(100_000)
+other[0] = None
+assert other[0] is None",
+    );
+}
+
 #[test]
 fn sorting_is_right_whatever_the_type_and_the_number() {
     holds(

@@ -146,6 +146,10 @@ def generate():
         py.object("text")?,
     );
     let Err(Error::Python(error)) = py.run("1 / 0") else { panic!("not raised") };
+    let before = py.usage().operations;
+    error.traceback(&mut py)?;
+    error.traceback(&mut py)?;
+    assert_eq!(py.usage().operations, before + 1, "a traceback is made once");
     let code = py.compile("1", "<x>", CodeKind::Expression)?;
     let statement = py.compile("x = 1", "<x>", CodeKind::Statements)?;
     let (key, wrong) = (PythonError::new("KeyError", "k"), py.get("ValueError")?);

@@ -3,8 +3,11 @@
 use crate::library::RUNTIME;
 use crate::support::servers::{Authority, Body, Echo, Http, Request, Response};
 use crate::support::{raised, text};
-use ophidia::{Error, HttpGrant, Interpreter, InterpreterBuilder, Sandbox, Secret};
+use ophidia::{
+    Audit, AuditEvent, Error, HttpGrant, Interpreter, InterpreterBuilder, Sandbox, Secret,
+};
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const SECRET: &str = "5up3r-s3cr3t-t0ken";
@@ -229,6 +232,33 @@ fn methods_paths_and_hosts_are_held_to_the_grant() {
         "import urllib.request\nurllib.request.urlopen('http://localhost:{port}/admin')"
     )));
     assert!(error.message.contains("/admin") && error.message.contains("not granted"), "{error}");
+}
+
+#[test]
+fn an_audit_names_the_origin_and_the_path_of_a_request() {
+    let server = Http::start(mirror);
+    let port = server.port();
+    let mut grant = plain(port);
+    grant.methods = vec!["GET".into()];
+    grant.paths = vec!["/v1/".into()];
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let events = Arc::clone(&told);
+    let audit = Audit::new(move |event| {
+        if let AuditEvent::Denied { action, path, .. } = event {
+            events.lock().expect("no panic").push(format!("{action} {path}"));
+        }
+    });
+    let mut py = granted(grant).audit(audit).build().expect("one");
+    py.run(RAW).expect("defined");
+    for request in ["GET /admin/x?key=value", "DELETE /v1/a", "GET *"] {
+        let head = format!("{request} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n");
+        raised(py.run(&format!("raw({port}, {head:?}.encode())")));
+    }
+    let mut told = told.lock().expect("no panic").clone();
+    // A refusal is told to each call that meets it.
+    told.dedup();
+    let origin = format!("request http://localhost:{port}");
+    assert_eq!(told, [format!("{origin}/admin/x"), format!("{origin}/v1/a"), origin]);
 }
 
 #[test]

@@ -77,32 +77,26 @@ fn pytest_runs_tests() {
 def test_adds(value): assert value + 1 > value
 def test_raises():
     with pytest.raises(ZeroDivisionError): 1 / 0
-def test_fails(capsys):
+def test_says(capsys):
     print('said')
     assert capsys.readouterr().out == 'said\\n'
+def test_writes_to_the_descriptor(capfd):
+    import os
+    os.write(1, b'written\\n')
+    assert capfd.readouterr().out == 'written\\n'
+def test_has_a_folder(tmp_path):
+    (tmp_path / 'a.txt').write_text('kept')
+    assert [path.name for path in tmp_path.iterdir()] == ['a.txt']
 ";
     fs::write(folder.path().join("test_it.py"), test).expect("a file");
     let path = folder.path().display().to_string();
     let outcome = ophidia(["run", "--site"])
         .arg(&site)
-        .args([
-            "--dir",
-            &path,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:faulthandler",
-            "-p",
-            "no:logging",
-            "--capture=sys",
-            &path,
-        ])
+        .args(["--dir", &path, "-m", "pytest", &path])
         .current_dir(&path)
         .run();
     let said = String::from_utf8_lossy(&outcome.stdout);
-    assert!(outcome.status == 0 && said.contains("4 passed"), "{outcome:?}");
+    assert!(outcome.status == 0 && said.contains("6 passed"), "{outcome:?}");
 }
 
 /// The second start finds the bytecode of the first, as long as the source has the same content.

@@ -17,6 +17,7 @@ fn panicked<T: std::fmt::Debug>(py: &mut Interpreter, result: ophidia::Result<T>
     said
 }
 
+/// T13: a panic of a closure stops at the boundary.
 #[test]
 fn a_function() -> ophidia::Result<()> {
     let mut py = interpreter();

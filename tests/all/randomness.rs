@@ -55,6 +55,7 @@ const SOURCES: &[&str] = &[
 const MODULES: &str =
     "import email.generator, email.utils, numpy, os, random, secrets, sqlite3, tempfile, uuid";
 
+/// T11: no interpreter can foretell what another one draws.
 #[test]
 fn no_two_interpreters_draw_the_same() {
     let mut drawn: HashMap<&str, HashSet<String>> = HashMap::new();

@@ -75,6 +75,8 @@ impl Strangers {
 
 /// Everything is built from the sources, to the same bytes. Linking alone is tried with every change, where a guest is
 /// damaged.
+///
+/// T1: what a guest is made of is pinned.
 #[test]
 #[ignore = "builds everything, for ten minutes: .ci/long strangers"]
 fn strangers_take_no_part_in_a_build_from_nothing() {

@@ -204,3 +204,20 @@ fn without_a_terminal_lines_are_run_one_by_one() {
     let lines = "x = 6\nx * 7\ndef f():\n    return x\n\nf()\nif x:\n    print('last')\n";
     ophidia(["repl"]).stdin(lines).expect_ok().stdout_is("42\n6\nlast\n");
 }
+
+#[test]
+fn a_session_is_saved_loaded_and_forked() {
+    let made = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| made.path().join(name).display().to_string();
+    let mut session = Session::start(&["repl"]);
+    session.types("x = 6").types(&format!(":save {}", path("saved")));
+    session.types(":fork").types("x = 7").types("x").sees("\n7");
+    session.types("exit()").sees("forked from").types("x").sees("\n6");
+    session.types(&format!(":template {}", path("made"))).types("x = 8");
+    session.types(&format!(":load {}", path("saved"))).types("x * 10").sees("\n60");
+    session.types("x = 9").types(&format!(":load {}", path("made"))).types("x * 10").sees("\n60");
+    session.types(":load /nowhere").sees("/nowhere").types(":what").sees("there are :save FILE");
+    session.types(":save").sees("name a file").types("x").sees("\n6");
+    session.presses('d');
+    session.ends(0);
+}

@@ -205,7 +205,13 @@ for form in '''%l:%M %p|%k|%P|%^a|%^B|%#x|%#p|%Q|%|%5d|%-d|%_d|%05d|%-H|%_H|%e|%
     if '%s' not in form: print(repr(form), repr(time.strftime(form, at)))
 when = datetime.datetime(2024, 3, 5, 16, 7, 9)
 print(f'{when:%l:%M %P}', when.strftime('%-d. %-m. %y'), when.date().strftime('%k'))
-print(len(time.strftime('%A' * 1000, at)), time.strftime('', at) == '')"]);
+print(len(time.strftime('%A' * 1000, at)), time.strftime('', at) == '')",
+        "import datetime, time
+for year in (7, 99, 999, 1000, 9999, 12345, 0, -1, -1234):
+    at = (year, 1, 1, 0, 0, 0, 0, 1, 0)
+    forms = '%Y %G %F %C %c %y %_Y %-Y %6Y %010Y %EY %-C'.split() + ['%D %x %g'] * (year >= 0)
+    print(year, [time.strftime(form, at) for form in forms])
+for year in (1, 7, 999): print([format(datetime.date(year, 1, 1), form) for form in ('%Y', '%G', '%F', '%C', '%c')])"]);
 }
 
 #[test]
@@ -320,7 +326,8 @@ fn absent_modules_import() {
         ("resource.setrlimit(0, (1, 1))", "PermissionError", "the host's"),
     ] {
         let raised = raised(py.run(used));
-        assert!(raised.type_name == error || raised.traceback.contains(error), "{used}: {raised}");
+        let traceback = raised.traceback(&mut py).expect("a traceback");
+        assert!(raised.type_name == error || traceback.contains(error), "{used}: {raised}");
         assert!(raised.to_string().contains(why), "{used}: {raised}");
     }
     py.run(
@@ -350,7 +357,7 @@ fn a_limit_says_where() -> ophidia::Result<()> {
     assert!(matches!(result, Err(Error::Limit(LimitExceeded::Memory { .. }))), "{result:?}");
     let exception = py.take_exception_at_limit().expect("what Python said");
     assert_eq!(exception.type_name, "MemoryError");
-    assert!(exception.traceback.contains("return bytearray(1 << 30)"), "{exception:?}");
+    assert!(exception.traceback(&mut py)?.contains("return bytearray(1 << 30)"), "{exception:?}");
     assert!(py.take_exception_at_limit().is_none());
     py.run("1")
 }
@@ -387,6 +394,7 @@ fn options_of_python() {
             "1\n",
         ),
         (&["-u", "-c", "import sys; print(sys.stdout.write_through)"], "True\n"),
+        (&["-R", "-c", "print(1)"], "1\n"),
         (&["-B", "-I", "-s", "-S", "-E", "-c", "print(1)"], "1\n"),
         (&["-X", "int_max_str_digits=5000", "-c", "print(len(str(10 ** 4999)))"], "5000\n"),
         (
@@ -412,4 +420,12 @@ fn options_of_python() {
     let told = run(&["--env", "PYTHONHASHSEED=1", "-c", "print(1)"]);
     assert!(String::from_utf8_lossy(&told.stderr).contains("PYTHONHASHSEED"), "{told:?}");
     assert_eq!(told.stdout, b"1\n");
+    for (option, way) in
+        [("-i", "repl"), ("-v", "leave it out"), ("-bb", "leave it out"), ("-d", "-d"), ("-x", "#")]
+    {
+        let outcome = run(&[option, "-c", "print(1)"]);
+        let said = String::from_utf8_lossy(&outcome.stderr);
+        assert!(outcome.status == 2 && outcome.stdout.is_empty(), "{outcome:?}");
+        assert!(said.contains(option.get(..2).expect("a letter")) && said.contains(way), "{said}");
+    }
 }

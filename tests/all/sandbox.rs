@@ -120,6 +120,39 @@ fn a_sandbox_says_what_is_wrong_when_it_is_made() -> ophidia::Result<()> {
 }
 
 #[test]
+fn limits_in_which_nothing_can_run_are_refused() {
+    let zero = Some(Duration::ZERO);
+    let default = Limits::default();
+    for (limits, said) in [
+        (Limits { timeout: zero, ..default }, "limit timeout: 0"),
+        (Limits { cpu: zero, ..default }, "limit cpu: 0"),
+        (Limits { life: zero, ..default }, "limit life: 0"),
+        (Limits { host_call_time: zero, ..default }, "limit host_call_time: 0"),
+        (Limits { fuel: Some(0), ..default }, "limit fuel: 0"),
+        (Limits { files: 0, ..default }, "limit files: 0"),
+        (Limits { memory: 0, ..default }, "limit memory: 0 bytes: give 65536"),
+        (Limits { memory: (4 << 30) + 1, ..default }, "limit memory: 4294967297 bytes"),
+        (Limits { folder: Quota { bytes: 0, files: 1 }, ..default }, "limit folder, of /rw"),
+        (Limits { folder: Quota { bytes: 1, files: 0 }, ..default }, "limit folder, of /rw"),
+    ] {
+        let builder = Sandbox::builder().dir(DirGrant::read_write(std::env::temp_dir(), "/rw"));
+        match builder.limits(limits).build() {
+            Err(Error::Grant(reason)) => assert!(reason.contains(said), "{reason}"),
+            other => panic!("{said}: {other:?}"),
+        }
+    }
+    // What means that something is not granted stays, and so does a quota that nothing uses.
+    let nothing = Limits {
+        grace: Duration::ZERO,
+        host_calls: 0,
+        objects: 0,
+        folder: Quota { bytes: 0, files: 0 },
+        ..default
+    };
+    Sandbox::builder().limits(nothing).build().expect("it can be used");
+}
+
+#[test]
 fn limits_and_grants_are_plain_data() {
     let limits = Limits { memory: 64 << 20, ..Limits::default() };
     let text = serde_json::to_string(&limits).expect("written");

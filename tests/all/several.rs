@@ -32,6 +32,7 @@ fn ended_by(py: Interpreter, source: &'static str) -> Result<(String, String, bo
     Ok((kind, said, poisoned))
 }
 
+/// T13: what ends one interpreter is not believed of another.
 #[test]
 fn limits_of_another_are_no_limits_here() -> Result<()> {
     let small = || RUNTIME.interpreter().memory(64 << 20).value(1_000).output(100);

@@ -275,6 +275,8 @@ fn predicates_may_do_anything() {
 }
 
 /// What programs have no business with: an exception at most.
+///
+/// T15: whatever a program says to the scheduler.
 #[test]
 fn junk_for_the_functions_below_breaks_nothing() {
     passes(

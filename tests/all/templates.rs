@@ -109,6 +109,7 @@ fn set_up_code_that_fails_makes_none() {
     );
 }
 
+/// T17: a template is read as any other bytes.
 #[test]
 fn templates_are_files_too() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -127,6 +128,23 @@ fn templates_are_files_too() {
     for _ in 0..2 {
         assert_eq!(number(&mut opened.start().expect("it"), "x + f()"), 18);
     }
+    // What it is opened with is another sandbox than that of the set-up code.
+    let own = || {
+        let own = Sandbox::builder().module(module()).args(["x.py"]).env("WHO", "me");
+        own.site("/packages").build().expect("a sandbox")
+    };
+    let opened = runtime.open_template(&path, RestoreOptions::new().sandbox(&own()).key(key));
+    let mut py = opened.expect("opened").start().expect("it");
+    py.run(
+        "import sys, os
+assert sys.argv == ['x.py'] and os.environ['WHO'] == 'me', (sys.argv, os.environ)
+assert sys.path.count('/packages') == 1, sys.path",
+    )
+    .expect("its own");
+    let again = py.into_template().expect("a template").start_with(&own(), Streams::default());
+    py = again.expect("it");
+    py.run("assert sys.path.count('/packages') == 1 and x + f() == 18").expect("once");
+    drop(py);
     let missing = runtime.open_template(&path, RestoreOptions::new().key(key)).map(drop);
     assert!(
         matches!(&missing, Err(Error::Checkpoint(CheckpointError::Missing(names))) if names == &["host.call"]),

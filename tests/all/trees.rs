@@ -4,12 +4,13 @@
 use crate::library::RUNTIME;
 use crate::support::{native_python, number, ophidia, text};
 use ophidia::{
-    Access, ChangeKind, DirGrant, Error, FileKind, Grants, Interpreter, InterpreterBuilder, Mount,
-    Quota, Stored, Tree,
+    Access, Audit, AuditEvent, ChangeKind, DirGrant, Error, FileKind, Grants, Interpreter,
+    InterpreterBuilder, Mount, Quota, Stored, Tree,
 };
 use ophidia_guest::STDLIB;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 fn folder() -> TempDir {
@@ -317,6 +318,25 @@ fn files_that_are_given_can_be_read_and_not_changed() {
         archive.into_inner().expect("an archive").flush().expect("written");
         path
     };
+    let linked = |of: &str| {
+        let path = made.path().join("linked.tar");
+        let mut archive = tar::Builder::new(fs::File::create(&path).expect("a file"));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(3);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, "./top", &b"top"[..]).expect("an entry");
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_size(0);
+        archive.append_link(&mut header, "sub/other", of).expect("an entry");
+        archive.into_inner().expect("an archive").flush().expect("written");
+        Mount::new("/in", Tree::Archive(path))
+    };
+    let mut py = mounts([linked("top")]);
+    py.run("assert open('/in/sub/other').read() == open('/in/top').read() == 'top'")
+        .expect("a file by its other name");
+    let refused = RUNTIME.interpreter().mount(linked("none")).build().expect_err("no such entry");
+    assert!(refused.to_string().contains("sub/other is another name of none"), "{refused}");
     for tree in [
         files([("top", "top"), ("sub/inner", "sub/inner")]),
         Tree::Archive(zip),
@@ -498,6 +518,7 @@ fn links_and_renames_look_at_both_sides() {
     }
 }
 
+/// T11: a tree in memory is one interpreter's own, and goes where the host takes it.
 #[test]
 fn files_go_in_and_out() {
     let made = folder();
@@ -628,6 +649,14 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
             }),
             "quota of nothing",
         ),
+        (
+            one(Mount { quota: Some(Quota::of_bytes(4095)), ..Mount::new("/a", Tree::Memory) }),
+            "whole pages",
+        ),
+        (
+            Grants { tmp: Some(Quota::of_bytes(4096)), ..one(Mount::new("/tmp/", Tree::Memory)) },
+            "tmp: a quota of 4096 bytes",
+        ),
         (one(Mount::new("/a", Tree::Archive(made.path().join("none")))), "tar or zip archive"),
         (
             one(Mount::new("/a", Tree::Archive(made.path().join("no archive")))),
@@ -696,12 +725,20 @@ fn the_command_bounds_what_is_written() {
                 file.write(bytes(65536))\nexcept OSError as error: print(error.strerror, os.fstat(file.fileno()).st_size)";
     let rw = format!("{}::/data:rw", made.path().display());
     for (options, folder, said) in [
-        (&["--tmp", "1MiB"][..], "/tmp", "No space left on device 1048576\n"),
-        (&["--folder", "2MiB", "--dir", &rw], "/data", "Quota exceeded 2097152\n"),
+        (&["--tmp", "1MiB"][..], "/tmp", ["quota of /tmp: 1048576 bytes ", " 1048576\n"]),
+        (
+            &["--folder", "2MiB", "--dir", &rw],
+            "/data",
+            ["limit folder, of /data: 2097152 bytes ", " 2097152\n"],
+        ),
     ] {
         let outcome = ophidia(["run"]).args(options).args(["-c", fill, folder]).expect_ok();
-        assert_eq!(outcome.stdout(), said);
+        let [begins, ends] = said;
+        let said = outcome.stdout();
+        assert!(said.starts_with(begins) && said.ends_with(ends), "{said}");
     }
+    let over = format!("{}::/tmp", made.path().display());
+    ophidia(["run", "--dir", &over, "-c", "import os; os.listdir('/tmp')"]).expect_ok();
     ophidia(["run", "--tmp", "none", "-c", "import os; assert not os.path.exists('/tmp')"])
         .expect_ok();
     for (options, says) in [
@@ -712,6 +749,10 @@ fn the_command_bounds_what_is_written() {
         (&["--file", "/no/such"], "no such file"),
         (&["--file", "/etc"], "--dir"),
         (&["--overlay", "/no/such"], "no such folder"),
+        (&["--file", "/etc/passwd::/x", "--file", "/etc/hosts::/x"], "/etc/hosts would be /x"),
+        (&["--file", "/etc/hosts::/x/y", "--file", "/etc/passwd::/x"], "/etc/passwd would be /x,"),
+        (&["--overlay", &over, "--tmp", "1MiB"], "--tmp 1MiB: /tmp is what"),
+        (&["--dir", &over, "--tmp", "1MiB"], "--tmp 1MiB: /tmp is what"),
         (&["--out", "/proc/nowhere"], "name a folder that you can write to"),
         (&["--dir", &rw, "--file", "/etc/passwd::/data/x"], "give the file another name"),
     ] {
@@ -776,4 +817,258 @@ fn what_is_opened_and_denied_is_told() {
         (100_001, Some("{\"event\":\"left-out\"}"))
     );
     ophidia(["run", "--audit", "/proc/none", "-c", "1"]).expect_status(2).stderr_has("name a file");
+}
+
+/// A descriptor may have more than one number; they share their place in a file, and each is closed by itself.
+#[test]
+fn descriptors_are_duplicated() {
+    let mut py = RUNTIME.interpreter().files(6).build().expect("an interpreter");
+    py.run(
+        "import errno, os
+with open('/tmp/a', 'w+b') as file:
+    other = os.dup(file.fileno())
+    assert other != file.fileno()
+    os.write(other, b'one ')
+    os.write(file.fileno(), b'two')
+    assert os.lseek(other, 0, os.SEEK_CUR) == 7
+    assert os.fstat(other).st_size == 7
+assert os.pread(other, 10, 0) == b'one two'  # the first number is closed
+os.close(other)
+for wrong in (other, -1, 99, 2**31 - 1):
+    for call in (lambda: os.dup(wrong), lambda: os.dup2(wrong, 1), lambda: os.fstat(wrong)):
+        try: call()
+        except OSError as error: assert error.errno == errno.EBADF, error
+        else: assert False, wrong
+for wrong in ('1', 1.5, None):
+    try: os.dup(wrong)
+    except TypeError: pass
+    else: assert False, wrong
+# As programs put their output elsewhere, and take it back.
+import sys
+saved = os.dup(1)
+into = os.open('/tmp/said', os.O_RDWR | os.O_CREAT)
+assert os.dup2(into, 1) == 1
+print('elsewhere', flush=True)
+assert os.dup2(saved, 1) == 1
+os.close(saved)
+print('here')
+assert os.pread(into, 20, 0) == b'elsewhere\\n' and os.dup2(into, into) == into
+# A number of one's own choice.
+assert os.dup2(into, 8) == 8
+os.close(into)
+assert os.pread(8, 4, 0) == b'else'
+try: os.dup2(8, 1 << 30)
+except OSError as error: assert error.errno == errno.EBADF
+else: assert False
+os.close(8)
+# Each number counts.
+numbers = []
+try:
+    while len(numbers) < 100: numbers.append(os.dup(1))
+except OSError as error: assert error.errno == errno.EMFILE, error
+assert len(numbers) == 6, numbers
+for number in numbers: os.close(number)",
+    )
+    .expect("runs");
+    assert_eq!(py.take_stdout(), b"here\n");
+    assert_eq!(py.usage().files.now, 0);
+    // A fork has the same table.
+    py.run("f = open('/tmp/b', 'w+b', buffering=0); g = os.dup(f.fileno()); f.write(b'abc')")
+        .expect("runs");
+    let mut child = py.fork().expect("a child");
+    child.run("os.write(g, b'd'); assert f.tell() == 4, f.tell()").expect("they share a place");
+    py.run("assert f.tell() == 3").expect("the parent's is its own");
+}
+
+/// What an interpreter was denied since this was last asked: action, path, reason.
+#[derive(Clone, Default)]
+struct Denials(Arc<Mutex<Vec<[String; 3]>>>);
+
+impl Denials {
+    fn take(&self) -> Vec<[String; 3]> {
+        std::mem::take(&mut self.0.lock().expect("no panic"))
+    }
+
+    /// An interpreter whose denials are told here, with what says how a call ends.
+    fn of(&self, builder: InterpreterBuilder) -> Interpreter {
+        let told = Arc::clone(&self.0);
+        let audit = Audit::new(move |event| {
+            if let AuditEvent::Denied { action, path, reason } = event {
+                let line = [(*action).to_owned(), path.clone(), reason.to_string()];
+                told.lock().expect("no panic").push(line);
+            }
+        });
+        let mut py = with(builder.audit(audit));
+        py.run(
+            "def says(call, *args):\n\
+             \x20   try: call(*args)\n\
+             \x20   except OSError as error: return f'{type(error).__name__}: {error.strerror}'\n\
+             \x20   return 'works'\n\
+             def fill(fd):\n\
+             \x20   while True: os.write(fd, bytes(4096))",
+        )
+        .expect("the start");
+        py
+    }
+
+    /// A call ends so, and who listens is told of this action and path, with the same reason, or of nothing.
+    #[track_caller]
+    fn ends(&self, py: &mut Interpreter, call: &str, says: &str, told: Option<[&str; 2]>) {
+        let said = text(py, &format!("says({call})"));
+        assert!(said.starts_with(says), "{call}: {said}");
+        let denied = self.take();
+        let places: Vec<_> = denied.iter().map(|[action, path, _]| [&**action, &**path]).collect();
+        assert_eq!(places, told.into_iter().collect::<Vec<_>>(), "{call}: {denied:?}");
+        if let (Some([.., reason]), false) = (denied.first(), said.contains("No such file")) {
+            assert!(said.ends_with(&**reason), "{call}: {said}: {reason}");
+        }
+    }
+}
+
+#[test]
+fn what_is_below_no_tree_is_told_and_explained() {
+    let made = folder();
+    let builder = RUNTIME.interpreter().dir(DirGrant::read_only(made.path(), "/in"));
+    let denials = Denials::default();
+    let mut py = denials.of(builder.current_dir_name("/home/ada/work"));
+    py.run("write('/tmp/a', b'')\ntry: import no_such_module\nexcept ImportError: pass")
+        .expect("nothing that is denied");
+    assert_eq!(denials.take(), Vec::<[String; 3]>::new(), "what imports look at");
+    let (missing, plain) =
+        ("FileNotFoundError: nothing is granted", "FileNotFoundError: No such file");
+    let refused = "PermissionError: nothing is granted";
+    for (call, says, told) in [
+        ("open, '/etc/passwd'", missing, Some(["open", "/etc/passwd"])),
+        ("open, '/etc'", missing, Some(["open", "/etc"])),
+        ("open, '/x/../../etc/passwd'", missing, Some(["open", "/x/../../etc/passwd"])),
+        ("os.listdir, '/root/.ssh'", missing, Some(["open", "/root/.ssh"])),
+        ("open, '/etc/new/x', 'w'", refused, Some(["open", "/etc/new/x"])),
+        ("os.mkdir, '/etc/new/x'", refused, Some(["mkdir", "/etc/new/x"])),
+        ("os.rename, '/tmp/a', '/etc/new/x'", refused, Some(["rename", "/tmp/a"])),
+        ("os.stat, '/etc/passwd'", plain, Some(["stat", "/etc/passwd"])),
+        ("os.stat, '/home/ada'", plain, None),
+        ("open, '/in/none/x'", plain, None),
+        ("open, '/usr/lib/python3.13/none/x.py'", plain, None),
+        ("open, '/tmp/none'", plain, None),
+    ] {
+        denials.ends(&mut py, call, says, told);
+    }
+}
+
+/// What is refused says by which rule: a link that leads out is not mended by granting the folder for writing.
+#[test]
+fn each_refusal_has_its_own_rule() {
+    let made = folder();
+    let inside = made.path().join("inside");
+    fs::create_dir(&inside).expect("a folder");
+    fs::write(made.path().join("secret"), "secret").expect("a file");
+    fs::write(inside.join("file"), "file").expect("a file");
+    for (target, name) in [("../secret", "out"), ("/etc/passwd", "absolute"), ("..", "up")] {
+        std::os::unix::fs::symlink(target, inside.join(name)).expect("a link");
+    }
+    let denials = Denials::default();
+    let builder = RUNTIME.interpreter().dir(DirGrant::read_only(&inside, "/ro"));
+    let mut py = denials.of(builder.dir(DirGrant::read_write(&inside, "/rw")));
+    let (out, ro) = (
+        "PermissionError: leads out of what is granted",
+        "PermissionError: not granted for writing",
+    );
+    for (call, says, told) in [
+        ("open, '/ro/out'", out, Some(["open", "/ro/out"])),
+        ("open, '/rw/out'", out, Some(["open", "/rw/out"])),
+        ("open, '/rw/absolute'", out, Some(["open", "/rw/absolute"])),
+        ("os.stat, '/rw/up/secret'", out, Some(["stat", "/rw/up/secret"])),
+        ("os.symlink, '/etc', '/rw/new'", out, Some(["symlink", "/rw/new"])),
+        ("open, '/ro/file', 'w'", ro, Some(["open", "/ro/file"])),
+        ("os.unlink, '/ro/file'", ro, Some(["unlink", "/ro/file"])),
+    ] {
+        denials.ends(&mut py, call, says, told);
+    }
+    // A rule of the system, not of a grant.
+    py.run("os.mkdir('/tmp/d')").expect("a folder");
+    denials.ends(&mut py, "os.link, '/tmp/d', '/tmp/e'", "PermissionError: Operation not", None);
+}
+
+#[test]
+fn quotas_that_fire_are_told_and_explained() {
+    let made = folder();
+    let denials = Denials::default();
+    let quota = |bytes, files| Quota { bytes, files };
+    let builder = RUNTIME.interpreter().tmp(quota(8192, 2)).files(3).folder(quota(4096, 2));
+    let mut py = denials.of(builder.dir(DirGrant::read_write(made.path(), "/rw")));
+    py.run(
+        "a = os.open('/tmp/a', os.O_RDWR | os.O_CREAT)\n\
+         b = os.open('/rw/b', os.O_RDWR | os.O_CREAT)\n\
+         os.mkdir('/tmp/d'); os.mkdir('/rw/d')",
+    )
+    .expect("as much as there may be");
+    for (call, says, told) in [
+        ("fill, a", "OSError: quota of /tmp: 8192 bytes allowed", ["write", "/tmp/a"]),
+        ("os.ftruncate, a, 1 << 40", "OSError: quota of /tmp: 8192 ", ["truncate", "/tmp/a"]),
+        ("os.mkdir, '/tmp/e'", "OSError: quota of /tmp: 2 files, folders", ["mkdir", "/tmp/e"]),
+        ("fill, b", "OSError: limit folder, of /rw: 4096 bytes allowed", ["write", "/rw/b"]),
+        ("os.mkdir, '/rw/e'", "OSError: limit folder, of /rw: 2 files", ["mkdir", "/rw/e"]),
+    ] {
+        denials.ends(&mut py, call, says, Some(told));
+    }
+    py.run("c = os.open('/tmp/a', os.O_RDONLY)").expect("the third");
+    let says = "OSError: limit files: 3 open at once allowed";
+    denials.ends(&mut py, "os.open, '/tmp/a', os.O_RDONLY", says, Some(["open", "/tmp/a"]));
+    let mut py = denials.of(RUNTIME.interpreter().host_memory(1 << 20));
+    py.run("a = os.open('/tmp/a', os.O_RDWR | os.O_CREAT)").expect("a file");
+    let says = "OSError: limit host_memory: 1048576 bytes";
+    denials.ends(&mut py, "fill, a", says, Some(["write", "/tmp/a"]));
+}
+
+/// Whoever works on the host would follow a link that leads out, although no guest does.
+#[test]
+fn no_link_is_left_that_leads_out_of_a_folder() {
+    let made = folder();
+    fs::create_dir_all(made.path().join("in/a/b")).expect("folders");
+    fs::create_dir(made.path().join("in/a/c")).expect("a folder");
+    let inside = Tree::Folder { host: made.path().join("in"), access: Access::ReadWrite };
+    let mut py = mounts([Mount::new("/w", inside)]);
+    for (text_of, at, said) in [
+        ("../../../../etc", "/w/s", "EPERM"),
+        ("..", "/w/s", "EPERM"),
+        ("x/../..", "/w/s", "EPERM"),
+        ("../../..", "/w/a/b/s", "EPERM"),
+        ("../../x", "/w/a/../s", "EPERM"),
+        ("../..", "/w/a/b/s", "works"),
+        ("../c", "/w/a/b/t", "works"),
+        ("x/..", "/w/t", "works"),
+    ] {
+        let call = format!("fails(os.symlink, '{text_of}', '{at}')");
+        assert_eq!(text(&mut py, &call), said, "{text_of} {at}");
+    }
+    // Nor by another name.
+    for call in ["os.rename, '/w/a/b/s', '/w/s'", "os.link, '/w/a/b/s', '/w/s'"] {
+        assert_eq!(text(&mut py, &format!("fails({call})")), "EPERM", "{call}");
+    }
+    assert_eq!(text(&mut py, "fails(os.rename, '/w/a/b/t', '/w/a/c/t')"), "works");
+    assert!(!made.path().join("in/s").is_symlink());
+}
+
+/// In an overlay a link of the host's is a name like others: it leads where it says in the guest's own paths.
+#[test]
+fn an_overlay_has_the_absolute_links_of_what_is_below() {
+    let made = folder();
+    for name in ["link", "gone"] {
+        std::os::unix::fs::symlink("/tmp/there", made.path().join(name)).expect("a link");
+    }
+    let below = Tree::Overlay(Box::new(host(&made, Access::ReadOnly)));
+    let mut py = mounts([Mount::new("/over", below)]);
+    py.run(
+        "import stat\n\
+         assert sorted(os.listdir('/over')) == ['gone', 'link']\n\
+         assert stat.S_ISLNK(os.lstat('/over/link').st_mode)\n\
+         assert os.readlink('/over/link') == '/tmp/there'\n\
+         assert fails(os.stat, '/over/link') == 'ENOENT'\n\
+         write('/tmp/there', b'own')\n\
+         assert open('/over/link').read() == 'own'\n\
+         os.unlink('/over/gone')\n\
+         assert os.listdir('/over') == ['link']",
+    )
+    .expect("links");
+    assert!(made.path().join("gone").is_symlink(), "it stays below");
 }

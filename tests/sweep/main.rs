@@ -186,7 +186,9 @@ impl Sweep<'_> {
                     outcome.skipped.extend(skipped);
                     return Ok(calls);
                 }
-                Err(Error::Python(error)) => format!("{error}\n{}", error.traceback),
+                Err(Error::Python(error)) => {
+                    format!("{error}\n{}", error.traceback(py).unwrap_or_default())
+                }
                 Err(error) => error.to_string(),
             };
             let call = last.lock().expect("nobody panics").clone();

@@ -3,6 +3,7 @@
 from typing import NoReturn
 
 import numpy
+from _ophidia import _host
 
 
 def warm() -> None:
@@ -24,6 +25,8 @@ def settle() -> None:
         )
 
     numpy.memmap.__new__ = staticmethod(refused)
+    # Arrays of objects may lie in one another as deep as a program likes.
+    _host.count_depth([numpy.ndarray])
 
 
 def static() -> list[object]:

@@ -88,7 +88,8 @@ impl App {
         let runtime = load::runtime_for(&self.sandbox.flavour()?, count)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
         let sandbox = self.sandbox.builder().args(argv);
-        let sandbox = sandbox.stdout(OutputKind::Inherit).stderr(OutputKind::Inherit).build()?;
+        let sandbox = sandbox.stdout(OutputKind::Inherit).stderr(OutputKind::Inherit).build();
+        let sandbox = self.sandbox.in_policy(sandbox)?;
         let count = usize::try_from(count)?;
         let pool =
             Pool::builder(runtime).sandbox(sandbox).workers(processors.min(count)).build()?;

@@ -92,7 +92,7 @@ impl Bindgen {
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         self.sandbox.settle()?;
         let mut py =
-            load::runtime(&self.sandbox.flavour()?)?.start(&self.sandbox.builder().build()?)?;
+            load::runtime(&self.sandbox.flavour()?)?.start(&self.sandbox.build(Vec::new())?)?;
         let described = py.import("_ophidia.bindgen").and_then(|bindgen| {
             bindgen.call_method_as::<Module>(&mut py, "describe", (&self.module,))
         });

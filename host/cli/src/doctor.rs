@@ -62,13 +62,14 @@ impl Findings {
         let cache = load::cache_dir()?;
         let options = BuildOptions::ambient();
         let guest = guest::locate(&cache).map(|guest| guest.dir);
-        let image = guest.is_some().then(|| Runtime::builder(&cache).image_path()).transpose()?;
-        let image = image.filter(|image| image.is_file());
+        let files = guest.is_some().then(|| Runtime::builder(&cache).image_files()).transpose()?;
+        let image_bytes = files.as_ref().and_then(|files| load::size(files));
+        let image = files.map(|[image, ..]| image).filter(|image| image.is_file());
         let mut found = Self {
             ophidia: env!("CARGO_PKG_VERSION"),
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cache_writable: writable(&cache),
-            image_bytes: image.as_ref().and_then(|image| Some(image.metadata().ok()?.len())),
+            image_bytes,
             missing: guest::missing(&cache, &options).into_iter().map(Missing::from).collect(),
             cache,
             guest,

@@ -102,6 +102,11 @@ impl Ending {
         py: &mut Interpreter,
         timeout: Option<Duration>,
     ) -> Self {
+        if let Err(Error::Python(error)) = &result
+            && !py.is_poisoned()
+        {
+            let _ = error.traceback(py); // which keeps it; without, the exception is told in a line
+        }
         let ending = Self::of(result, interrupted).told(py.take_exception_at_limit());
         if py.was_late() && !py.is_poisoned() { ending.late(timeout) } else { ending }
     }
@@ -125,11 +130,12 @@ impl Ending {
             Self::new(Status::EXCEPTION, Ended::Exception)
         };
         ending.stopped_by = (interrupt && interrupted).then_some("interrupt");
-        ending.said.clone_from(&error.traceback);
+        let traceback = error.made_traceback().map_or_else(|| format!("{error}\n"), str::to_owned);
+        ending.said.clone_from(&traceback);
         ending.error = Some(Failure {
             kind: error.type_name,
             message: error.message,
-            traceback: Some(error.traceback),
+            traceback: Some(traceback),
         });
         ending
     }
@@ -160,9 +166,10 @@ impl Ending {
     /// With what Python said where a limit fired.
     pub(crate) fn told(mut self, exception: Option<PythonError>) -> Self {
         if let (Ended::Limit, Some(exception)) = (self.ended, exception) {
-            self.said.clone_from(&exception.traceback);
+            let traceback = exception.made_traceback().unwrap_or_default().to_owned();
+            self.said.clone_from(&traceback);
             if let Some(failure) = &mut self.error {
-                failure.traceback = Some(exception.traceback);
+                failure.traceback = Some(traceback);
             }
         }
         self
@@ -176,6 +183,7 @@ impl Ending {
             Error::GuestFault(_) => (Status::FAILURE, "GuestFault"),
             Error::GuestMissing { .. } => (Status::FAILURE, "GuestMissing"),
             Error::GuestDamaged { .. } => (Status::FAILURE, "GuestDamaged"),
+            Error::Checkpoint(_) => (Status::FAILURE, "Checkpoint"),
             Error::Image(_) => (Status::FAILURE, "Image"),
             _ => (Status::FAILURE, "Host"),
         };
@@ -210,6 +218,11 @@ impl Ending {
     /// Whether the program came to an end of its own: its last line, or an exit.
     pub(crate) fn is_its_own(&self) -> bool {
         matches!(self.ended, Ended::Ok | Ended::Exit)
+    }
+
+    /// Whether a program that was started again would have nothing left to do: it came to its end, or raised.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_its_own() || matches!(self.ended, Ended::Exception)
     }
 
     /// Writes to standard error what the program and the command have to say.

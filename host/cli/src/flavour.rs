@@ -2,9 +2,11 @@
 
 use crate::Usage;
 use ophidia_guest::{Flavour, flavours, packages};
+use serde::{Deserialize, Serialize};
 
 /// The options.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+#[serde(default)]
 pub(crate) struct With {
     /// Have these packages with C code in the guest too: regex,pyyaml
     ///

@@ -122,8 +122,9 @@ fn info(json: bool, flavour: &Flavour) -> anyhow::Result<Status> {
 
 fn describe(cache: &Path, flavour: &Flavour) -> anyhow::Result<Described> {
     let guest = load::located(flavour)?;
-    let image = Runtime::builder(cache).flavour(flavour.clone()).image_path()?;
-    let image_bytes = image.metadata().ok().map(|data| data.len());
+    let builder = Runtime::builder(cache).flavour(flavour.clone());
+    let image_bytes = load::size(&builder.image_files()?);
+    let image = builder.image_path()?;
     Ok(Described { info: guest.info()?, guest: guest.dir, image, image_bytes })
 }
 

@@ -7,6 +7,11 @@ use ophidia::{Error, Result, Runtime};
 use ophidia_guest::{self as guest, BuildOptions, Flavour, Guest, Progress as _};
 use std::path::{Path, PathBuf};
 
+/// How many bytes files have together; `None` when one is missing.
+pub(crate) fn size(files: &[PathBuf]) -> Option<u64> {
+    files.iter().map(|file| Some(file.metadata().ok()?.len())).sum()
+}
+
 /// The cache folder that the environment names.
 pub(crate) fn cache_dir() -> Result<PathBuf> {
     guest::ambient_cache_dir().ok_or_else(|| {

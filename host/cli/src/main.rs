@@ -9,6 +9,7 @@ mod ending;
 mod flavour;
 mod guest;
 mod hints;
+mod image;
 mod interrupt;
 mod load;
 mod map;
@@ -16,6 +17,7 @@ mod module;
 mod network;
 mod node;
 mod options;
+mod origin;
 mod packages;
 mod policy;
 mod program;
@@ -24,6 +26,7 @@ mod repl;
 mod run;
 mod sandbox;
 mod show;
+mod state;
 mod status;
 mod tasks;
 mod trees;
@@ -37,7 +40,14 @@ use progress::say;
 use status::Status;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::sync::LazyLock;
 use std::thread::JoinHandle;
+
+/// Of the command, and of the guest that it looks for.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let ophidia::Version { ophidia, python, numpy, .. } = ophidia::version();
+    format!("{ophidia} (CPython {python}, numpy {numpy})")
+});
 
 /// Run Python programs in a sandbox
 ///
@@ -45,7 +55,7 @@ use std::thread::JoinHandle;
 /// unless it is granted. Without a subcommand: an interactive session on a terminal, else the
 /// program on standard input.
 #[derive(Debug, Parser)]
-#[command(name = "ophidia", version, after_help = help(EXAMPLES))]
+#[command(name = "ophidia", version = VERSION.as_str(), after_help = help(EXAMPLES))]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -61,6 +71,10 @@ enum Command {
     Repl(Box<repl::Repl>),
     #[command(subcommand)]
     Guest(guest::Guest),
+    #[command(subcommand)]
+    Image(image::Image),
+    #[command(subcommand)]
+    State(state::State),
     Doctor(doctor::Doctor),
     Bindgen(Box<bindgen::Bindgen>),
     #[command(subcommand)]
@@ -116,6 +130,8 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Node(node)) => node.run(),
         Some(Command::Repl(repl)) => repl.run(),
         Some(Command::Guest(guest)) => guest.run(),
+        Some(Command::Image(image)) => image.run(),
+        Some(Command::State(state)) => state.run(),
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
         Some(Command::Policy(policy)) => policy.run(),

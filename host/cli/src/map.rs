@@ -9,16 +9,20 @@ mod results;
 mod tally;
 mod workers;
 
+use crate::ending::Ending;
 use crate::interrupt::Crowd;
 use crate::options::PythonOptions;
+use crate::origin::{Beginning, Origin};
 use crate::program::Program;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
-use crate::{Usage, load};
+use crate::{Usage, load, run};
 use anyhow::Context as _;
 use inputs::{Form, Inputs};
 use journal::{Binding, Journal};
 use one::Setting;
+use ophidia::{Output, Runtime, SourceKind, Streams};
+use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -59,7 +63,7 @@ pub(crate) struct Map {
     json_lines: Option<PathBuf>,
 
     /// Interpreters at a time [default: one a processor]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
+    #[arg(short, long, allow_hyphen_values = true, value_name = "N", value_parser = jobs)]
     jobs: Option<u32>,
 
     /// Keep what has ended in this file, and begin with what it has
@@ -74,8 +78,19 @@ pub(crate) struct Map {
     #[arg(long, requires = "resume")]
     retry_failed: bool,
 
+    /// Run this file once, and begin each input where it has ended
+    ///
+    /// What it imports and defines, in __main__, is there for every input, and shared by none: interpreters are forked from
+    /// one. It has the grants and limits of an input, no input, and its output goes to standard error. Where it fails,
+    /// nothing runs.
+    #[arg(long, value_name = "SETUP")]
+    fork_from: Option<String>,
+
     #[command(flatten)]
     sandbox: Sandbox,
+
+    #[command(flatten)]
+    origin: Origin,
 
     #[command(flatten)]
     python: PythonOptions,
@@ -92,6 +107,7 @@ Examples:
   seq 1000 | ophidia map square.py - | jq .result
   ophidia map fit.py --json-lines runs.jsonl --jobs 8 --timeout 10s
   ophidia map --dir . --site packages page.py pages/*.md   modules beside the script, packages
+  ophidia map ask.py --lines questions --fork-from load.py   load.py runs once, each question begins behind it
   ophidia map long.py *.csv --resume done.jsonl            Ctrl-C; the same again goes on
   ophidia map long.py *.csv --resume done.jsonl --retry-failed
 
@@ -129,7 +145,11 @@ impl Map {
         let kind = form.as_ref().map(|(_, form)| form);
         let options =
             format!("{kind:?} {} {:?} {}", self.script, self.python, self.sandbox.outcomes());
+        self.origin.settle(&mut self.sandbox)?;
         self.sandbox.settle()?;
+        let set_up = self.fork_from.as_deref();
+        let set_up = set_up.map(|name| Program::script(name, &self.sandbox)).transpose()?;
+        let options = options + &self.begins(set_up.as_ref());
         let script = Program::script(&self.script, &self.sandbox)?;
         self.sandbox.add_packages_of(&self.script, script.text().0)?;
         let binding = Binding::new(script.text().0, &options);
@@ -143,13 +163,23 @@ impl Map {
         let paths = self.python.with_environment(self.sandbox.variables());
         let runtime = load::runtime_for(&self.sandbox.flavour()?, jobs)?;
         load::with_bytecode(&runtime, &mut self.sandbox);
+        let sandbox = self.sandbox.build(Vec::new())?;
+        let is_set_up = set_up.is_some();
+        let beginning = match self.beginning(runtime, &sandbox, set_up, &paths)? {
+            Ok(beginning) => beginning,
+            Err(failed) => {
+                failed.show();
+                return Ok(failed.status);
+            }
+        };
         let workers = Workers::new(jobs);
         let stopper = workers.clone();
         let crowd =
             Crowd::listen(move || stopper.stop()).context("Ctrl-C cannot be listened for")?;
         let setting = Setting {
-            runtime,
-            sandbox: self.sandbox.builder().build()?,
+            beginning,
+            is_set_up,
+            sandbox,
             options: self.sandbox,
             python: self.python,
             paths,
@@ -158,6 +188,41 @@ impl Map {
             crowd,
         };
         results::print(&workers, setting, inputs, journal, self.retry_failed)
+    }
+
+    /// Where inputs begin, as a text that tells whether it is the same place. Nothing where that is the image alone.
+    fn begins(&self, set_up: Option<&Program>) -> String {
+        let digest = |bytes: &[u8]| format!(" {:x?}", Sha256::digest(bytes).as_slice());
+        let image = self.origin.file().and_then(|file| std::fs::read(file).ok());
+        let image = image.map(|image| digest(&image)).unwrap_or_default();
+        image + &set_up.map(|set_up| digest(set_up.text().0)).unwrap_or_default()
+    }
+
+    /// Where each input begins; or how the set-up code has failed.
+    fn beginning(
+        &self,
+        runtime: Runtime,
+        sandbox: &ophidia::Sandbox,
+        set_up: Option<Program>,
+        paths: &[String],
+    ) -> Result<Result<Beginning, Box<Ending>>, Usage> {
+        let beginning = self.origin.open(runtime, sandbox)?;
+        let Some(set_up) = set_up else { return Ok(Ok(beginning)) };
+        let streams = Streams {
+            stdin: None,
+            stdout: Some(Output::inherit_stderr()),
+            stderr: Some(Output::inherit_stderr()),
+        };
+        let made = || -> Result<Beginning, Box<Ending>> {
+            let failed = |error| Box::new(Ending::of(Err(error), false));
+            let mut py = beginning.start(sandbox, streams).map_err(failed)?;
+            run::prepare(&mut py, &self.sandbox, &self.python, paths)?;
+            let (source, filename) = set_up.text();
+            py.run_source(SourceKind::Statements, source, filename).map_err(failed)?;
+            let template = py.into_template().map_err(failed)?;
+            Ok(Beginning::behind(beginning.runtime, template))
+        };
+        Ok(made())
     }
 
     /// Whether inputs are files, or lines and in which form.

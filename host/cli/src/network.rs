@@ -54,8 +54,9 @@ pub(crate) struct Net {
     /// Connections it may have at once
     #[arg(
         long,
-        value_name = "N",
+        allow_hyphen_values = true, value_name = "N",
         default_value_t = NetworkLimits::default().connections,
+        value_parser = values::at_least_one,
         help_heading = HEADING
     )]
     connections: u32,
@@ -63,7 +64,7 @@ pub(crate) struct Net {
     /// Connections it may open in all, and names it may look up
     #[arg(
         long,
-        value_name = "N",
+        allow_hyphen_values = true, value_name = "N",
         default_value_t = NetworkLimits::default().opened,
         value_parser = values::count,
         help_heading = HEADING
@@ -73,7 +74,7 @@ pub(crate) struct Net {
     /// What it may send in all
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(NetworkLimits::default().sent),
         value_parser = values::quota,
         help_heading = HEADING
@@ -83,7 +84,7 @@ pub(crate) struct Net {
     /// What it may receive in all
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(NetworkLimits::default().received),
         value_parser = values::quota,
         help_heading = HEADING
@@ -93,9 +94,9 @@ pub(crate) struct Net {
     /// How long connecting or looking up a name may take
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t = Grace(NetworkLimits::default().connect),
-        value_parser = values::grace,
+        value_parser = values::connect,
         help_heading = HEADING
     )]
     connect: Grace,

@@ -24,8 +24,40 @@ pub(crate) struct PythonOptions {
     extra: Vec<String>,
 
     /// Accepted, and true of every program here: isolated, no bytecode is written, no user's folder, no banner
-    #[arg(short = 'I', short_aliases = ['B', 'E', 's', 'S', 'P', 'q'], action = clap::ArgAction::Count, help_heading = HEADING)]
+    #[arg(short = 'I', short_aliases = ['B', 'E', 's', 'S', 'P', 'q', 'R'], action = clap::ArgAction::Count, help_heading = HEADING)]
     isolated: u8,
+
+    #[command(flatten)]
+    others: OtherOptions,
+}
+
+/// What python3 takes and a program in the sandbox cannot have: told by name.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct OtherOptions {
+    #[arg(short = 'i', hide = true)]
+    inspect: bool,
+    #[arg(short = 'v', action = clap::ArgAction::Count, hide = true)]
+    verbose: u8,
+    #[arg(short = 'b', action = clap::ArgAction::Count, hide = true)]
+    bytes_warnings: u8,
+    #[arg(short = 'd', hide = true)]
+    parser_debug: bool,
+    #[arg(short = 'x', hide = true)]
+    skip_first_line: bool,
+}
+
+impl OtherOptions {
+    fn refusal(&self) -> Option<&'static str> {
+        [
+            (self.inspect, "-i: a session does not begin in a program's place: `ophidia repl`, and import it there"),
+            (self.verbose > 0, "-v: imports are not told one by one here: leave it out, and ask sys.modules"),
+            (self.bytes_warnings > 0, "-b: bytes are compared with texts without a warning here: leave it out"),
+            (self.parser_debug, "-d: the guest's CPython has no debugging parser: leave it out"),
+            (self.skip_first_line, "-x: no first line is left out here: begin it with #"),
+        ]
+        .into_iter()
+        .find_map(|(is_there, refusal)| is_there.then_some(refusal))
+    }
 }
 
 const HEADING: &str = "As with python3";
@@ -72,7 +104,10 @@ impl PythonOptions {
 
     /// Applies them to an interpreter that has run nothing yet.
     pub(crate) fn apply(&self, py: &mut Interpreter) -> Result<Result<(), Usage>> {
-        let Self { unbuffered, optimize, warnings, extra, isolated: _ } = self;
+        let Self { unbuffered, optimize, warnings, extra, isolated: _, others } = self;
+        if let Some(refusal) = others.refusal() {
+            return Ok(Err(Usage(refusal.into())));
+        }
         if !unbuffered && *optimize == 0 && warnings.is_empty() && extra.is_empty() {
             return Ok(Ok(()));
         }

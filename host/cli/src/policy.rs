@@ -1,7 +1,8 @@
 //! `ophidia policy`: what a policy file allows, in words.
 
-use crate::Usage;
 use crate::status::Status;
+use crate::trees::TMP;
+use crate::{Usage, values};
 use ophidia::{Access, Clock, Network, Policy, Quota, Tree};
 use std::fmt::Write as _;
 use std::fs;
@@ -39,6 +40,9 @@ impl PolicyCommand {
 /// Reads a policy; paths in it are relative to the folder that it is in.
 pub(crate) fn read(file: &Path) -> Result<Policy, Usage> {
     let refused = |reason: String| Usage(format!("{}: {reason}", file.display()));
+    if fs::metadata(file).is_ok_and(|there| !there.is_file()) && !values::is_open(file) {
+        return Err(refused("not a regular file: name a policy file that can be read".into()));
+    }
     let text = fs::read_to_string(file)
         .map_err(|error| refused(format!("{error}: name a policy file that can be read")))?;
     let policy = Policy::from_toml(&text).map_err(refused)?;
@@ -54,10 +58,17 @@ fn words(policy: &Policy) -> String {
         line(format!("{verb} {} as {}", dir.host.display(), dir.guest));
     }
     for mount in &grants.mounts {
-        let quota = mount.quota.map(|most| format!(", adding {}", quota(most))).unwrap_or_default();
+        let in_memory = matches!(mount.tree, Tree::Memory | Tree::Overlay(_));
+        let most = mount.quota.or_else(|| in_memory.then(Quota::default));
+        let quota = most.map(|most| format!(", adding {}", quota(most))).unwrap_or_default();
         line(format!("{} as {}{quota}", tree(&mount.tree), mount.guest));
     }
+    let guests = grants.dirs.iter().map(|dir| &dir.guest);
+    let mut guests = guests.chain(grants.mounts.iter().map(|mount| &mount.guest));
+    let has_tmp = guests.any(|guest| guest.trim_end_matches('/') == TMP);
     match grants.tmp {
+        // What is said of it above.
+        _ if has_tmp => {}
         Some(most) => line(format!("write to /tmp, in memory, {}", quota(most))),
         None => line("no /tmp".into()),
     }
@@ -120,6 +131,19 @@ fn network(network: &Network, line: &mut impl FnMut(String)) {
         line(format!("send requests to {}: {methods} of {paths}", grant.origin));
         for secret in &grant.secrets {
             line(format!("  with the header {}, which it does not see", secret.header));
+        }
+        if grant.plain_secrets {
+            line("  also without TLS, in clear text".into());
+        }
+        if !grant.addresses.is_empty() {
+            let addresses: Vec<_> = grant.addresses.iter().map(ToString::to_string).collect();
+            line(format!("  at {} alone, which is not looked up", addresses.join(", ")));
+        }
+        if let Some(most) = grant.sent {
+            line(format!("  sending {} at most", bytes(most)));
+        }
+        if let Some(most) = grant.received {
+            line(format!("  receiving {} at most", bytes(most)));
         }
     }
     if network.hosts.is_empty() && network.http.is_empty() {

@@ -1,8 +1,8 @@
 //! What to run: a file, code, a module, standard input; and where it stands, as `python3` has it.
 
 use crate::sandbox::Sandbox;
-use crate::{Usage, module};
-use ophidia::{Interpreter, Result, SourceKind};
+use crate::{Usage, module, origin, values};
+use ophidia::{Interpreter, Result, SourceKind, Task};
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
@@ -30,6 +30,10 @@ enum What {
 /// An archive's directory ends with a record of this signature, at most a comment before its end.
 const ARCHIVE_END: &[u8] = b"PK\x05\x06";
 const ARCHIVE_TAIL: u64 = 22 + 65_535;
+
+/// Why a script is refused that nobody may ever write to.
+const FIFO: &str =
+    "a FIFO, which may never be written to: name a regular file, or - for standard input";
 
 impl Program {
     /// `-c CODE`.
@@ -76,6 +80,9 @@ impl Program {
             }
             return Self::importable(name, &given, &given, sandbox);
         }
+        if values::may_wait(&given, &data) {
+            return Err(refused(FIFO.into()));
+        }
         let mut file = File::open(&given).map_err(|error| refused(unreadable(&error)))?;
         let folder = given.parent().unwrap_or(Path::new("/"));
         let mut path = folder.to_owned();
@@ -99,6 +106,7 @@ impl Program {
         let given = env::current_dir().unwrap_or_default().join(name);
         match fs::metadata(&given) {
             Ok(data) if data.is_dir() => Err(refused("a folder: name a script in it".into())),
+            Ok(data) if values::may_wait(&given, &data) => Err(refused(FIFO.into())),
             Ok(_) => {
                 let mut file = File::open(&given).map_err(|error| refused(error.to_string()))?;
                 let is_regular = file.metadata().is_ok_and(|data| data.is_file());
@@ -137,9 +145,26 @@ impl Program {
         Ok(Self { what: What::Main, path: text(given)? })
     }
 
+    /// Begins it as the main program, which waits at rest; only source text can.
+    pub(crate) fn begin(&self, py: &mut Interpreter) -> Result<Task> {
+        origin::put_first(py, &self.path)?;
+        let (bytes, filename) = self.text();
+        py.begin_source(SourceKind::Main, bytes, filename)
+    }
+
+    /// All that makes it what it is, with these arguments. Nothing where it is no source text.
+    pub(crate) fn identity(&self, argv: &[String]) -> Option<Vec<u8>> {
+        match &self.what {
+            What::Source { bytes, filename } => {
+                Some([format!("{filename:?} {argv:?}\n").as_bytes(), bytes].concat())
+            }
+            What::Module(_) | What::Main => None,
+        }
+    }
+
     /// Runs it as the main program.
     pub(crate) fn run(&self, py: &mut Interpreter) -> Result<()> {
-        py.prepend_path(&self.path)?;
+        origin::put_first(py, &self.path)?;
         match &self.what {
             What::Source { bytes, filename } => py.run_source(SourceKind::Main, bytes, filename),
             What::Module(name) => py.run_module(name),

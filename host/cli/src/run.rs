@@ -1,18 +1,26 @@
 //! `ophidia run`: a program, from its first line to its exit status.
 
-use crate::ending::{Ending, Used};
+mod report;
+mod start;
+
+pub(crate) use start::{prepare, set};
+
+use crate::Usage;
+use crate::ending::Ending;
 use crate::interrupt::{Interrupts, LastResort};
 use crate::options::PythonOptions;
+use crate::origin::Origin;
 use crate::program::Program;
-use crate::progress::say;
 use crate::sandbox::Sandbox;
+use crate::state::Outlasting;
 use crate::status::Status;
-use crate::{Usage, bytecode, load};
 use anyhow::Context as _;
-use ophidia::{Input, Interpreter, Output, Streams};
+use ophidia::Error;
+use report::{end, not_begun, print_report};
+use start::{open, start, streams};
 use std::ffi::OsString;
-use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Run a Python program in the sandbox
 ///
@@ -26,7 +34,18 @@ pub(crate) struct Run {
     sandbox: Sandbox,
 
     #[command(flatten)]
+    origin: Origin,
+
+    #[command(flatten)]
     python: PythonOptions,
+
+    /// Checkpoint the program into this folder as it waits, and go on from there when it is started again
+    ///
+    /// A script that awaits at its top level is written down whenever it waits for longer than 50 ms. Killed at any moment, it goes on
+    /// from there: what it did since, it does again, output too. Timers run on meanwhile; --timeout is that of one stretch
+    /// between two waits. Once it has ended, it is not run again. `ophidia state` tells how far it is, and removes it.
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["json", "module"])]
+    durable: Option<PathBuf>,
 
     /// Capture the output and print one line of JSON at the end
     ///
@@ -89,18 +108,62 @@ Examples:
   ophidia run --fetch page.py                   what page.py says it depends on (a block # /// script)
   ophidia run --with regex,pyyaml find.py       packages with C code; the first time builds a guest
   ophidia run --env TOKEN --env MODE=test x.py  two variables, one of them as it is set here
+  ophidia run --image app.ophidia page.py       where the set-up of `ophidia image build` has ended
+  ophidia run --durable state watch.py          killed and started again, it goes on where it was
   ophidia run --json --timeout 2s x.py | jq .stopped_by";
 
 impl Run {
     /// Runs it.
     pub(crate) fn run(mut self) -> anyhow::Result<Status> {
         let started = Instant::now();
-        match self.sandbox.settle().and_then(|()| self.prepare()) {
+        let settled = self.origin.settle(&mut self.sandbox);
+        let settled = settled.and_then(|()| self.sandbox.settle());
+        match settled.and_then(|()| self.prepare()) {
             Ok((program, argv)) => {
-                execute(&mut self.sandbox, &mut self.python, program, argv, self.json)
+                if let Some(state) = self.durable.take() {
+                    return self.outlast(&state, program, argv);
+                }
+                let Self { sandbox, origin, python, json, .. } = &mut self;
+                execute((sandbox, origin), python, program, argv, *json)
             }
             Err(refused) => Ok(not_begun(&Ending::refused(&refused), self.json, started)),
         }
+    }
+
+    /// Runs it durably.
+    fn outlast(
+        mut self,
+        state: &Path,
+        mut program: Program,
+        argv: Vec<String>,
+    ) -> anyhow::Result<Status> {
+        let identity = program.identity(&argv).ok_or_else(|| {
+            Usage("--durable: a folder or an archive cannot wait at rest: name a script".into())
+        })?;
+        let paths = self.python.with_environment(self.sandbox.variables());
+        let (runtime, settings) = match open(&mut self.sandbox, &mut program, argv) {
+            Ok(opened) => opened,
+            Err(ending) => return Ok(not_begun(&ending, false, Instant::now())),
+        };
+        let beginning = self.origin.open(runtime.clone(), &settings)?;
+        let (sandbox, options) = (&self.sandbox, &self.python);
+        let begin = || {
+            let mut py = beginning.start(&settings, streams(false))?;
+            let refused = |refused: Usage| Error::Host(refused.to_string());
+            set(&mut py, sandbox, options, &paths)?.map_err(refused)?;
+            let task = program.begin(&mut py)?;
+            Ok((py, task))
+        };
+        let outlasting = Outlasting {
+            state,
+            program: &identity,
+            runtime: &runtime,
+            sandbox: &settings,
+            timeout: sandbox.timeout(),
+        };
+        outlasting.run(streams(false), begin, |py, interrupts, ending| {
+            end(py, interrupts, ending, sandbox, &mut String::new(), false).status
+        })
     }
 
     /// Tells which of the four forms was asked for; gives `sys.argv` too.
@@ -144,11 +207,12 @@ pub(crate) fn utf8(word: OsString) -> Result<String, Usage> {
 pub(crate) fn run_stdin() -> anyhow::Result<Status> {
     let mut sandbox = Sandbox::default();
     let program = Program::stdin(&sandbox)?;
-    execute(&mut sandbox, &mut PythonOptions::default(), program, vec![String::new()], false)
+    let begun = (&mut sandbox, &Origin::default());
+    execute(begun, &mut PythonOptions::default(), program, vec![String::new()], false)
 }
 
 fn execute(
-    sandbox: &mut Sandbox,
+    (sandbox, origin): (&mut Sandbox, &Origin),
     options: &mut PythonOptions,
     mut program: Program,
     argv: Vec<String>,
@@ -156,7 +220,7 @@ fn execute(
 ) -> anyhow::Result<Status> {
     let started = Instant::now();
     let paths = options.with_environment(sandbox.variables());
-    let mut py = match start(sandbox, &mut program, argv, json) {
+    let mut py = match start((sandbox, origin), &mut program, argv, json) {
         Ok(py) => py,
         Err(ending) => return Ok(not_begun(&ending, json, started)),
     };
@@ -167,18 +231,8 @@ fn execute(
         Interrupts::listen(LastResort::Die).context("Ctrl-C cannot be listened for")?;
     let mut said = String::new();
     let (result, interrupted) = interrupts.during(&mut py, |py| program.run(py));
-    let mut ending = Ending::of_main(result, interrupted, &mut py, sandbox.timeout());
-    show(&ending, &mut said, json);
-    if !py.is_poisoned() {
-        let (result, interrupted) = interrupts.during(&mut py, |py| py.finish());
-        if result.is_err() {
-            ending = ending.finished(result, interrupted);
-            show(&ending, &mut said, json);
-        }
-    }
-    if !sandbox.trees().write_out(&mut py, None) {
-        ending.status = ending.status.or_unflushed();
-    }
+    let ending = Ending::of_main(result, interrupted, &mut py, sandbox.timeout());
+    let ending = end(&mut py, &interrupts, ending, sandbox, &mut said, json);
     let status = match json {
         true => print_report(&ending, Some(&mut py), &said, started.elapsed()),
         false => ending.status,
@@ -186,102 +240,4 @@ fn execute(
     // Its slot would be cleared for a next interpreter; there is none.
     std::mem::forget(py);
     Ok(status)
-}
-
-/// What is set before the program begins.
-pub(crate) fn prepare(
-    py: &mut Interpreter,
-    sandbox: &Sandbox,
-    options: &PythonOptions,
-    paths: &[String],
-) -> Result<(), Box<Ending>> {
-    match set(py, sandbox, options, paths) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(refused)) => Err(Box::new(Ending::refused(&refused))),
-        Err(error) => Err(Box::new(Ending::failed(&error))),
-    }
-}
-
-/// The same, without the words for how it went.
-pub(crate) fn set(
-    py: &mut Interpreter,
-    sandbox: &Sandbox,
-    options: &PythonOptions,
-    paths: &[String],
-) -> ophidia::Result<Result<(), Usage>> {
-    if let Err(refused) = sandbox.trees().put(py) {
-        return Ok(Err(refused));
-    }
-    paths.iter().rev().try_for_each(|path| py.prepend_path(path))?;
-    bytecode::apply(py, sandbox)?;
-    options.apply(py)
-}
-
-/// An interpreter that has what the program needs.
-fn start(
-    sandbox: &mut Sandbox,
-    program: &mut Program,
-    argv: Vec<String>,
-    json: bool,
-) -> Result<Interpreter, Box<Ending>> {
-    let failed = |error: ophidia::Error| Box::new(Ending::failed(&error));
-    let flavour = sandbox.flavour().map_err(|refused| Box::new(Ending::refused(&refused)))?;
-    let runtime = load::runtime(&flavour).map_err(failed)?;
-    let stdlib = load::located(&flavour).map_err(failed)?.stdlib();
-    program.settle(sandbox, &stdlib).map_err(|refused| Box::new(Ending::refused(&refused)))?;
-    load::with_bytecode(&runtime, sandbox);
-    let (stdout, stderr) = if json {
-        (Output::capture(), Output::capture())
-    } else {
-        (Output::inherit_stdout(), Output::inherit_stderr())
-    };
-    let streams =
-        Streams { stdin: Some(Input::inherit()), stdout: Some(stdout), stderr: Some(stderr) };
-    let settings = sandbox.builder().args(argv).build().map_err(failed)?;
-    runtime.start_with(&settings, streams).map_err(failed)
-}
-
-/// Says why there is no program that runs.
-fn not_begun(ending: &Ending, json: bool, started: Instant) -> Status {
-    if json {
-        return print_report(ending, None, "", started.elapsed());
-    }
-    ending.show();
-    ending.status
-}
-
-/// Shows how the program ended; with --json it is kept for the report.
-fn show(ending: &Ending, said: &mut String, json: bool) {
-    if json {
-        said.push_str(&ending.said);
-    } else {
-        ending.show();
-    }
-}
-
-/// Prints the line of `--json` and gives the exit status, which is another one where that was impossible.
-/// That nobody reads it any more is no failure.
-fn print_report(
-    ending: &Ending,
-    py: Option<&mut Interpreter>,
-    said: &str,
-    elapsed: Duration,
-) -> Status {
-    let (stdout, stderr, used) = match py {
-        Some(py) => {
-            let (usage, fuel) = (py.usage(), py.fuel().unwrap_or_default());
-            let used = Used { peak_memory: usage.peak_memory, cpu: usage.cpu, fuel };
-            (py.take_stdout(), py.take_stderr(), used)
-        }
-        None => (Vec::new(), Vec::new(), Used::default()),
-    };
-    let stderr = String::from_utf8_lossy(&stderr) + said;
-    let report = ending.report(&String::from_utf8_lossy(&stdout), &stderr, elapsed, used).to_json();
-    match writeln!(std::io::stdout(), "{report}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            say(&format!("the report cannot be written: {error}"));
-            Status::UNFLUSHED
-        }
-        _ => ending.status,
-    }
 }

@@ -6,7 +6,7 @@ use crate::network::Net;
 use crate::packages::{self, Packages};
 use crate::progress::say;
 use crate::show::Show;
-use crate::trees::Trees;
+use crate::trees::{TMP, Trees};
 use crate::values::{self, Files, Grace, Memory, Size, Timeout, Variable};
 use crate::wide;
 use crate::{Usage, policy};
@@ -71,7 +71,7 @@ pub(crate) struct Sandbox {
     /// Stop the program after this time: 500ms, 2s, 1m 30s, none
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t,
         value_parser = values::timeout,
         help_heading = HEADING
@@ -81,7 +81,7 @@ pub(crate) struct Sandbox {
     /// How long it may go on after --timeout, when it has been told by a TimeoutError: 100ms, 0s
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t = Grace(Limits::default().grace),
         value_parser = values::grace,
         help_heading = HEADING
@@ -91,7 +91,7 @@ pub(crate) struct Sandbox {
     /// Processor time it may use: 500ms, 2s, none
     #[arg(
         long,
-        value_name = "TIME",
+        allow_hyphen_values = true, value_name = "TIME",
         default_value_t = Timeout(Limits::default().cpu),
         value_parser = values::timeout,
         help_heading = HEADING
@@ -99,13 +99,13 @@ pub(crate) struct Sandbox {
     cpu: Timeout,
 
     /// Units of work it may do, which are the same in each run; --json tells how many it did
-    #[arg(long, value_name = "N", value_parser = values::count, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = values::count, help_heading = HEADING)]
     fuel: Option<u64>,
 
     /// Linear memory it may have: 256MiB, 1GiB; 4GiB at most
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t,
         value_parser = values::memory,
         help_heading = HEADING
@@ -115,7 +115,7 @@ pub(crate) struct Sandbox {
     /// Files and folders it may have open at once, beside the granted ones
     #[arg(
         long,
-        value_name = "N",
+        allow_hyphen_values = true, value_name = "N",
         default_value_t,
         value_parser = values::files,
         help_heading = HEADING
@@ -125,7 +125,7 @@ pub(crate) struct Sandbox {
     /// What it may add to each folder that is granted with :rw
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(Limits::default().folder.bytes),
         value_parser = values::quota,
         help_heading = HEADING
@@ -134,7 +134,7 @@ pub(crate) struct Sandbox {
 
     /// What it may make this process hold in all: files in memory, --json's output [default: 1GiB, more with a larger
     /// --tmp]
-    #[arg(long, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "SIZE", value_parser = values::quota, help_heading = HEADING)]
     host_memory: Option<Size>,
 
     #[command(flatten)]
@@ -180,6 +180,18 @@ impl Sandbox {
     /// Which packages with C code the guest has.
     pub(crate) fn flavour(&self) -> Result<Flavour, Usage> {
         self.with.flavour()
+    }
+
+    /// What says so.
+    pub(crate) fn guest(&self) -> &With {
+        &self.with
+    }
+
+    /// Has this guest, unless the options ask for one.
+    pub(crate) fn have_guest(&mut self, with: With) {
+        if self.with == With::default() {
+            self.with = with;
+        }
     }
 
     /// Refuses folders that would hide each other, and grants the sites.
@@ -407,15 +419,40 @@ impl Sandbox {
         if packages {
             return Mount::new(&dir.guest, Tree::Kept(host));
         }
-        if self.unasked.contains(&dir.guest) && dir.guest == "/tmp" {
+        let quota = match &self.ruled {
+            Some(policy) => policy.grants.tmp,
+            None => self.trees.own_tmp(),
+        };
+        if dir.guest == TMP && quota.is_some() && self.is_in_tmp() {
             let below = Tree::Folder { host, access: Access::ReadOnly };
             let tree = Tree::Overlay(Box::new(below));
-            return Mount { quota: Some(self.trees.tmp()), ..Mount::new(&dir.guest, tree) };
+            return Mount { quota, ..Mount::new(&dir.guest, tree) };
         }
         Mount::from(dir.clone())
     }
 
-    /// A sandbox with these grants and limits; arguments and streams are the caller's to set.
+    /// Whether /tmp itself is granted unasked, where the script is in it.
+    fn is_in_tmp(&self) -> bool {
+        self.unasked.iter().any(|guest| guest == TMP)
+    }
+
+    /// A sandbox with these grants and limits, and arguments for a program. What a policy grants is refused with its
+    /// file's name.
+    pub(crate) fn build(&self, argv: Vec<String>) -> ophidia::Result<ophidia::Sandbox> {
+        self.in_policy(self.builder().args(argv).build())
+    }
+
+    /// What became of a sandbox, with the name of the policy's file.
+    pub(crate) fn in_policy<T>(&self, built: ophidia::Result<T>) -> ophidia::Result<T> {
+        built.map_err(|error| match (error, &self.policy) {
+            (ophidia::Error::Grant(said), Some(file)) => {
+                ophidia::Error::Grant(format!("{}: {said}", file.display()))
+            }
+            (error, _) => error,
+        })
+    }
+
+    /// The same, with streams that are the caller's to set.
     pub(crate) fn builder(&self) -> SandboxBuilder {
         let builder = ophidia::Sandbox::builder();
         let builder = self.trees.apply(match &self.ruled {
@@ -425,6 +462,10 @@ impl Sandbox {
         let mut builder = self.net.apply(builder);
         for dir in self.dirs.iter().chain(&self.bytecode) {
             builder = builder.mount(self.mount(dir));
+        }
+        if self.is_in_tmp() {
+            // The quota is that tree's.
+            builder = builder.tmp(Quota::default());
         }
         if let Some(auditor) = &self.auditor {
             builder = builder.audit(auditor.clone());

@@ -42,9 +42,9 @@ pub(crate) struct Trees {
     /// What it may write to /tmp, which is in memory: 64MiB, 1GiB; none is no /tmp
     #[arg(
         long,
-        value_name = "SIZE",
+        allow_hyphen_values = true, value_name = "SIZE",
         default_value_t = Size(Quota::default().bytes),
-        value_parser = values::quota,
+        value_parser = values::memory_quota,
         help_heading = HEADING
     )]
     tmp: Size,
@@ -58,11 +58,11 @@ pub(crate) struct Trees {
     /// The program's clock: a time at which it stands, with +STEP it goes on at each reading
     ///
     /// Such as 2020-01-01T00:00:00Z or 2020-01-01T00:00:00Z+1ms. What sleeps does not wait, and moves it on.
-    #[arg(long, value_name = "TIME[+STEP]", default_value_t, help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME[+STEP]", default_value_t, help_heading = HEADING)]
     clock: Clock,
 
     /// Give the same random values in each run that has the same number here
-    #[arg(long, value_name = "N", help_heading = HEADING)]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", value_parser = values::seed, help_heading = HEADING)]
     seed: Option<u64>,
 
     /// The folder of --out, opened before the program begins.
@@ -79,7 +79,7 @@ pub(crate) struct Trees {
 }
 
 /// Where a tree in memory is unless something else is granted there.
-const TMP: &str = "/tmp";
+pub(crate) const TMP: &str = "/tmp";
 
 impl Trees {
     /// Reads the files, and opens the folder of --out. `granted` are the folders of the host that are granted, as
@@ -97,6 +97,17 @@ impl Trees {
                 )));
             }
         }
+        let own = Size(Quota::default().bytes);
+        let is_other = granted.clone().any(|guest| guest == TMP)
+            || self.overlays.iter().any(|mount| mount.guest == TMP);
+        if is_other && ![own, Size(0)].contains(&self.tmp) {
+            return Err(Usage(format!(
+                "--tmp {}: {TMP} is what --dir or --overlay grants there: leave out --tmp, or give that another name with \
+                 ::/NAME",
+                self.tmp
+            )));
+        }
+        self.check_copies()?;
         let mut trees: BTreeMap<String, BTreeMap<String, ophidia::Bytes>> = BTreeMap::new();
         for file in std::mem::take(&mut self.copies) {
             let inside = |folder: &str| Path::new(&file.guest).starts_with(folder);
@@ -141,8 +152,7 @@ impl Trees {
 
     /// A sandbox with what else these options say.
     pub(crate) fn rule(&self, builder: SandboxBuilder) -> SandboxBuilder {
-        let tmp = (self.tmp.0 > 0).then(|| Quota::of_bytes(self.tmp.0));
-        builder.tmp(tmp).clock(self.clock).seed(self.seed)
+        builder.tmp(self.own_tmp()).clock(self.clock).seed(self.seed)
     }
 
     /// The folders that are in memory, as the guest names them.
@@ -159,6 +169,32 @@ impl Trees {
     /// What may be written to /tmp.
     pub(crate) fn tmp(&self) -> Quota {
         Quota::of_bytes(self.tmp.0)
+    }
+
+    /// The same, unless there is no /tmp.
+    pub(crate) fn own_tmp(&self) -> Option<Quota> {
+        (self.tmp.0 > 0).then(|| self.tmp())
+    }
+
+    /// Refuses copies of which one would take another's place.
+    fn check_copies(&self) -> Result<(), Usage> {
+        let mut copies: Vec<&GivenFile> = self.copies.iter().collect();
+        // What lies below a path follows it.
+        copies.sort_by_key(|file| Path::new(&file.guest));
+        let pairs = copies.iter().zip(copies.iter().skip(1));
+        let clash =
+            pairs.into_iter().find(|(one, two)| Path::new(&two.guest).starts_with(&one.guest));
+        match clash {
+            None => Ok(()),
+            Some((one, two)) => Err(Usage(format!(
+                "--file: {} would be {}, and {} would be {}: give one of them another name with --file {}::/NAME",
+                one.host.display(),
+                one.guest,
+                two.host.display(),
+                two.guest,
+                two.host.display()
+            ))),
+        }
     }
 
     /// Puts what belongs into trees in memory.

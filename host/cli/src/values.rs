@@ -5,8 +5,12 @@ use ophidia::{Access, DirGrant, Limits, Mount, Tree};
 use std::fmt::{self, Display};
 use std::fs;
 use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// One page of linear memory.
+const LEAST_MEMORY: u64 = 64 << 10;
 
 /// Linear memory is addressed with 32 bits.
 const MOST_MEMORY: u64 = 4 << 30;
@@ -136,6 +140,20 @@ pub(crate) fn grace(text: &str) -> Result<Grace, String> {
     time.map(Grace).map_err(|_| "give a number and a unit, such as 100ms or 0s".into())
 }
 
+/// Reads the time for a connection.
+pub(crate) fn connect(text: &str) -> Result<Grace, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be reached in no time: give more".into()),
+        Ok(time) => Ok(Grace(time)),
+        Err(_) => Err("give a number and a unit, such as 500ms or 10s".into()),
+    }
+}
+
+/// Reads a seed.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
 /// Reads a number, which may have `_` between digits.
 pub(crate) fn count(text: &str) -> Result<u64, String> {
     match text.replace('_', "").parse() {
@@ -151,6 +169,11 @@ pub(crate) fn memory(text: &str) -> Result<Memory, String> {
     if bytes > MOST_MEMORY {
         return Err("an interpreter cannot have more than 4GiB".into());
     }
+    if bytes < LEAST_MEMORY {
+        return Err("nothing can run in less than 64KiB, and Python begins with about 40MiB: give more, such as \
+                    256MiB"
+            .into());
+    }
     Ok(Memory(bytes))
 }
 
@@ -162,6 +185,16 @@ pub(crate) fn quota(text: &str) -> Result<Size, String> {
             0 => Err("nothing can be written to a quota of nothing: give more, or none".into()),
             bytes => Ok(Size(bytes)),
         },
+    }
+}
+
+/// Reads what may be written in memory, where files take whole pages.
+pub(crate) fn memory_quota(text: &str) -> Result<Size, String> {
+    match quota(text)? {
+        Size(1..=4095) => {
+            Err("files in memory take whole pages of 4096 bytes: give at least one, or none".into())
+        }
+        size => Ok(size),
     }
 }
 
@@ -186,8 +219,15 @@ fn size(text: &str) -> Result<u64, String> {
 
 /// Reads a number of files.
 pub(crate) fn files(text: &str) -> Result<Files, String> {
-    let number = text.parse().map_err(|_| format!("give a number from 0 to {}", u32::MAX))?;
-    Ok(Files(number))
+    at_least_one(text).map(Files)
+}
+
+/// Reads a number that is not 0.
+pub(crate) fn at_least_one(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(format!("give a number from 1 to {}", u32::MAX)),
+    }
 }
 
 /// Reads `NAME=VALUE`, or `NAME` to hand the host's own value on.
@@ -230,7 +270,7 @@ pub(crate) fn dir(text: &str) -> Result<DirGrant, String> {
         Some(guest) => guest_path(guest)?,
         None => own_path(host)?,
     };
-    folder(host)?;
+    folder(host, " (HOST[::GUEST][:ro|:rw])")?;
     Ok(DirGrant { host: host.to_owned(), guest, access })
 }
 
@@ -239,6 +279,9 @@ pub(crate) fn file(text: &str) -> Result<GivenFile, String> {
     let (host, guest) = places(text)?;
     match fs::metadata(&host) {
         Ok(there) if there.is_dir() => Err("a folder: grant it with --dir or --overlay".into()),
+        Ok(there) if !there.is_file() && !is_open(&host) => {
+            Err("a FIFO, a device or a socket: name a regular file, or /dev/stdin".into())
+        }
         Ok(_) => Ok(GivenFile { host, guest }),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Err("no such file: name one that exists (HOST[::GUEST])".into())
@@ -247,13 +290,25 @@ pub(crate) fn file(text: &str) -> Result<GivenFile, String> {
     }
 }
 
+/// Whether a path names what this process has open: reading it waits for nobody to open the other end.
+pub(crate) fn is_open(path: &Path) -> bool {
+    path == Path::new("/dev/stdin")
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd")
+}
+
+/// Whether opening a file may wait without end: of a FIFO, for whoever writes to it.
+pub(crate) fn may_wait(path: &Path, there: &fs::Metadata) -> bool {
+    there.file_type().is_fifo() && !is_open(path)
+}
+
 /// Reads `HOST[::GUEST]` of a folder or an archive.
 pub(crate) fn overlay(text: &str) -> Result<Mount, String> {
     let (host, guest) = places(text)?;
     let below = if host.is_file() {
         Tree::Archive(host)
     } else {
-        folder(&host)?;
+        folder(&host, " (HOST[::GUEST])")?;
         Tree::Folder { host, access: Access::ReadOnly }
     };
     Ok(Mount::new(guest, Tree::Overlay(Box::new(below))))
@@ -271,7 +326,7 @@ fn places(text: &str) -> Result<(PathBuf, String), String> {
 /// Reads a folder of packages; it is granted read-only.
 pub(crate) fn site(text: &str) -> Result<DirGrant, String> {
     let host = Path::new(text);
-    folder(host)?;
+    folder(host, "")?;
     Ok(DirGrant { host: host.to_owned(), guest: own_path(host)?, access: Access::ReadOnly })
 }
 
@@ -289,7 +344,7 @@ pub(crate) fn own_path(host: &Path) -> Result<String, String> {
     match absolute.map(PathBuf::into_os_string).map(std::ffi::OsString::into_string) {
         Ok(Ok(path)) => Ok(without_trailing_slash(&path)),
         Ok(Err(_)) => Err("the path is not UTF-8: rename a folder".into()),
-        Err(_) => Err(folder(host).err().unwrap_or_else(|| "give the path of a folder".into())),
+        Err(_) => Err(folder(host, "").err().unwrap_or_else(|| "give the path of a folder".into())),
     }
 }
 
@@ -300,12 +355,13 @@ fn without_trailing_slash(path: &str) -> String {
     }
 }
 
-fn folder(host: &Path) -> Result<(), String> {
+/// That it is a folder; `form` is how the option is written.
+fn folder(host: &Path, form: &str) -> Result<(), String> {
     match fs::read_dir(host) {
         Ok(_) => Ok(()),
         Err(error) => Err(match error.kind() {
             ErrorKind::NotFound => {
-                "no such folder: create it, or name one that exists (HOST[::GUEST][:ro|:rw])".into()
+                format!("no such folder: create it, or name one that exists{form}")
             }
             ErrorKind::NotADirectory => {
                 "a file, not a folder: grant the folder that it is in".into()
@@ -340,8 +396,27 @@ mod tests {
         ] {
             assert_eq!(memory(text), Ok(Memory(bytes)), "{text}");
         }
-        for bad in ["", "MiB", "5GiB", "12 apples", "1..2M", "-1", "1e3", "nan", "inf"] {
+        for bad in
+            ["", "MiB", "5GiB", "0", "1", "65535", "12 apples", "1..2M", "-1", "1e3", "nan", "inf"]
+        {
             assert!(memory(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounds_of_nothing() {
+        assert_eq!(files("1"), Ok(Files(1)));
+        assert_eq!(memory_quota("4096"), Ok(Size(4096)));
+        assert_eq!(memory_quota("none"), Ok(Size(0)));
+        assert_eq!(connect("1ms"), Ok(Grace(Duration::from_millis(1))));
+        for refused in [
+            files("0").map(drop),
+            files("-1").map(drop),
+            memory_quota("0").map(drop),
+            memory_quota("4095").map(drop),
+            connect("0s").map(drop),
+        ] {
+            assert!(refused.is_err_and(|said| said.contains("give")));
         }
     }
 

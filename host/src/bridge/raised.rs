@@ -5,6 +5,7 @@ use super::{HasBridge, bytes, object, tag, text, utf8};
 use crate::error::{Error, PythonError, Result};
 use crate::value::Object;
 use ophidia_abi::{CUT, ERROR_TEXT, LOST, MEMORY_ERROR, SlotIndex, TIMEOUT_ERROR, Tag};
+use std::sync::OnceLock;
 use wasmtime::StoreContextMut;
 
 /// What each text of an exception may take whatever the limit of a value is, in bytes.
@@ -24,7 +25,7 @@ pub(super) fn raised<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Rai
     let error = PythonError {
         type_name: text_slot(store, SlotIndex::Type)?,
         message: text_slot(store, SlotIndex::Message)?,
-        traceback: text_slot(store, SlotIndex::Traceback)?,
+        traceback: traceback(store)?,
         exit_status: None,
         exception: exception(store)?,
     };
@@ -40,7 +41,7 @@ pub(super) fn system_exit<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Resul
     Ok(PythonError {
         type_name: "SystemExit".into(),
         message: text_slot(store, SlotIndex::Message)?,
-        traceback: String::new(),
+        traceback: String::new().into(),
         exit_status: Some(exit.payload.cast_signed()),
         exception: exception(store)?,
     })
@@ -56,6 +57,16 @@ fn exception<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<Option<Obje
             other => other.map(Some),
         },
         _ => Ok(None),
+    }
+}
+
+/// The traceback where the guest has made it: of a main program, which may have shown it itself, and at a limit.
+fn traceback<T: HasBridge>(store: &StoreContextMut<'_, T>) -> Result<OnceLock<String>> {
+    let state = store.data().sandbox();
+    let slot = state.memory()?.slot(store, state.frame(), SlotIndex::Traceback)?;
+    match tag(slot)? {
+        Tag::None => Ok(OnceLock::new()),
+        _ => text_slot(store, SlotIndex::Traceback).map(OnceLock::from),
     }
 }
 

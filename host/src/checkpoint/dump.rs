@@ -7,6 +7,7 @@
 //! | 1 | what it is of: an interpreter, a template |
 //! | 1 | whether a seal follows the body |
 //! | 4 + n | the build that wrote it |
+//! | 4 + n | a note of whoever wrote it |
 //! | 32 | the SHA-256 of what memories of its image begin with |
 //! | 8, 8 | bytes of the body, and bytes that it takes compressed |
 //! | … | the body, compressed with zstd: the state, then each page as its difference from the image's |
@@ -16,11 +17,13 @@
 //! bytes as it says, which are bounded before; what it holds is bounded by them.
 
 use super::frozen::Frozen;
+use super::restore::CheckpointOptions;
 use crate::error::{CheckpointError, Error, Result};
 use crate::function::Function;
 use crate::image;
 use crate::python::{Carried, Table};
-use crate::sandbox::pages::{Pages, Pristine};
+use crate::sandbox::memories::Beginning;
+use crate::sandbox::pages::Pages;
 use crate::sandbox::travel::{Bytes, Damaged, Travel};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -30,7 +33,10 @@ use std::ops::Range;
 const MAGIC: [u8; 8] = *b"OPHIDIA\n";
 
 /// Raised with every change of the form.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+
+/// Bytes of a note, at most.
+pub(super) const MOST_NOTE: usize = 64 << 10;
 
 /// Bytes of a seal.
 const SEAL: usize = 32;
@@ -67,22 +73,24 @@ fn hex(bytes: &[u8]) -> String {
     image::hex(bytes.get(..8).unwrap_or(bytes))
 }
 
-/// Writes a frozen interpreter down.
+/// Writes a frozen interpreter down, whose pages that differ from the image are these.
 pub(super) fn write(
     frozen: &Frozen<'_>,
+    pages: &Pages<'_>,
     kind: Kind,
-    pristine: &Pristine,
-    key: Option<&[u8]>,
+    pristine: &Beginning,
+    options: &CheckpointOptions,
 ) -> Result<Vec<u8>> {
-    let mut body = Vec::with_capacity(frozen.pages.size() + 4096);
+    let (key, note) = (options.checked_key()?, options.checked_note()?);
+    let mut body = Vec::with_capacity(pages.size() + 4096);
     frozen.carried.put(&mut body);
     names_of(&frozen.table)?.put(&mut body);
     frozen.drawn.put(&mut body);
-    frozen.pages.len.put(&mut body);
+    pages.len.put(&mut body);
     let ranges: Vec<(usize, usize)> =
-        frozen.pages.ranges.iter().map(|range| (range.start, range.end)).collect();
+        pages.ranges.iter().map(|range| (range.start, range.end)).collect();
     ranges.put(&mut body);
-    for (range, bytes) in frozen.pages.each() {
+    for (range, bytes) in pages.each() {
         let from = body.len();
         body.extend_from_slice(bytes);
         pristine.difference(range, body.get_mut(from..).unwrap_or_default());
@@ -95,6 +103,7 @@ pub(super) fn write(
     (kind as u8).put(&mut out);
     key.is_some().put(&mut out);
     build().put(&mut out);
+    note.to_owned().put(&mut out);
     out.extend_from_slice(&pristine.digest());
     (body.len() as u64, packed.len() as u64).put(&mut out);
     out.extend_from_slice(&packed);
@@ -109,7 +118,7 @@ pub(super) fn write(
 pub(super) fn read(
     bytes: &[u8],
     kind: Kind,
-    pristine: &Pristine,
+    pristine: &Beginning,
     (key, most): (Option<&[u8]>, u64),
 ) -> Result<Written> {
     let packed = open(bytes, kind, pristine, key)?;
@@ -121,23 +130,56 @@ pub(super) fn read(
     parse(&body, pristine, most).map_err(damaged)
 }
 
+/// What is before the body. Nobody vouches for it.
+pub(super) struct Head {
+    pub(super) kind: u8,
+    pub(super) is_sealed: bool,
+    pub(super) build: String,
+    pub(super) note: String,
+    pub(super) digest: [u8; SEAL],
+    /// Bytes of the body.
+    pub(super) len: u64,
+    packed: usize,
+}
+
+impl Head {
+    /// Reads it.
+    pub(super) fn take(from: &mut Bytes<'_>) -> Result<Self> {
+        if from.next(MAGIC.len()).map_err(damaged)? != MAGIC {
+            return Err(damaged(Damaged("it does not begin as one".into())));
+        }
+        let found = u32::take(from).map_err(damaged)?;
+        if found != VERSION {
+            return Err(CheckpointError::Version { found, known: VERSION }.into());
+        }
+        Self::behind_version(from).map_err(damaged)
+    }
+
+    fn behind_version(from: &mut Bytes<'_>) -> Result<Self, Damaged> {
+        let (kind, is_sealed) = Travel::take(from)?;
+        let (build, note) = Travel::take(from)?;
+        let digest = from.next(SEAL)?.try_into();
+        let digest = digest.map_err(|_| Damaged("a digest that is cut off".into()))?;
+        let (len, packed) = Travel::take(from)?;
+        Ok(Self { kind, is_sealed, build, note, digest, len, packed })
+    }
+
+    /// In words a piece of the digest that names an image.
+    pub(super) fn image(&self) -> String {
+        hex(&self.digest)
+    }
+}
+
 /// Looks at the head and the seal; gives the bytes of the body, and the body as it is compressed.
 fn open<'a>(
     bytes: &'a [u8],
     kind: Kind,
-    pristine: &Pristine,
+    pristine: &Beginning,
     key: Option<&[u8]>,
 ) -> Result<(u64, &'a [u8])> {
     let mut from = Bytes::new(bytes, 0);
-    if from.next(MAGIC.len()).map_err(damaged)? != MAGIC {
-        return Err(damaged(Damaged("it does not begin as one".into())));
-    }
-    let found = u32::take(&mut from).map_err(damaged)?;
-    if found != VERSION {
-        return Err(CheckpointError::Version { found, known: VERSION }.into());
-    }
-    let (of, is_sealed) = <(u8, bool)>::take(&mut from).map_err(damaged)?;
-    match (key, is_sealed) {
+    let head = Head::take(&mut from)?;
+    match (key, head.is_sealed) {
         (Some(_), false) => return Err(CheckpointError::Unsealed.into()),
         (None, true) => return Err(CheckpointError::Sealed.into()),
         (Some(key), true) => {
@@ -147,32 +189,29 @@ fn open<'a>(
         }
         (None, false) => {}
     }
-    let wrote = String::take(&mut from).map_err(damaged)?;
     let here = build();
-    if wrote != here {
+    if head.build != here {
         // As much as is worth telling of what may be anything.
-        let found = crate::error::beginning(&wrote).to_string();
+        let found = crate::error::beginning(&head.build).to_string();
         return Err(CheckpointError::Foreign { what: "library", found, here }.into());
     }
-    let digest = from.next(SEAL).map_err(damaged)?;
-    if digest != pristine.digest() {
-        let (found, here) = (hex(digest), hex(&pristine.digest()));
+    if head.digest != pristine.digest() {
+        let (found, here) = (head.image(), hex(&pristine.digest()));
         return Err(CheckpointError::Foreign { what: "image", found, here }.into());
     }
-    if of != kind as u8 {
+    if head.kind != kind as u8 {
         let said = match kind {
             Kind::Interpreter => "it is no checkpoint of an interpreter",
             Kind::Template => "it is no template",
         };
         return Err(damaged(Damaged(said.into())));
     }
-    let (len, packed) = <(u64, usize)>::take(&mut from).map_err(damaged)?;
-    let packed = from.next(packed).map_err(damaged)?;
-    if is_sealed {
+    let packed = from.next(head.packed).map_err(damaged)?;
+    if head.is_sealed {
         from.next(SEAL).map_err(damaged)?;
     }
     from.end().map_err(damaged)?;
-    Ok((len, packed))
+    Ok((head.len, packed))
 }
 
 /// A body of exactly so many bytes, which grow as they come.
@@ -192,7 +231,7 @@ fn unpack(packed: &[u8], len: u64) -> Result<Vec<u8>> {
 }
 
 /// Of a body, lists of so many bytes at most.
-fn parse(body: &[u8], pristine: &Pristine, most: u64) -> Result<Written, Damaged> {
+fn parse(body: &[u8], pristine: &Beginning, most: u64) -> Result<Written, Damaged> {
     let mut from = Bytes::new(body, usize::try_from(most).unwrap_or(usize::MAX));
     let carried = Carried::take(&mut from)?;
     let table = Vec::take(&mut from)?;

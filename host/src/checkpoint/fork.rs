@@ -1,6 +1,6 @@
 //! `fork`: children of a living interpreter.
 
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen, MAPPED};
 use crate::error::Result;
 use crate::policy::Limits;
 use crate::python::{Interpreter, Sandbox, Streams};
@@ -109,25 +109,41 @@ impl Interpreter {
         let streams = self.branch_streams(streams);
         let entropy = reseed.then(|| self.branch_entropy());
         let runtime = self.runtime().clone();
-        let mut frozen = Frozen::of(self, Branch::Fork, reseed)?;
+        let mut frozen = Frozen::of(self, From::Began, Branch::Fork, reseed)?;
         if let Some(stream) = entropy {
             frozen.set_entropy(stream);
         }
         frozen.child(&runtime, &sandbox, streams, Branch::Fork)
     }
 
-    /// So many children: the parent is frozen once, which takes as long as for one.
+    /// So many children. Of a parent that has made much (256 KiB) they do not copy it: it is written down once, and each has it
+    /// without taking memory for what it only reads.
     ///
     /// # Errors
     ///
     /// As of [`fork`](Self::fork); then there is no child.
     pub fn fork_n(&mut self, count: usize) -> Result<Vec<Self>> {
+        self.children(count, true)
+    }
+
+    /// The same of a guest that is not Python, and has no generators; for tests.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn fork_n_as_it_is(&mut self, count: usize) -> Result<Vec<Self>> {
+        self.children(count, false)
+    }
+
+    fn children(&mut self, count: usize, reseed: bool) -> Result<Vec<Self>> {
         let (runtime, sandbox) = (self.runtime().clone(), self.sandbox().clone());
         let mut begins = Vec::new();
         for _ in 0..count {
             begins.push((self.branch_streams(Streams::default()), self.branch_entropy()));
         }
-        let mut frozen = Frozen::of(self, Branch::Fork, true)?;
+        let mut frozen = if count > 1 && self.pages(self.began())?.size() >= MAPPED {
+            Frozen::of(self, From::Image, Branch::Fork, reseed)?.mapped(&runtime)?
+        } else {
+            Frozen::of(self, From::Began, Branch::Fork, reseed)?
+        };
         let child = |(streams, entropy)| {
             frozen.set_entropy(entropy);
             frozen.child(&runtime, &sandbox, streams, Branch::Fork)

@@ -1,7 +1,7 @@
 //! `restore`: an interpreter that goes on from a checkpoint, in this process or another.
 
-use super::dump::{self, Kind, Written};
-use super::frozen::Frozen;
+use super::dump::{self, Kind, MOST_NOTE, Written};
+use super::frozen::{From, Frozen};
 use crate::error::{CheckpointError, Error, PythonError, Result};
 use crate::function::{Call, Function, Recorded};
 use crate::image::write_whole;
@@ -9,7 +9,7 @@ use crate::policy::Limits;
 use crate::python::{GoingOn, Interpreter, Pending, Python, Runtime, Sandbox, Streams};
 use crate::sandbox::wasi::Branch;
 use crate::value::Value;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +20,7 @@ const SHORTEST_KEY: usize = 16;
 #[derive(Clone, Default)]
 pub struct CheckpointOptions {
     key: Option<Vec<u8>>,
+    note: String,
 }
 
 impl CheckpointOptions {
@@ -37,8 +38,25 @@ impl CheckpointOptions {
         self
     }
 
+    /// A text that stands at its beginning, to be read without restoring it: [`CheckpointInfo`](crate::CheckpointInfo). 64 KiB
+    /// at most. Default: none.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+
     pub(super) fn checked_key(&self) -> Result<Option<&[u8]>> {
         checked(self.key.as_deref())
+    }
+
+    pub(super) fn checked_note(&self) -> Result<&str> {
+        match self.note.len() {
+            0..=MOST_NOTE => Ok(&self.note),
+            len => Err(Error::Host(format!(
+                "a note of {len} bytes: give one of {MOST_NOTE} bytes at most"
+            ))),
+        }
     }
 }
 
@@ -208,10 +226,9 @@ impl Interpreter {
     /// [`Error::Checkpoint`] while something is under way that is not in its memory, or Python holds an object of a class of
     /// the host.
     pub fn checkpoint(&mut self, options: &CheckpointOptions) -> Result<Vec<u8>> {
-        let key = options.checked_key()?;
-        let pristine = self.runtime().pristine()?;
-        let frozen = Frozen::of(self, Branch::Restore, false)?;
-        dump::write(&frozen, Kind::Interpreter, &pristine, key)
+        let runtime = self.runtime().clone();
+        let frozen = Frozen::of(self, From::Image, Branch::Restore, false)?;
+        dump::write(&frozen, &frozen.pages, Kind::Interpreter, runtime.image(), options)
     }
 
     /// The same into a file, which is whole from the moment that it is there, and only this user's to read: what was there
@@ -232,7 +249,7 @@ impl Interpreter {
 
 /// Writes a file that is whole.
 pub(super) fn store(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_whole(path, bytes)
+    write_whole(path, |file| (&*file).write_all(bytes))
         .map_err(|error| CheckpointError::File(format!("{}: {error}", path.display())).into())
 }
 
@@ -259,8 +276,7 @@ impl Runtime {
     /// [`Error::Checkpoint`] for what is damaged, of another version or image, not sealed as expected, or needs functions of
     /// the host that are not given, each by name; [`Error::Limit`] where it needs more than it may have.
     pub fn restore(&self, bytes: &[u8], options: RestoreOptions) -> Result<Interpreter> {
-        let pristine = self.pristine()?;
-        let written = dump::read(bytes, Kind::Interpreter, &pristine, options.bounds()?)?;
+        let written = dump::read(bytes, Kind::Interpreter, self.image(), options.bounds()?)?;
         self.go_on(written, options)
     }
 
@@ -286,11 +302,11 @@ impl Runtime {
         if time_away {
             carried.pass(away(carried.sandbox.wasi.clocks.time));
         }
-        let (pages, how) = (&pages, Branch::Restore);
+        let (began, pages, how) = (self.image(), &pages, Branch::Restore);
         let (runtime, sandbox, carried) = (self, &sandbox, &carried);
-        let from = GoingOn { runtime, sandbox, streams, carried, table, pages, how };
+        let from = GoingOn { runtime, sandbox, streams, carried, table, began, pages, how };
         let (mut py, calls) = Interpreter::going_on(from)?;
-        for Pending { number, what, held } in calls {
+        for Pending { number, what, held, ordinal } in calls {
             let said = "the function of the host that was under way cannot be called again: its arguments had values of \
                         the host in them";
             let Some((path, call)) = what else {
@@ -306,14 +322,13 @@ impl Runtime {
                     let found = functions.iter().find(|function| function.path() == path);
                     let function = found.cloned();
                     let function = function.ok_or(CheckpointError::Missing(vec![path]))?;
-                    let recorded = Recorded::new(function, call, held);
+                    let recorded = Recorded::new(function, call, held, ordinal);
                     py.operation(|py: &mut Python<'_>| recorded.again(py, number))?;
                 }
             }
         }
         if reseed {
-            let pristine = self.pristine()?;
-            let drawn = py.drawn(&pristine)?;
+            let drawn = py.drawn(self.image())?;
             py.renew(drawn)?;
         }
         Ok(py)

@@ -7,7 +7,7 @@ use crate::convert::read;
 use crate::error::Result;
 use crate::python::state::Guest;
 use crate::python::{Interpreter, Python, SEEDS};
-use crate::sandbox::pages::Pristine;
+use crate::sandbox::memories::Beginning;
 use crate::value::Object;
 use ophidia_abi::{Operation, Want};
 
@@ -39,7 +39,7 @@ fn function(guest: &mut Guest<'_>) -> Result<Object> {
 
 impl Interpreter {
     /// The kinds of generators that have drawn, or were seeded. The first time takes some 0.3 ms.
-    pub(super) fn drawn(&mut self, pristine: &Pristine) -> Result<u32> {
+    pub(super) fn drawn(&mut self, pristine: &Beginning) -> Result<u32> {
         let (watched, mut drawn): Watched = self.operation(|py| {
             let mut guest = py.guest();
             let function = function(&mut guest)?;

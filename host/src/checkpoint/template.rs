@@ -1,11 +1,12 @@
 //! Templates: set-up code runs once, and new interpreters begin where it has ended.
 
 use super::dump::{self, Kind, Written};
-use super::frozen::Frozen;
+use super::frozen::{From, Frozen};
 use super::restore::{CheckpointOptions, RestoreOptions, load, store};
 use crate::error::{CheckpointError, Error, Result};
 use crate::image::hex;
 use crate::python::{Interpreter, Runtime, Sandbox, Streams};
+use crate::sandbox::pages::Pages;
 use crate::sandbox::wasi::Branch;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
@@ -33,8 +34,10 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Template {
     runtime: Runtime,
-    /// What the set-up code ran in.
+    /// What interpreters begin with.
     sandbox: Sandbox,
+    /// Whether the set-up code ran in it, so that the guest has its settings already.
+    is_of_set_up: bool,
     frozen: Arc<Frozen<'static>>,
 }
 
@@ -46,16 +49,17 @@ impl Template {
             py.get("gc.freeze")?.call(py, ()).map(drop)
         })?;
         let (runtime, sandbox) = (py.runtime().clone(), py.sandbox().clone());
-        let mut frozen = Frozen::of(&mut py, Branch::Restore, true)?.taken();
+        let mut frozen =
+            Frozen::of(&mut py, From::Image, Branch::Restore, true)?.mapped(&runtime)?;
         if frozen.carried.has_calls() {
             let said =
                 "asynchronous functions of the host are under way: await them in the set-up code";
             return Err(CheckpointError::NotAtRest(said.into()).into());
         }
-        frozen.carried.sandbox.renew();
+        frozen.carried.renew();
         // Where random bytes are made of a seed, each begins with that of its sandbox.
         frozen.set_entropy(None);
-        Ok(Self { runtime, sandbox, frozen: Arc::new(frozen) })
+        Ok(Self { runtime, sandbox, is_of_set_up: true, frozen: Arc::new(frozen) })
     }
 
     /// An interpreter that begins here, with the sandbox of the set-up code. It has spent nothing; generators of random
@@ -69,15 +73,16 @@ impl Template {
     }
 
     /// The same with another sandbox and streams of its own. Variables of the environment come beside those of the set-up
-    /// code; arguments, working directory and modules of the host replace its own.
+    /// code; arguments, working directory and modules of the host replace its own; folders of packages come behind those that
+    /// `sys.path` has.
     ///
     /// # Errors
     ///
     /// As of [`Runtime::start_with`].
     pub fn start_with(&self, sandbox: &Sandbox, streams: Streams) -> Result<Interpreter> {
         let mut py = self.frozen.child(&self.runtime, sandbox, streams, Branch::Restore)?;
-        if !sandbox.is(&self.sandbox) {
-            py.set_up()?;
+        if !self.is_of_set_up || !sandbox.is(&self.sandbox) {
+            py.set_up_again()?;
         }
         Ok(py)
     }
@@ -85,7 +90,7 @@ impl Template {
     /// Bytes of memory that differ from the image's.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.frozen.pages.size()
+        Pages::of(&self.frozen.began).size()
     }
 
     /// Writes it to a file, which is whole from the moment that it is there. It holds whatever the set-up code has left in
@@ -95,9 +100,9 @@ impl Template {
     ///
     /// [`Error::Checkpoint`] when the file cannot be written, or Python holds an object of a class of the host.
     pub fn save(&self, path: impl AsRef<Path>, options: &CheckpointOptions) -> Result<()> {
-        let pristine = self.runtime.pristine()?;
-        let key = options.checked_key()?;
-        let bytes = dump::write(&self.frozen, Kind::Template, &pristine, key)?;
+        let pages = Pages::of(&self.frozen.began);
+        let bytes =
+            dump::write(&self.frozen, &pages, Kind::Template, self.runtime.image(), options)?;
         store(path.as_ref(), &bytes)
     }
 }
@@ -105,6 +110,20 @@ impl Template {
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Template").field("size", &self.size()).finish_non_exhaustive()
+    }
+}
+
+/// # Templates
+impl Interpreter {
+    /// Holds fast where this interpreter is, as a template. Its garbage is collected first; what is left is then left alone
+    /// by the garbage collector.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Checkpoint`] while something is under way that is not in its memory, asynchronous functions of the host
+    /// included.
+    pub fn into_template(self) -> Result<Template> {
+        Template::of(self)
     }
 }
 
@@ -138,12 +157,13 @@ impl Runtime {
     ) -> Result<Template> {
         let (key, most) = options.bounds()?;
         let bytes = load(path.as_ref(), most)?;
-        let pristine = self.pristine()?;
-        let written = dump::read(&bytes, Kind::Template, &pristine, (key, most))?;
+        let written = dump::read(&bytes, Kind::Template, self.image(), (key, most))?;
         let Written { carried, table, drawn, pages } = written;
         let table = dump::bind(&table, &options.functions())?;
-        let frozen = Arc::new(Frozen { carried, table, pages, drawn });
-        Ok(Template { runtime: self.clone(), sandbox: options.sandbox, frozen })
+        let began = Arc::clone(self.image());
+        let frozen = Arc::new(Frozen { carried, table, began, pages, drawn }.mapped(self)?);
+        let sandbox = options.sandbox;
+        Ok(Template { runtime: self.clone(), sandbox, is_of_set_up: false, frozen })
     }
 
     /// A template from a folder, where it lies under the hash of what it is made of: `content`, which names the set-up code and
@@ -161,7 +181,7 @@ impl Runtime {
         set_up: impl FnOnce(&mut Interpreter) -> Result<()>,
     ) -> Result<Template> {
         let mut hasher = Sha256::new();
-        hasher.update(self.pristine()?.digest());
+        hasher.update(self.image().digest());
         hasher.update(content);
         let name = hex(hasher.finalize().get(..16).unwrap_or_default());
         let path: PathBuf = folder.as_ref().join(name + ".template");
@@ -175,6 +195,7 @@ impl Runtime {
         }
         let template = self.template(sandbox, set_up)?;
         template.save(&path, &CheckpointOptions::new())?;
-        Ok(template)
+        // As the one that the next process opens.
+        Ok(Template { is_of_set_up: false, ..template })
     }
 }

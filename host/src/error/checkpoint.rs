@@ -55,6 +55,22 @@ pub enum CheckpointError {
         /// Bytes that may be read.
         limit: u64,
     },
+    /// The folder of a durable program is open.
+    #[error(
+        "{folder}: a process has this program's state open (end that process, or wait for its end)"
+    )]
+    Busy {
+        /// The folder.
+        folder: String,
+    },
+    /// The folder of a durable program has another program's state.
+    #[error(
+        "{folder}: the state of another program, or of this one before it was changed (name another folder, or remove that state)"
+    )]
+    OtherProgram {
+        /// The folder.
+        folder: String,
+    },
     /// Its file cannot be read or written.
     #[error("{0}")]
     File(String),

@@ -25,6 +25,13 @@ impl PythonError {
         Self { type_name: type_name.into(), message: message.into(), ..Self::default() }
     }
 
+    /// The traceback where it has been made: that of a main program, of a request of a pool, of an exception at a limit,
+    /// and any that [`traceback`](Self::traceback) was asked for.
+    #[must_use]
+    pub fn made_traceback(&self) -> Option<&str> {
+        self.traceback.get().map(String::as_str)
+    }
+
     /// The exception itself, as long as it is held here; `None` when it was made in Rust, or when
     /// neither side had room for it.
     #[must_use]

@@ -53,8 +53,9 @@ pub enum LimitExceeded {
         /// Bytes allowed.
         limit: u64,
     },
-    /// The guest asked for more memory than [`Limits::memory`](crate::Limits::memory).
-    #[error("limit memory: {asked} bytes asked, {limit} allowed")]
+    /// The guest asked for more memory than [`Limits::memory`](crate::Limits::memory), or than that without the last
+    /// 512 KiB, which are kept back until a `MemoryError` has ended something.
+    #[error("limit memory: {asked} bytes asked, {limit} allowed{}", kept_back(*asked, *limit))]
     Memory {
         /// Bytes of memory there would have been.
         asked: u64,
@@ -131,6 +132,11 @@ pub enum LimitExceeded {
     },
 }
 
+/// Why less than is allowed was refused.
+fn kept_back(asked: u64, limit: u64) -> &'static str {
+    if asked > limit { "" } else { ", the last of them kept back to clean up in" }
+}
+
 impl LimitExceeded {
     /// The limit's name: that of its field in [`Limits`](crate::Limits), or `interpreters`, or `input`.
     #[must_use]
@@ -169,6 +175,7 @@ mod tests {
             LimitExceeded::HostCallTime { limit: Duration::from_secs(1) },
             LimitExceeded::HostMemory { limit: 1 },
             LimitExceeded::Memory { asked: 2, limit: 1 },
+            LimitExceeded::Memory { asked: 1, limit: 1 },
             LimitExceeded::Input { asked: 2, limit: 1 },
             LimitExceeded::Value { limit: 1 },
             LimitExceeded::Objects { limit: 1 },

@@ -2,6 +2,7 @@
 
 use super::answer;
 use super::call::{CallArguments, Failure};
+use super::key::{CallKey, WithKey};
 use crate::convert::arity::{arity, each_arity};
 use crate::convert::{FromPython, ToPython};
 use crate::python::Python;
@@ -49,6 +50,10 @@ pub trait HostFunction<M>: Send + Sync + 'static {
     #[doc(hidden)]
     const WANT: Want;
 
+    /// Whether it is told the key of its call.
+    #[doc(hidden)]
+    const KEYED: bool = false;
+
     /// Calls it and writes the answer.
     #[doc(hidden)]
     fn call<A: CallArguments>(&self, py: &mut Python<'_>, arguments: A) -> Result<u32, Failure>;
@@ -87,9 +92,40 @@ macro_rules! closure {
     };
 }
 
-/// Without a `&mut Python`, and with one.
+/// With a key.
+macro_rules! keyed {
+    ($($name:ident $field:tt),*) => {
+        impl<Body, R: Outcome, $($name: FromPython),*> HostFunction<fn(WithKey, $($name),*) -> R>
+            for Body
+        where
+            Body: Fn(CallKey, $($name),*) -> R + Send + Sync + 'static,
+        {
+            const ARITY: usize = arity!($($field)*);
+            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
+            const KEYED: bool = true;
+
+            #[allow(
+                unused_mut, unused_variables, non_snake_case,
+                reason = "there may be no parameter; parameters are named like their types"
+            )]
+            fn call<Given: CallArguments>(
+                &self,
+                py: &mut Python<'_>,
+                mut arguments: Given,
+            ) -> Result<u32, Failure> {
+                $(let $name = arguments.next::<$name>(py)?;)*
+                let key = CallKey::of(py)?;
+                let outcome = self(key, $($name),*).outcome()?;
+                Ok(answer(py, &outcome)?)
+            }
+        }
+    };
+}
+
+/// Without a `&mut Python`, with one, and with a key.
 macro_rules! closures {
     ($($name:ident $field:tt),*) => {
+        keyed! { $($name $field),* }
         closure! { () () () $($name $field),* }
         closure! { (WithPython) (&mut Python<'_>) (python) $($name $field),* }
     };

@@ -47,6 +47,10 @@ struct Inner {
     declared: bool,
     /// Whether Python awaits it.
     awaited: bool,
+    /// Whether it is told the key of its call.
+    keyed: bool,
+    /// Whether a durable program is checkpointed after its calls.
+    saves: bool,
     /// In what form arguments arrive.
     want: Want,
     run: Arc<dyn Run>,
@@ -71,7 +75,8 @@ impl Function {
     /// `RuntimeError` whose message is the error and its causes. A panic ends the call of the host
     /// that led here with [`Error::Host`](crate::Error::Host).
     ///
-    /// Without [`param`](Self::param) and the like, the parameters are positional.
+    /// Without [`param`](Self::param) and the like, the parameters are positional. A [`CallKey`](crate::CallKey) before them is
+    /// the key of the call, and no parameter.
     ///
     /// ```no_run
     /// use ophidia::{Arguments, Function, Value};
@@ -126,6 +131,8 @@ impl Function {
             parameters: Some(parameters),
             declared: false,
             awaited: false,
+            keyed: F::KEYED,
+            saves: false,
             want: F::WANT,
             run: Arc::new(Typed(function, std::marker::PhantomData)),
         }))
@@ -154,6 +161,8 @@ impl Function {
             parameters: None,
             declared: false,
             awaited: false,
+            keyed: false,
+            saves: false,
             want: Want::Value,
             run: Arc::new(Variadic(function)),
         }))
@@ -223,6 +232,24 @@ impl Function {
     pub(super) fn awaited(mut self) -> Self {
         Arc::make_mut(&mut self.0).awaited = true;
         self
+    }
+
+    /// Lets a [`Durable`](crate::Durable) program be checkpointed where it waits next after a call of this function has
+    /// ended, however shortly it waits: so that the call is not made again.
+    #[must_use]
+    pub fn checkpointed(mut self) -> Self {
+        Arc::make_mut(&mut self.0).saves = true;
+        self
+    }
+
+    pub(super) fn saves(&self) -> bool {
+        self.0.saves
+    }
+
+    /// Whether it has to be noted what it was called with.
+    #[inline]
+    pub(super) fn is_recorded(&self) -> bool {
+        self.0.awaited || self.0.keyed
     }
 
     /// What the table of the host's values keeps of it.

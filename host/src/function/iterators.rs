@@ -7,9 +7,10 @@ use crate::convert::ToPython;
 use crate::error::{ConversionError, PythonError};
 use crate::python::Python;
 use futures_core::Stream;
+use parking_lot::Mutex;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// A Rust iterator as a Python iterator: `for item in …` and `next(…)` pull one item at a time.
 ///
@@ -63,16 +64,12 @@ enum Source<F> {
     Ended,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The next item in a tuple, so that `None` is the end.
 fn pull<R: Outcome, F: FnMut(&mut Python<'_>) -> Option<R>>(
     source: &Mutex<Source<F>>,
     py: &mut Python<'_>,
 ) -> Result<Option<(R::Value,)>, BoxError> {
-    let set = |to| std::mem::replace(&mut *lock(source), to);
+    let set = |to| std::mem::replace(&mut *source.lock(), to);
     let mut next = match set(Source::Running) {
         Source::Waiting(next) => next,
         Source::Running => {

@@ -1,31 +1,20 @@
-//! Asynchronous functions of the host: futures that run on the caller's tokio runtime while Python
-//! awaits them.
+//! The futures of asynchronous functions of the host that one interpreter waits for: their numbers, their times, and what
+//! they have ended with.
 
-use super::call::{Call, CallArguments, Failure};
-use super::closure::{BoxError, HostFunction, Outcome};
+use super::call::Call;
+use super::closure::BoxError;
 use super::definition::Function;
-use super::{raise_parts, write};
-use crate::bridge::Encoder;
-use crate::convert::arity::{arity, each_arity};
-use crate::convert::{FromPython, ToPython};
-use crate::error::{ConversionError, Error, LimitExceeded, PythonError, Result, panicked};
-use crate::python::Python;
-use crate::python::state::{Guest, State};
-use crate::sandbox::control::{self, Control, Wake};
+use crate::convert::ToPython;
+use crate::error::{Error, LimitExceeded, PythonError, Result};
+use crate::sandbox::control::Control;
 use crate::sandbox::holding::Holding;
-use ophidia_abi::Want;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::future::poll_fn;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use wasmtime::{AsContextMut, Caller};
 
 /// What a future has ended with.
 pub(crate) type Ended = Result<Box<dyn ToPython + Send>, BoxError>;
@@ -56,6 +45,20 @@ pub(crate) struct Recorded {
     pub(crate) call: Call,
     /// Bytes that the arguments take; they are counted once more for this.
     pub(super) held: u64,
+    /// Which of all calls of the host it is.
+    pub(crate) ordinal: u64,
+}
+
+impl Recorded {
+    /// One that another interpreter has recorded.
+    pub(crate) fn new(function: Function, call: Call, held: u64, ordinal: u64) -> Self {
+        Self { function, call, held, ordinal }
+    }
+
+    /// Whether a checkpoint is asked for once it has ended.
+    pub(super) fn saves(&self) -> bool {
+        self.function.saves()
+    }
 }
 
 /// What has ended and was not told yet. Every future holds on to it until it is dropped.
@@ -73,7 +76,7 @@ impl Tasks {
     }
 
     /// Where futures of this function run, if one more may.
-    fn runtime(&self, limit: u32) -> Result<Handle> {
+    pub(super) fn runtime(&self, limit: u32) -> Result<Handle> {
         // One that is cancelled is there until tokio drops it.
         let alive = self.running.len().max(Arc::strong_count(&self.ended) - 1);
         if alive >= limit as usize {
@@ -111,7 +114,7 @@ impl Tasks {
     }
 
     /// Starts a future; gives its number. The next call that is made takes this one, where one is given.
-    fn spawn(
+    pub(super) fn spawn(
         &mut self,
         runtime: &Handle,
         control: &Arc<Control>,
@@ -149,6 +152,26 @@ impl Tasks {
         Ok(number)
     }
 
+    /// Whether one has ended that Python was not told of; for whoever waits without this.
+    pub(super) fn has_ended(&self) -> impl Fn() -> bool + use<> {
+        let ended = Arc::clone(&self.ended);
+        move || !ended.list.lock().is_empty()
+    }
+
+    /// Those that have ended and are still waited for, or whose time is over; and whether one of them asks for a checkpoint.
+    pub(super) fn take_ended(&mut self, control: &Control) -> (Vec<(i64, Ended)>, bool) {
+        let ended = std::mem::take(&mut *self.ended.list.lock());
+        let (mut told, mut saves) = (Vec::new(), false);
+        for (number, ended) in ended {
+            if let Some(running) = self.running.remove(&number) {
+                saves |= running.call.as_ref().is_some_and(Recorded::saves);
+                told.push((number, ended));
+            }
+        }
+        told.extend(self.expire(control));
+        (told, saves)
+    }
+
     /// Ends those whose time is over, and says when the next one's is.
     fn expire(&mut self, control: &Control) -> Vec<(i64, Ended)> {
         let Some(limit) = control.call_limit() else { return Vec::new() };
@@ -166,7 +189,7 @@ impl Tasks {
         late
     }
 
-    fn cancel(&mut self, number: i64) {
+    pub(super) fn cancel(&mut self, number: i64) {
         if let Some(task) = self.running.remove(&number) {
             task.end();
             let mut list = self.ended.list.lock();
@@ -228,305 +251,4 @@ impl Drop for End {
             self.control.arrive();
         }
     }
-}
-
-/// A panic of the function that ends the call of the host which waits for it, whatever Python catches.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-struct Panicked(Error);
-
-/// The future, with a panic as what it ends with.
-async fn uncaught(function: String, future: impl Future<Output = Ended> + Send) -> Ended {
-    let mut future = Some(Box::pin(future));
-    poll_fn(move |context| {
-        let poll = || {
-            let Some(running) = &mut future else { return Poll::Pending };
-            let polled = running.as_mut().poll(context);
-            // What it holds may panic too.
-            if polled.is_ready() {
-                future = None;
-            }
-            polled
-        };
-        catch_unwind(AssertUnwindSafe(poll)).unwrap_or_else(|panic| {
-            let error = panicked(format_args!("the host function {function}"), &*panic);
-            Poll::Ready(Err(Box::new(Panicked(error))))
-        })
-    })
-    .await
-}
-
-/// A closure that [`Function::new_async`] takes. `M` only tells the kinds of closures apart.
-pub trait AsyncFunction<M>: Send + Sync + 'static {
-    /// How many parameters it has.
-    #[doc(hidden)]
-    const ARITY: usize;
-
-    /// In what form it wants them.
-    #[doc(hidden)]
-    const WANT: Want;
-
-    /// Starts it and writes the number of the task.
-    #[doc(hidden)]
-    fn start<A: CallArguments>(&self, py: &mut Python<'_>, arguments: A) -> Result<u32, Failure>;
-}
-
-struct Async<M, F>(F, PhantomData<fn(M)>);
-
-impl<M: 'static, F: AsyncFunction<M>> HostFunction<Async<M, F>> for Async<M, F> {
-    const ARITY: usize = F::ARITY;
-    const WANT: Want = F::WANT;
-
-    fn call<A: CallArguments>(&self, py: &mut Python<'_>, arguments: A) -> Result<u32, Failure> {
-        self.0.start(py, arguments)
-    }
-}
-
-impl Function {
-    /// An asynchronous function: as [`new`](Self::new), of a closure that returns a future. Python
-    /// awaits it, in `asyncio`; any number may be under way at once.
-    ///
-    /// The future is polled once where it is called, so one that has nothing to wait for takes no other thread; what is left
-    /// of it runs on the tokio runtime that [`InterpreterBuilder::tokio`] names, else on the one
-    /// whose context the interpreter is called in (as within `spawn_blocking`). It is aborted when
-    /// Python cancels it and when the interpreter is dropped. A panic in it ends the call of the host in
-    /// which Python waits for it, as that of any function.
-    ///
-    /// [`InterpreterBuilder::tokio`]: crate::InterpreterBuilder::tokio
-    pub fn new_async<M: 'static, F: AsyncFunction<M>>(
-        name: impl Into<String>,
-        function: F,
-    ) -> Self {
-        Self::new(name, Async(function, PhantomData)).awaited()
-    }
-}
-
-fn start<R>(
-    py: &mut Python<'_>,
-    function: &str,
-    future: impl Future<Output = R> + Send + 'static,
-) -> Result<u32, BoxError>
-where
-    R: Outcome,
-    R::Value: Send + 'static,
-{
-    let State { bridge, session, .. } = py.state_mut();
-    let runtime = session.tasks.runtime(bridge.domain.limit());
-    let runtime = runtime.map_err(|error| py.guest().ours(error))?;
-    let future = async {
-        let value = future.await.outcome()?;
-        Ok(Box::new(value) as Box<dyn ToPython + Send>)
-    };
-    let mut future = Box::pin(uncaught(function.to_owned(), future));
-    // What needs no waiting is done here: another thread would take longer to be told of it.
-    let polled = {
-        let _inside = runtime.enter();
-        future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    };
-    let again = py.state_mut().session.again.take();
-    if let Poll::Ready(ended) = polled {
-        let ended = true_end(py, ended)?;
-        let State { sandbox, session, .. } = py.state_mut();
-        return match again {
-            Some(number) => {
-                session.tasks.end(number, ended, &sandbox.control);
-                Ok(0)
-            }
-            None => Ok(tell(py, Told { number: 0, ended })?),
-        };
-    }
-    let State { sandbox, session, .. } = py.state_mut();
-    let (held, call) = (session.own_arguments, session.own_call.take());
-    let spawned = session.tasks.spawn(&runtime, &sandbox.control, (again, call), held, future);
-    let number = spawned.map_err(|error| py.guest().ours(error))?;
-    match again {
-        Some(_) => Ok(0),
-        None => Ok(write(py, |out| out.int(number))?),
-    }
-}
-
-impl Recorded {
-    /// One that another interpreter has recorded.
-    pub(crate) fn new(function: Function, call: Call, held: u64) -> Self {
-        Self { function, call, held }
-    }
-
-    /// Makes the call again, under the number that it had. What it fails with at once is what it ends with.
-    ///
-    /// # Errors
-    ///
-    /// There is no tokio runtime, or the call ends the interpreter.
-    pub(crate) fn again(self, py: &mut Python<'_>, number: i64) -> Result<()> {
-        let State { bridge, session, .. } = py.state_mut();
-        drop(session.tasks.runtime(bridge.domain.limit())?);
-        let (outer, recorded) = (session.own_arguments, self.clone());
-        (session.again, session.own_call) = (Some(number), Some(recorded));
-        session.own_arguments = self.held;
-        let called = catch_unwind(AssertUnwindSafe(|| self.function.call(py, self.call)));
-        let State { sandbox, session, .. } = py.state_mut();
-        session.own_arguments = outer;
-        let is_begun = session.again.take().is_none();
-        session.own_call = None;
-        let error: BoxError = match called {
-            Ok(Ok(_)) if is_begun => return Ok(()),
-            Ok(Ok(_)) => "a function that was awaited and is no more".into(),
-            Ok(Err(Failure::Raised(error))) => error,
-            Ok(Err(Failure::NotPlain)) => "an argument that nothing can be read of".into(),
-            Err(panic) => {
-                let name = format_args!("the host function {}", self.function.name());
-                return Err(py.guest().poison(panicked(name, &*panic)));
-            }
-        };
-        if let Some(reason) = &sandbox.poisoned {
-            return Err(reason.clone());
-        }
-        session.tasks.end(number, Err(error), &sandbox.control);
-        Ok(())
-    }
-}
-
-/// What one has ended with, unless that is a panic, which ends this interpreter.
-fn true_end(py: &mut Python<'_>, ended: Ended) -> Result<Ended> {
-    match ended.map_err(|error| error.downcast::<Panicked>()) {
-        Err(Ok(panicked)) => Err(py.guest().poison(panicked.0)),
-        Err(Err(error)) => Ok(Err(error)),
-        Ok(value) => Ok(Ok(value)),
-    }
-}
-
-/// Tells Python of one that has ended. One that cannot be converted has failed.
-fn tell(py: &mut Python<'_>, told: Told) -> Result<u32> {
-    let most = match write(py, |out| told.to_python(out)) {
-        Err(Error::Conversion(_)) => usize::MAX,
-        Err(Error::Limit(_)) if !py.state().sandbox.is_poisoned() => LARGE,
-        other => return other,
-    };
-    let told = checked(py, told, most);
-    write(py, |out| told.to_python(out))
-}
-
-macro_rules! closure {
-    ($($name:ident $field:tt),*) => {
-        impl<Body, Fut, R, $($name: FromPython),*> AsyncFunction<fn($($name),*) -> Fut> for Body
-        where
-            Body: Fn($($name),*) -> Fut + Send + Sync + 'static,
-            Fut: Future<Output = R> + Send + 'static,
-            R: Outcome,
-            R::Value: Send + 'static,
-        {
-            const ARITY: usize = arity!($($field)*);
-            const WANT: Want = Want::of_arguments(&[$($name::WANT),*]);
-
-            #[allow(
-                unused_mut, non_snake_case,
-                reason = "there may be no parameter; parameters are named like their types"
-            )]
-            fn start<Given: CallArguments>(
-                &self,
-                py: &mut Python<'_>,
-                mut arguments: Given,
-            ) -> Result<u32, Failure> {
-                $(let $name = arguments.next::<$name>(py)?;)*
-                Ok(start(py, arguments.function(), self($($name),*))?)
-            }
-        }
-    };
-}
-
-closure! {}
-each_arity! { closure }
-
-/// One that has ended, as Python is told of it: its number, whether it failed, and the value; or the
-/// exception, or its class and its message.
-struct Told {
-    number: i64,
-    ended: Ended,
-}
-
-impl ToPython for Told {
-    fn to_python(&self, out: &mut Encoder<'_>) -> Result<(), ConversionError> {
-        out.tuple(3, |out| {
-            out.int(self.number)?;
-            out.bool(self.ended.is_err())?;
-            match &self.ended {
-                Ok(value) => value.to_python(out),
-                Err(error) => raise_parts(&**error, "RuntimeError", out),
-            }
-        })
-    }
-}
-
-/// Waits until a task has ended, or for so many seconds (−1: however long it takes); gives those that
-/// have ended.
-fn wait(caller: &mut Caller<'_, State>, seconds: f64) -> wasmtime::Result<Vec<(i64, Ended)>> {
-    let began = Instant::now();
-    let timeout = Duration::try_from_secs_f64(seconds).ok();
-    let until = timeout.and_then(|timeout| began.checked_add(timeout));
-    let ended = Arc::clone(&caller.data().session.tasks.ended);
-    let expiry = caller.data().sandbox.control.expiry();
-    let until = [until, expiry].into_iter().flatten().min();
-    let wake = caller.data().sandbox.control.wait_for(until, || !ended.list.lock().is_empty())?;
-    if wake == Wake::Interrupted {
-        control::raise_interrupt(caller.as_context_mut());
-    }
-    caller.data().sandbox.control.take_arrived();
-    let ended = std::mem::take(&mut *ended.list.lock());
-    let State { sandbox, session, .. } = caller.data_mut();
-    let tasks = &mut session.tasks;
-    let mut told: Vec<_> =
-        ended.into_iter().filter(|(number, _)| tasks.running.remove(number).is_some()).collect();
-    told.extend(tasks.expire(&sandbox.control));
-    if let (true, Some(timeout)) = (told.is_empty(), timeout)
-        && began.elapsed() >= timeout
-    {
-        // A clock that stands goes on by what was waited for.
-        sandbox.wasi.pass(timeout);
-    }
-    Ok(told)
-}
-
-/// The bridge's own call of the host: `wait(seconds)`, or `cancel(number)`.
-pub(super) fn attend(
-    caller: &mut Caller<'_, State>,
-    number: Option<i64>,
-    seconds: f64,
-) -> wasmtime::Result<u32> {
-    if let Some(number) = number {
-        caller.data_mut().session.tasks.cancel(number);
-        return Ok(write(&mut Python::new(caller.as_context_mut()), |out| out.none())?);
-    }
-    let mut told = Vec::new();
-    for (number, ended) in wait(caller, seconds)? {
-        let mut guest = Guest::new(caller.as_context_mut());
-        let ended = true_end(&mut guest.python(), ended)?;
-        told.push(Told { number, ended });
-    }
-    let mut guest = Guest::new(caller.as_context_mut());
-    let py: &mut Python<'_> = &mut guest.python();
-    let most = match write(py, |out| told.to_python(out)) {
-        // One that cannot be converted fails alone.
-        Err(Error::Conversion(_)) => usize::MAX,
-        // So does each that is large, where the guest has no room for all of them.
-        Err(Error::Limit(_)) if !py.state().sandbox.is_poisoned() => LARGE,
-        other => return Ok(other?),
-    };
-    let each: Vec<_> = told.into_iter().map(|told| checked(py, told, most)).collect();
-    Ok(write(py, |out| each.to_python(out))?)
-}
-
-/// Bytes from which on an answer is large.
-const LARGE: usize = 64 << 10;
-
-/// One that can be told, in at most so many bytes; else it has failed.
-fn checked(py: &mut Python<'_>, told: Told, most: usize) -> Told {
-    let tried = py.guest().encoded(|out| told.to_python(out), |_, bytes| (false, Ok(bytes.len())));
-    let failed: BoxError = match tried {
-        Ok(size) if size <= most => return told,
-        Ok(size) => {
-            let said = format!("an answer of {size} bytes, for which there is no memory");
-            PythonError::new("MemoryError", said).into()
-        }
-        Err(error) => error.into(),
-    };
-    Told { number: told.number, ended: Err(failed) }
 }

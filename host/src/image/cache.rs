@@ -1,5 +1,6 @@
 //! The cache of images: their names, the lock of whoever makes one, files that are whole or not there.
 
+use super::contents::{self, Segments};
 use super::snapshot::{self, Preload};
 use super::{Source, metering};
 use crate::error::{Error, Result};
@@ -7,7 +8,7 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use wasmtime::Engine;
@@ -21,6 +22,11 @@ pub(crate) fn path(cache: &Path, source: Source<'_>, engine: &Engine) -> PathBuf
         Source::Portable(image) => Origin::Portable(Sha256::digest(image).into()),
     };
     cache.join("image").join(Inputs::of(origin, engine.precompile_compatibility_hash()).name())
+}
+
+/// The files of an image: its machine code, what memories begin with, and the note of both hashes.
+pub(crate) fn files(path: &Path) -> [PathBuf; 3] {
+    [path.to_owned(), memory_path(path), stamp_path(path)]
 }
 
 /// What an image begins from, by what names it.
@@ -48,6 +54,8 @@ struct Inputs<'a, E> {
     abi: u32,
     /// Our own code that puts the checks in.
     metering: u32,
+    /// Our own code that takes the data out.
+    contents: u32,
     /// This library.
     library: &'a str,
     /// Wasmtime's version, which is also wizer's (it asks for exactly the same), the processor's features, and
@@ -61,6 +69,7 @@ impl<'a, E: Hash> Inputs<'a, E> {
             origin,
             abi: ophidia_abi::VERSION,
             metering: metering::VERSION,
+            contents: contents::VERSION,
             library: env!("CARGO_PKG_VERSION"),
             engine,
         }
@@ -122,41 +131,67 @@ impl Lock {
     }
 }
 
-/// Stores an image and notes its hash.
-pub(super) fn store(path: &Path, image: &[u8]) -> Result<()> {
+/// Stores an image, its machine code and what its memories begin with, and notes the hashes of both.
+///
+/// The note comes last, and is one for both: whoever comes across files of two images finds hashes that are not theirs.
+pub(super) fn store(path: &Path, compiled: &[u8], memory: &Segments<'_>) -> Result<()> {
     let stored = || -> io::Result<()> {
-        write_whole(path, image)?;
-        let stamp = Stamp::of(&File::open(path)?)?;
-        write_whole(&stamp_path(path), stamp.noted(&hex(&Sha256::digest(image))).as_bytes())
+        write_whole(path, |file| (&*file).write_all(compiled))?;
+        write_whole(&memory_path(path), |file| memory.write_to(file))?;
+        let mut note = String::new();
+        for path in [path, &memory_path(path)] {
+            let mut file = File::open(path)?;
+            let hash = hash_of(&mut file)?;
+            note += &Stamp::of(&file)?.noted(&hash);
+        }
+        write_whole(&stamp_path(path), |file| (&*file).write_all(note.as_bytes()))
     };
     stored().map_err(|error| unwritable(path, &error))
 }
 
+/// The SHA-256 of what is left to read of a file.
+pub(super) fn hash_of(file: &mut File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let len = file.read(&mut chunk)?;
+        match chunk.get(..len) {
+            Some(read) if !read.is_empty() => hasher.update(read),
+            _ => return Ok(hex(&hasher.finalize())),
+        }
+    }
+}
+
 fn unwritable(path: &Path, error: &io::Error) -> Error {
     Error::Image(format!(
-        "{}: {error} (the cache holds no image that can be used, so it must be writable, with some 100 MB free)",
+        "{}: {error} (the cache holds no image that can be used, so it must be writable, with some 150 MB free)",
         path.display()
     ))
 }
 
-/// Writes a file that is whole from the moment it is there, with mode 0600.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that is whole from the moment it is there, with mode 0600; and that is there from now on, even if the
+/// machine stops.
+pub(crate) fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let (folder, prefix) = unfinished(path);
-    let mut file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
-    file.write_all(bytes)?;
+    let file = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+    write(file.as_file())?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    File::open(folder)?.sync_all()
 }
 
 /// Where a file of the cache lies before it is whole: its folder, and what its name begins with there.
 fn unfinished(path: &Path) -> (&Path, String) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    (path.parent().unwrap_or(Path::new(".")), format!(".{name}-"))
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    (folder.unwrap_or(Path::new(".")), format!(".{name}-"))
 }
 
-/// Removes what killed processes left of this image. They held the lock that this one holds now.
-fn remove_leftovers(path: &Path) {
+/// Removes what killed processes left of this file before it was whole. They held the lock that this one holds now.
+pub(crate) fn remove_leftovers(path: &Path) {
     let (folder, prefix) = unfinished(path);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&prefix) {
@@ -165,7 +200,12 @@ fn remove_leftovers(path: &Path) {
     }
 }
 
-/// Where the hash of an image is noted.
+/// Where what memories of an image begin with lies.
+pub(super) fn memory_path(path: &Path) -> PathBuf {
+    path.with_extension("memory")
+}
+
+/// Where the hashes of an image are noted: a line for its machine code, and one for its memory.
 pub(super) fn stamp_path(path: &Path) -> PathBuf {
     path.with_extension("sha256")
 }
@@ -203,7 +243,8 @@ mod tests {
     fn whatever_makes_an_image_gives_it_another_name() {
         let with = Preload { packages: true };
         let origin = Origin::Guest { key: "0123", preload: with, snapshot: 1 };
-        let inputs = Inputs { origin, abi: 1, metering: 1, library: "1", engine: "48.0.8" };
+        let inputs =
+            Inputs { origin, abi: 1, metering: 1, contents: 1, library: "1", engine: "48.0.8" };
         let of = |key, packages, snapshot| Origin::Guest {
             key,
             preload: Preload { packages },
@@ -218,6 +259,7 @@ mod tests {
             Inputs { origin: Origin::Portable([1; 32]), ..inputs },
             Inputs { abi: 2, ..inputs },
             Inputs { metering: 2, ..inputs },
+            Inputs { contents: 2, ..inputs },
             Inputs { library: "2", ..inputs },
             Inputs { engine: "48.0.9", ..inputs },
         ];

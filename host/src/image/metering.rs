@@ -35,8 +35,7 @@ mod body;
 mod bulk;
 mod survey;
 
-use super::engine::Kind;
-use super::exceptions::{self, THROWS};
+use super::exceptions;
 use crate::error::{Error, Result};
 use body::Writer;
 use bulk::Pieces;
@@ -50,9 +49,8 @@ use wasmparser::{
     BinaryReaderError, FunctionBody, GlobalSectionReader, Parser, Payload, SectionLimited,
 };
 
-/// Raised with every change of what is written, so that no image made before is used. (What has exceptions could not be
-/// run before they were charged.)
-pub(crate) const VERSION: u32 = 5;
+/// Raised with every change of what is written, so that no image made before is used.
+pub(crate) const VERSION: u32 = 6;
 
 /// What guest code takes from before it calls the host: with some 10⁸ loop heads a second a call
 /// every 40 µs, which costs 0.1 % of the time.
@@ -95,8 +93,7 @@ pub(crate) fn instrument(wasm: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {
-    let kind = exceptions::kind_of(wasm);
-    exceptions::refuse_others(wasm, kind)?;
+    exceptions::refuse_others(wasm)?;
     let survey = Survey::of(wasm).map_err(|error| error.to_string())?;
     let meter = survey
         .meter
@@ -110,14 +107,13 @@ fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {
     let copy = survey.imported + u32::try_from(survey.functions.len()).unwrap_or(u32::MAX);
     let pieces = Pieces { ty: survey.types, copy, fill: copy + 1 };
     let writer = Writer { budget: survey.globals, meter, pieces };
-    rewrite_with(wasm, &survey, &writer, kind).map_err(|error| error.to_string())
+    rewrite_with(wasm, &survey, &writer).map_err(|error| error.to_string())
 }
 
 fn rewrite_with(
     wasm: &[u8],
     survey: &Survey,
     writer: &Writer,
-    kind: Kind,
 ) -> Result<Vec<u8>, BinaryReaderError> {
     let mut module = Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -136,18 +132,11 @@ fn rewrite_with(
                 module.section(&with_budget(wasm, section)?);
             }
             Payload::ExportSection(section) => {
-                let names: &[&str] = match kind {
-                    Kind::Plain => &[LEFT],
-                    Kind::Throwing => &[LEFT, THROWS],
-                };
                 let mut added = Vec::new();
-                for name in names {
-                    name.encode(&mut added);
-                    ExportKind::Global.encode(&mut added);
-                    writer.budget.encode(&mut added);
-                }
-                let count = u32::try_from(names.len()).unwrap_or(u32::MAX);
-                let data = with(wasm, &section, count, &added);
+                LEFT.encode(&mut added);
+                ExportKind::Global.encode(&mut added);
+                writer.budget.encode(&mut added);
+                let data = with(wasm, &section, 1, &added);
                 module.section(&RawSection { id: SectionId::Export.into(), data: &data });
             }
             Payload::CodeSectionStart { .. } => {

@@ -23,11 +23,27 @@ pub enum Clock {
     /// One that begins at a time and goes on by a step at each reading; with a step of zero it stands. A program that
     /// sleeps moves it on by as long as it would have slept, and does not wait.
     Fixed {
-        /// Where it begins, since 1970 (UTC).
+        /// Where it begins, since 1970 (UTC), before 2262: Python counts nanoseconds in 64 bits.
         start: Duration,
         /// How far a reading moves it.
         step: Duration,
     },
+}
+
+/// Nanoseconds since 1970 that a clock of Python can tell: until 2262-04-11T23:47:16Z.
+const MOST_NANOS: u128 = i64::MAX as u128;
+
+impl Clock {
+    /// Refuses a clock that Python cannot read.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Fixed { start, .. } if start.as_nanos() > MOST_NANOS => Err(format!(
+                "a clock that begins {} s after 1970: Python's end in 2262: give a time before 2262-04-11",
+                start.as_secs()
+            )),
+            Self::Host | Self::Fixed { .. } => Ok(()),
+        }
+    }
 }
 
 #[cfg(feature = "serde")]
@@ -54,7 +70,8 @@ impl FromStr for Clock {
         let step = step.map_err(|_| {
             "give a time and a step, such as 2020-01-01T00:00:00Z+1ms for a millisecond at each reading"
         })?;
-        Ok(Self::Fixed { start, step: step.unwrap_or_default() })
+        let clock = Self::Fixed { start, step: step.unwrap_or_default() };
+        clock.check().map(|()| clock)
     }
 }
 

@@ -58,7 +58,7 @@ pub struct Grants {
     /// Trees of any kind: in memory, of an archive, of a folder that is only written in memory.
     pub mounts: Vec<Mount>,
     /// What a guest may write to `/tmp`, a tree in memory of each interpreter's own, unless something else is granted
-    /// there. `None` is no `/tmp`. Default: [`Quota::default`].
+    /// there: then a quota other than the default is refused. `None` is no `/tmp`. Default: [`Quota::default`].
     pub tmp: Option<Quota>,
     /// Hosts and origins. Default: none.
     pub network: Network,
@@ -85,16 +85,37 @@ impl Default for Grants {
 }
 
 impl Grants {
+    /// Refuses what would go without effect, a quota for a `/tmp` that is another tree, and a clock that cannot be read.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.clock.check()?;
+        let mut guests = self.dirs.iter().map(|dir| &dir.guest);
+        let has_tmp = guests.any(|guest| is_tmp(guest))
+            || self.mounts.iter().any(|mount| is_tmp(&mount.guest));
+        match self.tmp {
+            Some(quota) if has_tmp && quota != Quota::default() => Err(format!(
+                "tmp: a quota of {} bytes in {} files for /tmp, where something else is granted: give that the quota, or \
+                 leave one of them out",
+                quota.bytes, quota.files
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Everything that is mounted, `/tmp` included.
     pub(crate) fn all_mounts(&self) -> Vec<Mount> {
         let dirs = self.dirs.iter().cloned().map(Mount::from);
         let mut mounts: Vec<Mount> = dirs.chain(self.mounts.iter().cloned()).collect();
-        let has_tmp = mounts.iter().any(|mount| mount.guest.trim_end_matches('/') == TMP);
+        let has_tmp = mounts.iter().any(|mount| is_tmp(&mount.guest));
         if let (Some(quota), false) = (self.tmp, has_tmp) {
             mounts.push(Mount { quota: Some(quota), ..Mount::new(TMP, Tree::Memory) });
         }
         mounts
     }
+}
+
+/// Whether it is the path of `/tmp`.
+fn is_tmp(guest: &str) -> bool {
+    guest.trim_end_matches('/') == TMP
 }
 
 /// Where programs keep what is for a while.

@@ -46,7 +46,7 @@ pub struct Limits {
     #[cfg_attr(feature = "serde", serde(with = "seconds"))]
     pub host_call_time: Option<Duration>,
     /// Bytes of linear memory, and of exceptions of C++ that are under way. Default: 256 MiB. A new interpreter starts with
-    /// about 40 MiB of address space, most of it shared with the image.
+    /// about 40 MiB of address space, most of it shared with the image. 64 KiB to 4 GiB.
     pub memory: u64,
     /// Bytes of the host's memory that one value which comes out of the guest may take, and the
     /// arguments of all calls of host functions under way together. A text of an exception is cut to a
@@ -62,7 +62,7 @@ pub struct Limits {
     /// Default: 64 MiB.
     pub output: u64,
     /// Files and folders that the guest may have open at once, beside the granted folders and the standard
-    /// streams. One more fails with `OSError` (`EMFILE`) in Python. Default: 64.
+    /// streams. One more fails with `OSError` (`EMFILE`) in Python. At least 1. Default: 64.
     pub files: u32,
     /// What the guest may add to each folder of the host that is granted for writing, unless the grant says how much.
     /// More fails with `OSError` (`EDQUOT`) in Python. Default: 1 GiB in 100,000 files.
@@ -93,10 +93,44 @@ impl Default for Limits {
     }
 }
 
+/// A page of linear memory, and as much as 32 bits address.
+const LEAST_MEMORY: u64 = 64 << 10;
+const MOST_MEMORY: u64 = 4 << 30;
+
+impl Limits {
+    /// Refuses limits within which nothing can run: which one, and the least that there may be. Zero stays where it means
+    /// that something is not granted, such as calls of the host.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let zero = |time: Option<Duration>| time == Some(Duration::ZERO);
+        let nothing = [
+            ("timeout", zero(self.timeout)),
+            ("cpu", zero(self.cpu)),
+            ("life", zero(self.life)),
+            ("fuel", self.fuel == Some(0)),
+            ("host_call_time", zero(self.host_call_time)),
+        ];
+        if let Some((name, _)) = nothing.iter().find(|(_, is_nothing)| *is_nothing) {
+            return Err(format!("limit {name}: 0, in which nothing can run: give more, or none"));
+        }
+        if self.files == 0 {
+            return Err(
+                "limit files: 0, with which nothing can be imported: give at least 1".into()
+            );
+        }
+        match self.memory {
+            LEAST_MEMORY..=MOST_MEMORY => Ok(()),
+            asked => Err(format!(
+                "limit memory: {asked} bytes: give {LEAST_MEMORY} to {MOST_MEMORY}; an interpreter begins with about 40 MiB"
+            )),
+        }
+    }
+}
+
 /// A time that is there as a number of seconds.
 #[cfg(feature = "serde")]
 pub(super) mod whole_seconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use super::Seconds;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
 
     pub(in super::super) fn serialize<S: Serializer>(
@@ -109,15 +143,15 @@ pub(super) mod whole_seconds {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Duration, D::Error> {
-        let seconds = f64::deserialize(from)?;
-        Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+        Seconds::deserialize(from).map(|seconds| seconds.0)
     }
 }
 
 /// A time as a number of seconds.
 #[cfg(feature = "serde")]
 mod seconds {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use super::Seconds;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
 
     pub(super) fn serialize<S: Serializer>(
@@ -130,8 +164,42 @@ mod seconds {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
-        let seconds = Option::<f64>::deserialize(from)?;
-        let time = |seconds| Duration::try_from_secs_f64(seconds).map_err(D::Error::custom);
-        seconds.map(time).transpose()
+        Ok(Option::<Seconds>::deserialize(from)?.map(|seconds| seconds.0))
+    }
+}
+
+/// A number of seconds, as it is read; the error says what to write.
+#[cfg(feature = "serde")]
+struct Seconds(Duration);
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Seconds {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_f64(Reading)
+    }
+}
+
+#[cfg(feature = "serde")]
+struct Reading;
+
+#[cfg(feature = "serde")]
+impl serde::de::Visitor<'_> for Reading {
+    type Value = Seconds;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number of seconds that is not below 0, such as 2.5")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, seconds: f64) -> Result<Seconds, E> {
+        let wrong = || E::invalid_value(serde::de::Unexpected::Float(seconds), &self);
+        Duration::try_from_secs_f64(seconds).map(Seconds).map_err(|_| wrong())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Seconds, E> {
+        self.visit_f64(seconds as f64)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, seconds: u64) -> Result<Seconds, E> {
+        Ok(Seconds(Duration::from_secs(seconds)))
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
 pub struct Quota {
-    /// Bytes, by the sizes of files; in memory in whole pages of 4 KiB. Default: 64 MiB.
+    /// Bytes, by the sizes of files; in memory in whole pages of 4 KiB, of which there has to be one. Default: 64 MiB.
     pub bytes: u64,
     /// Files, folders and links. Default: 10,000.
     pub files: u64,
@@ -51,7 +51,7 @@ pub enum Tree {
     /// These files for reading, by their paths in it.
     Files(BTreeMap<String, Bytes>),
     /// The files of a tar archive (also compressed with gzip) or a zip archive, for reading, read when a sandbox is
-    /// built. With the feature `archives`.
+    /// built. Hard links are files of their own; symbolic links and devices are left out. With the feature `archives`.
     Archive(PathBuf),
     /// What another tree holds, which may be changed in memory: the tree itself stays as it is.
     Overlay(Box<Self>),

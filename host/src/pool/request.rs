@@ -295,7 +295,16 @@ async fn carry_out<T: Send + 'static>(
     let mut leased = Leased { core: &core, session: asked.session, interpreter: Some(interpreter) };
     let (caught, has_panicked) = match &mut leased.interpreter {
         Some(interpreter) => {
-            let body: Body<'_, T> = Box::pin(async move { body(interpreter).await });
+            let body: Body<'_, T> = Box::pin(async move {
+                let result = body(interpreter).await;
+                // Whoever asked will not have the interpreter to ask for it.
+                if let Err(Error::Python(error)) = &result
+                    && !interpreter.is_poisoned()
+                {
+                    let _ = error.traceback(interpreter);
+                }
+                result
+            });
             ended(&core, asked.id, interrupter, body).await
         }
         None => (Ok(Err(Error::Cancelled)), false),

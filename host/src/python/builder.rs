@@ -2,18 +2,19 @@
 
 use super::interpreter::Interpreter;
 use super::settings::{Prepared, Sandbox, Settings, setters};
-use crate::error::{Error, LimitExceeded, Result};
+use crate::error::{Error, Result};
 use crate::policy::{InputKind, OutputKind};
 use crate::python::Python;
-use crate::python::runtime::Runtime;
+use crate::python::runtime::{Loaded, Runtime};
 use crate::python::state::State;
 use crate::sandbox::control::Control;
 use crate::sandbox::exports::Linked;
+use crate::sandbox::memories::Beginning;
 use crate::sandbox::state::SandboxState;
 use crate::sandbox::wasi::{self, Context, Input, Output, Stdin, Stdout};
 use ophidia_abi::BY_NAME;
 use std::sync::Arc;
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::{Instance, Store};
 
 /// Configures an [`Interpreter`]: a [`Sandbox`] for one, with streams of any kind. The defaults: no grants, no
 /// arguments, no input, both outputs captured, [`Limits::default`](crate::Limits::default).
@@ -126,7 +127,8 @@ fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Inter
     let settings = &sandbox.prepared.settings;
     let streams = Opened::of(sandbox, streams);
     let control = Control::of(&settings.limits);
-    let mut interpreter = instantiate(runtime, sandbox, streams, control, |_| Ok(()))?;
+    let began = runtime.image();
+    let mut interpreter = instantiate(runtime, sandbox, streams, control, began, |_| Ok(()))?;
     interpreter.set_up()?;
     Ok(interpreter)
 }
@@ -134,11 +136,24 @@ fn start(runtime: &Runtime, sandbox: &Sandbox, streams: Streams) -> Result<Inter
 impl Interpreter {
     /// Gives the guest what of its settings is in its memory: environment, arguments, folders, modules.
     pub(crate) fn set_up(&mut self) -> Result<()> {
+        self.set_up_with(|py, site| py.append_path(site))
+    }
+
+    /// The same for one that has settings already, of its own or another sandbox: folders that `sys.path` has are left where
+    /// they are.
+    pub(crate) fn set_up_again(&mut self) -> Result<()> {
+        self.set_up_with(|py, site| match py.has_path(site)? {
+            true => Ok(()),
+            false => py.append_path(site),
+        })
+    }
+
+    fn set_up_with(&mut self, add: fn(&mut Python<'_>, &str) -> Result<()>) -> Result<()> {
         let prepared = Arc::clone(&self.sandbox.prepared);
         let settings = &prepared.settings;
         self.operation(|py| {
             py.start(settings)?;
-            settings.sites.iter().try_for_each(|site| py.append_path(site))?;
+            settings.sites.iter().try_for_each(|site| add(py, site))?;
             settings.modules.iter().try_for_each(|module| py.add_module(module).map(drop))
         })
     }
@@ -163,12 +178,13 @@ impl Opened {
     }
 }
 
-/// An instance that was never entered. `ready` is shown its state before there is a memory.
+/// An instance that was never entered, whose memory begins with this. `ready` is shown its state before there is a memory.
 pub(super) fn instantiate(
     runtime: &Runtime,
     sandbox: &Sandbox,
     streams: Opened,
     control: Control,
+    began: &Arc<Beginning>,
     ready: impl FnOnce(&mut State) -> Result<()>,
 ) -> Result<Interpreter> {
     let Prepared { settings, world, .. } = &*sandbox.prepared;
@@ -188,36 +204,33 @@ pub(super) fn instantiate(
     state.stack = shared.stack;
     let mut state = State::new(state, &settings.limits, settings.tokio.clone());
     ready(&mut state)?;
-    let place = runtime.place()?;
     let mut store = Store::new(&shared.engine, state);
     store.limiter(|state| &mut state.sandbox.ledger);
-    let taking = shared.idle.taking();
-    let instance = match shared.pre.instantiate(&mut store) {
-        Ok(instance) => instance,
-        Err(error) => {
-            let refused = store.data_mut().sandbox.ledger.take_refused();
-            return Err(not_instantiated(runtime, refused, &error));
-        }
-    };
-    drop(taking);
+    let instance = begin(shared, began, &mut store)?;
     Linked::link(&shared.exports, instance, &mut store)?;
     let (runtime, sandbox) = (runtime.clone(), sandbox.clone());
-    Ok(Interpreter { python: Python::new(store), leaving: None, _place: place, runtime, sandbox })
+    let began = Arc::clone(began);
+    Ok(Interpreter { python: Python::new(store), runtime, sandbox, began })
 }
 
-#[cold]
-fn not_instantiated(
-    runtime: &Runtime,
-    refused: Option<LimitExceeded>,
-    error: &wasmtime::Error,
-) -> Error {
-    match refused {
-        Some(limit) => limit.into(),
-        None if error.is::<PoolConcurrencyLimitError>() => {
-            let limit = runtime.max_interpreters();
-            LimitExceeded::Interpreters { asked: u64::from(limit) + 1, limit }.into()
+/// Makes an instance, whose memory begins with this.
+fn begin(
+    shared: &Loaded,
+    beginning: &Arc<Beginning>,
+    store: &mut Store<State>,
+) -> Result<Instance> {
+    let slot = shared.memories.take(beginning)?;
+    let instance = slot.instantiate(|| shared.pre.instantiate(&mut *store));
+    let ledger = &mut store.data_mut().sandbox.ledger;
+    match instance {
+        Ok(instance) => {
+            ledger.begins_with(beginning.size() as u64)?;
+            Ok(instance)
         }
-        None => Error::Host(format!("no interpreter: {error:#}")),
+        Err(error) => match ledger.take_refused() {
+            Some(limit) => Err(limit.into()),
+            None => Err(Error::Host(format!("no interpreter: {error:#}"))),
+        },
     }
 }
 

@@ -5,14 +5,15 @@ use super::runtime::Runtime;
 use super::settings::Sandbox;
 use super::state::State;
 use super::underway::UnderWay;
-use super::{Interpreter, Streams};
+use super::{Interpreter, Python, Streams};
 use crate::bridge::{self, Exported};
 use crate::convert::ToPython;
 use crate::error::{CheckpointError, Error, Result};
 use crate::function::Call;
 use crate::sandbox::carried;
 use crate::sandbox::control::Control;
-use crate::sandbox::pages::{Pages, Pristine};
+use crate::sandbox::memories::Beginning;
+use crate::sandbox::pages::Pages;
 use crate::sandbox::travel::{Bytes, Damaged, Travel, travels};
 use crate::sandbox::wasi::{Branch, NoWay};
 use crate::value::Object;
@@ -42,9 +43,17 @@ pub(crate) struct Carried {
     /// The number of the last asynchronous call, and those that are under way.
     last_call: i64,
     calls: Vec<CarriedCall>,
+    /// What keys of calls are made of.
+    life: Option<u128>,
 }
 
 impl Carried {
+    /// Lets it have spent nothing, and be another one.
+    pub(crate) fn renew(&mut self) {
+        self.sandbox.renew();
+        self.life = None;
+    }
+
     /// Lets time pass for it.
     pub(crate) fn pass(&mut self, time: Duration) {
         self.sandbox.pass(time);
@@ -59,7 +68,7 @@ impl Carried {
     }
 }
 
-travels!(Carried { sandbox, kept, seeds, programs, given, last_call, calls });
+travels!(Carried { sandbox, kept, seeds, programs, given, last_call, calls, life });
 
 /// An asynchronous call of the host that is under way.
 #[derive(Clone, Debug)]
@@ -69,9 +78,11 @@ pub(crate) struct CarriedCall {
     what: Option<(String, Arc<[u8]>)>,
     /// Objects among the arguments.
     objects: Vec<Handle>,
+    /// Which of all calls of the host it is.
+    ordinal: u64,
 }
 
-travels!(CarriedCall { number, what, objects });
+travels!(CarriedCall { number, what, objects, ordinal });
 
 impl Travel for Handle {
     fn put(&self, out: &mut Vec<u8>) {
@@ -96,6 +107,8 @@ pub(crate) struct Pending {
     pub(crate) what: Option<(String, Call)>,
     /// Bytes of the host that the arguments take.
     pub(crate) held: u64,
+    /// Which of all calls of the host it is.
+    pub(crate) ordinal: u64,
 }
 
 /// With what an interpreter goes on.
@@ -105,6 +118,8 @@ pub(crate) struct GoingOn<'a> {
     pub(crate) streams: Streams,
     pub(crate) carried: &'a Carried,
     pub(crate) table: Table,
+    /// What its memory begins with, and the pages that differ from that.
+    pub(crate) began: &'a Arc<Beginning>,
     pub(crate) pages: &'a Pages<'a>,
     pub(crate) how: Branch,
 }
@@ -179,10 +194,11 @@ impl Interpreter {
         let mut calls = Vec::new();
         let (last_call, under_way) = self.state().session.tasks.under_way();
         let recorded = |(number, call): (i64, Option<&crate::function::Recorded>)| {
-            (number, call.map(|call| (call.function.path(), call.call.clone())))
+            let ordinal = call.map_or(0, |call| call.ordinal);
+            (number, ordinal, call.map(|call| (call.function.path(), call.call.clone())))
         };
         let under_way: Vec<_> = under_way.into_iter().map(recorded).collect();
-        for (number, call) in under_way {
+        for (number, ordinal, call) in under_way {
             let (mut what, mut objects) = (None, Vec::new());
             if let (Some((path, call)), Branch::Restore) = (call, how) {
                 let value = call.into_value();
@@ -193,8 +209,9 @@ impl Interpreter {
                     what = Some((path, bytes));
                 }
             }
-            calls.push(CarriedCall { number, what, objects });
+            calls.push(CarriedCall { number, what, objects, ordinal });
         }
+        let life = if how == Branch::Restore { Some(self.life()?) } else { None };
         let State { sandbox, bridge, session } = self.state();
         let handle = |object: &Object| object.handle_in(&bridge.domain);
         let kept = session.kept.iter().filter_map(|(name, it)| Some((name.clone(), handle(it)?)));
@@ -209,6 +226,7 @@ impl Interpreter {
             given: bridge.domain.given(),
             last_call,
             calls,
+            life,
         })
     }
 
@@ -237,11 +255,12 @@ impl Interpreter {
         self.state().bridge.table.entries()
     }
 
-    /// Bytes of its memory, which no other thread can change meanwhile.
-    pub(crate) fn pages(&self, pristine: &Pristine) -> Result<Pages<'_>> {
+    /// The pages of its memory that differ from the image, or from what it began with. No other thread can change them
+    /// meanwhile.
+    pub(crate) fn pages(&self, pristine: &Beginning) -> Result<Pages<'_>> {
         let memory = self.state().sandbox.memory()?;
         let frame = self.state().sandbox.frame;
-        Ok(Pages::find(memory.all(self.context()), frame, pristine))
+        Ok(Pages::find(memory.all(self.context()), frame, pristine, &self.began))
     }
 
     /// Streams of a child: its own where some are given, else as the parent's.
@@ -257,12 +276,12 @@ impl Interpreter {
     /// Another interpreter that goes on as that one. Gives the asynchronous calls that were under way there, each of which
     /// is to be ended or made again.
     pub(crate) fn going_on(from: GoingOn<'_>) -> Result<(Self, Vec<Pending>)> {
-        let GoingOn { runtime, sandbox, streams, carried, table, pages, how } = from;
+        let GoingOn { runtime, sandbox, streams, carried, table, began, pages, how } = from;
         let limits = sandbox.limits();
         let spent = &carried.sandbox.spent;
         let control = Control::going_on(limits, spent.life, spent.cpu);
         let streams: Opened = Opened::of(sandbox, streams);
-        let mut this = instantiate(runtime, sandbox, streams, control, |state| {
+        let mut this = instantiate(runtime, sandbox, streams, control, began, |state| {
             let State { sandbox, bridge, session } = state;
             sandbox.go_on(&carried.sandbox)?;
             sandbox.wasi.go_on(&carried.sandbox.wasi, how).map_err(|why| match why {
@@ -272,6 +291,7 @@ impl Interpreter {
             })?;
             bridge.table = bridge::Table::of(table, limits.objects)?;
             session.tasks.go_on(carried.last_call);
+            session.life = carried.life;
             Ok(())
         })?;
         {
@@ -323,7 +343,7 @@ impl Interpreter {
                 }
                 None => (None, 0),
             };
-            pending.push(Pending { number: call.number, what, held });
+            pending.push(Pending { number: call.number, what, held, ordinal: call.ordinal });
         }
         let of_calls = carried.calls.iter().flat_map(|call| &call.objects);
         let used: HashSet<_> = held.keys().chain(of_calls).chain(&carried.seeds).copied().collect();
@@ -353,10 +373,29 @@ impl Interpreter {
         Ok((call, held))
     }
 
+    /// Whether a function of the host has asked for a checkpoint since this was last asked.
+    pub(crate) fn take_save_asked(&mut self) -> bool {
+        std::mem::take(&mut self.state_mut().session.save_asked)
+    }
+
     /// Ends an asynchronous call that was under way elsewhere by an exception.
     pub(crate) fn end_pending(&mut self, number: i64, ended: crate::function::Ended) {
         let State { sandbox, session, .. } = self.state_mut();
         session.tasks.end(number, ended, &sandbox.control);
+    }
+}
+
+impl Python<'_> {
+    /// What keys of calls are made of.
+    pub(crate) fn life(&mut self) -> Result<u128> {
+        if let Some(life) = self.state().session.life {
+            return Ok(life);
+        }
+        let drawn = || getrandom::u64().map(u128::from);
+        let life = drawn().and_then(|high| Ok(high << 64 | drawn()?));
+        let life = life.map_err(|error| Error::Host(format!("no random numbers: {error}")))?;
+        self.state_mut().session.life = Some(life);
+        Ok(life)
     }
 }
 

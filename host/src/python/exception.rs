@@ -80,6 +80,21 @@ impl PythonError {
         py.operation(|py| self.own_exception(py)?.getattr(py, "args"))
     }
 
+    /// The traceback as python3 prints it, ending in a line break, of at most 64 KiB. It is made when it is first asked
+    /// for, which takes a few hundred microseconds, and kept: [`made_traceback`](Self::made_traceback) gives it when the
+    /// interpreter is gone. Empty when a main program has shown the exception itself, with its own `sys.excepthook` or
+    /// `sys.stderr`, and for `SystemExit`; of an exception that was made in Rust, its type and message.
+    pub fn traceback(&self, py: &mut Python<'_>) -> Result<&str> {
+        if let Some(made) = self.traceback.get() {
+            return Ok(made);
+        }
+        let text = match &self.exception {
+            Some(exception) => py.call_helper_as::<Text>("formatted_traceback", (exception,))?.0,
+            None => format!("{self}\n"),
+        };
+        Ok(self.traceback.get_or_init(|| text))
+    }
+
     /// The frames it passed through, the innermost last.
     pub fn frames(&self, py: &mut Python<'_>) -> Result<Vec<TracebackFrame>> {
         let Some(exception) = &self.exception else { return Ok(Vec::new()) };
@@ -115,22 +130,15 @@ impl PythonError {
     }
 
     /// Of the texts that the guest gives.
-    fn described((type_name, message, traceback): (Text, Text, Text), exception: Object) -> Self {
-        Self {
-            type_name: type_name.0,
-            message: message.0,
-            traceback: traceback.0,
-            exit_status: None,
-            exception: Some(exception),
-        }
+    fn described((type_name, message): (Text, Text), exception: Object) -> Self {
+        Self { exception: Some(exception), ..Self::new(type_name.0, message.0) }
     }
 
     fn linked(&self, py: &mut Python<'_>, name: &str) -> Result<Option<Self>> {
         let Some(exception) = &self.exception else { return Ok(None) };
-        let found: Option<(Text, Text, Text, Object)> =
-            py.call_helper_as("linked", (exception, name))?;
-        Ok(found.map(|(type_name, message, traceback, exception)| {
-            Self::described((type_name, message, traceback), exception)
+        let found: Option<(Text, Text, Object)> = py.call_helper_as("linked", (exception, name))?;
+        Ok(found.map(|(type_name, message, exception)| {
+            Self::described((type_name, message), exception)
         }))
     }
 }

@@ -1,13 +1,13 @@
 //! `Interpreter`: one instance of the image.
 
 use crate::error::PythonError;
-use crate::image::idle::Leaving;
 use crate::policy::{Limits, Quota};
 use crate::python::Python;
-use crate::python::runtime::{Place, Runtime};
+use crate::python::runtime::Runtime;
 use crate::python::settings::Sandbox;
 use crate::python::state::State;
 use crate::sandbox::control::Interrupter;
+use crate::sandbox::memories::Beginning;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,22 +107,11 @@ pub struct Stored {
 /// a time. The calling thread needs 1.75 MiB of stack, which Rust's threads have; one with less is refused by
 /// [`Error::Host`](crate::Error::Host). Dropping it frees its slot.
 pub struct Interpreter {
-    // Dropped in this order: what is left of the store is counted as long as it is on its way out.
     pub(super) python: Python<'static, Store<State>>,
-    pub(super) leaving: Option<Leaving>,
-    pub(super) _place: Place,
     pub(super) runtime: Runtime,
     pub(super) sandbox: Sandbox,
-}
-
-impl Drop for Interpreter {
-    fn drop(&mut self) {
-        let idle = Arc::clone(&self.runtime.shared.idle);
-        let mut guest = self.python.guest();
-        if let Ok(memory) = guest.memory() {
-            self.leaving = Some(idle.leave(memory.0, &mut guest.store));
-        }
-    }
+    /// What its memory began with.
+    pub(super) began: Arc<Beginning>,
 }
 
 impl Deref for Interpreter {
@@ -153,6 +142,11 @@ impl Interpreter {
     /// The runtime that it belongs to.
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// What its memory began with.
+    pub(crate) fn began(&self) -> &Arc<Beginning> {
+        &self.began
     }
 
     /// What it was started with.

@@ -54,7 +54,7 @@ impl Interpreter {
     /// # }
     /// ```
     pub async fn run_async(&mut self, source: &str) -> Result<()> {
-        let begin = |py: &mut Python<'_>| py.begin_source(Mode::Exec, source);
+        let begin = |py: &mut Python<'_>| py.begun(Mode::Exec, source.as_bytes(), "<string>");
         Program::new(self, begin)?.run().await?.unit()
     }
 
@@ -66,7 +66,7 @@ impl Interpreter {
 
     /// The same, as a Rust type.
     pub async fn eval_async_as<T: FromPython>(&mut self, source: &str) -> Result<T> {
-        let begin = |py: &mut Python<'_>| py.begin_source(Mode::Eval, source);
+        let begin = |py: &mut Python<'_>| py.begun(Mode::Eval, source.as_bytes(), "<string>");
         Program::new(self, begin)?.run().await?.result()
     }
 
@@ -101,9 +101,9 @@ impl Interpreter {
 }
 
 impl Python<'_> {
-    pub(super) fn begin_source(&mut self, mode: Mode, source: &str) -> Result<Object> {
+    pub(super) fn begun(&mut self, mode: Mode, source: &[u8], filename: &str) -> Result<Object> {
         let mode = mode as u32 | RESTS;
-        self.run_as(mode, source.as_bytes(), "<string>", None, Want::Handle)?;
+        self.run_as(mode, source, filename, None, Want::Handle)?;
         self.guest().object()
     }
 }
@@ -141,10 +141,10 @@ impl<'i> Program<'i> {
         Self { interpreter, task: Some(task), began, waits_freely: false, goes_on: true }
     }
 
-    /// Notes how long it has taken when a wait is over, of one that the caller steps through.
-    pub(super) fn note_wait(&mut self, number: u64, spent: Duration) {
+    /// Notes that a wait is over, and how long the program has taken, of one that the caller steps through.
+    pub(super) fn note_wait(&mut self, number: u64, waited: Duration, spent: Duration) {
         if let Some(of) = self.interpreter.state_mut().session.programs.get_mut(&number) {
-            of.note_wait(spent);
+            of.note_wait(waited, spent);
         }
     }
 

@@ -191,6 +191,12 @@ impl Python<'_> {
         self.add_path(path, 0)
     }
 
+    /// Whether `sys.path` has a folder.
+    pub(crate) fn has_path(&mut self, path: &str) -> Result<bool> {
+        let paths = self.import("sys")?.getattr(self, "path")?;
+        paths.call_method_as(self, "__contains__", (path,))
+    }
+
     fn add_path(&mut self, path: &str, front: u32) -> Result<()> {
         let mut guest = self.guest();
         guest

@@ -1,24 +1,20 @@
 //! `Runtime`: one per process; engine, image, pool of interpreter slots.
 
-use crate::error::{Error, LimitExceeded, Result};
-use crate::image::engine::{self, Kind};
-use crate::image::exceptions;
-use crate::image::idle::Idle;
+use crate::error::{Error, Result};
+use crate::image::engine;
 use crate::image::snapshot::Preload;
-use crate::image::{self, ImageStage, Source};
+use crate::image::{self, Image, ImageStage, Source};
 use crate::python::state::State;
 use crate::python::{InterpreterBuilder, first_start};
 use crate::sandbox::exports::Exports;
-use crate::sandbox::pages::Pristine;
+use crate::sandbox::memories::{Beginning, Memories, Pages};
 use crate::sandbox::reactor::Reactor;
 use crate::sandbox::wasi::Stdlib;
 use ophidia_guest::{Flavour, Guest};
-use parking_lot::Mutex;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use wasmtime::{Engine, InstancePre, Linker, Module, Store};
+use wasmtime::{Engine, InstancePre, Linker};
 
 /// What all interpreters of a process share. Cloning is cheap and gives the same runtime.
 #[derive(Clone)]
@@ -31,10 +27,10 @@ pub(crate) struct Loaded {
     pub(crate) pre: InstancePre<State>,
     pub(crate) exports: Exports,
     pub(crate) stdlib: Stdlib,
-    pub(crate) idle: Arc<Idle>,
+    pub(crate) memories: Memories,
+    /// What the memory of a new interpreter begins with.
+    pub(crate) image: Arc<Beginning>,
     pub(crate) reactor: Arc<Reactor>,
-    places: Arc<Places>,
-    pristine: Mutex<Option<Arc<Pristine>>>,
     /// Native stack a guest may use, in bytes.
     pub(crate) stack: usize,
 }
@@ -56,7 +52,12 @@ impl Runtime {
     pub fn builder(cache_dir: impl Into<PathBuf>) -> RuntimeBuilder {
         RuntimeBuilder {
             cache_dir: cache_dir.into(),
-            slots: Slots { max_interpreters: 1_000, idle_memory: 64 << 20, stack: engine::STACK },
+            slots: Slots {
+                max_interpreters: 1_000,
+                idle_memory: 64 << 20,
+                stack: engine::STACK,
+                scanned: true,
+            },
             cached: true,
             flavour: Flavour::default(),
             preload: Preload { packages: true },
@@ -72,25 +73,24 @@ impl Runtime {
     }
 
     fn of(
-        (engine, kind): (Engine, Kind),
-        module: &Module,
+        (engine, memories): (Engine, Memories),
+        image: Image,
         stdlib: PathBuf,
-        slots: Slots,
+        stack: usize,
     ) -> Result<Self> {
-        exceptions::check(module, kind)?;
+        let Image { module, memory } = image;
         let mut linker = Linker::new(&engine);
         let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Loaded {
-            pre: linker.instantiate_pre(module).map_err(failed)?,
-            exports: Exports::of(module)?,
-            idle: Idle::new(&engine, kind, slots.idle_memory),
+            pre: linker.instantiate_pre(&module).map_err(failed)?,
+            exports: Exports::of(&module)?,
+            image: memories.beginning(memory)?,
+            memories,
             reactor: Arc::default(),
             engine,
             stdlib: Stdlib::open(&stdlib)?,
-            places: Arc::new(Places { taken: AtomicU32::new(0), most: slots.max_interpreters }),
-            pristine: Mutex::default(),
-            stack: slots.stack,
+            stack,
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -98,72 +98,29 @@ impl Runtime {
     /// Gives the memory of idle slots back to the system; gives how many bytes that were. Interpreters that live
     /// keep theirs. A slot that is used again starts as if it were new, which takes a little longer.
     ///
-    /// It takes some 20 µs for each slot that was in use before, or for all where programs have thrown exceptions of C++,
-    /// and interpreters that are started meanwhile wait. A few KiB a slot remain: of tables and exceptions, which
-    /// wasmtime cannot be asked to give up.
+    /// It takes some 20 µs for each slot that was in use before, and interpreters that are started meanwhile wait.
     ///
     /// # Errors
     ///
-    /// [`Error::Host`] when wasmtime refuses it.
+    /// None at present.
     pub fn trim(&self) -> Result<usize> {
-        self.shared.idle.trim(self.shared.pre.module())
+        Ok(self.shared.memories.trim())
     }
 
     /// How many interpreters can be alive at once.
     #[must_use]
     pub fn max_interpreters(&self) -> u32 {
-        self.shared.places.most
+        self.shared.memories.most()
     }
 
-    /// Takes the place of one more interpreter.
-    pub(super) fn place(&self) -> Result<Place> {
-        let places = &self.shared.places;
-        let more = |taken: u32| (taken < places.most).then_some(taken + 1);
-        let taken = places.taken.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more);
-        match taken {
-            Ok(_) => Ok(Place(Arc::clone(places))),
-            Err(taken) => {
-                let (asked, limit) = (u64::from(taken) + 1, places.most);
-                Err(LimitExceeded::Interpreters { asked, limit }.into())
-            }
-        }
+    /// What the memories of new interpreters begin with.
+    pub(crate) fn image(&self) -> &Arc<Beginning> {
+        &self.shared.image
     }
 
-    /// What the memories of all interpreters begin with, taken when it is first asked for: a copy of some 20 MiB.
-    pub(crate) fn pristine(&self) -> Result<Arc<Pristine>> {
-        let mut pristine = self.shared.pristine.lock();
-        if let Some(pristine) = &*pristine {
-            return Ok(Arc::clone(pristine));
-        }
-        let failed =
-            |error: wasmtime::Error| Error::Host(format!("no instance to compare with: {error:#}"));
-        let mut linker: Linker<()> = Linker::new(&self.shared.engine);
-        let module = self.shared.pre.module();
-        linker.define_unknown_imports_as_traps(module).map_err(failed)?;
-        let mut store = Store::new(&self.shared.engine, ());
-        let taking = self.shared.idle.taking();
-        let instance = linker.instantiate(&mut store, module).map_err(failed)?;
-        drop(taking);
-        let memory = instance.get_memory(&mut store, ophidia_abi::MEMORY);
-        let memory = memory.ok_or_else(|| Error::Image("the image has no memory".into()))?;
-        let taken = Arc::new(Pristine::of(memory.data(&store)));
-        Ok(Arc::clone(pristine.insert(taken)))
-    }
-}
-
-/// How many interpreters are alive. The pool has a slot more, for [`Runtime::pristine`].
-#[derive(Debug)]
-struct Places {
-    taken: AtomicU32,
-    most: u32,
-}
-
-/// The place of a living interpreter; given up after its slot.
-pub(super) struct Place(Arc<Places>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+    /// Where memories come from.
+    pub(crate) fn memories(&self) -> &Memories {
+        &self.shared.memories
     }
 }
 
@@ -179,12 +136,16 @@ struct Slots {
     max_interpreters: u32,
     idle_memory: usize,
     stack: usize,
+    /// Whether the system is asked which pages were written to.
+    scanned: bool,
 }
 
 impl Slots {
-    /// The engine with these slots, for an image of this kind.
-    fn engine(&self, kind: Kind) -> Result<(Engine, Kind)> {
-        Ok((engine::run(self.max_interpreters, self.stack, kind)?, kind))
+    /// The memories of these slots, and the engine that has them.
+    fn engine(&self) -> Result<(Engine, Memories)> {
+        let pages = if self.scanned { Pages::of_system() } else { Pages::without_scan() };
+        let memories = Memories::new(self.max_interpreters, self.idle_memory, pages)?;
+        Ok((engine::run(self.stack, memories.creator())?, memories))
     }
 }
 
@@ -212,8 +173,8 @@ pub struct RuntimeBuilder {
 
 impl RuntimeBuilder {
     /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit. Where packages of the guest throw exceptions of C++, each takes
-    /// 4 GiB more for them, and at most 10,000 fit. The standard library is open once for all, a granted folder once
+    /// space, which costs nothing; at most 16,000 fit, and Linux may refuse the last thousands of them before, by
+    /// [`Error::Host`], unless `vm.max_map_count` is raised. The standard library is open once for all, a granted folder once
     /// for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
@@ -223,8 +184,8 @@ impl RuntimeBuilder {
 
     /// Bytes of memory that all slots together keep of interpreters that have ended, so that the next ones start
     /// sooner. Default: 64 MiB, which is enough for 250 that ran a short program; a slot keeps 1 MiB at most. What
-    /// is over goes back to the system when the interpreter ends; [`Runtime::trim`] gives back the rest. Tables are
-    /// kept beside it, 16 KiB a slot at most.
+    /// is over goes back to the system when the interpreter ends; [`Runtime::trim`] gives back the rest. Where the system
+    /// does not tell which pages were written to (Linux before 6.7, other systems) nothing is kept.
     #[must_use]
     pub fn idle_memory(mut self, bytes: usize) -> Self {
         self.slots.idle_memory = bytes;
@@ -348,15 +309,15 @@ impl RuntimeBuilder {
         }
         let slots = self.slots;
         let cache = self.cached.then(|| self.cache_dir.clone());
-        let ((engine, module), stdlib) = self.with_source(|source, progress| {
-            let engine = slots.engine(exceptions::kind(source)?)?;
-            let module = match &cache {
+        let ((engine, image), stdlib) = self.with_source(|source, progress| {
+            let engine = slots.engine()?;
+            let image = match &cache {
                 Some(cache) => image::load_or_make(cache, source, &engine.0, progress)?,
                 None => image::make(source, &engine.0, progress)?,
             };
-            Ok((engine, module))
+            Ok((engine, image))
         })?;
-        Runtime::of(engine, &module, stdlib, slots)
+        Runtime::of(engine, image, stdlib, slots.stack)
     }
 
     /// The image in its portable form: a WebAssembly module of some 40 MB, the same for all processors, from
@@ -404,10 +365,19 @@ impl RuntimeBuilder {
     #[cfg(feature = "any-guest")]
     #[doc(hidden)]
     pub fn build_of(self, wasm: &[u8], stdlib: &Path) -> Result<Runtime> {
-        let engine = self.slots.engine(exceptions::kind_of(wasm))?;
+        let engine = self.slots.engine()?;
         let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
-        let module = image::compile(&snapshot, &engine.0)?;
-        Runtime::of(engine, &module, stdlib.to_owned(), self.slots)
+        let image = image::compile(&snapshot, &engine.0)?;
+        Runtime::of(engine, image, stdlib.to_owned(), self.slots.stack)
+    }
+
+    /// As on a system that does not tell which pages were written to; for tests.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_page_scan(mut self) -> Self {
+        self.slots.scanned = false;
+        self
     }
 
     /// Where the image lies, or would lie, for `doctor` and `guest info`.
@@ -418,8 +388,18 @@ impl RuntimeBuilder {
     pub fn image_path(&self) -> Result<PathBuf> {
         let (guest, preload) = (self.guest()?, self.preload);
         let source = Source::Guest { guest: &guest, preload, start: first_start::snapshot };
-        let engine = engine::run(1, self.slots.stack, Kind::Plain)?;
+        let (engine, _) = self.slots.engine()?;
         Ok(image::path(&self.cache_dir, source, &engine))
+    }
+
+    /// The files of the image: its machine code, which is [`image_path`](Self::image_path), what memories begin with,
+    /// and a note of the hashes of both. Whoever copies an image copies all three.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::GuestMissing`] when the cache holds no guest.
+    pub fn image_files(&self) -> Result<[PathBuf; 3]> {
+        Ok(image::files(&self.image_path()?))
     }
 
     /// The cache folder.

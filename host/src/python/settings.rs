@@ -157,8 +157,9 @@ impl SandboxBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Grant`] when a folder, variable, argument or module is invalid or cannot be opened. The memory
-    /// limit and the working directory are checked when an interpreter starts.
+    /// [`Error::Grant`] when a folder, variable, argument or module is invalid or cannot be opened, and when a limit or a
+    /// quota lets nothing run or be written. Whether the memory is enough for the image, and the working directory, are
+    /// checked when an interpreter starts.
     pub fn build(self) -> Result<Sandbox> {
         let Self { settings, stdin, stdout, stderr } = self;
         let world = settings.world()?;
@@ -421,7 +422,7 @@ impl Settings {
             return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
         }
         self.modules.iter().try_for_each(Module::check)?;
-        let world = World::new(&self.grants, &self.args)?;
+        let world = World::new(&self.grants, &self.args)?.standing_at(&self.current_dir);
         world.check(&self.limits)?;
         Ok(world)
     }

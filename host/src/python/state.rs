@@ -39,6 +39,11 @@ pub(crate) struct Session {
     pub(crate) own_arguments: u64,
     /// The innermost call under way, of an asynchronous function.
     pub(crate) own_call: Option<Recorded>,
+    /// What keys of calls are made of: the same where an interpreter goes on from a checkpoint, another in a fork. Drawn
+    /// when it is first needed.
+    pub(crate) life: Option<u128>,
+    /// Whether a function of the host has asked for a checkpoint.
+    pub(crate) save_asked: bool,
     /// The number that an asynchronous call takes which is made again.
     pub(crate) again: Option<i64>,
     /// What the interpreter began with.
@@ -56,6 +61,8 @@ impl State {
             programs: BTreeMap::new(),
             own_arguments: 0,
             own_call: None,
+            life: None,
+            save_asked: false,
             again: None,
             limits: *limits,
         };

@@ -1,7 +1,7 @@
 //! Programs under way that the caller steps through: between two steps, the interpreter is at rest and the caller's.
 
 use super::rest::{Program, Waits, Why};
-use super::{Interpreter, Python};
+use super::{Interpreter, Python, SourceKind};
 use crate::convert::{Args, FromPython};
 use crate::error::{Error, Result};
 use crate::value::Object;
@@ -19,21 +19,22 @@ pub(super) struct UnderWay {
     why: Why,
     /// What it waits for; nothing while that is not known.
     waits: Option<Waits>,
+    /// Whether waiting does not count.
+    waits_freely: bool,
 }
 
 impl UnderWay {
     /// One that another interpreter has begun.
     pub(super) fn going_on(task: Object, spent: Duration) -> Self {
-        Self { task, spent, why: Why::Ready, waits: None }
+        Self { task, spent, why: Why::Ready, waits: None, waits_freely: false }
     }
 
     pub(super) fn task(&self) -> &Object {
         &self.task
     }
 
-    /// It has taken so long by now, the time of a wait included that has ended, or was given up: the next one is for the rest.
-    pub(super) fn note_wait(&mut self, spent: Duration) {
-        let waited = spent.saturating_sub(self.spent);
+    /// A wait is over, or was given up, and the program has taken so long by now: the next wait is for the rest.
+    pub(super) fn note_wait(&mut self, waited: Duration, spent: Duration) {
         self.spent = spent;
         if let Some((timer, ..)) = &mut self.waits
             && *timer > 0.0
@@ -97,7 +98,24 @@ impl Interpreter {
     /// unless nothing is awaited.
     pub fn begin(&mut self, source: &str) -> Result<Task> {
         let began = Instant::now();
-        let task = self.operation(|py| py.begin_source(Mode::Exec, source))?;
+        let task = self.operation(|py| py.begun(Mode::Exec, source.as_bytes(), "<string>"))?;
+        Ok(self.under_way(task, began))
+    }
+
+    /// The same of the bytes of a source file, as [`run_source`](Python::run_source) takes them; `filename` is what tracebacks
+    /// call it.
+    ///
+    /// # Errors
+    ///
+    /// Text that cannot be decoded or compiled is Python's `SyntaxError`.
+    pub fn begin_source(
+        &mut self,
+        kind: SourceKind,
+        source: &[u8],
+        filename: &str,
+    ) -> Result<Task> {
+        let began = Instant::now();
+        let task = self.operation(|py| py.begun(kind.mode(), source, filename))?;
         Ok(self.under_way(task, began))
     }
 
@@ -124,6 +142,13 @@ impl Interpreter {
     pub fn tasks(&self) -> Vec<Task> {
         let programs = self.state().session.programs.iter();
         programs.map(|(number, of)| Task { number: *number, task: of.task.clone() }).collect()
+    }
+
+    /// Lets the time of a program be how long it is busy at a time, which begins anew now and whenever it waits.
+    pub(crate) fn wait_freely(&mut self, task: &Task) -> Result<()> {
+        let of = self.program(task)?;
+        (of.spent, of.waits_freely) = (Duration::ZERO, true);
+        Ok(())
     }
 
     fn program(&mut self, task: &Task) -> Result<&mut UnderWay> {
@@ -161,11 +186,18 @@ impl Interpreter {
     ///
     /// [`Error::Limit`] and [`Error::Cancelled`] when the program has to end; the interpreter is poisoned then.
     pub async fn wait(&mut self, task: &Task, most: impl Into<Option<Duration>>) -> Result<bool> {
-        let until = most.into().and_then(|most| Instant::now().checked_add(most));
+        let began = Instant::now();
+        let until = most.into().and_then(|most| began.checked_add(most));
         let of = self.program(task)?;
         let Some(waits) = of.waits.clone() else { return Ok(true) };
         let (object, spent) = (of.task.clone(), of.spent);
-        let mut waiting = Waiting { program: Program::going_on(self, object, spent), of: task };
+        let waits_freely = of.waits_freely;
+        let is_free = waits_freely && waits.0 != 0.0;
+        let mut program = Program::going_on(self, object, spent);
+        if waits_freely {
+            program.waits_freely();
+        }
+        let mut waiting = Waiting { program, of: task, began, is_free };
         let why = waiting.program.rest_until(waits, until).await;
         drop(waiting);
         let Some(why) = why? else { return Ok(false) };
@@ -203,15 +235,18 @@ impl Interpreter {
     }
 }
 
-/// A wait whose time counts however it ends.
+/// A wait that is noted however it ends.
 struct Waiting<'i, 't> {
     program: Program<'i>,
     of: &'t Task,
+    began: Instant,
+    /// Whether its time does not count.
+    is_free: bool,
 }
 
 impl Drop for Waiting<'_, '_> {
     fn drop(&mut self) {
-        let spent = self.program.spent();
-        self.program.note_wait(self.of.number, spent);
+        let spent = if self.is_free { Duration::ZERO } else { self.program.spent() };
+        self.program.note_wait(self.of.number, self.began.elapsed(), spent);
     }
 }

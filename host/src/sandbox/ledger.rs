@@ -3,13 +3,10 @@
 use super::fuel::Fuel;
 use super::holding::Holding;
 use crate::error::LimitExceeded;
+use crate::image::extent;
 use crate::policy::Limits;
 use std::sync::Arc;
 use wasmtime::ResourceLimiter;
-
-/// Function-pointer table entries a guest may have; the guest's own table is far smaller and
-/// never grows.
-const TABLE_ELEMENTS: usize = 65_536;
 
 /// Linear memory that a guest has only after an entry has ended because there was no more: so that what is run next, which
 /// may let go of what fills the memory, can be compiled.
@@ -111,6 +108,21 @@ impl Ledger {
         self.memory_peak
     }
 
+    /// A memory was made that is larger than its module asked for: as large as what it begins with.
+    ///
+    /// # Errors
+    ///
+    /// When that is more than it may have.
+    pub(crate) fn begins_with(&mut self, size: u64) -> Result<(), LimitExceeded> {
+        let memory = self.memory.max(size);
+        if memory > self.memory_limit {
+            return Err(LimitExceeded::Memory { asked: memory, limit: self.memory_limit });
+        }
+        self.memory = memory;
+        self.memory_peak = self.memory_peak.max(memory);
+        Ok(())
+    }
+
     /// Begins an entry: what it is refused is its own. Gives what the entry around it was refused.
     #[inline]
     pub(crate) fn begin(&mut self) -> Option<Box<LimitExceeded>> {
@@ -202,7 +214,7 @@ impl ResourceLimiter for Ledger {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        Ok(desired <= extent::TABLE)
     }
 }
 

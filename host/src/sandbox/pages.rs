@@ -3,12 +3,11 @@
 //! At rest an interpreter is its linear memory: its globals are as at the start, its tables never change, and no frame is
 //! on a stack. How the pages are found, and how another instance comes to have them, is this file's alone.
 
+use super::memories::{Beginning, Memories};
 use super::memory::GuestMemory;
 use crate::error::{Error, Result};
-use crate::image::written::Written;
-use sha2::{Digest, Sha256};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wasmtime::AsContextMut;
 
 /// Bytes of a page, as far as comparing goes; the system's may be larger.
@@ -23,46 +22,22 @@ const STACK: usize = 8 << 20;
 
 const ZEROS: [u8; PAGE] = [0; PAGE];
 
-/// What a memory begins with: all that instances of an image share.
-#[derive(Debug)]
-pub(crate) struct Pristine {
-    bytes: Vec<u8>,
-    written: Written,
-    digest: OnceLock<[u8; 32]>,
-}
-
-impl Pristine {
-    /// Of the memory of an instance that was never entered. Pages of zeros take no room.
-    pub(crate) fn of(memory: &[u8]) -> Self {
-        let mut bytes = vec![0; memory.len()];
-        for (to, from) in bytes.chunks_mut(PAGE).zip(memory.chunks(PAGE)) {
-            if ZEROS.get(..from.len()) != Some(from) {
-                to.copy_from_slice(from);
-            }
-        }
-        Self { bytes, written: Written::new(), digest: OnceLock::new() }
-    }
-
-    /// The SHA-256 of all of it, worked out when it is first asked for: some 15 ms.
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        *self.digest.get_or_init(|| Sha256::digest(&self.bytes).into())
-    }
-
+impl Beginning {
     /// Makes of these bytes of a memory their difference from what it began with; and of a difference the bytes.
     pub(crate) fn difference(&self, range: Range<usize>, bytes: &mut [u8]) {
-        let here = self.bytes.get(range.start..).unwrap_or_default();
+        let here = self.bytes().get(range.start..).unwrap_or_default();
         bytes.iter_mut().zip(here).for_each(|(byte, was)| *byte ^= was);
     }
 
     /// Whether these bytes of a memory are not what it began with.
     pub(crate) fn differs(&self, memory: &[u8], range: Range<usize>) -> bool {
-        memory.get(range.clone()) != self.bytes.get(range)
+        memory.get(range.clone()) != self.bytes().get(range)
     }
 
     /// What is there at the beginning, at a page that may lie beyond.
     fn page(&self, range: Range<usize>) -> &[u8] {
         let beyond = ZEROS.get(..range.len()).unwrap_or_default();
-        self.bytes.get(range).unwrap_or(beyond)
+        self.bytes().get(range).unwrap_or(beyond)
     }
 }
 
@@ -81,16 +56,24 @@ enum Bytes<'a> {
     /// In a whole memory that is there meanwhile.
     Live(&'a [u8]),
     /// By themselves, one range after another.
-    Apart(Arc<[u8]>),
+    Apart(Vec<u8>),
 }
 
 impl<'a> Pages<'a> {
-    /// Finds those of a memory at rest. `frame` is where the guest has its frames: behind the stack, where that comes
-    /// first.
-    pub(crate) fn find(memory: &'a [u8], frame: u32, pristine: &Pristine) -> Self {
+    /// Finds those of a memory at rest that differ from a beginning: that which it began with, or the image that this lies
+    /// over. `frame` is where the guest has its frames: behind the stack, where that comes first.
+    pub(crate) fn find(
+        memory: &'a [u8],
+        frame: u32,
+        pristine: &Beginning,
+        began: &Beginning,
+    ) -> Self {
         let dead = if frame as usize >= STACK { STACK } else { 0 };
-        let all = || std::iter::once(0..memory.len()).collect();
-        let candidates = pristine.written.ranges(memory).unwrap_or_else(all);
+        let candidates = match began.written(memory) {
+            Some(written) if std::ptr::eq(pristine, began) => written,
+            Some(written) => united(written, began.over()),
+            None => std::iter::once(0..memory.len()).collect(),
+        };
         let mut ranges: Vec<Range<usize>> = Vec::new();
         for candidate in candidates {
             let mut start = candidate.start.max(dead);
@@ -106,6 +89,17 @@ impl<'a> Pages<'a> {
             }
         }
         Self { len: memory.len(), ranges, bytes: Bytes::Live(memory) }
+    }
+
+    /// Those in which what memories begin with is not the image.
+    pub(crate) fn of(began: &'a Beginning) -> Self {
+        let (len, ranges) = (began.size(), began.over().to_vec());
+        Self { len, ranges, bytes: Bytes::Live(began.bytes()) }
+    }
+
+    /// None that differ.
+    pub(crate) fn none(began: &Beginning) -> Pages<'static> {
+        Pages { len: began.size(), ranges: Vec::new(), bytes: Bytes::Live(&[]) }
     }
 
     /// Of bytes that came from elsewhere, one range after another. Fails with what is wrong with them.
@@ -129,20 +123,21 @@ impl<'a> Pages<'a> {
         if total != bytes.len() {
             return Err(format!("{} bytes of pages, of which there are {total}", bytes.len()));
         }
-        Ok(Self { len, ranges, bytes: Bytes::Apart(bytes.into()) })
+        Ok(Self { len, ranges, bytes: Bytes::Apart(bytes) })
     }
 
-    /// The same, which need the memory no longer.
-    pub(crate) fn taken(&self) -> Pages<'static> {
-        let bytes = match &self.bytes {
-            Bytes::Live(_) => {
-                let mut bytes = Vec::with_capacity(self.size());
-                self.each().for_each(|(_, piece)| bytes.extend_from_slice(piece));
-                bytes.into()
-            }
-            Bytes::Apart(bytes) => Arc::clone(bytes),
-        };
-        Pages { len: self.len, ranges: self.ranges.clone(), bytes: Bytes::Apart(bytes) }
+    /// A beginning for memories that have them from the start: written down once, and mapped by each. They are those that
+    /// differ from the image.
+    pub(crate) fn frozen(&self, memories: &Memories, image: &Beginning) -> Result<Arc<Beginning>> {
+        self.beyond(image.size())?;
+        memories.over(image, self.len, self.each())
+    }
+
+    /// By how much the whole memory is larger than one that begins with so many bytes.
+    fn beyond(&self, have: usize) -> Result<usize> {
+        self.len.checked_sub(have).ok_or_else(|| {
+            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
+        })
     }
 
     /// How many bytes they are.
@@ -151,7 +146,7 @@ impl<'a> Pages<'a> {
     }
 
     /// Each range with its bytes.
-    pub(crate) fn each(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> + Clone {
         let mut at = 0;
         self.ranges.iter().map(move |range| {
             let bytes = match &self.bytes {
@@ -165,14 +160,9 @@ impl<'a> Pages<'a> {
 
     /// Gives them to an instance that was never entered: its memory is then the one that they were found in, but for
     /// the dead stack.
-    ///
-    /// This is how another instance comes to begin with them: whoever has a better way than copying, by mapping
-    /// what was frozen once, changes this.
     pub(crate) fn apply(&self, memory: GuestMemory, mut store: impl AsContextMut) -> Result<()> {
         let have = memory.0.data_size(store.as_context());
-        let more = self.len.checked_sub(have).ok_or_else(|| {
-            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
-        })?;
+        let more = self.beyond(have)?;
         if more > 0 {
             let grown = memory.0.grow(store.as_context_mut(), (more / WASM_PAGE) as u64);
             grown.map_err(|error| Error::Host(format!("a memory cannot grow: {error:#}")))?;
@@ -189,46 +179,85 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// Ranges in order that cover both of these, which are in order.
+fn united(mut ranges: Vec<Range<usize>>, others: &[Range<usize>]) -> Vec<Range<usize>> {
+    ranges.extend_from_slice(others);
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.into_iter().fold(Vec::new(), |mut fewer: Vec<Range<usize>>, range| {
+        match fewer.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => fewer.push(range),
+        }
+        fewer
+    })
+}
+
 #[cfg(test)]
 #[allow(clippy::single_range_in_vec_init, reason = "lists of ranges, of which some have one")]
 mod tests {
+    use super::super::memories;
     use super::*;
+    use crate::image::contents::Contents;
+
+    fn memories() -> Memories {
+        Memories::new(1, 0, memories::Pages::of_system()).expect("one fits")
+    }
+
+    fn of(bytes: &[u8]) -> Arc<Beginning> {
+        memories().beginning(Contents::of_bytes(bytes)).expect("it can be mapped")
+    }
+
+    #[test]
+    fn ranges_are_united_where_they_touch() {
+        let found = united(vec![0..2, 8..9, 20..30], &[1..3, 3..4, 9..10, 22..25, 40..41]);
+        assert_eq!(found, [0..4, 8..10, 20..30, 40..41]);
+    }
 
     /// A memory of four pages of WebAssembly, of which the image has three.
-    fn memory() -> (Vec<u8>, Pristine) {
+    fn memory() -> (Vec<u8>, Arc<Beginning>) {
         let mut memory = vec![0; 4 * WASM_PAGE];
         memory[5 * PAGE..6 * PAGE].fill(7);
-        let pristine = Pristine::of(&memory[..3 * WASM_PAGE]);
+        let pristine = of(&memory[..3 * WASM_PAGE]);
         (memory, pristine)
     }
 
     #[test]
     fn pages_that_differ_are_found_and_no_others() {
         let (mut memory, pristine) = memory();
-        assert_eq!(Pages::find(&memory, 64, &pristine).size(), 0);
+        assert_eq!(Pages::find(&memory, 64, &pristine, &pristine).size(), 0);
         for at in [0, PAGE + 1, 5 * PAGE, 3 * WASM_PAGE + 9] {
             memory[at] = 9;
         }
         memory[9 * PAGE] = 0; // written, and the same
-        let found = Pages::find(&memory, 64, &pristine);
+        let found = Pages::find(&memory, 64, &pristine, &pristine);
         let last = 3 * WASM_PAGE;
         let expected = [0..2 * PAGE, 5 * PAGE..6 * PAGE, last..last + PAGE];
         assert_eq!(found.ranges, expected);
         assert_eq!(found.size(), 4 * PAGE);
         assert!(pristine.differs(&memory, 0..1) && !pristine.differs(&memory, 1..PAGE));
         assert!(pristine.differs(&memory, 3 * WASM_PAGE..3 * WASM_PAGE + 1), "beyond the image");
-        let taken = found.taken();
-        assert!(found.each().eq(taken.each()));
+        let frozen = found.frozen(&memories(), &pristine).expect("it can be mapped");
+        assert!(frozen.bytes() == memory);
+        assert!(Pages::of(&frozen).each().eq(found.each()));
+        assert_eq!(Pages::none(&frozen).size(), 0);
+        // Where it began with that, others differ, from the image as from that.
+        memory[12 * PAGE] = 1;
+        let since = Pages::find(&memory, 64, &frozen, &frozen);
+        assert_eq!(since.ranges, [12 * PAGE..13 * PAGE]);
+        assert_eq!(Pages::find(&memory, 64, &pristine, &frozen).size(), 5 * PAGE);
     }
 
     #[test]
     fn the_dead_stack_is_left_out() {
         let memory = vec![1; STACK + WASM_PAGE];
-        let pristine = Pristine::of(&[]);
+        let pristine = of(&[0; WASM_PAGE]);
         let frame = STACK as u32 + 128;
-        assert_eq!(Pages::find(&memory, frame, &pristine).ranges, [STACK..STACK + WASM_PAGE]);
+        assert_eq!(
+            Pages::find(&memory, frame, &pristine, &pristine).ranges,
+            [STACK..STACK + WASM_PAGE]
+        );
         // Where the frame is, no stack comes first.
-        assert_eq!(Pages::find(&memory, 128, &pristine).size(), memory.len());
+        assert_eq!(Pages::find(&memory, 128, &pristine, &pristine).size(), memory.len());
     }
 
     #[test]

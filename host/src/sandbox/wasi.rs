@@ -57,6 +57,8 @@ pub(crate) struct Context {
     /// Each as `NAME=VALUE`.
     env: Arc<[String]>,
     audit: Option<Audit>,
+    /// The working directory that the program begins in, which need not be granted.
+    here: Arc<str>,
     control: Arc<Control>,
     pub(crate) network: Network,
     /// What the host holds for it in all.
@@ -105,6 +107,7 @@ impl Context {
             args: world.args(),
             env: world.env(),
             audit: streams.audit,
+            here: world.here(),
             network: Network::new(world.network(), limits.network, Arc::clone(&control)),
             control,
             holding,
@@ -145,6 +148,7 @@ impl Context {
             args: args.into(),
             env: env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
             audit: None,
+            here: "/".into(),
             network: Network::new(
                 Arc::default(),
                 crate::policy::NetworkLimits::default(),

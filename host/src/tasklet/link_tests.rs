@@ -228,6 +228,7 @@ fn what_a_node_keeps_for_another_is_bounded() {
     assert!(!all.sides[0].link.has_room(1) && all.sides[1].link.has_room(WINDOW));
 }
 
+/// T16: whatever a packet says.
 #[test]
 fn whatever_a_packet_says_nothing_of_it_is_believed_too_much() {
     let mut random = Random(5);

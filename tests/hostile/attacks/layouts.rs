@@ -115,6 +115,7 @@ fn an_honest_layout_is_a_view() {
     assert_eq!(sum.expect("a view"), 24.0);
 }
 
+/// T13: addresses and lengths of arrays are the guest's word.
 #[test]
 fn arrays_outside_memory() {
     let outside = |said: Said| assert!(said.fault().contains("partly outside its memory"));

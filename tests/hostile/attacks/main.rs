@@ -15,6 +15,8 @@ mod hoards;
 mod images;
 /// What it says of its arrays: shapes, strides, addresses, formats.
 mod layouts;
+/// What a guest finds in its memory of those before it.
+mod memories;
 /// What it is asked for before anything runs: frames, buffers, statuses, endless loops.
 mod starts;
 /// Lengths, counts, offsets and pointers in its calls of WASI.

@@ -1,7 +1,7 @@
 //! The one helper: a guest that turns hostile when its source text is not empty, and what is said of it.
 
 pub(crate) use ophidia::{Error, Function, Interpreter, LimitExceeded, Value};
-pub(crate) use ophidia_hostile::{Guest, INPUT, OBJECTS, ROOM, VALUE, interpreter};
+pub(crate) use ophidia_hostile::{FRAME, Guest, INPUT, OBJECTS, ROOM, VALUE, interpreter};
 use peak_alloc::PeakAlloc;
 use std::sync::{Mutex, PoisonError};
 

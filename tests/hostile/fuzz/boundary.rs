@@ -336,6 +336,7 @@ fn inputs_reach_what_they_are_named_for() {
     }
 }
 
+/// T13: whatever a guest says at the boundary, nothing of the host breaks.
 #[test]
 fn boundary() {
     let _turn = turn();

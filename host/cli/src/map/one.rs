@@ -5,17 +5,20 @@ use super::place::{self, Place};
 use crate::ending::Ending;
 use crate::interrupt::Crowd;
 use crate::options::PythonOptions;
+use crate::origin::Beginning;
 use crate::program::Program;
 use crate::sandbox::Sandbox;
 use crate::status::Status;
 use crate::{Usage, run};
-use ophidia::{Bytes, Interpreter, Output, Result, Runtime, Streams, values};
+use ophidia::{Bytes, Interpreter, Output, Result, Streams, values};
 use serde_json::value::RawValue;
 use std::time::{Duration, Instant};
 
 /// What all interpreters begin with.
 pub(crate) struct Setting {
-    pub(crate) runtime: Runtime,
+    pub(crate) beginning: Beginning,
+    /// Whether they are prepared there already.
+    pub(crate) is_set_up: bool,
     pub(crate) options: Sandbox,
     /// The same, checked and opened once.
     pub(crate) sandbox: ophidia::Sandbox,
@@ -120,8 +123,10 @@ impl Setting {
             stdout: Some(Output::capture()),
             stderr: Some(Output::capture()),
         };
-        let mut py = self.runtime.start_with(&sandbox, streams).map_err(failed)?;
-        run::prepare(&mut py, &self.options, &self.python, &self.paths)?;
+        let mut py = self.beginning.start(&sandbox, streams).map_err(failed)?;
+        if !self.is_set_up {
+            run::prepare(&mut py, &self.options, &self.python, &self.paths)?;
+        }
         if let Some((file, bytes)) = put {
             let put = py.files().put(&file.guest, bytes.0);
             put.map_err(|error| refused(format!("{}: {error}", input.name)))?;

@@ -51,6 +51,8 @@ pub(crate) struct Mediator {
     receiving: Receiving,
     unanswered: VecDeque<Asked>,
     refused: Option<Refusal>,
+    /// Of what: the origin, and the path where a request was refused.
+    place: String,
 }
 
 /// How far the guest is.
@@ -89,7 +91,9 @@ impl Mediator {
         let needles = rule::needles(&rule);
         let broken = rule.check().err().map(Fault::denied);
         let refused = broken.map(|fault| fault.refusal(&rule.origin(), &needles));
+        let place = rule.origin();
         Self {
+            place,
             rule,
             counts,
             needles,
@@ -120,6 +124,11 @@ impl Mediator {
         self.unless_refused(|this| this.end(out))
     }
 
+    /// What a refusal is of: the origin, and the path if a request was refused.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
     /// Whether the guest should be held off from writing until a response comes.
     pub(crate) fn is_full(&self) -> bool {
         self.unanswered.len() >= MOST_UNANSWERED && matches!(self.sending, Sending::Head(_))
@@ -138,6 +147,7 @@ impl Mediator {
             return Err(refusal.clone());
         }
         act(self).map_err(|fault| {
+            self.place = fault.place(&self.rule.origin(), &self.needles);
             let refusal = fault.refusal(&self.rule.origin(), &self.needles);
             self.refused = Some(refusal.clone());
             refusal

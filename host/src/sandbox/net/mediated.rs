@@ -151,6 +151,11 @@ impl Mediated {
         Ok(())
     }
 
+    /// What a refusal is of: the origin, and the path if a request was refused.
+    pub(super) fn place(&self) -> &str {
+        self.http.place()
+    }
+
     /// Gives an error; if it is a refusal, the connection is over.
     fn refuse<T>(&mut self, outcome: Result<T, Fault>) -> Result<T, Fault> {
         let kind = match &outcome {

@@ -144,11 +144,9 @@ impl Rules {
         let named = named.escape_default();
         Denied(match self.is_empty() {
             true => format!(
-                "no network is granted, {what} {named} is part of it: grant it with net(\"{named}\") or --net {named}"
+                "no network is granted, {what} {named} is part of it: grant it (net \"{named}\")"
             ),
-            false => format!(
-                "{what} {named} is not granted: grant it with net(\"{named}\") or --net {named}"
-            ),
+            false => format!("{what} {named} is not granted: grant it (net \"{named}\")"),
         })
     }
 
@@ -166,7 +164,7 @@ impl Rules {
         }
         Err(Denied(format!(
             "the name {name} has the address {address} ({kind}), which is not on the public Internet: grant the address \
-             too, with net(\"{address}\") or --net {address}, or the name with it, as {name}={address}"
+             too (net \"{address}\"), or the name with it (net \"{name}={address}\")"
         )))
     }
 
@@ -220,7 +218,7 @@ impl Rules {
         };
         Err(match special(address) {
             Some(kind) if names.is_empty() => Denied(format!(
-                "the address {place} ({kind}) is not granted: grant it with net(\"{place}\") or --net {place}"
+                "the address {place} ({kind}) is not granted: grant it (net \"{place}\")"
             )),
             _ => self.denied("the address", &place),
         })
@@ -408,6 +406,13 @@ impl OriginRule {
                 "a secret would be sent without TLS: grant https, or say so (`plain_secrets`)"
                     .into(),
             );
+        }
+        for (field, bound) in [("sent", grant.sent), ("received", grant.received)] {
+            if bound == Some(0) {
+                return Err(format!(
+                    "`{field}` is 0, so that no request could be made: give more, or leave it out"
+                ));
+            }
         }
         let secrets = grant.secrets.iter().map(|secret| http::SecretHeader {
             name: secret.header.clone(),

@@ -247,6 +247,14 @@ impl Socket {
         }
     }
 
+    /// What a refusal on it is of: an origin with the path that was asked for, or the other end.
+    pub(crate) fn place(&mut self) -> String {
+        if let State::Mediated(mediated) = &self.state {
+            return mediated.place().to_owned();
+        }
+        self.name(true).map_or_else(|_| "the network".into(), |peer| peer.to_string())
+    }
+
     /// Says which roots TLS of its own trusts.
     pub(crate) fn trust(&mut self, roots: &tls::Roots) {
         if let State::Mediated(mediated) = &mut self.state {

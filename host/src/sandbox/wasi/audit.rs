@@ -1,11 +1,13 @@
 //! What a guest has opened and was denied, told as it happens.
 
 use super::call::{Call, path};
-use super::errno::{Answer, Errno, Failure};
+use super::descriptors::Descriptor;
+use super::errno::{Answer, Errno, Failure, Refusal};
 use super::mounts::{Follow, Found};
 use crate::error::panicked;
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Something that a guest has done or tried. Paths are as the guest names them, links not followed; they are the guest's
@@ -29,9 +31,9 @@ pub enum AuditEvent {
         /// The address.
         address: String,
     },
-    /// It was not allowed something.
+    /// It was not allowed something, or has used up a limit of files or a quota.
     Denied {
-        /// What it tried: `open`, `mkdir`, `rename`, `resolve`, `connect`, `request` and the like.
+        /// What it tried: `open`, `write`, `mkdir`, `rename`, `resolve`, `connect`, `request` and the like.
         action: &'static str,
         /// The path, or the host.
         path: String,
@@ -81,11 +83,6 @@ impl std::fmt::Debug for Audit {
     }
 }
 
-/// What is not granted, and how it would be.
-const NOT_ALLOWED: &str =
-    "not granted for writing: grant the folder with read-write access, or write to /tmp";
-const NOT_GRANTED: &str = "nothing is granted at this path: grant a folder, a file or a tree there";
-
 /// A path of the guest's, from one of its folders, as its own text.
 fn text(call: &Call<'_>, fd: u32, (at, len): (u32, u32)) -> String {
     let base = call.context.descriptors.folder(fd).map_or("", |open| &*open.path);
@@ -101,30 +98,70 @@ pub(super) fn at<T>(
     follow: Follow,
     act: impl FnOnce(&Call<'_>, Found<'_>) -> Answer<T>,
 ) -> Answer<T> {
-    let (found, nowhere) = {
+    let found = {
         let context = &call.context;
         let from = &context.descriptors.folder(fd)?.position;
-        let found = context.namespace.find(from, path(&call.memory, text_at.0, text_at.1)?, follow);
-        let nowhere = matches!(found, Ok(Found::Nowhere));
-        (found, nowhere)
+        context.namespace.find(from, path(&call.memory, text_at.0, text_at.1)?, follow)
     };
     let answer = found.and_then(|found| act(call, found));
-    let Err(Failure::Errno(errno)) = &answer else { return answer };
-    let reason = match errno {
-        Errno::NotPermitted if nowhere => NOT_GRANTED,
-        Errno::NotPermitted => NOT_ALLOWED,
-        Errno::NoEntry if nowhere => NOT_GRANTED,
-        _ => return answer,
-    };
+    match answer {
+        // Programs look for what may be anywhere: that says so in the system's words.
+        Err(Failure::Refused(refusal)) if action == "stat" && refusal.errno == Errno::NoEntry => {
+            let path = text(call, fd, text_at);
+            // Importing looks at the working directory, which need not be granted.
+            let stands_there = Path::new(&*call.context.here).starts_with(&path);
+            if let (Some(audit), false) = (&call.context.audit, stands_there) {
+                audit.tell(&AuditEvent::Denied { action, path, reason: refusal.said })?;
+            }
+            Err(Errno::NoEntry.into())
+        }
+        answer => on_path(call, (action, fd, text_at), answer),
+    }
+}
+
+/// The number of a refusal, with which the guest and who listens are told the rule; any other failure as it is.
+fn refused(
+    call: &mut Call<'_>,
+    action: &'static str,
+    failure: Failure,
+    path: impl FnOnce(&Call<'_>) -> String,
+) -> Answer<Failure> {
+    let Failure::Refused(refusal) = failure else { return Ok(failure) };
+    let Refusal { errno, said } = *refusal;
     if let Some(audit) = &call.context.audit {
-        let path = text(call, fd, text_at);
-        audit.tell(&AuditEvent::Denied { action, path, reason: reason.into() })?;
+        audit.tell(&AuditEvent::Denied { action, path: path(call), reason: said.clone() })?;
     }
-    // What is not found says so in the system's words: programs ask for what may be anywhere.
-    if *errno == Errno::NotPermitted {
-        call.context.deny(*errno, reason.into());
+    call.context.deny(errno, said.into_owned());
+    Ok(errno.into())
+}
+
+/// What became of a path. Who listens is told of a refusal.
+pub(super) fn on_path<T>(
+    call: &mut Call<'_>,
+    (action, fd, text_at): (&'static str, u32, (u32, u32)),
+    answer: Answer<T>,
+) -> Answer<T> {
+    match answer {
+        Err(failure) => Err(refused(call, action, failure, |call| text(call, fd, text_at))?),
+        answer => answer,
     }
-    answer
+}
+
+/// What became of a descriptor. Who listens is told of a refusal.
+pub(super) fn on<T>(
+    call: &mut Call<'_>,
+    (action, fd): (&'static str, u32),
+    answer: Answer<T>,
+) -> Answer<T> {
+    let path = |call: &Call<'_>| match call.context.descriptors.get(fd) {
+        Ok(Descriptor::File(open)) => open.path.to_string(),
+        Ok(Descriptor::Folder(open)) => open.path.to_string(),
+        _ => String::new(),
+    };
+    match answer {
+        Err(failure) => Err(refused(call, action, failure, path)?),
+        answer => answer,
+    }
 }
 
 /// Tells of a file that was opened.

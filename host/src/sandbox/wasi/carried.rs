@@ -5,7 +5,7 @@
 
 use super::Context;
 use super::clocks::{Readings, Stream};
-use super::descriptors::{Descriptor, OpenFile, OpenFolder};
+use super::descriptors::{Descriptor, Numbered, OpenFile, OpenFolder};
 use super::mounts::OpenedAt;
 use super::output::Stdout;
 use super::tree::memory::{Collected, NoTree, Node, TreeState};
@@ -44,6 +44,8 @@ enum Kept {
     Folder(Arc<str>),
     File(KeptFile),
     Lost(Arc<str>),
+    /// The same as this lower number.
+    Same(u32),
 }
 
 #[derive(Clone, Debug)]
@@ -71,11 +73,13 @@ impl Travel for Kept {
             Self::Folder(_) => 4,
             Self::File(_) => 5,
             Self::Lost(_) => 6,
+            Self::Same(_) => 7,
         };
         number.put(out);
         match self {
             Self::Folder(text) | Self::Lost(text) => text.put(out),
             Self::File(file) => file.put(out),
+            Self::Same(number) => number.put(out),
             Self::Input | Self::Output { .. } | Self::Root => {}
         }
     }
@@ -89,6 +93,7 @@ impl Travel for Kept {
             4 => Self::Folder(Travel::take(from)?),
             5 => Self::File(Travel::take(from)?),
             6 => Self::Lost(Travel::take(from)?),
+            7 => Self::Same(Travel::take(from)?),
             other => return unknown("a descriptor", other),
         })
     }
@@ -134,7 +139,11 @@ impl Context {
             }
         }
         let descriptors = self.descriptors.all().map(|descriptor| {
-            Some(match descriptor? {
+            let descriptor = match descriptor? {
+                Numbered::Is(descriptor) => descriptor,
+                Numbered::Same(number) => return Some(Kept::Same(number)),
+            };
+            Some(match descriptor {
                 Descriptor::Input(_) => Kept::Input,
                 Descriptor::Output(output) if output.is(stdout) => {
                     Kept::Output { is_stderr: false }
@@ -165,7 +174,7 @@ impl Context {
 
     /// A copy of the guest's standard input.
     pub(crate) fn branch_input(&self) -> Input {
-        let stdin = self.descriptors.all().flatten().find_map(|descriptor| match descriptor {
+        let stdin = self.descriptors.each().find_map(|descriptor| match descriptor {
             Descriptor::Input(stdin) => Some(stdin.branch()),
             _ => None,
         });
@@ -215,7 +224,8 @@ impl Context {
             let said = format!("{} numbers of descriptors", kept.len());
             return Err(NoWay::Damaged(Damaged(said)));
         }
-        let mut streams: Vec<_> = (0..4).map(|fd| self.descriptors.remove(fd).ok()).collect();
+        let mut streams: Vec<_> =
+            (0..4).map(|fd| self.descriptors.remove(fd).ok().flatten()).collect();
         let mut stream = |at: usize| streams.get_mut(at).and_then(Option::take);
         let (stdin, stdout, stderr, root) = (stream(0), stream(1), stream(2), stream(3));
         let (mut stdin, mut root) = (stdin, root);
@@ -224,7 +234,7 @@ impl Context {
             _ => None,
         });
         let all = kept.iter().map(|kept| {
-            Some(match kept.as_ref()? {
+            Some(Numbered::Is(match kept.as_ref()? {
                 Kept::Input => {
                     let another = || Descriptor::Input(Stdin::new(Input::empty()));
                     stdin.take().unwrap_or_else(another)
@@ -247,7 +257,8 @@ impl Context {
                     Err(why) => lost("file", &file.path, &why),
                 },
                 Kept::Lost(why) => Descriptor::Lost(Arc::clone(why)),
-            })
+                Kept::Same(number) => return Some(Numbered::Same(*number)),
+            }))
         });
         let all = all.collect();
         Ok(self.descriptors.replace(all)?)

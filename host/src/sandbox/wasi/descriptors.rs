@@ -1,6 +1,6 @@
 //! The table of descriptors: standard streams, granted folders, and what the guest has opened.
 
-use super::errno::{Answer, Errno};
+use super::errno::{Answer, Errno, Failure};
 use super::input::Stdin;
 use super::mounts::Position;
 use super::output::Stdout;
@@ -44,6 +44,12 @@ pub(super) struct OpenFile {
     pub(super) path: Arc<str>,
 }
 
+/// No number is higher.
+const MOST_NUMBERS: u32 = 1 << 16;
+
+/// Numbers that a guest has without having opened anything.
+const FIRST: u32 = 4;
+
 impl Descriptor {
     /// Whether it counts: whatever the guest has opened itself.
     fn is_opened(&self) -> bool {
@@ -55,10 +61,27 @@ impl Descriptor {
     }
 }
 
+/// A descriptor, and how many numbers it has: more than one after it was duplicated.
+#[derive(Debug)]
+struct Shared {
+    descriptor: Descriptor,
+    numbers: u32,
+}
+
+/// What one number of a table is, where the whole table is told or replaced.
+#[derive(Debug)]
+pub(super) enum Numbered<T> {
+    Is(T),
+    /// The same as this lower number.
+    Same(u32),
+}
+
 /// Descriptors by number; a new one takes the lowest that is free, as on POSIX.
 #[derive(Debug)]
 pub(super) struct Descriptors {
-    table: Vec<Option<Descriptor>>,
+    /// By number, where it is in `shared`.
+    table: Vec<Option<usize>>,
+    shared: Vec<Option<Shared>>,
     opened: u32,
     most: u32,
     limit: u32,
@@ -69,8 +92,11 @@ pub(super) struct Descriptors {
 impl Descriptors {
     /// What an interpreter begins with, and how many more the guest may open.
     pub(super) fn new(first: impl IntoIterator<Item = Descriptor>, limit: u32) -> Self {
+        let one = |descriptor| Some(Shared { descriptor, numbers: 1 });
+        let shared: Vec<_> = first.into_iter().map(one).collect();
         Self {
-            table: first.into_iter().map(Some).collect(),
+            table: (0..shared.len()).map(Some).collect(),
+            shared,
             opened: 0,
             most: 0,
             limit,
@@ -85,32 +111,58 @@ impl Descriptors {
 
     /// Whether there is room for one more.
     pub(super) fn room(&self) -> Answer {
-        if self.opened < self.limit { Ok(()) } else { Err(Errno::TooManyFiles.into()) }
+        if self.opened < self.limit {
+            return Ok(());
+        }
+        let limit = self.limit;
+        let said =
+            format!("limit files: {limit} open at once allowed (raise it, or close some first)");
+        Err(Failure::refused(Errno::TooManyFiles, said))
     }
 
     pub(super) fn insert(&mut self, descriptor: Descriptor) -> Answer<u32> {
         self.room()?;
-        let free = self.table.iter().position(Option::is_none).unwrap_or(self.table.len());
-        let number = u32::try_from(free).map_err(|_| Errno::TooManyFiles)?;
-        self.opened += u32::from(descriptor.is_opened());
-        self.most = self.most.max(self.opened);
-        match self.table.get_mut(free) {
-            Some(slot) => *slot = Some(descriptor),
-            None => self.table.push(Some(descriptor)),
-        }
-        Ok(number)
+        let opened = descriptor.is_opened();
+        let place = self.place(Shared { descriptor, numbers: 1 });
+        self.count(opened);
+        self.number(place)
     }
 
-    fn slot(&mut self, number: u32) -> Answer<&mut Option<Descriptor>> {
+    /// Puts it where there is room.
+    fn place(&mut self, shared: Shared) -> usize {
+        let free = self.shared.iter().position(Option::is_none).unwrap_or(self.shared.len());
+        match self.shared.get_mut(free) {
+            Some(slot) => *slot = Some(shared),
+            None => self.shared.push(Some(shared)),
+        }
+        free
+    }
+
+    /// The lowest number that is free is now that of what is there.
+    fn number(&mut self, place: usize) -> Answer<u32> {
+        let free = self.table.iter().position(Option::is_none).unwrap_or(self.table.len());
+        match self.table.get_mut(free) {
+            Some(slot) => *slot = Some(place),
+            None => self.table.push(Some(place)),
+        }
+        Ok(u32::try_from(free).map_err(|_| Errno::TooManyFiles)?)
+    }
+
+    fn count(&mut self, opened: bool) {
+        self.opened += u32::from(opened);
+        self.most = self.most.max(self.opened);
+    }
+
+    /// Where what has this number is.
+    fn at(&self, number: u32) -> Answer<usize> {
         self.meet(number);
-        let slot = usize::try_from(number).ok().and_then(|at| self.table.get_mut(at));
-        Ok(slot.filter(|slot| slot.is_some()).ok_or(Errno::BadDescriptor)?)
+        let place = usize::try_from(number).ok().and_then(|at| self.table.get(at));
+        Ok(place.copied().flatten().ok_or(Errno::BadDescriptor)?)
     }
 
     /// Notes that what has this number was asked for, if it is lost.
     fn meet(&self, number: u32) {
-        let at = usize::try_from(number).ok();
-        if let Some(Some(Descriptor::Lost(_))) = at.and_then(|at| self.table.get(at)) {
+        if let Some(Descriptor::Lost(_)) = self.peek(number) {
             self.met.store(number.wrapping_add(1), Ordering::Relaxed);
         }
     }
@@ -118,42 +170,92 @@ impl Descriptors {
     /// Why what was asked for is lost, once.
     pub(super) fn take_met(&mut self) -> Option<Arc<str>> {
         let number = std::mem::take(self.met.get_mut()).checked_sub(1)?;
-        match self.table.get(usize::try_from(number).ok()?)? {
-            Some(Descriptor::Lost(why)) => Some(Arc::clone(why)),
+        match self.peek(number)? {
+            Descriptor::Lost(why) => Some(Arc::clone(why)),
             _ => None,
         }
     }
 
-    pub(super) fn remove(&mut self, number: u32) -> Answer<Descriptor> {
-        let removed = self.slot(number)?.take().ok_or(Errno::BadDescriptor)?;
-        self.opened -= u32::from(removed.is_opened());
+    fn peek(&self, number: u32) -> Option<&Descriptor> {
+        let place = (*self.table.get(usize::try_from(number).ok()?)?)?;
+        Some(&self.shared.get(place)?.as_ref()?.descriptor)
+    }
+
+    /// Closes a number; gives what it was the last number of.
+    pub(super) fn remove(&mut self, number: u32) -> Answer<Option<Descriptor>> {
+        let place = self.at(number)?;
+        self.clear(number);
+        let slot = self.shared.get_mut(place).ok_or(Errno::BadDescriptor)?;
+        let shared = slot.as_mut().ok_or(Errno::BadDescriptor)?;
+        shared.numbers -= 1;
+        if shared.numbers > 0 {
+            self.opened -= 1;
+            return Ok(None);
+        }
+        let removed = slot.take().map(|shared| shared.descriptor);
+        self.opened -= u32::from(removed.as_ref().is_some_and(Descriptor::is_opened));
         Ok(removed)
+    }
+
+    fn clear(&mut self, number: u32) {
+        if let Some(slot) = usize::try_from(number).ok().and_then(|at| self.table.get_mut(at)) {
+            *slot = None;
+        }
     }
 
     /// Closes `onto` and gives its number to what `from` was.
     pub(super) fn renumber(&mut self, from: u32, onto: u32) -> Answer {
-        self.slot(from)?;
-        self.slot(onto)?;
+        let moved = self.at(from)?;
+        self.at(onto)?;
         if from == onto {
             return Ok(());
         }
         self.remove(onto)?;
-        let moved = self.slot(from)?.take();
-        // The slot is there and empty: it was closed a moment ago.
-        if let Some(slot) = usize::try_from(onto).ok().and_then(|at| self.table.get_mut(at)) {
-            *slot = moved;
+        self.clear(from);
+        self.table_at(onto, moved)
+    }
+
+    fn table_at(&mut self, number: u32, place: usize) -> Answer {
+        let at = usize::try_from(number).map_err(|_| Errno::BadDescriptor)?;
+        if self.table.len() <= at {
+            self.table.resize(at + 1, None);
         }
+        *self.table.get_mut(at).ok_or(Errno::BadDescriptor)? = Some(place);
         Ok(())
+    }
+
+    /// Gives what `from` is one more number: the lowest that is free, or `onto`, which is closed first. Both share
+    /// what there is to it, the position in a file too. Each number but the first counts.
+    pub(super) fn duplicate(&mut self, from: u32, onto: Option<u32>) -> Answer<u32> {
+        let place = self.at(from)?;
+        match onto {
+            Some(onto) if onto == from => return Ok(onto),
+            // No number is higher than all that may be open can come to.
+            Some(onto) if onto >= self.limit.saturating_add(FIRST).min(MOST_NUMBERS) => {
+                return Err(Errno::BadDescriptor.into());
+            }
+            Some(onto) if self.at(onto).is_ok() => drop(self.remove(onto)?),
+            _ => {}
+        }
+        self.room()?;
+        let shared = self.shared.get_mut(place).and_then(Option::as_mut);
+        shared.ok_or(Errno::BadDescriptor)?.numbers += 1;
+        self.count(true);
+        match onto {
+            Some(onto) => self.table_at(onto, place).map(|()| onto),
+            None => self.number(place),
+        }
     }
 
     pub(super) fn get(&self, number: u32) -> Answer<&Descriptor> {
         self.meet(number);
-        let slot = usize::try_from(number).ok().and_then(|at| self.table.get(at));
-        Ok(slot.and_then(Option::as_ref).ok_or(Errno::BadDescriptor)?)
+        Ok(self.peek(number).ok_or(Errno::BadDescriptor)?)
     }
 
     pub(super) fn get_mut(&mut self, number: u32) -> Answer<&mut Descriptor> {
-        Ok(self.slot(number)?.as_mut().ok_or(Errno::BadDescriptor)?)
+        let place = self.at(number)?;
+        let shared = self.shared.get_mut(place).and_then(Option::as_mut);
+        Ok(&mut shared.ok_or(Errno::BadDescriptor)?.descriptor)
     }
 
     /// Two that differ.
@@ -162,10 +264,9 @@ impl Descriptors {
         one: u32,
         other: u32,
     ) -> Answer<(&mut Descriptor, &mut Descriptor)> {
-        let at = |number| usize::try_from(number).map_err(|_| Errno::BadDescriptor);
-        let both = self.table.get_disjoint_mut([at(one)?, at(other)?]);
-        match both.map_err(|_| Errno::BadDescriptor)? {
-            [Some(one), Some(other)] => Ok((one, other)),
+        let both = [self.at(one)?, self.at(other)?];
+        match self.shared.get_disjoint_mut(both).map_err(|_| Errno::BadDescriptor)? {
+            [Some(one), Some(other)] => Ok((&mut one.descriptor, &mut other.descriptor)),
             _ => Err(Errno::BadDescriptor.into()),
         }
     }
@@ -205,18 +306,54 @@ impl Descriptors {
     }
 
     /// All of them, by number.
-    pub(super) fn all(&self) -> impl Iterator<Item = Option<&Descriptor>> {
-        self.table.iter().map(Option::as_ref)
+    pub(super) fn all(&self) -> impl Iterator<Item = Option<Numbered<&Descriptor>>> {
+        (0u32..).zip(&self.table).map(|(number, place)| {
+            let first = self.table.iter().position(|other| other == place)?;
+            let first = u32::try_from(first).ok()?;
+            place.as_ref()?;
+            match first < number {
+                true => Some(Numbered::Same(first)),
+                false => self.peek(number).map(Numbered::Is),
+            }
+        })
     }
 
-    /// These and no others; fails where the guest may not have so many.
-    pub(super) fn replace(&mut self, all: Vec<Option<Descriptor>>) -> Result<(), LimitExceeded> {
-        let opened = all.iter().flatten().filter(|descriptor| descriptor.is_opened()).count();
-        let opened = u32::try_from(opened).unwrap_or(u32::MAX);
+    /// Each once.
+    pub(super) fn each(&self) -> impl Iterator<Item = &Descriptor> {
+        self.shared.iter().flatten().map(|shared| &shared.descriptor)
+    }
+
+    /// These and no others; fails where the guest may not have so many. A number that is said to be the same as one that
+    /// is none is free.
+    pub(super) fn replace(
+        &mut self,
+        all: Vec<Option<Numbered<Descriptor>>>,
+    ) -> Result<(), LimitExceeded> {
+        let (mut table, mut shared) = (Vec::with_capacity(all.len()), Vec::new());
+        let mut opened = 0_u32;
+        for one in all {
+            table.push(match one {
+                None => None,
+                Some(Numbered::Is(descriptor)) => {
+                    opened += u32::from(descriptor.is_opened());
+                    shared.push(Some(Shared { descriptor, numbers: 1 }));
+                    Some(shared.len() - 1)
+                }
+                Some(Numbered::Same(number)) => {
+                    let first = usize::try_from(number).ok().and_then(|at| table.get(at));
+                    let place: Option<usize> = first.copied().flatten();
+                    if let Some(Some(of)) = place.and_then(|place| shared.get_mut(place)) {
+                        of.numbers += 1;
+                        opened += 1;
+                    }
+                    place
+                }
+            });
+        }
         if opened > self.limit {
             return Err(LimitExceeded::Files { asked: opened.into(), limit: self.limit });
         }
-        (self.table, self.opened, self.most) = (all, opened, opened);
+        (self.table, self.shared, self.opened, self.most) = (table, shared, opened, opened);
         Ok(())
     }
 }

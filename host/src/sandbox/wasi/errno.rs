@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::sandbox::control::Stop;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind};
 
 /// What a call answers; anything but an answer is an error number, or ends the running operation.
@@ -12,9 +13,30 @@ pub(super) type Answer<T = ()> = Result<T, Failure>;
 pub(super) enum Failure {
     /// The guest is told.
     Errno(Errno),
+    /// The guest is told, and which rule it was.
+    Refused(Box<Refusal>),
     /// The guest is not asked any more: the deadline, a wild pointer, a panic of the caller's code.
     Stop(wasmtime::Error),
 }
+
+/// What a rule forbids.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) errno: Errno,
+    /// The rule, and the way out.
+    pub(super) said: Cow<'static, str>,
+}
+
+/// Of a path, or a link on it, that leads above the folder that it began in.
+const LEADS_OUT: &str = "leads out of what is granted: use a relative link, and grant a folder that holds both the link and \
+                         where it leads";
+
+/// Of what may be read and not changed.
+const NOT_WRITABLE: &str =
+    "not granted for writing: grant the folder with read-write access, or write to /tmp";
+
+/// Of what is below no tree.
+const NOT_GRANTED: &str = "nothing is granted at this path: grant a folder, a file or a tree there";
 
 /// The numbers that are used here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +100,40 @@ pub(super) enum Errno {
 }
 
 impl Failure {
+    /// A number, with the rule and the way out.
+    pub(super) fn refused(errno: Errno, said: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused(Box::new(Refusal { errno, said: said.into() }))
+    }
+
+    /// That something is granted for reading alone.
+    pub(super) fn not_writable() -> Self {
+        Self::refused(Errno::NotPermitted, NOT_WRITABLE)
+    }
+
+    /// That a path is below no tree: nothing is there, or nothing can be made there.
+    pub(super) fn not_granted(errno: Errno) -> Self {
+        Self::refused(errno, NOT_GRANTED)
+    }
+
+    /// That a path leads out of what it is looked up in.
+    pub(super) fn escape() -> Self {
+        Self::refused(Errno::NotPermitted, LEADS_OUT)
+    }
+
+    /// Its number, if the guest is told one.
+    pub(super) fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Errno(errno) => Some(*errno),
+            Self::Refused(refusal) => Some(refusal.errno),
+            Self::Stop(_) => None,
+        }
+    }
+
     /// What it says of something that is not there as it was.
     pub(super) fn said(&self) -> String {
         match self {
             Self::Errno(errno) => errno.told().1,
+            Self::Refused(refusal) => refusal.said.clone().into_owned(),
             Self::Stop(stop) => stop.to_string(),
         }
     }
@@ -106,7 +158,11 @@ impl From<Error> for Failure {
 }
 
 impl From<io::Error> for Failure {
+    /// Of files: what is refused there, and not by the system, is what leads out of a folder.
     fn from(error: io::Error) -> Self {
+        if error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
+            return Self::escape();
+        }
         Self::Errno(Errno::of(&error))
     }
 }

@@ -76,6 +76,7 @@ fn told<T>(path: &Path, answer: Answer<T>) -> io::Result<T> {
     answer.map_err(|failure| {
         let (kind, said) = match failure {
             Failure::Errno(errno) => errno.told(),
+            Failure::Refused(refusal) => (refusal.errno.told().0, refusal.said.into_owned()),
             Failure::Stop(stop) => (io::ErrorKind::Other, stop.to_string()),
         };
         io::Error::new(kind, format!("{}: {said}", path.display()))
@@ -130,7 +131,7 @@ impl Context {
             match self.at(at, true).and_then(|found| found.stat(true)) {
                 Ok(there) if there.kind == FileType::Folder => break,
                 Ok(_) => return Err(Errno::NotFolder.into()),
-                Err(Failure::Errno(Errno::NoEntry)) => missing.push(at),
+                Err(failure) if failure.errno() == Some(Errno::NoEntry) => missing.push(at),
                 Err(error) => return Err(error),
             }
             at = at.parent().ok_or(Errno::NoEntry)?;

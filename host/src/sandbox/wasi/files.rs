@@ -1,6 +1,7 @@
 //! Calls on open files and streams: reading, writing, positions, attributes, closing.
 
 use super::abi::{FdStat, FileStat, FileType, fdflags, only, rights, set_times};
+use super::audit;
 use super::call::{Buffers, Call, PIECE};
 use super::descriptors::{Descriptor, OpenFile};
 use super::errno::{Answer, Errno, Failure};
@@ -9,6 +10,13 @@ use crate::sandbox::control::Control;
 
 pub(super) fn fd_close(call: &mut Call<'_>, fd: u32) -> Answer {
     call.context.descriptors.remove(fd).map(drop)
+}
+
+/// Gives a descriptor one more number, `onto` or, where that is `u32::MAX`, the lowest that is free.
+pub(super) fn duplicate(call: &mut Call<'_>, fd: u32, onto: u32, to: u32) -> Answer {
+    let onto = (onto != u32::MAX).then_some(onto);
+    let number = call.context.descriptors.duplicate(fd, onto)?;
+    call.put_u32(to, number)
 }
 
 pub(super) fn fd_renumber(call: &mut Call<'_>, from: u32, onto: u32) -> Answer {
@@ -33,7 +41,8 @@ pub(super) fn fd_pread(
 }
 
 pub(super) fn fd_write(call: &mut Call<'_>, fd: u32, at: u32, count: u32, to: u32) -> Answer {
-    let written = write(call, fd, Buffers::new(at, count)?, None)?;
+    let written = write(call, fd, Buffers::new(at, count)?, None);
+    let written = audit::on(call, ("write", fd), written)?;
     call.put_u32(to, written)
 }
 
@@ -45,7 +54,8 @@ pub(super) fn fd_pwrite(
     offset: u64,
     to: u32,
 ) -> Answer {
-    let written = write(call, fd, Buffers::new(at, count)?, Some(offset))?;
+    let written = write(call, fd, Buffers::new(at, count)?, Some(offset));
+    let written = audit::on(call, ("write", fd), written)?;
     call.put_u32(to, written)
 }
 
@@ -151,11 +161,11 @@ fn count(
             call.interrupted |= moved < len && call.context.control.interrupt_pending();
             Ok(Some(moved == len))
         }
-        Err(Failure::Errno(errno)) => {
-            call.interrupted |= errno == Errno::Interrupted;
-            if *total > 0 { Ok(None) } else { Err(errno.into()) }
+        Err(stop @ Failure::Stop(_)) => Err(stop),
+        Err(failure) => {
+            call.interrupted |= failure.errno() == Some(Errno::Interrupted);
+            if *total > 0 { Ok(None) } else { Err(failure) }
         }
-        Err(stop) => Err(stop),
     }
 }
 
@@ -170,7 +180,7 @@ fn read_file(
     for piece in bytes.chunks_mut(PIECE) {
         control.check()?;
         let read = match open.file.read_at(piece, advanced(start, done)?) {
-            Err(Failure::Errno(_)) if done > 0 => break,
+            Err(Failure::Errno(_) | Failure::Refused(_)) if done > 0 => break,
             read => read?,
         };
         done += read;
@@ -204,7 +214,7 @@ fn write_file(
             open.file.write_at(piece, place, now).map(|written| (written, place + written as u64))
         };
         let (written, reached) = match written {
-            Err(Failure::Errno(_)) if done > 0 => break,
+            Err(Failure::Errno(_) | Failure::Refused(_)) if done > 0 => break,
             written => written?,
         };
         done += written;
@@ -355,7 +365,9 @@ pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: u32, to: u32) -> Answer {
 }
 
 pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: u32, size: u64) -> Answer {
-    call.context.descriptors.file(fd)?.file.set_size(advanced(size, 0)?, call.context.now())
+    let (size, now) = (advanced(size, 0)?, call.context.now());
+    let set = call.context.descriptors.file(fd)?.file.set_size(size, now);
+    audit::on(call, ("truncate", fd), set)
 }
 
 pub(super) fn fd_filestat_set_times(

@@ -1,6 +1,6 @@
 //! Standard input: where a guest's comes from, and waiting for it.
 
-use super::errno::{Answer, Errno, Failure};
+use super::errno::{Answer, Errno};
 use crate::error::{Error, panicked};
 use crate::sandbox::control::{Control, Stop, Wake, is_ready};
 use rustix::event::PollFlags;
@@ -238,7 +238,7 @@ impl Channel {
         if let Some(error) = self.failed.take() {
             return Err(match error.downcast::<Error>() {
                 Ok(panic) => panic.into(),
-                Err(error) => Failure::from(error),
+                Err(error) => Errno::of(&error).into(),
             });
         }
         if self.is_empty() && !self.ended {

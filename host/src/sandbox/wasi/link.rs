@@ -83,6 +83,7 @@ pub(crate) fn add_to_linker<T: HasSandbox>(linker: &mut Linker<T>) -> wasmtime::
     );
     link!(linker, HOST_MODULE, answer:
         import::SOCKET_OPEN => sockets::open, (family: u32, to: u32);
+        import::DUPLICATE => files::duplicate, (fd: u32, onto: u32, to: u32);
         import::SOCKET_PAIR => sockets::pair, (to: u32);
         import::SOCKET_CONNECT => sockets::connect, (fd: u32, address: u32);
         import::SOCKET_NAME => sockets::name, (fd: u32, peer: u32, to: u32);
@@ -150,6 +151,11 @@ fn answered<T: HasSandbox, R>(
     }
     match answer {
         Ok(value) => Ok(Ok(value)),
+        Err(Failure::Refused(refusal)) => {
+            let context = &mut caller.data_mut().sandbox_mut().wasi;
+            context.deny(refusal.errno, refusal.said.into_owned());
+            Ok(Err(refusal.errno))
+        }
         Err(Failure::Errno(errno)) => {
             let context = &mut caller.data_mut().sandbox_mut().wasi;
             if let Some(why) = context.descriptors.take_met() {

@@ -130,7 +130,7 @@ pub(super) enum Found<'a> {
     Here(Position),
     /// Anything else.
     At(Place<'a>),
-    /// A name that only leads to others has no other names.
+    /// Below no tree: a name that only leads to others has no other names.
     Nowhere,
 }
 
@@ -200,7 +200,7 @@ impl Namespace {
             return Err(Errno::NoEntry.into());
         }
         if path_bytes.first() == Some(&b'/') {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::escape());
         }
         let mut walk = Walk {
             names: self,
@@ -275,8 +275,7 @@ impl<'n> Walk<'n> {
                 continue;
             }
             match &mut self.inner {
-                Inner::Nothing if last => return Ok(Found::Nowhere),
-                Inner::Nothing => return Err(Errno::NoEntry.into()),
+                Inner::Nothing => return Ok(Found::Nowhere),
                 Inner::Host(_, path) => {
                     path.push(OsStr::from_bytes(name));
                     self.deeper();
@@ -345,7 +344,7 @@ impl<'n> Walk<'n> {
                 return Ok(());
             }
             if self.start.mount == Some(mount) {
-                return Err(Errno::NotPermitted.into());
+                return Err(Failure::escape());
             }
             let above = self.names.shape.get(mount)?.above;
             self.mount = Some(above);
@@ -368,7 +367,7 @@ impl<'n> Walk<'n> {
                     && self.left.is_none()
                     && Arc::ptr_eq(start, folder)
                 {
-                    return Err(Errno::NotPermitted.into());
+                    return Err(Failure::escape());
                 }
                 *folder = folder.above().ok_or(Errno::NoEntry)?;
             }
@@ -388,7 +387,7 @@ impl<'n> Walk<'n> {
 
     /// From where the host's folder is mounted, down a path without links.
     fn again(&mut self, path: &Path) -> Answer {
-        let (mut mount, _) = self.left.take().ok_or(Errno::NotPermitted)?;
+        let (mut mount, _) = self.left.take().ok_or_else(Failure::escape)?;
         while self.names.tree(mount).is_none() && mount != 0 {
             mount = self.names.shape.get(mount)?.above;
         }
@@ -422,7 +421,7 @@ impl<'n> Walk<'n> {
 
     fn start_again(&mut self) -> Answer {
         if self.start.mount != Some(0) {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::escape());
         }
         (self.mount, self.left) = (Some(0), None);
         self.inner = self.inside(0)?;
@@ -442,8 +441,10 @@ impl<'n> Walk<'n> {
                 let how = Opening { directory: true, ..Opening::default() };
                 match folder.open(&path, how) {
                     Ok(host::Opened::Folder(folder)) => Some(Folder::Host(folder)),
-                    Ok(host::Opened::File(_)) | Err(Failure::Errno(_)) => None,
-                    Err(stop) => return Err(stop),
+                    Ok(host::Opened::File(_)) | Err(Failure::Errno(_) | Failure::Refused(_)) => {
+                        None
+                    }
+                    Err(stop @ Failure::Stop(_)) => return Err(stop),
                 }
             }
         };
@@ -460,7 +461,7 @@ impl<'a> Found<'a> {
         match self {
             Self::At(place) => Ok(place),
             Self::Here(_) => Err(here.into()),
-            Self::Nowhere => Err(Errno::NoEntry.into()),
+            Self::Nowhere => Err(Failure::not_granted(Errno::NoEntry)),
         }
     }
 
@@ -476,8 +477,8 @@ impl<'a> Found<'a> {
             }
             Self::Here(_) if how.write || how.truncate || how.create => Err(Errno::IsFolder.into()),
             Self::Here(position) => Ok(OpenedAt::Folder(position)),
-            Self::Nowhere if how.create => Err(Errno::NotPermitted.into()),
-            Self::Nowhere => Err(Errno::NoEntry.into()),
+            Self::Nowhere if how.create => Err(Failure::not_granted(Errno::NotPermitted)),
+            Self::Nowhere => Err(Failure::not_granted(Errno::NoEntry)),
         }
     }
 
@@ -532,7 +533,7 @@ impl<'a> Found<'a> {
     /// A place for something new.
     fn new_place(self) -> Answer<Place<'a>> {
         match self {
-            Self::Nowhere => Err(Errno::NotPermitted.into()),
+            Self::Nowhere => Err(Failure::not_granted(Errno::NotPermitted)),
             found => found.place(Errno::Exists),
         }
     }
@@ -540,7 +541,7 @@ impl<'a> Found<'a> {
     /// A place for something that has one already.
     fn other_place(self) -> Answer<Place<'a>> {
         match self {
-            Self::Nowhere => Err(Errno::NotPermitted.into()),
+            Self::Nowhere => Err(Failure::not_granted(Errno::NotPermitted)),
             found => found.place(Errno::Busy),
         }
     }
@@ -568,7 +569,7 @@ impl Position {
     pub(super) fn set_times(&self, times: (SetTime, SetTime), now: u64) -> Answer {
         match &self.inner {
             Some(folder) => folder.set_own_times(times, now),
-            None => Err(Errno::NotPermitted.into()),
+            None => Err(Failure::not_granted(Errno::NotPermitted)),
         }
     }
 

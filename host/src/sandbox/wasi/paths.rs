@@ -38,7 +38,8 @@ pub(super) fn path_open(
         data_sync: flags & fdflags::DSYNC != 0,
     };
     // First: what cannot be kept is not created either.
-    call.context.descriptors.room()?;
+    let room = call.context.descriptors.room();
+    audit::on_path(call, ("open", fd, (at, len)), room)?;
     match call.context.descriptors.get(fd)? {
         Descriptor::Folder(_) => {}
         Descriptor::File(_) => return Err(Errno::NotFolder.into()),

@@ -80,7 +80,11 @@ fn act(
         call.context.control.check()?;
         let (tls, socket, traffic) = both(call, fd)?;
         let outcome = step(tls, socket, traffic);
-        let code = told(call, ("request", "the network"), outcome)?;
+        let place = match &outcome {
+            Ok(_) => String::new(),
+            Err(_) => both(call, fd)?.1.map_or_else(|| "the network".into(), Socket::place),
+        };
+        let code = told(call, ("request", &place), outcome)?;
         if code != WANT_READ && code != WANT_WRITE {
             return Ok(code);
         }

@@ -282,6 +282,14 @@ pub(super) fn receive(
     Ok(total)
 }
 
+/// What an outcome on a socket is of, where it may have to be told.
+fn place<T>(call: &mut Call<'_>, fd: u32, outcome: &Result<T, Fault>) -> String {
+    match (outcome, call.context.socket(fd)) {
+        (Err(_), Ok((socket, _))) => socket.place(),
+        _ => String::new(),
+    }
+}
+
 fn attempt(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32), peek: bool) -> Answer<u32> {
     loop {
         call.context.control.check()?;
@@ -290,7 +298,8 @@ fn attempt(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32), peek: bool) -> A
         match socket.receive(bytes, peek, &mut network.traffic) {
             Err(fault) if fault.waits() => {}
             outcome => {
-                let received = told(call, ("request", "the network"), outcome)?;
+                let place = place(call, fd, &outcome);
+                let received = told(call, ("request", &place), outcome)?;
                 return Ok(u32::try_from(received).unwrap_or(len).min(len));
             }
         }
@@ -355,7 +364,10 @@ pub(super) fn send(call: &mut Call<'_>, fd: u32, (at, len): (u32, u32)) -> Answe
         let bytes = call.memory.get(at + total, len - total)?;
         let outcome = match socket.send(bytes, &mut network.traffic) {
             Err(fault) if fault.waits() => wait_once(call, fd, true).map(|()| 0),
-            outcome => told(call, ("request", "the network"), outcome),
+            outcome => {
+                let place = place(call, fd, &outcome);
+                told(call, ("request", &place), outcome)
+            }
         };
         match outcome {
             Ok(sent) => total += u32::try_from(sent).unwrap_or(len).min(len - total),

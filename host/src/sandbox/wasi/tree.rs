@@ -8,7 +8,7 @@ pub(super) mod memory;
 pub(super) mod quota;
 
 use super::abi::{Entry, FileStat, FileType, SetTime};
-use super::errno::{Answer, Errno};
+use super::errno::{Answer, Errno, Failure};
 use memory::{Device, FolderNode, Node, OpenMemory};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -219,7 +219,7 @@ impl Place<'_> {
     }
 
     /// Why nothing can go from one tree to another: both sides have to be granted for writing first of all.
-    fn crossing(&self, to: &Self) -> super::errno::Failure {
+    fn crossing(&self, to: &Self) -> Failure {
         let changes = |place: &Self| match place {
             Self::Host(folder, _) => folder.changes(),
             Self::Memory(folder, ..) => folder.tree().changes(),
@@ -356,9 +356,9 @@ impl File {
     }
 
     /// Why what was not opened for writing is not cut: it may not be, or it was not asked for.
-    fn unwritten(&self) -> super::errno::Failure {
+    fn unwritten(&self) -> Failure {
         match self {
-            Self::Host(file) if !file.writable => Errno::NotPermitted.into(),
+            Self::Host(file) if !file.writable => Failure::not_writable(),
             _ => Errno::Invalid.into(),
         }
     }
@@ -367,7 +367,7 @@ impl File {
         match self {
             Self::Host(file) => file.set_times(times),
             Self::Memory(file) => file.set_times(times, now),
-            Self::Device { .. } => Err(Errno::NotPermitted.into()),
+            Self::Device { .. } => Err(Failure::not_writable()),
         }
     }
 

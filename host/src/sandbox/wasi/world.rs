@@ -17,6 +17,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 const DEVICES: &str = "/dev";
 
+/// What a file in memory takes at least, once something is written.
+const PAGE: u64 = 4096;
+
 /// Numbers of trees, by which programs tell them apart: of the host's folders it is 1.
 const STDLIB_DEVICE: u64 = 2;
 const DEVICES_DEVICE: u64 = 3;
@@ -48,12 +51,23 @@ fn kept(folder: host::Folder, device: u64) -> Arc<FolderNode> {
 pub(crate) struct World {
     shape: Arc<Shape>,
     /// The first two are the standard library and the devices.
-    trees: Vec<(Ready, Option<Quota>)>,
+    trees: Vec<Granted>,
     args: Arc<[String]>,
     env: Arc<[String]>,
+    /// The working directory.
+    here: Arc<str>,
     clock: Clock,
     seed: Option<u64>,
     network: Arc<Rules>,
+}
+
+/// A tree, and what may be added to it.
+#[derive(Clone, Debug)]
+struct Granted {
+    tree: Ready,
+    quota: Option<Quota>,
+    /// What the quota is called when it is used up.
+    bound: Arc<str>,
 }
 
 /// A tree, as far as it can be made for all.
@@ -74,6 +88,7 @@ impl Default for World {
             trees: Vec::new(),
             args: Arc::default(),
             env: Arc::default(),
+            here: "/".into(),
             clock: Clock::default(),
             seed: None,
             network: Arc::default(),
@@ -81,7 +96,7 @@ impl Default for World {
         let mut shape = Shape::default();
         for (path, tree) in [(STDLIB, Ready::Stdlib), (DEVICES, Ready::Devices)] {
             shape.mount(path, world.trees.len());
-            world.trees.push((tree, None));
+            world.trees.push(Granted { tree, quota: None, bound: Arc::default() });
         }
         world.shape = Arc::new(shape);
         world
@@ -91,6 +106,7 @@ impl Default for World {
 impl World {
     pub(crate) fn new(grants: &Grants, args: &[String]) -> Result<Self> {
         check(grants, args)?;
+        grants.check().map_err(Error::Grant)?;
         let mut world = Self::default();
         let mut shape = (*world.shape).clone();
         let now = match grants.clock {
@@ -124,7 +140,18 @@ impl World {
                     mount.guest
                 )));
             }
-            world.trees.push((tree, mount.quota));
+            let bound = match (&tree, mount.quota) {
+                (Ready::Host(_), None) => format!("limit folder, of {}", mount.guest),
+                _ => format!("quota of {}", mount.guest),
+            };
+            if let (Ready::Own(_), Some(Quota { bytes: 1..PAGE, .. })) = (&tree, mount.quota) {
+                return Err(Error::Grant(format!(
+                    "guest path {:?}: a quota of less than {PAGE} bytes: files in memory take whole pages of these: give \
+                     at least one",
+                    mount.guest
+                )));
+            }
+            world.trees.push(Granted { tree, quota: mount.quota, bound: bound.into() });
         }
         world.shape = Arc::new(shape);
         world.args = args.into();
@@ -134,8 +161,25 @@ impl World {
         Ok(world)
     }
 
+    /// The same, with a working directory to begin in.
+    pub(crate) fn standing_at(self, path: &str) -> Self {
+        Self { here: path.into(), ..self }
+    }
+
     /// That what is granted can be used within these limits.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
+        limits.check().map_err(Error::Grant)?;
+        let is_bound = |granted: &&Granted| {
+            granted.quota.is_none() && matches!(&granted.tree, Ready::Host(host) if host.writable)
+        };
+        if let (Quota { bytes: 0, .. } | Quota { files: 0, .. }, Some(granted)) =
+            (limits.folder, self.trees.iter().find(is_bound))
+        {
+            return Err(Error::Grant(format!(
+                "{}: a quota of nothing: give it bytes and files, or grant it for reading",
+                granted.bound
+            )));
+        }
         self.network.check(&limits.network)
     }
 
@@ -147,19 +191,22 @@ impl World {
         folder: Quota,
         holding: &Arc<Holding>,
     ) -> Namespace {
-        let trees = (FIRST_DEVICE..).zip(&self.trees).map(|(device, (tree, quota))| match tree {
-            Ready::Stdlib => Folder::Memory(Arc::clone(&stdlib.library)),
-            Ready::Devices => Folder::Memory(Arc::clone(&stdlib.devices)),
-            Ready::Host(host) if host.writable => {
-                Folder::Host(host.with_quota(quota.unwrap_or(folder)))
-            }
-            Ready::Host(host) => Folder::Host(host.clone()),
-            Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
-            Ready::Own(below) => {
-                let quota = Account::held(quota.unwrap_or_default(), Arc::clone(holding));
-                Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
-            }
-        });
+        let trees =
+            (FIRST_DEVICE..).zip(&self.trees).map(|(device, granted)| match &granted.tree {
+                Ready::Stdlib => Folder::Memory(Arc::clone(&stdlib.library)),
+                Ready::Devices => Folder::Memory(Arc::clone(&stdlib.devices)),
+                Ready::Host(host) if host.writable => {
+                    let quota = granted.quota.unwrap_or(folder);
+                    Folder::Host(host.with_quota(quota, Arc::clone(&granted.bound)))
+                }
+                Ready::Host(host) => Folder::Host(host.clone()),
+                Ready::Shared(tree) => Folder::Memory(Arc::clone(tree)),
+                Ready::Own(below) => {
+                    let (quota, bound) = (granted.quota.unwrap_or_default(), &granted.bound);
+                    let quota = Account::held(quota, Arc::clone(bound), Arc::clone(holding));
+                    Folder::Memory(Tree::root(Kind::Own, quota, device, below.clone(), self.born()))
+                }
+            });
         Namespace::new(Arc::clone(&self.shape), trees.collect())
     }
 
@@ -178,6 +225,10 @@ impl World {
 
     pub(super) fn env(&self) -> Arc<[String]> {
         Arc::clone(&self.env)
+    }
+
+    pub(super) fn here(&self) -> Arc<str> {
+        Arc::clone(&self.here)
     }
 
     pub(super) fn clock(&self) -> Clock {

@@ -27,7 +27,7 @@ pub(super) fn target(method: &str, target: &str, rule: &Rule) -> Result<String, 
     })?;
     if limited && !rule.paths.iter().any(|prefix| is_within(&path, prefix)) {
         return Err(Fault::denied(format!(
-            "path {} is not granted: add a prefix of it to the paths of this origin's grant (HttpGrant, --http)",
+            "path {} is not granted: add a prefix of it to the paths of this origin's grant (http)",
             quoted(path.as_bytes())
         )));
     }

@@ -33,19 +33,36 @@ pub(crate) struct Refusal {
 pub(super) struct Fault {
     kind: Kind,
     text: String,
+    /// The path that was asked for.
+    path: String,
 }
 
 impl Fault {
+    fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), path: String::new() }
+    }
+
+    /// The same, of a request for this target.
+    pub(super) fn of_target(self, target: &str) -> Self {
+        let path = target.split('?').next().filter(|path| path.starts_with('/'));
+        Self { path: path.unwrap_or_default().into(), ..self }
+    }
+
+    /// The origin, and the path that was asked for: safe to show, as the text of a refusal is.
+    pub(super) fn place(&self, origin: &str, needles: &Needles) -> String {
+        safe(&format!("{origin}{}", self.path), needles)
+    }
+
     pub(super) fn denied(text: impl Into<String>) -> Self {
-        Self { kind: Kind::Denied, text: text.into() }
+        Self::new(Kind::Denied, text)
     }
 
     pub(super) fn malformed(text: impl Into<String>) -> Self {
-        Self { kind: Kind::Malformed, text: text.into() }
+        Self::new(Kind::Malformed, text)
     }
 
     pub(super) fn quota(text: impl Into<String>) -> Self {
-        Self { kind: Kind::Quota, text: text.into() }
+        Self::new(Kind::Quota, text)
     }
 
     /// The same, said of what the origin has sent.
@@ -56,17 +73,21 @@ impl Fault {
     /// Names the origin, blanks secrets, escapes control characters, and cuts; in this order, so that no cut goes
     /// through a secret that would have been blanked.
     pub(super) fn refusal(self, origin: &str, needles: &Needles) -> Refusal {
-        let text = needles.blank(format!("{origin}: {}", self.text).as_bytes());
-        let text = String::from_utf8_lossy(&text);
-        let mut safe = String::new();
-        for char in text.chars() {
-            match char.is_control() {
-                true => safe.extend(char.escape_default()),
-                false => safe.push(char),
-            }
-        }
-        Refusal { text: cut(&safe, MOST_TEXT), kind: self.kind }
+        Refusal { text: safe(&format!("{origin}: {}", self.text), needles), kind: self.kind }
     }
+}
+
+/// A text without secrets and control characters, and not too long.
+fn safe(text: &str, needles: &Needles) -> String {
+    let text = needles.blank(text.as_bytes());
+    let mut safe = String::new();
+    for char in String::from_utf8_lossy(&text).chars() {
+        match char.is_control() {
+            true => safe.extend(char.escape_default()),
+            false => safe.push(char),
+        }
+    }
+    cut(&safe, MOST_TEXT)
 }
 
 /// The guest's text within a message.

@@ -55,8 +55,9 @@ pub(super) fn pass(raw: &[u8], rule: &Rule, out: &mut Vec<u8>) -> Result<Request
     if read != httparse::Status::Complete(raw.len()) {
         return Err(Fault::malformed("a request's head ends early: send plain HTTP/1.1"));
     }
-    rule.method(method)?;
-    let target = path::target(method, target, rule)?;
+    let about = |fault: Fault| fault.of_target(target);
+    rule.method(method).map_err(about)?;
+    let target = path::target(method, target, rule).map_err(about)?;
     let fields: Vec<_> = parsed.headers.iter().map(Field::new).collect();
     check_host(&fields, minor, rule)?;
     let told = Told::of(&fields, minor, true)?;

@@ -150,7 +150,7 @@ impl Rule {
         }
         if !self.methods.is_empty() && !self.methods.iter().any(|one| one == method) {
             return Err(Fault::denied(format!(
-                "method {method} is not granted, only {}: add it to the methods of this origin's grant (HttpGrant, --http)",
+                "method {method} is not granted, only {}: add it to the methods of this origin's grant (http)",
                 self.methods.join(", ")
             )));
         }

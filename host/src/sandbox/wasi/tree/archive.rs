@@ -4,15 +4,17 @@ use super::given::{put, unfit};
 use super::memory::{FolderNode, Kind, Tree};
 use super::quota::Quota;
 use flate2::read::GzDecoder;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes that the files of an archive may have in all: it is held in memory.
 const MOST: u64 = 1 << 30;
 
-/// A tree of what an archive holds: files and folders. Links and devices in it are left out.
+/// A tree of what an archive holds: files, also by their other names, and folders. Symbolic links and devices in it are
+/// left out.
 pub(in crate::sandbox::wasi) fn of_archive(
     path: &Path,
     device: u64,
@@ -52,16 +54,34 @@ fn zip(root: &Arc<FolderNode>, file: impl Read + Seek, now: u64) -> io::Result<(
 fn tar(root: &Arc<FolderNode>, file: impl Read, now: u64) -> io::Result<()> {
     let mut archive = tar::Archive::new(file);
     let mut room = MOST;
+    let mut files = BTreeMap::new();
     for entry in archive.entries()? {
         let entry = entry?;
         let (kind, path) = (entry.header().entry_type(), entry.path()?.into_owned());
         if kind.is_dir() {
             put(root, &path, None, now)?;
         } else if kind.is_file() {
-            put(root, &path, Some(content(entry, &mut room)?), now)?;
+            let bytes = content(entry, &mut room)?;
+            files.insert(plain(&path), Arc::clone(&bytes));
+            put(root, &path, Some(bytes), now)?;
+        } else if kind.is_hard_link() {
+            let of = entry.link_name()?.unwrap_or_default();
+            let bytes = files.get(&plain(&of)).cloned().ok_or_else(|| {
+                let (path, of) = (path.display(), of.display());
+                io::Error::other(format!(
+                    "{path} is another name of {of}, which does not come before it"
+                ))
+            })?;
+            files.insert(plain(&path), Arc::clone(&bytes));
+            put(root, &path, Some(bytes), now)?;
         }
     }
     Ok(())
+}
+
+/// The names of a path.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
 /// What an entry holds, as far as there is room: what it says of its size is not believed.

@@ -41,6 +41,9 @@ pub(super) fn put(
     }
     let failed = |failure: Failure| match failure {
         Failure::Errno(errno) => io::Error::other(format!("{}: {errno:?}", path.display())),
+        Failure::Refused(refusal) => {
+            io::Error::other(format!("{}: {}", path.display(), refusal.said))
+        }
         Failure::Stop(stop) => io::Error::other(format!("{}: {stop}", path.display())),
     };
     let last = if bytes.is_some() { names.pop() } else { None };

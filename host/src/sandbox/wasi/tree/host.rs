@@ -21,7 +21,7 @@ use std::fs;
 use std::io::{self, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -87,9 +87,9 @@ impl Folder {
         Self { kept: Kept::new(folders), ..self }
     }
 
-    /// The same folder, for a guest that may add so much to it.
-    pub(in super::super) fn with_quota(&self, most: Most) -> Self {
-        Self { charge: Some(Charge::new(most)), ..self.clone() }
+    /// The same folder, for a guest that may add so much to it; a refusal calls that by this name.
+    pub(in super::super) fn with_quota(&self, most: Most, name: Arc<str>) -> Self {
+        Self { charge: Some(Charge::new(most, name)), ..self.clone() }
     }
 
     /// Bytes and files that the guest has added, if they are counted.
@@ -129,7 +129,7 @@ impl Folder {
 
     /// Refuses what would change something in a folder granted for reading.
     pub(super) fn changes(&self) -> Answer {
-        if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
+        if self.writable { Ok(()) } else { Err(Failure::not_writable()) }
     }
 
     /// Refuses what would change something at a path. With `moves`, what is there gets another name or goes.
@@ -140,7 +140,7 @@ impl Folder {
         }
         let place = kept::place_of(&self.dir, path, !moves)?;
         if self.kept.has(&place) || (moves && self.kept.is_below(&place)) {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Folder {
             }
         };
         if inside && changes {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         let writable = self.writable && !inside;
         if !(how.create && how.exclusive)
@@ -304,6 +304,7 @@ impl Folder {
         if (must || must_too) && !cap::stat(&self.dir, path, FollowSymlinks::No)?.is_dir() {
             return Err(Errno::NotFolder.into());
         }
+        self.link_stays_inside(path, to, to_path)?;
         let rename = || Ok(cap::rename(&self.dir, path, &to.dir, to_path)?);
         let number = |folder: &Self, path| folder.stat(path, false).ok().map(|stat| stat.inode);
         if to.charge.is_none() || number(self, path) == number(to, to_path) {
@@ -323,7 +324,7 @@ impl Folder {
         // A folder goes by its name alone: what is in it is not walked.
         let size = if there.kind == FileType::Regular { there.size } else { 0 };
         if to.grow(0, size)? < size {
-            return Err(Errno::Quota.into());
+            return Err(to.full());
         }
         to.file(go)?;
         if let Some(from) = from {
@@ -336,17 +337,51 @@ impl Folder {
     pub(in super::super) fn link(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
         self.changes_at(path, true)?;
         to.changes_at(to_path, true)?;
+        self.link_stays_inside(path, to, to_path)?;
         to.make(|| Ok(cap::hard_link(&self.dir, path, &to.dir, to_path)?))
     }
 
-    /// Absolute texts are refused: they would mean something else to the host.
+    /// Absolute texts are refused: they would mean something else to the host. So are those that lead above the folder:
+    /// the guest could not follow them, but whoever works on the host would.
     pub(in super::super) fn symlink(&self, text: &Path, path: &Path) -> Answer {
         self.changes_at(path, true)?;
+        self.stays_inside(text, path)?;
         self.make(|| Ok(cap::symlink(text, &self.dir, path)?))
+    }
+
+    /// Refuses a link at a path whose text leads above this folder, by its names alone.
+    fn stays_inside(&self, text: &Path, path: &Path) -> Answer {
+        let ups = || text.components().any(|part| part == Component::ParentDir);
+        if !ups() {
+            return Ok(());
+        }
+        let place = kept::place_of(&self.dir, path, false)?;
+        let mut depth = place.components().count().saturating_sub(1);
+        for part in text.components() {
+            match part {
+                Component::ParentDir => depth = depth.checked_sub(1).ok_or_else(Failure::escape)?,
+                Component::Normal(_) => depth += 1,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The same, where a link at a path gets another one.
+    fn link_stays_inside(&self, path: &Path, to: &Self, to_path: &Path) -> Answer {
+        match cap::read_link_contents(&self.dir, path) {
+            Ok(text) => to.stays_inside(&text, to_path),
+            Err(_) => Ok(()),
+        }
     }
 
     pub(in super::super) fn read_link(&self, path: &Path) -> Answer<PathBuf> {
         Ok(cap::read_link(&self.dir, path)?)
+    }
+
+    /// What a link says, also where that is absolute: for a tree in memory, in which it leads elsewhere.
+    pub(super) fn link_text(&self, path: &Path) -> Answer<PathBuf> {
+        Ok(cap::read_link_contents(&self.dir, path)?)
     }
 
     /// Tells of the entries from a place on until `each` has enough. The kernel knows the places, so a
@@ -427,7 +462,7 @@ impl File {
         let fits = usize::try_from(reached.saturating_sub(position)).unwrap_or(usize::MAX);
         let bytes = bytes.get(..fits).unwrap_or(bytes);
         let written = match bytes {
-            [] => Err(Errno::Quota.into()),
+            [] => Err(charge.full()),
             bytes => write(bytes),
         };
         // What was paid for and has not been written.
@@ -449,7 +484,7 @@ impl File {
         let reached = charge.grow(before, size)?;
         if reached < size {
             charge.shrink(reached - before);
-            return Err(Errno::Quota.into());
+            return Err(charge.full());
         }
         let set = self.file.set_len(size);
         charge.shrink(if set.is_ok() {
@@ -462,7 +497,7 @@ impl File {
 
     pub(in super::super) fn set_times(&self, times: (SetTime, SetTime)) -> Answer {
         if !self.writable {
-            return Err(Errno::NotPermitted.into());
+            return Err(Failure::not_writable());
         }
         Ok(rustix::fs::futimens(&self.file, &timestamps(times))?)
     }

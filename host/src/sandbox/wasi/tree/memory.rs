@@ -16,7 +16,7 @@ pub(in super::super) use file::{FileNode, OpenMemory};
 pub(in super::super) use folder::FolderNode;
 
 use super::super::abi::{FileStat, FileType, SetTime};
-use super::super::errno::{Answer, Errno};
+use super::super::errno::{Answer, Errno, Failure};
 use super::host;
 use super::quota::Quota;
 use parking_lot::Mutex;
@@ -169,7 +169,7 @@ impl Head {
     /// One that the program makes, if it may have one more.
     fn of_program(tree: &Arc<Tree>, now: u64) -> Answer<Self> {
         tree.changes()?;
-        tree.quota.take_file().map_err(|_| Errno::NoSpace)?;
+        tree.quota.take_file().map_err(|_| tree.quota.no_file())?;
         Ok(Self::new(tree, Origin::Program, [now; 3]))
     }
 
@@ -225,7 +225,7 @@ impl Drop for Head {
 impl Tree {
     /// Refuses changes of a tree that is for reading alone.
     pub(in super::super) fn changes(&self) -> Answer {
-        if self.writable { Ok(()) } else { Err(Errno::NotPermitted.into()) }
+        if self.writable { Ok(()) } else { Err(Failure::not_writable()) }
     }
 }
 

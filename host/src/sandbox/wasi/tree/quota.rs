@@ -2,6 +2,7 @@
 
 use crate::policy::Quota as Most;
 use crate::sandbox::holding::Holding;
+use crate::sandbox::wasi::errno::{Errno, Failure};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,24 +14,30 @@ pub(in crate::sandbox::wasi) struct Quota {
     files: AtomicU64,
     /// What the host holds for the guest in all, where these bytes are in its memory.
     holding: Option<Arc<Holding>>,
+    /// What a refusal calls it.
+    name: Arc<str>,
 }
 
 /// What a file, a folder or a link takes of the host's memory beside its bytes and its name.
 const NODE: u64 = 512;
 
 impl Quota {
-    pub(in crate::sandbox::wasi) fn new(most: Most) -> Self {
-        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0), holding: None }
+    pub(in crate::sandbox::wasi) fn new(most: Most, name: Arc<str>) -> Self {
+        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0), holding: None, name }
     }
 
     /// That of a tree to which nothing can be added.
     pub(in crate::sandbox::wasi) fn none() -> Self {
-        Self::new(Most { bytes: 0, files: 0 })
+        Self::new(Most { bytes: 0, files: 0 }, Arc::default())
     }
 
     /// The quota of what is held in memory.
-    pub(in crate::sandbox::wasi) fn held(most: Most, holding: Arc<Holding>) -> Self {
-        Self { holding: Some(holding), ..Self::new(most) }
+    pub(in crate::sandbox::wasi) fn held(
+        most: Most,
+        name: Arc<str>,
+        holding: Arc<Holding>,
+    ) -> Self {
+        Self { holding: Some(holding), ..Self::new(most, name) }
     }
 
     fn hold(&self, bytes: u64) -> Result<(), u64> {
@@ -48,6 +55,32 @@ impl Quota {
     pub(in crate::sandbox::wasi) fn take(&self, bytes: u64) -> Result<(), u64> {
         take(&self.bytes, bytes, self.most.bytes)?;
         self.hold(bytes).inspect_err(|_| give_back(&self.bytes, bytes))
+    }
+
+    /// That bytes could not be taken: by which limit, and the way out.
+    pub(in crate::sandbox::wasi) fn no_bytes(&self) -> Failure {
+        let left = self.most.bytes.saturating_sub(self.used().bytes);
+        self.refusal(left, || format!("{} bytes", self.most.bytes))
+    }
+
+    /// The same of a file, a folder or a link.
+    pub(in crate::sandbox::wasi) fn no_file(&self) -> Failure {
+        let left = self.most.files.saturating_sub(self.used().files).saturating_mul(NODE);
+        self.refusal(left, || format!("{} files, folders and links", self.most.files))
+    }
+
+    /// A refusal where this account has so many bytes left.
+    fn refusal(&self, left: u64, allowed: impl FnOnce() -> String) -> Failure {
+        let way = "allowed, and no more left: raise it, or remove something";
+        let own = || format!("{}: {} {way}", self.name, allowed());
+        match &self.holding {
+            Some(holding) if holding.room() < left => {
+                let said = format!("{} (raise it, or remove something)", holding.exceeded());
+                Failure::refused(Errno::NoSpace, said)
+            }
+            Some(_) => Failure::refused(Errno::NoSpace, own()),
+            None => Failure::refused(Errno::Quota, own()),
+        }
     }
 
     /// Bytes that may still be taken.

@@ -1,7 +1,7 @@
 //! What a guest may add to a folder of the host. The host's own files do not count, nor do those of other guests.
 
 use crate::policy::Quota as Most;
-use crate::sandbox::wasi::errno::{Answer, Errno};
+use crate::sandbox::wasi::errno::{Answer, Failure};
 use crate::sandbox::wasi::tree::quota::Quota;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -23,8 +23,8 @@ struct Open {
 }
 
 impl Charge {
-    pub(super) fn new(most: Most) -> Arc<Self> {
-        Arc::new(Self { quota: Quota::new(most), open: Mutex::default() })
+    pub(super) fn new(most: Most, name: Arc<str>) -> Arc<Self> {
+        Arc::new(Self { quota: Quota::new(most, name), open: Mutex::default() })
     }
 
     /// Goes on where so much was added.
@@ -38,7 +38,7 @@ impl Charge {
 
     /// Pays for what is new at a path, which comes to be by `make`, or is given back.
     pub(super) fn file<T>(&self, make: impl FnOnce() -> Answer<T>) -> Answer<T> {
-        self.quota.take_file().map_err(|_| Errno::Quota)?;
+        self.quota.take_file().map_err(|_| self.quota.no_file())?;
         make().inspect_err(|_| self.quota.give_file_back())
     }
 
@@ -60,8 +60,13 @@ impl Charge {
         match self.quota.take(more) {
             Ok(()) => Ok(to),
             Err(room) if room > 0 && self.quota.take(room).is_ok() => Ok(from + room),
-            Err(_) => Err(Errno::Quota.into()),
+            Err(_) => Err(self.full()),
         }
+    }
+
+    /// That there is no more room.
+    pub(super) fn full(&self) -> Failure {
+        self.quota.no_bytes()
     }
 
     /// A file has become so much shorter.

@@ -80,7 +80,7 @@ impl Pages {
                     let fits = usize::try_from(fits).unwrap_or(usize::MAX).min(bytes.len());
                     let (true, Some(first)) = (fits > 0 && fits < bytes.len(), bytes.get(..fits))
                     else {
-                        return Err(Errno::NoSpace.into());
+                        return Err(quota.no_bytes());
                     };
                     return self.write_at(first, position, quota);
                 }
@@ -104,7 +104,7 @@ impl Pages {
     pub(super) fn set_len(&mut self, len: u64, quota: &Quota) -> Answer {
         let (have, want) = (Self::price(self.len), Self::price(len));
         if want > have {
-            quota.take(want - have).map_err(|_| Errno::NoSpace)?;
+            quota.take(want - have).map_err(|_| quota.no_bytes())?;
         }
         if len > self.len {
             return self.grow(len);

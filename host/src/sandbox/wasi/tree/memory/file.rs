@@ -136,11 +136,8 @@ impl FileNode {
     /// Makes what is there the guest's own, with these bytes in it.
     fn own(&self, data: &mut Data, bytes: &[u8]) -> Answer {
         if !matches!(data, Data::Own(_)) {
-            self.head
-                .tree
-                .quota
-                .take(Pages::price(bytes.len() as u64))
-                .map_err(|_| Errno::NoSpace)?;
+            let quota = &self.head.tree.quota;
+            quota.take(Pages::price(bytes.len() as u64)).map_err(|_| quota.no_bytes())?;
             *data = Data::Own(Pages::of(bytes));
         }
         Ok(())
@@ -148,13 +145,14 @@ impl FileNode {
 
     /// Its pages, its own from now on.
     fn pages<'a>(&self, data: &'a mut Data, below: Option<&host::File>) -> Answer<&'a mut Pages> {
-        let most = self.head.tree.quota.room();
+        let quota = &self.head.tree.quota;
+        let (most, full) = (quota.room(), || quota.no_bytes());
         let bytes = match (&*data, below) {
             (Data::Own(_), _) => None,
             (Data::Shared(bytes), _) => Some(Arc::clone(bytes)),
-            (Data::Host(..), Some(file)) => Some(whole(file, most)?.ok_or(Errno::NoSpace)?),
+            (Data::Host(..), Some(file)) => Some(whole(file, most)?.ok_or_else(full)?),
             (Data::Host(folder, path, _), None) => {
-                Some(whole(&open_host(folder, path)?, most)?.ok_or(Errno::NoSpace)?)
+                Some(whole(&open_host(folder, path)?, most)?.ok_or_else(full)?)
             }
         };
         if let Some(bytes) = bytes {

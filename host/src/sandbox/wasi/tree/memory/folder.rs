@@ -159,7 +159,7 @@ impl FolderNode {
             return Err(Errno::NoEntry.into());
         }
         let tree = &self.head.tree;
-        tree.quota.take(text.as_os_str().len() as u64).map_err(|_| Errno::NoSpace)?;
+        tree.quota.take(text.as_os_str().len() as u64).map_err(|_| tree.quota.no_bytes())?;
         let head = match Head::of_program(tree, now) {
             Ok(head) => head,
             Err(error) => {
@@ -201,7 +201,8 @@ impl FolderNode {
             return Err(Errno::TooManyLinks.into());
         }
         // Each name takes room of the host's, and counts as a file does.
-        self.head.tree.quota.take_file().map_err(|_| Errno::NoSpace)?;
+        let quota = &self.head.tree.quota;
+        quota.take_file().map_err(|_| quota.no_file())?;
         node.head().linked();
         self.put(name, node)?;
         self.mark_moved(name)?;
@@ -511,7 +512,7 @@ fn host_node(
             Some(Node::File(Arc::new(FileNode::of_host(tree, folder.clone(), path, &stat))))
         }
         FileType::Link => {
-            let text = folder.read_link(&path)?;
+            let text = folder.link_text(&path)?;
             Some(Node::Link(Arc::new(LinkNode { head: head(), text })))
         }
         _ => None,
