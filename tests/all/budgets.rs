@@ -13,6 +13,7 @@ figure call_int_ns 131.520 ns
 figure getattr_int_ns 73.110 ns
 figure call_method_ns 247.700 ns
 figure callback_ns 181.000 ns
+figure raised_us 2.000 us
 figure python_callback_ns 40.100 ns
 figure release_batched_ratio 1.900 x
 figure py4cl2_cffi_ratio 47.100 x
@@ -46,7 +47,7 @@ fn a_table_tells_what_is_past_the_budget_and_what_has_become_worse() {
     assert!(line(&output, "call_str_ns").ends_with("≤ 220    met"), "{}", said(&output));
     assert!(line(&output, "call_int_ns").ends_with(" missed"), "{}", said(&output));
     assert!(line(&output, "callback_ns").ends_with("past the aim"), "{}", said(&output));
-    assert!(said(&output).ends_with("5 of 7 budgets are met\n"), "{}", said(&output));
+    assert!(said(&output).ends_with("6 of 8 budgets are met\n"), "{}", said(&output));
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn other_programs_get_json() {
     let output = budgets(&["--json", "call"], PRINTED);
     assert_eq!(output.status.code(), Some(1));
     let rows: Vec<Value> = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 8);
     let row = rows.iter().find(|row| row["key"] == "call_int_ns").expect("the row");
     assert_eq!((&row["value"], &row["most"]), (&Value::from(131.52), &Value::from(110.0)));
     assert_eq!((&row["standing"], &row["unit"]), (&Value::from("missed"), &Value::from("ns")));

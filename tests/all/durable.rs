@@ -178,10 +178,11 @@ fn who_looks_at_a_state_stops_nobody_from_opening_it() {
                 let state = Durable::state(folder.path()).expect("a state").expect("it is there");
                 assert_eq!(state.ended.as_deref(), Some("well"));
                 looks += 1;
+                std::thread::sleep(Duration::from_micros(100));
             }
             looks
         });
-        for _ in 0..2_000 {
+        for _ in 0..500 {
             let opened = Durable::open(folder.path(), PROGRAM.as_bytes());
             if opened.is_err() {
                 is_over.store(true, Ordering::Relaxed);
@@ -235,7 +236,9 @@ fn calls_of_a_killed_process_are_made_again_with_their_keys() {
     let each: BTreeSet<_> = paid.lines().collect();
     let keys: BTreeSet<_> =
         each.iter().map(|line| line.split_once(' ').expect("two words").1).collect();
-    assert_eq!((each.len(), keys.len()), (sums + 1, sums + 1), "{paid}");
+    assert_eq!(each.len(), keys.len(), "{paid}");
+    // The sum that the last kill undid may have been paid already.
+    assert!((sums + 1..=sums + 2).contains(&each.len()), "{sums}: {paid}");
     assert!(sums > 1, "it went on between the kills");
 }
 

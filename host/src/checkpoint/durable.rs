@@ -60,7 +60,7 @@ const MOST_ENDED: u64 = 64 << 10;
 #[derive(Debug)]
 pub struct Durable {
     folder: PathBuf,
-    _lock: File,
+    _lock: Locked,
     program: String,
     threshold: Duration,
     key: Option<Vec<u8>>,
@@ -286,8 +286,19 @@ fn is_locked(file: &File) -> bool {
     is_locked
 }
 
+/// A locked file. It is unlocked, not only closed, at its end: a process that is just being started has its descriptor
+/// too, for a moment.
+#[derive(Debug)]
+struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Locks a folder, or says that it is open.
-fn lock(folder: &Path) -> Result<File> {
+fn lock(folder: &Path) -> Result<Locked> {
     let path = folder.join(LOCK);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
     let file = opened.map_err(|error| failed(&path, &error))?;
@@ -307,7 +318,7 @@ fn lock(folder: &Path) -> Result<File> {
     // Whoever had it may have removed it meanwhile: then another file has the name, or none.
     let locked = file.metadata().map_err(|error| failed(&path, &error))?;
     match fs::metadata(&path) {
-        Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => Ok(file),
+        Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => Ok(Locked(file)),
         _ => Err(busy().into()),
     }
 }

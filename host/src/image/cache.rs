@@ -126,7 +126,7 @@ impl Lock {
             }
             Err(fs::TryLockError::Error(error)) => return Err(unwritable(&lock, &error)),
         }
-        remove_leftovers(path);
+        files(path).iter().for_each(|file| remove_leftovers(file));
         Ok(Self { _file: file })
     }
 }

@@ -110,6 +110,7 @@ fn what_is_looked_for_would_be_found() {
     assert!(told.contains("unreachable"), "{told}");
 }
 
+/// T11: nothing of one tenant is seen by the next.
 #[test]
 fn the_next_tenant_finds_the_image_alone() {
     for runtime in runtimes() {
