@@ -1,7 +1,7 @@
 //! Lengths, counts, offsets and pointers in calls of WASI: none sizes what the host takes, none leads outside.
 
 use crate::support::{Error, ROOM, Value, attack, data, fault, running, value};
-use ophidia_guest::STDLIB;
+use ophidia::guest::STDLIB;
 
 const INVALID: i64 = 28;
 const BAD_DESCRIPTOR: i64 = 8;
