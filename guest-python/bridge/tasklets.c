@@ -60,6 +60,31 @@ next_ready(void)
     return process;
 }
 
+/* --- room ---------------------------------------------------------------------------------- */
+
+/* Given up when a tasklet ends for want of memory: so its end can be told, and the others go on. Until it is there again,
+   no tasklet begins and none sends anything. */
+#define KEPT (512u << 10)
+
+static void *kept;
+
+static int
+keep_room(void)
+{
+    if (kept == NULL && (kept = PyMem_RawMalloc(KEPT)) == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    return 0;
+}
+
+static void
+give_room(void)
+{
+    PyMem_RawFree(kept);
+    kept = NULL;
+}
+
 /* --- ends ---------------------------------------------------------------------------------- */
 
 int
@@ -80,6 +105,9 @@ end_raised(struct process *process)
 {
     PyObject *error = PyErr_GetRaisedException();
     process->is_active = 0;
+    if (PyErr_GivenExceptionMatches(error, PyExc_MemoryError)) {
+        give_room();
+    }
     tasklets_escape(error);
     tasklets_running = NULL;
     PyObject *doom = process->doom;
@@ -388,7 +416,7 @@ tasklets_spawn(PyObject *begins)
         PyErr_SetString(PyExc_TypeError, "spawn() takes a function and its arguments");
         return NULL;
     }
-    struct process *process = process_new(begins);
+    struct process *process = keep_room() < 0 ? NULL : process_new(begins);
     if (process == NULL) {
         return NULL;
     }
@@ -418,7 +446,7 @@ tasklets_pid(PyObject *to)
 int
 tasklets_send(PyObject *to, PyObject *content, enum sending sending)
 {
-    PyObject *pid = tasklets_pid(to);
+    PyObject *pid = sending == SENDING && keep_room() < 0 ? NULL : tasklets_pid(to);
     if (pid == NULL) {
         return -1;
     }

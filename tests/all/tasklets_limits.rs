@@ -271,16 +271,18 @@ fn a_flood_is_a_memory_error_of_the_sender() {
     let mut py = with(
         RUNTIME.interpreter().memory(96 << 20),
         "
-        async def idle(): await receive('never')
+        async def idle(*_): await receive('never')
         async def floods(to):
             while True: to << list(range(1_000))
-        async def spawns():
-            while True: spawn(idle)
-        async def timers():
-            while True: send_after(1e6, self_(), [0] * 100)
+        async def drips(to):
+            while True: to << 1
+        async def spawns(_):
+            while True:
+                spawn(idle, bytes(10_000))
+                await yield_()
         async def main(function):
             to = spawn(idle)
-            pid, ref = spawn_monitor(function, *[to] * (function is floods))
+            pid, ref = spawn_monitor(function, to)
             _, _, _, reason = await receive(('DOWN', ref, ..., ...))
             assert reason[0] == 'MemoryError', reason
             assert to.is_alive
@@ -290,7 +292,7 @@ fn a_flood_is_a_memory_error_of_the_sender() {
             assert await receive() == 'goes on'
         ",
     );
-    for function in ["floods", "spawns"] {
+    for function in ["floods", "spawns", "drips"] {
         py.run(&format!("run(main, {function})"))
             .unwrap_or_else(|error| panic!("{function}: {error}"));
         assert_eq!(number(&mut py, "counters()['alive']"), 0);
