@@ -66,7 +66,7 @@ pub fn installed(packages: &[(&str, String)]) -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let pinned: Vec<String> =
         packages.iter().map(|(name, version)| format!("{name}=={version}")).collect();
-    let name = pinned.join("+");
+    let name = format!("{SERIES}+{}", pinned.join("+"));
     let target = folder.join(&name);
     let lock = File::create(folder.join(format!("{name}.lock")))?;
     lock.lock()?;
