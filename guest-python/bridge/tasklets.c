@@ -62,20 +62,18 @@ next_ready(void)
 
 /* --- room ---------------------------------------------------------------------------------- */
 
-/* Given up when a tasklet ends for want of memory: so its end can be told, and the others go on. Until it is there again,
-   no tasklet begins and none sends anything. */
+/* Given up when a tasklet ends for want of memory, so that its end can be told and the others go on; taken again when
+   there is as much besides. */
 #define KEPT (512u << 10)
 
 static void *kept;
 
-static int
+static void
 keep_room(void)
 {
-    if (kept == NULL && (kept = PyMem_RawMalloc(KEPT)) == NULL) {
-        PyErr_NoMemory();
-        return -1;
+    if (kept == NULL && (kept = PyMem_RawMalloc(2 * KEPT)) != NULL) {
+        kept = PyMem_RawRealloc(kept, KEPT);
     }
-    return 0;
 }
 
 static void
@@ -388,6 +386,7 @@ tasklets_run(PyObject *Py_UNUSED(self), PyObject *argument)
         return NULL;
     }
     is_running = 1;
+    keep_room();
     ring_timers();
     struct process *process;
     while (most-- > 0 && escaped == NULL && !post_is_full() && (process = next_ready()) != NULL) {
@@ -416,7 +415,7 @@ tasklets_spawn(PyObject *begins)
         PyErr_SetString(PyExc_TypeError, "spawn() takes a function and its arguments");
         return NULL;
     }
-    struct process *process = keep_room() < 0 ? NULL : process_new(begins);
+    struct process *process = process_new(begins);
     if (process == NULL) {
         return NULL;
     }
@@ -446,7 +445,7 @@ tasklets_pid(PyObject *to)
 int
 tasklets_send(PyObject *to, PyObject *content, enum sending sending)
 {
-    PyObject *pid = sending == SENDING && keep_room() < 0 ? NULL : tasklets_pid(to);
+    PyObject *pid = tasklets_pid(to);
     if (pid == NULL) {
         return -1;
     }
