@@ -139,7 +139,10 @@ fn python_says(source: &[u8], words: &str) {
 
 #[test]
 fn source_that_python_cannot_read() {
-    python_says(b"print('before')\nx = 'caf\xe9'\n", r"SyntaxError: Non-UTF-8 code starting with '\xe9' on line 2");
+    python_says(
+        b"print('before')\nx = 'caf\xe9'\n",
+        r"SyntaxError: Non-UTF-8 code starting with '\xe9' on line 2",
+    );
     python_says(b"print(1)\nx = (\n", "SyntaxError: '(' was never closed");
     python_says(b"if x:\n\tpass\n        pass\n", "TabError");
     python_says(b"# coding: no-such-codec\n", "SyntaxError");
