@@ -6,20 +6,27 @@
 
 #include <string.h>
 
-/* What has been encoded so far, at each level; whether instances of subclasses are taken for what they
+/* What has been encoded so far; whether instances of subclasses are taken for what they
    are besides, all of them or only an outermost container; below how many containers objects are wanted, -1 for
    none, and whether all that is there are. */
-static struct {
+struct output {
     unsigned char *data;
     size_t len, capacity;
     int plain, containers, objects, all_objects;
     int leaves; /* for another interpreter, to which no object goes */
-} outputs[OPHIDIA_LEVELS];
+};
+
+/* One for each level, and one for messages: what runs while a value is written, or before the host has read it, may send
+   one. */
+static struct output outputs[OPHIDIA_LEVELS], message_output;
+
+/* The one that is written to. */
+static struct output *writing;
 
 /* Characters of a text that goes as a value where an object will do. */
 #define SHORT_TEXT 256
 
-#define out outputs[bridge_level]
+#define out (*writing)
 
 /* What a long value needed is given back afterwards. */
 #define KEPT (64 << 10)
@@ -307,6 +314,31 @@ is_as_good(PyObject *value)
            || (PyUnicode_CheckExact(value) && PyUnicode_GET_LENGTH(value) <= SHORT_TEXT);
 }
 
+/* An instance of any other class: it may run Python code. */
+static int
+put_instance(PyObject *value, int depth)
+{
+    int put = message_put(value, out.leaves);
+    if (put == 0) {
+        put = stdlib_put(value);
+    }
+    if (put != 0) {
+        return put < 0 ? -1 : 0;
+    }
+    int64_t number = out.leaves ? -1 : host_object_number(value);
+    if (number >= 0) {
+        uint32_t word = (uint32_t)number;
+        return value_put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
+    }
+    if (out.plain && (put = put_base(value, depth)) != 0) {
+        return put < 0 ? -1 : 0;
+    }
+    if (out.containers && depth == 0 && is_container(value)) {
+        return put_container(value, depth);
+    }
+    return value_put_handle(value);
+}
+
 int
 value_put_value(PyObject *value, int depth)
 {
@@ -343,30 +375,16 @@ value_put_value(PyObject *value, int depth)
         || PyAnySet_CheckExact(value)) {
         return put_container(value, depth);
     }
-    int put = message_put(value, out.leaves);
-    if (put == 0) {
-        put = stdlib_put(value);
-    }
-    if (put != 0) {
-        return put < 0 ? -1 : 0;
-    }
-    int64_t number = out.leaves ? -1 : host_object_number(value);
-    if (number >= 0) {
-        uint32_t word = (uint32_t)number;
-        return value_put(OPHIDIA_ENCODED_HOST_OBJECT, &word, sizeof word);
-    }
-    if (out.plain && (put = put_base(value, depth)) != 0) {
-        return put < 0 ? -1 : 0;
-    }
-    if (out.containers && depth == 0 && is_container(value)) {
-        return put_container(value, depth);
-    }
-    return value_put_handle(value);
+    /* What holds it may let go of it meanwhile. */
+    Py_INCREF(value);
+    int failed = put_instance(value, depth);
+    Py_DECREF(value);
+    return failed;
 }
 
-int
-values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *last,
-              const unsigned char **data, size_t *len)
+/* To the output that is written to. */
+static int
+write_values(PyObject *const *values, size_t count, uint32_t want, PyObject *last)
 {
     if (out.capacity > KEPT) {
         PyMem_RawFree(out.data);
@@ -383,24 +401,35 @@ values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *la
     out.plain = want == OPHIDIA_WANT_PLAIN;
     out.leaves = want == WANT_MESSAGE;
     out.containers = want == OPHIDIA_WANT_CONTAINER;
-    out.objects = want >= OPHIDIA_WANT_OBJECTS_0 ? (int)(want - OPHIDIA_WANT_OBJECTS_0 + 1) / 2 : -1;
+    out.objects = out.leaves || want < OPHIDIA_WANT_OBJECTS_0 ? -1 : (int)(want - OPHIDIA_WANT_OBJECTS_0 + 1) / 2;
     out.all_objects = want == OPHIDIA_WANT_HANDLES_1 || want == OPHIDIA_WANT_HANDLES_2;
     int handles = want == OPHIDIA_WANT_HANDLE;
-    uint64_t mark = handle_mark();
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
         failed = handles && !Py_IsNone(values[i]) ? value_put_handle(values[i]) < 0
                                                   : value_put_value(values[i], 0) < 0;
     }
     out.objects = -1;
-    if (failed || (last != NULL && value_put_value(last, 0) < 0)) {
+    return failed || (last != NULL && value_put_value(last, 0) < 0) ? -1 : 0;
+}
+
+int
+values_encode(PyObject *const *values, size_t count, uint32_t want, PyObject *last,
+              const unsigned char **data, size_t *len)
+{
+    struct output *before = writing, *output = want == WANT_MESSAGE ? &message_output : &outputs[bridge_level];
+    uint64_t mark = handle_mark();
+    writing = output;
+    int failed = write_values(values, count, want, last) < 0;
+    writing = before;
+    if (failed) {
         PyObject *exception = PyErr_GetRaisedException();
         handle_release_since(mark);
         PyErr_SetRaisedException(exception);
         return -1;
     }
-    *data = out.data;
-    *len = out.len;
+    *data = output->data;
+    *len = output->len;
     return 0;
 }
 
@@ -413,9 +442,9 @@ value_encode(PyObject *value, uint32_t want, const unsigned char **data, size_t 
 void *
 message_take(size_t *capacity)
 {
-    void *data = out.data;
-    *capacity = out.capacity;
-    out.data = NULL;
-    out.capacity = 0;
+    void *data = message_output.data;
+    *capacity = message_output.capacity;
+    message_output.data = NULL;
+    message_output.capacity = 0;
     return data;
 }

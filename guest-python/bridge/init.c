@@ -140,6 +140,10 @@ bridge_objects_fetch(void)
     return bridge.environ_data == NULL ? -1 : stdlib_types_fetch();
 }
 
+/* Defined in obmalloc.c by patches/0004-seal-heap.patch. */
+extern void _PyObject_SealHeap(void);
+
+#ifdef __wasm__ /* natively no snapshot is taken */
 /* What finished calls left below the stack pointer would be carried by every snapshot. The stack
    lies at the bottom of linear memory (--stack-first); its first page stays out of it. */
 __attribute__((noinline)) static void
@@ -153,10 +157,7 @@ clear_dead_stack(void)
     }
 }
 
-/* Defined in obmalloc.c by patches/0004-seal-heap.patch. */
-extern void _PyObject_SealHeap(void);
-
-/* What the same patch does for small objects, for the C library's heap: free chunks between those
+/* What that does for small objects, for the C library's heap: free chunks between those
    in use are taken out of circulation, so that new ones come from the top of the heap. */
 static void
 seal_c_heap(void)
@@ -173,6 +174,7 @@ seal_c_heap(void)
         }
     }
 }
+#endif
 
 /* Extension modules in C++ have objects whose construction calls Python. A shared library's are made when it is imported,
    ours by _initialize: CPython is up before them. Priorities up to 100 are the C library's. */
@@ -199,6 +201,8 @@ ophidia_initialize(void)
     frame_publish_interrupt();
     immortalize();
     _PyObject_SealHeap();
+#ifdef __wasm__
     seal_c_heap();
     clear_dead_stack();
+#endif
 }

@@ -202,11 +202,23 @@ get_moment(struct input *in, int with_date, int depth)
     return value;
 }
 
+/* The sum of the parts, which may be larger than CPython's own sums have room for: that is too long in any case. */
+static PyObject *
+get_delta(struct input *in)
+{
+    int32_t days;
+    uint32_t seconds, microseconds;
+    if (value_get(in, &days, 4) < 0 || value_get(in, &seconds, 4) < 0 || value_get(in, &microseconds, 4) < 0) {
+        return NULL;
+    }
+    int64_t second = (int64_t)seconds + microseconds / 1000000, day = days + second / 86400;
+    return PyDelta_FromDSU(day > INT32_MAX ? INT32_MAX : (int)day, (int)(second % 86400), (int)(microseconds % 1000000));
+}
+
 PyObject *
 moment_get(struct input *in, uint8_t tag, int depth)
 {
     struct date date;
-    int32_t delta[3];
     switch (tag) {
     case OPHIDIA_ENCODED_DATE:
         return value_get(in, &date, sizeof date) < 0
@@ -216,9 +228,7 @@ moment_get(struct input *in, uint8_t tag, int depth)
     case OPHIDIA_ENCODED_DATE_TIME:
         return get_moment(in, tag == OPHIDIA_ENCODED_DATE_TIME, depth);
     case OPHIDIA_ENCODED_TIME_DELTA:
-        return value_get(in, delta, sizeof delta) < 0
-                   ? NULL
-                   : PyDelta_FromDSU(delta[0], delta[1], delta[2]);
+        return get_delta(in);
     }
     PyErr_Format(PyExc_SystemError, "a value from the host has the unknown tag %d", tag);
     return NULL;

@@ -7,7 +7,7 @@
 
 uint64_t tasklets_domain;
 
-static struct {
+static struct box {
     char *data;
     size_t len, capacity;
 } outbox, inbox;
@@ -307,8 +307,11 @@ deliver(PyObject *Py_UNUSED(self), PyObject *number)
     if (len == (unsigned long)-1 && PyErr_Occurred()) {
         return NULL;
     }
-    const unsigned char *at = (const unsigned char *)inbox.data;
-    const unsigned char *end = at + (len < inbox.capacity ? len : inbox.capacity);
+    /* What is delivered may run code, which may ask for another room. */
+    struct box box = inbox;
+    inbox = (struct box){0};
+    const unsigned char *at = (const unsigned char *)box.data;
+    const unsigned char *end = at + (len < box.capacity ? len : box.capacity);
     unsigned int refused = 0;
     PyObject *reason = NULL;
     while ((size_t)(end - at) >= OPHIDIA_MESSAGE_HEAD) {
@@ -329,6 +332,12 @@ deliver(PyObject *Py_UNUSED(self), PyObject *number)
             Py_XSETREF(reason, PyErr_GetRaisedException());
         }
         at += 4 + count;
+    }
+    if (inbox.data == NULL) {
+        inbox = box;
+    }
+    else {
+        PyMem_RawFree(box.data);
     }
     PyObject *told = Py_BuildValue("(IO)", refused, reason == NULL ? Py_None : reason);
     Py_XDECREF(reason);

@@ -181,8 +181,8 @@ getsockopt(int fd, int level, int name, void *restrict to, socklen_t *restrict l
     if (done(error) < 0) {
         return -1;
     }
-    memcpy(to, &value, *len < sizeof value ? *len : sizeof value);
-    *len = sizeof value;
+    *len = *len < sizeof value ? *len : sizeof value;
+    memcpy(to, &value, *len);
     return 0;
 }
 

@@ -123,8 +123,8 @@ put_member(PyObject *value)
     return result;
 }
 
-static int
-put_instance(PyObject *value)
+int
+stdlib_put(PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
     if (type == known.decimal) {
@@ -150,16 +150,6 @@ put_instance(PyObject *value)
         put = (*package)->put == NULL ? 0 : (*package)->put(value);
     }
     return put;
-}
-
-int
-stdlib_put(PyObject *value)
-{
-    /* What holds it may let go of it meanwhile. */
-    Py_INCREF(value);
-    int result = put_instance(value);
-    Py_DECREF(value);
-    return result;
 }
 
 /* --- from the host ------------------------------------------------------------------------- */

@@ -183,7 +183,7 @@ adorn(char *text, size_t len, size_t size, const struct directive *it)
     if (missing >= size - len) {
         return 0;
     }
-    size_t sign = padding == '0' && text[0] == '-';
+    size_t sign = len > 0 && padding == '0' && text[0] == '-';
     memmove(text + sign + missing, text + sign, len - sign);
     memset(text + sign, padding, missing);
     return it->width;

@@ -52,7 +52,8 @@ tls_open(PyObject *self, PyObject *args)
     memcpy(settings + sizeof head, name, (size_t)name_len);
     memcpy(settings + sizeof head + name_len, protocols, (size_t)protocols_len);
     uint32_t len = (uint32_t)(sizeof head + (size_t)name_len + (size_t)protocols_len);
-    return opened(ophidia_host_tls_open(address(settings), len, address(&fd)), fd);
+    uint32_t error = ophidia_host_tls_open(address(settings), len, address(&fd));
+    return opened(error, fd);
 }
 
 static PyObject *

@@ -467,10 +467,13 @@ def _complete(awaitable: object) -> object:
     return rest.complete(awaitable)
 
 
-def bind(source: str, parameters: list[str], mode: str, names: dict | None) -> FunctionType:
-    """Source text as the body of a function: what Rust's values are arguments of."""
+def bind(source: str, parameters: list[str], mode: str, names: dict | None) -> Callable:
+    """Source text as the body of a function, which may await: what Rust's values are arguments of."""
     code = _body(source, tuple(parameters), mode)
-    return FunctionType(code, _main if names is None else names)
+    function = FunctionType(code, _main if names is None else names)
+    if code.co_flags & inspect.CO_COROUTINE:
+        return lambda *values: _complete(function(*values))
+    return function
 
 
 @functools.lru_cache(maxsize=64)
@@ -480,13 +483,23 @@ def _body(source: str, parameters: tuple[str, ...], mode: str) -> CodeType:
             raise ValueError(f"a value cannot be called {name!r}: it is no name in Python")
     tree = ast.parse(source, "<string>", mode)
     body = [ast.Return(tree.body)] if mode == "eval" else tree.body or [ast.Pass()]
-    function = ast.FunctionDef("_", ast.arguments(args=[ast.arg(name) for name in parameters]), body)
-    module = ast.fix_missing_locations(ast.Module([function], []))
-    compiled = compile(module, "<string>", "exec", dont_inherit=True)
-    code = next(const for const in compiled.co_consts if isinstance(const, CodeType))
+    arguments = ast.arguments(args=[ast.arg(name) for name in parameters])
+    try:
+        code = _compiled(ast.FunctionDef("_", arguments, body))
+    except SyntaxError as error:
+        try:
+            code = _compiled(ast.AsyncFunctionDef("_", arguments, body))
+        except SyntaxError:
+            raise error from None
     code = code.replace(co_name="<module>", co_qualname="<module>")
     sources.register(code, source)
     return code
+
+
+def _compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> CodeType:
+    module = ast.fix_missing_locations(ast.Module([function], []))
+    compiled = compile(module, "<string>", "exec", dont_inherit=True)
+    return next(const for const in compiled.co_consts if isinstance(const, CodeType))
 
 
 # --- scopes ------------------------------------------------------------------------------------

@@ -4,10 +4,12 @@ import _io
 import atexit
 import codeop
 import gc
-import importlib.machinery
 import linecache
 import runpy
 import sys
+import zipimport
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
 
 from _ophidia import _host, errors, rest, sources
@@ -17,6 +19,7 @@ _known: frozenset[str] = frozenset()
 _last: tuple[str, object] | None = None
 _stdout, _stderr = sys.stdout, sys.stderr
 _buffers = (_stdout.buffer, _stderr.buffer)
+_NOTHING = compile("", "<nothing>", "exec")
 
 
 def remember_modules() -> None:
@@ -34,16 +37,63 @@ def prepare_main(filename: str) -> None:
     main["__file__"] = filename
     main["__cached__"] = None
     if not filename.startswith("<"):
-        main["__loader__"] = importlib.machinery.SourceFileLoader("__main__", filename)
+        main["__loader__"] = SourceFileLoader("__main__", filename)
 
 
 def run_module(name: str) -> None:
-    """Run a module as `python3 -m` does."""
+    """Run a module as `python3 -m` does or, of the name `/`, the `__main__` of the folder or archive that is
+    `sys.path[0]`. Its text may await at the top level."""
+    is_folder = name == "/"
+    if is_folder:
+        name = "__main__"
+    awaiting = None
     try:
-        runpy._get_module_details(name, runpy._Error)
+        if is_folder:
+            runpy._get_main_module_details(runpy._Error)
+        else:
+            runpy._get_module_details(name, runpy._Error)
     except runpy._Error as error:
         sys.exit(str(error))
-    runpy._run_module_as_main(name)
+    except SyntaxError:
+        awaiting = _awaiting(name)
+        if awaiting is None:
+            raise
+    if awaiting is None:
+        runpy._run_module_as_main(name, not is_folder)
+        return
+    spec, code = awaiting
+    names = _modules["__main__"].__dict__
+    if not is_folder:
+        sys.argv[0] = spec.origin
+    runpy._run_code(_NOTHING, names, None, "__main__", spec)  # which sets what a main module finds
+    rest.complete(eval(code, names))
+
+
+def _awaiting(name: str) -> tuple[ModuleSpec, CodeType] | None:
+    """Where a module is that cannot be compiled unless its text may await, and its code. None where something
+    else is wrong, with it or with a package that it is in."""
+    # An archive compiles what it is only asked for.
+    compiles, zipimport._compile_source = zipimport._compile_source, _compile
+    try:
+        while True:
+            parent = name.rpartition(".")[0]
+            if parent and parent not in _modules:
+                return None
+            spec = PathFinder.find_spec(name, _modules[parent].__path__ if parent else None)
+            if spec is None or spec.submodule_search_locations is None:
+                break
+            name += ".__main__"
+        if spec is None or spec.origin is None:
+            return None
+        return spec, _compile(spec.origin, spec.loader.get_data(spec.origin))
+    except SyntaxError:
+        return None
+    finally:
+        zipimport._compile_source = compiles
+
+
+def _compile(path: str, source: bytes) -> CodeType:
+    return compile(source, path, "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
 
 def is_complete(source: str) -> bool:

@@ -32,6 +32,7 @@ impl Keys {
     }
 
     /// What the build of a package leaves.
+    #[cfg(feature = "build")]
     pub(crate) fn package(&self, package: &Package) -> String {
         with(&self.identity, package.key)
     }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod conversion;
 mod exception;
+mod failure;
 mod limit;
 mod panic;
 mod pool;
@@ -11,6 +12,7 @@ mod text;
 pub use checkpoint::CheckpointError;
 pub use conversion::ConversionError;
 pub use exception::TracebackFrame;
+pub use failure::Failure;
 pub use limit::LimitExceeded;
 pub(crate) use panic::{panicked, panics};
 pub use pool::{Lost, PoolError};
@@ -65,14 +67,14 @@ pub enum Error {
         reason: String,
     },
     /// A folder, variable, argument or module given to the builder is invalid or cannot be opened.
-    #[error("{0}")]
-    Grant(String),
+    #[error(transparent)]
+    Grant(Failure),
     /// The image could not be made, stored or loaded.
-    #[error("image: {0}")]
-    Image(String),
+    #[error(transparent)]
+    Image(Failure),
     /// The host failed: no memory, no interpreter slot, a file that cannot be opened.
-    #[error("{0}")]
-    Host(String),
+    #[error(transparent)]
+    Host(Failure),
     /// An interpreter cannot be forked or checkpointed, or cannot go on from a checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -92,6 +94,34 @@ pub struct Poisoned {
 }
 
 impl Error {
+    /// [`Error::Grant`], in these words.
+    pub(crate) fn grant(said: impl Into<Failure>) -> Self {
+        Self::Grant(said.into())
+    }
+
+    /// [`Error::Image`], in these words.
+    pub(crate) fn image(said: impl std::fmt::Display) -> Self {
+        Self::Image(format!("image: {said}").into())
+    }
+
+    /// [`Error::Host`], in these words.
+    pub(crate) fn host(said: impl Into<Failure>) -> Self {
+        Self::Host(said.into())
+    }
+
+    /// With what the system or a library said as its source, where it is one of these three.
+    pub(crate) fn because(
+        self,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        match self {
+            Self::Grant(failure) => Self::Grant(failure.because(cause)),
+            Self::Image(failure) => Self::Image(failure.because(cause)),
+            Self::Host(failure) => Self::Host(failure.because(cause)),
+            other => other,
+        }
+    }
+
     /// What every later call says after one that ended like this.
     pub(crate) fn poisoned(cause: Self) -> Self {
         match cause {
@@ -158,7 +188,7 @@ impl From<ophidia_guest::Error> for Error {
             damaged @ ophidia_guest::Error::Damaged { .. } => {
                 Self::GuestDamaged { reason: damaged.to_string() }
             }
-            other => Self::Image(other.to_string()),
+            other => Self::image(&other).because(other),
         }
     }
 }

@@ -81,14 +81,14 @@ pub(crate) fn load_or_make(
     match load(engine, &path) {
         Ok(Some(image)) => return Ok(image),
         Ok(None) => {}
-        Err(Unusable::Place(reason)) => return Err(Error::Image(reason)),
+        Err(Unusable::Place(reason)) => return Err(Error::image(reason)),
         Err(Unusable::File(reason)) => progress(ImageStage::Discarded { reason }),
     }
     let _lock = Lock::take(&path, || progress(ImageStage::Waiting))?;
     // Another process may have made it while this one waited.
     match load(engine, &path) {
         Ok(Some(image)) => return Ok(image),
-        Err(Unusable::Place(reason)) => return Err(Error::Image(reason)),
+        Err(Unusable::Place(reason)) => return Err(Error::image(reason)),
         Ok(None) | Err(Unusable::File(_)) => {}
     }
     let snapshot = snapshot(source, progress)?;
@@ -100,8 +100,8 @@ pub(crate) fn load_or_make(
     progress(ImageStage::Done);
     match load(engine, &path) {
         Ok(Some(image)) => Ok(image),
-        Ok(None) => Err(Error::Image(format!("{} vanished once written", path.display()))),
-        Err(Unusable::Place(reason) | Unusable::File(reason)) => Err(Error::Image(reason)),
+        Ok(None) => Err(Error::image(format!("{} vanished once written", path.display()))),
+        Err(Unusable::Place(reason) | Unusable::File(reason)) => Err(Error::image(reason)),
     }
 }
 
@@ -118,10 +118,20 @@ pub(crate) fn make(
 
 /// Puts the checks into a snapshot, and compiles it.
 pub(crate) fn compile(snapshot: &[u8], engine: &Engine) -> Result<Image> {
-    let metered = metered(snapshot)?;
-    let (module, segments) = contents::take(&metered)?;
+    compile_as(&metered(snapshot)?, engine)
+}
+
+/// The same without the checks: nothing stops its guests.
+#[cfg(feature = "any-guest")]
+pub(crate) fn compile_unmetered(snapshot: &[u8], engine: &Engine) -> Result<Image> {
+    compile_as(&metering::instrument_as(snapshot, false)?, engine)
+}
+
+fn compile_as(module: &[u8], engine: &Engine) -> Result<Image> {
+    let (module, segments) = contents::take(module)?;
     let memory = segments.sealed();
-    let memory = memory.map_err(|error| Error::Image(format!("its memory: {error}")))?;
+    let memory =
+        memory.map_err(|error| Error::image(format!("its memory: {error}")).because(error))?;
     Ok(Image { module: Module::new(engine, module).map_err(does_not_compile)?, memory })
 }
 
@@ -133,7 +143,7 @@ fn metered(snapshot: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn does_not_compile(error: wasmtime::Error) -> Error {
-    Error::Image(format!("the snapshot does not compile: {error:#}"))
+    Error::image(format!("the snapshot does not compile: {error:#}")).because(error)
 }
 
 /// The snapshot in its portable form.
@@ -147,17 +157,22 @@ pub(crate) fn portable(
     }
 }
 
-fn snapshot(source: Source<'_>, progress: &mut dyn FnMut(ImageStage)) -> Result<Vec<u8>> {
+/// The snapshot, taken now if it is of a guest.
+pub(crate) fn snapshot(
+    source: Source<'_>,
+    progress: &mut dyn FnMut(ImageStage),
+) -> Result<Vec<u8>> {
     match source {
         Source::Portable(image) => Ok(image.to_vec()),
         Source::Guest { guest, preload, start } => {
             // The metering takes the module at its word, so it is trusted as much as machine code is.
-            trust::folder(&guest.dir).map_err(Error::Image)?;
+            trust::folder(&guest.dir).map_err(Error::image)?;
             guest.check()?;
             progress(ImageStage::Snapshot);
             let wasm = guest.wasm();
-            let wasm = fs::read(&wasm)
-                .map_err(|error| Error::Image(format!("{}: {error}", wasm.display())))?;
+            let wasm = fs::read(&wasm).map_err(|error| {
+                Error::image(format!("{}: {error}", wasm.display())).because(error)
+            })?;
             start(&wasm, &guest.stdlib(), preload)
         }
     }

@@ -71,8 +71,8 @@ pub use convert::Serde;
 pub use convert::derived;
 pub use convert::{Args, Arguments, FromObject, FromPython, Invocation, ToPython, Values};
 pub use error::{
-    CheckpointError, ConversionError, Error, LimitExceeded, Lost, Poisoned, PoolError, PythonError,
-    Result, TracebackFrame,
+    CheckpointError, ConversionError, Error, Failure, LimitExceeded, Lost, Poisoned, PoolError,
+    PythonError, Result, TracebackFrame,
 };
 pub use function::{
     AsyncFunction, Call, CallKey, Class, Figure, Function, HostFunction, HostIterator, HostMethod,
@@ -86,7 +86,7 @@ pub use policy::{
     NetworkLimits, OutputKind, Policy, Quota, Secret, Tree,
 };
 pub use pool::{
-    AsCompleted, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
+    AsCompleted, Asleep, Drained, Ending, Finished, Full, Map, Pending, Pool, PoolBuilder, Request,
     Session, Shutdown, Stats, Tenant, Times,
 };
 pub use python::{

@@ -1,6 +1,7 @@
 //! `Pool`: many requests over few threads, each on an interpreter of its own.
 
 mod answer;
+mod asleep;
 mod builder;
 mod core;
 mod course;
@@ -8,6 +9,7 @@ mod fair;
 mod job;
 mod keeper;
 mod lease;
+mod lend;
 mod map;
 mod metering;
 mod narrow;
@@ -15,11 +17,13 @@ mod pending;
 mod request;
 mod sessions;
 mod shutdown;
+mod sleeper;
 mod stats;
 mod tenants;
 mod turns;
 mod worker;
 
+pub use asleep::Asleep;
 pub use builder::PoolBuilder;
 pub use map::{AsCompleted, Map};
 pub use pending::{Finished, Full, Pending};
@@ -30,13 +34,16 @@ pub use stats::{Ending, Stats, Times};
 pub use tenants::Tenant;
 
 use self::core::Core;
+use crate::checkpoint::Locked;
 use crate::convert::{Args, FromPython};
 use crate::error::Result;
 use crate::python::{Interpreter, Runtime};
 use crate::sandbox::reactor::Reactor;
+use asleep::Folder;
 use builder::Settings;
 use lease::Interpreters;
 use parking_lot::Mutex;
+use request::Body;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -91,6 +98,7 @@ pub struct Pool(Arc<Owner>);
 struct Owner {
     core: Arc<Core>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    sleeper: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Pool {
@@ -100,12 +108,19 @@ impl Pool {
         PoolBuilder::new(runtime)
     }
 
-    fn start(settings: Settings, interpreters: Interpreters) -> io::Result<Self> {
-        let core = Arc::new(Core::new(settings, interpreters));
+    fn start(
+        settings: Settings,
+        interpreters: Interpreters,
+        opened: Option<(Folder, Locked)>,
+    ) -> io::Result<Self> {
+        let (folder, lock) = opened.unzip();
+        let core = Arc::new(Core::new(settings, interpreters, folder));
         let kept = Arc::clone(&core);
         let builder = thread::Builder::new().name("ophidia-keeper".into());
         let keeper = builder.spawn(move || kept.keep_house())?;
-        let pool = Self(Arc::new(Owner { core, keeper: Mutex::new(Some(keeper)) }));
+        let keeper = Mutex::new(Some(keeper));
+        let pool = Self(Arc::new(Owner { core, keeper, sleeper: Mutex::default() }));
+        *pool.0.sleeper.lock() = pool.0.core.start_sleeper(lock)?;
         pool.0.core.start_threads()?;
         Ok(pool)
     }
@@ -141,14 +156,29 @@ impl Pool {
     }
 
     /// Does the same with each input, as [`Request::map`] does, for no tenant.
-    pub fn map<I, T, F>(&self, inputs: I, body: F) -> Map<I::IntoIter, T, F>
+    pub fn map<I, T>(
+        &self,
+        inputs: I,
+        body: impl Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
     where
-        I: IntoIterator,
-        I::Item: Send + 'static,
+        I: IntoIterator<Item: Send + 'static>,
         T: Send + 'static,
-        F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
     {
         self.request().map(inputs, body)
+    }
+
+    /// The same of futures, as [`Request::map_async`] does, for no tenant.
+    pub fn map_async<I, T>(
+        &self,
+        inputs: I,
+        body: impl for<'i> Fn(&'i mut Interpreter, I::Item) -> Body<'i, T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        T: Send + 'static,
+    {
+        self.request().map_async(inputs, body)
     }
 
     /// The session of this key among those of no tenant: a new one, or the one that there is. At most 256 bytes.
@@ -189,14 +219,17 @@ impl Pool {
 impl Drop for Owner {
     fn drop(&mut self) {
         self.core.close(Instant::now());
-        let keeper = self.keeper.lock().take();
-        // The last handle may be a request's own, which the keeper drops.
-        if keeper.as_ref().is_some_and(|keeper| keeper.thread().id() == thread::current().id()) {
+        let threads = [self.keeper.lock().take(), self.sleeper.lock().take()];
+        // The last handle may be a request's own, which the keeper drops, or a session's, which the sleeper does.
+        let own = thread::current().id();
+        if threads.iter().flatten().any(|thread| thread.thread().id() == own) {
             return;
         }
         self.core.join(self.core.settings.grace);
-        if let Some(keeper) = keeper.filter(|_| self.core.is_over()) {
-            let _ = keeper.join();
+        if self.core.is_over() {
+            for thread in threads.into_iter().flatten() {
+                let _ = thread.join();
+            }
         }
     }
 }

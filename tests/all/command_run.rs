@@ -247,6 +247,67 @@ fn a_zip_archive_runs_as_under_python3() {
         .stdout_is("7 ['app.pyz', 'x']\n");
 }
 
+/// As in a script: the text of `__main__` may await wherever it is, that of other modules may not.
+#[test]
+fn main_modules_may_await_at_their_top_level() {
+    const MAIN: &str = "import asyncio, sys\nawait asyncio.sleep(0.01)\nprint(__name__, sys.argv, await asyncio.sleep(0, 'slept'))\n\
+         if len(sys.argv) > 2: 1 / 0";
+    let (_kept, path) = folder(&[
+        ("one.py", MAIN),
+        ("pack/__init__.py", "print('imported')"),
+        ("pack/__main__.py", MAIN),
+        ("app/__main__.py", MAIN),
+        ("space/__main__.py", MAIN),
+        ("wrong/__main__.py", "await = 1"),
+        ("other.py", "import inner"),
+        ("inner.py", "import asyncio\nawait asyncio.sleep(0)"),
+        ("part/__init__.py", "print('once')\nimport inner"),
+        ("part/__main__.py", "print('never')"),
+    ]);
+    native_python(["-m", "zipfile", "-c", "app.zip", "other.py"]).current_dir(&path).expect_ok();
+    for app in ["app", "wrong"] {
+        let archive = format!("{app}.pyz");
+        native_python(["-m", "zipapp", app, "-o", &archive]).current_dir(&path).expect_ok();
+    }
+    let here = path.display();
+    for (arguments, argv0, before) in [
+        (vec!["one.py"], "one.py".to_owned(), ""),
+        (vec!["-m", "one"], format!("{here}/one.py"), ""),
+        (vec!["-m", "pack"], format!("{here}/pack/__main__.py"), "imported\n"),
+        (vec!["-m", "space"], format!("{here}/space/__main__.py"), ""),
+        (vec!["app"], "app".into(), ""),
+        (vec!["app.pyz"], "app.pyz".into(), ""),
+    ] {
+        let shown = format!("{before}__main__ ['{argv0}', 'x'] slept\n");
+        let call = || ophidia(["run"]).args(&arguments).current_dir(&path);
+        call().args(["x"]).expect_ok().stdout_is(shown);
+        // What it raises is told as of a program without a loop around it.
+        let failed = call().args(["x", "y"]).expect_status(1);
+        let traceback = failed.stderr();
+        assert!(
+            traceback.contains("    if len(sys.argv) > 2: 1 / 0\n"),
+            "{arguments:?}: {traceback}"
+        );
+        assert_eq!(traceback.matches("  File ").count(), 1, "{arguments:?}: {traceback}");
+    }
+    for (arguments, file, said) in [
+        (vec!["-m", "other"], "inner.py", "'await' outside function"),
+        (vec!["-m", "part"], "inner.py", "'await' outside function"),
+        (vec!["-m", "inner.no"], "inner.py", "'await' outside function"),
+        (vec!["-m", "wrong"], "wrong/__main__.py", "invalid syntax"),
+        (vec!["wrong.pyz"], "wrong.pyz/__main__.py", "invalid syntax"),
+        (vec!["wrong"], "wrong/__main__.py", "invalid syntax"),
+    ] {
+        let failed = ophidia(["run"]).args(&arguments).current_dir(&path).expect_status(1);
+        let told = failed.stderr();
+        assert!(told.contains(&format!("{file}\", line")) && told.contains(said), "{told}");
+        assert_eq!(told.matches("SyntaxError").count(), 1, "{told}");
+        assert!(failed.stdout().matches("once").count() <= 1, "{failed}");
+    }
+    let failed = ophidia(["run", "app.zip"]).current_dir(&path).expect_status(1);
+    assert!(failed.stderr().contains("can't find '__main__' module in"), "{failed}");
+}
+
 fn json_line(arguments: &[&str], status: i32) -> Value {
     let outcome = ophidia(["run", "--json"]).args(arguments).stdin("input").expect_status(status);
     let stdout = outcome.stdout();

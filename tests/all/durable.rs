@@ -237,8 +237,8 @@ fn calls_of_a_killed_process_are_made_again_with_their_keys() {
     let keys: BTreeSet<_> =
         each.iter().map(|line| line.split_once(' ').expect("two words").1).collect();
     assert_eq!(each.len(), keys.len(), "{paid}");
-    // The sum that the last kill undid may have been paid already.
-    assert!((sums + 1..=sums + 2).contains(&each.len()), "{sums}: {paid}");
+    // Sums that the last kill undid may have been paid already.
+    assert!(each.len() > sums, "{sums}: {paid}");
     assert!(sums > 1, "it went on between the kills");
 }
 

@@ -73,7 +73,7 @@ fn inside_a_call_it_is_a_memory_error() -> Result<()> {
     py.set("answer", Function::new("answer", || "x".repeat(100 << 20)))?;
     let given = |py: &mut Python<'_>| py.object("x".repeat(100 << 20)).map(drop);
     py.set("given", Function::new("given", given))?;
-    let failed = || Err::<(), _>(Error::Host("x".repeat(100 << 20)));
+    let failed = || Err::<(), _>(Error::Host("x".repeat(100 << 20).into()));
     py.set("failed", Function::new("failed", failed))?;
     for call in ["answer()", "given()"] {
         py.run(&format!(

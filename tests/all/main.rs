@@ -94,6 +94,8 @@ mod groups_hostile;
 mod groups_limits;
 /// README and guide: pages, links, console blocks.
 mod guide;
+/// What hostile programs that are granted an origin talk to.
+mod hostile_origin;
 /// Hostile programs, one by one and all at once, and the threat model that names them.
 mod hostile_python;
 /// The image in the cache: tampering is noticed, said and repaired.
@@ -142,8 +144,9 @@ mod panics;
 /// Pools: requests, the queue, tenants, cancelling, async runtimes.
 mod pool;
 /// Pools that end: drained, in time or not, with requests under way.
+mod pool_asleep;
 mod pool_ends;
-/// What pools tell the facade `metrics`.
+/// What pools tell the facade `metrics`, and `tracing`.
 mod pool_metrics;
 /// Requests of a pool that await, and how they end.
 mod pool_rests;

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// What is said of the panic that ended a call; no other call is possible after it.
 fn panicked<T: std::fmt::Debug>(py: &mut Interpreter, result: ophidia::Result<T>) -> String {
     let said = match result {
-        Err(Error::Host(said)) => said,
+        Err(Error::Host(said)) => said.to_string(),
         other => panic!("{other:?}"),
     };
     assert!(matches!(py.run("1"), Err(Error::Poisoned { .. })));

@@ -3,10 +3,13 @@
 //! Nothing is decided by how long something takes: what has to be under way says so itself, through a [`Gate`].
 
 use crate::library::RUNTIME;
+use crate::pool_ends::entries;
+use crate::slots::own_memory;
+use crate::support::alone;
 use futures_core::Stream;
 use ophidia::{
-    Ending, Error, Function, Limits, Module, Pool, PoolBuilder, PoolError, Sandbox, SandboxBuilder,
-    Stats, Tenant,
+    DirGrant, Ending, Error, Function, Limits, Module, Pool, PoolBuilder, PoolError, Sandbox,
+    SandboxBuilder, Stats, Tenant,
 };
 use std::future::poll_fn;
 use std::pin::pin;
@@ -324,6 +327,50 @@ fn guests_that_break_are_thrown_away() {
     assert_eq!(stats.begun, 0);
 }
 
+/// Guests that would take all descriptors and all memory get what their limits allow, each for itself.
+#[test]
+fn guests_cannot_use_up_the_process() {
+    alone("pool::guests_cannot_use_up_the_process_alone");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn guests_cannot_use_up_the_process_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("data"), "x").expect("written");
+    let gate = Gate::default();
+    let sandbox = sandbox()
+        .dir(DirGrant::read_only(folder.path(), "/data"))
+        .files(100)
+        .memory(64 << 20)
+        .module(gate.module())
+        .build()
+        .expect("a sandbox");
+    let builder = Pool::builder(RUNTIME.clone()).sandbox(sandbox).workers(2).warm(0, 0);
+    let pool = builder.build().expect("a pool");
+    pool.run("import socket").wait().expect("it runs");
+    let before = (entries("/proc/self/fd"), own_memory());
+    let greedy = |n: usize| {
+        let source = "import errno, gate, socket\nkept = []\ndef take(more):\n    try:\n        while True: kept.append(more())\n    except (OSError, MemoryError) as error: return error\n\
+            error = take(lambda: open('/data/data'))\nassert error.errno == errno.EMFILE, error\n\
+            error = take(lambda: socket.socket())\nassert error.errno == errno.EMFILE, error\n\
+            assert type(take(lambda: bytearray(b'x') * (1 << 20))) is MemoryError\ngate.wait()";
+        pool.request().tenant(format!("{n}")).run(source)
+    };
+    let all: Vec<_> = (0..8).map(greedy).collect();
+    gate.reached(8);
+    let (descriptors, memory) = (entries("/proc/self/fd"), own_memory());
+    // Threads of the pool have descriptors of their own.
+    assert!((before.0 + 400..before.0 + 900).contains(&descriptors), "{descriptors}");
+    assert!(memory - before.1 < 9 * (64 << 20), "{memory}");
+    assert_eq!(pool.eval::<i64>("1").wait().expect("others go on"), 1);
+    gate.open();
+    all.into_iter().for_each(|one| one.wait().expect("each had its own limits"));
+    until(&pool, |stats| stats.begun == 0);
+    let after = entries("/proc/self/fd");
+    assert!(after < before.0 + 50, "{after} descriptors, {} before", before.0);
+}
+
 /// Those of the pool above.
 fn pool_limits() -> Limits {
     Limits { timeout: Some(2 * SECOND), memory: 64 << 20, output: 1_000, ..Limits::default() }
@@ -402,6 +449,45 @@ fn maps_are_in_order_or_as_completed() {
     drop(map);
     until(&pool, |stats| stats.begun == 0);
     assert!(begun.load(Ordering::Relaxed) <= 4);
+}
+
+#[test]
+fn bodies_of_maps_may_await() {
+    let pool = pool(2);
+    let body = |py: &mut ophidia::Interpreter, n: i64| -> ophidia::Result<()> { py.set("n", n) };
+    let slow = move |py: &mut ophidia::Interpreter, n: i64| {
+        body(py, n)?;
+        py.run("import asyncio\nif n == 3: 1 / 0")
+    };
+    let map = pool.map_async(0..60, move |py, n: i64| {
+        Box::pin(async move {
+            slow(py, n)?;
+            py.eval_async_as::<i64>("await asyncio.sleep(1, n * n)").await
+        })
+    });
+    let map = map.ahead(60).as_completed();
+    let mut all: Vec<_> = map.collect();
+    // Many were under way at once, over two workers.
+    let stats = pool.stats();
+    assert!(stats.most_begun > 10, "{stats:?}");
+    all.sort_unstable_by_key(|(at, _)| *at);
+    for (at, result) in all {
+        match result {
+            Ok(square) => assert_eq!(square, (at * at) as i64),
+            Err(error) => assert!(at == 3 && matches!(error, Error::Python(_)), "{at}: {error}"),
+        }
+    }
+    // As a stream too.
+    let map = pool.map_async(["1", "2"], |py, text| Box::pin(py.eval_async_as::<i64>(text)));
+    let mut map = pin!(map);
+    let tokio = tokio::runtime::Builder::new_current_thread().build().expect("one");
+    let mut sum = 0;
+    tokio.block_on(async {
+        while let Some(next) = poll_fn(|context| map.as_mut().poll_next(context)).await {
+            sum += next.expect("it runs");
+        }
+    });
+    assert_eq!(sum, 3);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Ends of a pool: drained, in time or not, dropped with requests under way.
 
 use crate::pool::{Gate, LONG, SECOND, SPIN, gated, refusal, sandbox};
-use crate::support::cache;
+use crate::support::{alone, cache};
 use ophidia::{Error, Pool, PoolError, Runtime, Tenant};
 use std::time::Duration;
 
@@ -42,20 +42,10 @@ fn what_is_not_over_in_time_is_cancelled() {
 
 #[test]
 fn a_pool_is_dropped_with_requests_under_way() {
-    // Threads and descriptors are counted for the whole process, so it has to be one of its own.
-    let this = std::env::current_exe().expect("a path");
-    let mut alone = std::process::Command::new(this);
-    alone.args([
-        "--exact",
-        "pool_ends::a_pool_is_dropped_with_requests_under_way_alone",
-        "--ignored",
-    ]);
-    let output = alone.arg("--nocapture").output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    alone("pool_ends::a_pool_is_dropped_with_requests_under_way_alone");
 }
 
-fn entries(folder: &str) -> usize {
+pub(crate) fn entries(folder: &str) -> usize {
     std::fs::read_dir(folder).expect("Linux").count()
 }
 

@@ -33,6 +33,28 @@ fn sessions_keep_an_interpreter_and_their_order() {
 }
 
 #[test]
+fn a_request_names_its_session() {
+    let pool = pool(2);
+    let ada = || pool.request().tenant("ada").session("s");
+    ada().run("x = 1").wait().expect("it runs");
+    assert_eq!(ada().eval::<i64>("x").wait().expect("the same interpreter"), 1);
+    // Whatever comes first, the tenant or the session.
+    let same = pool.request().session("s").tenant("ada").eval::<i64>("x + 1");
+    assert_eq!(same.wait().expect("the same"), 2);
+    assert_eq!(pool.session_of("ada", "s").expect("it").eval::<i64>("x").wait().expect("it"), 1);
+    for other in [pool.request().session("s"), pool.request().tenant("bob").session("s")] {
+        assert!(!other.eval::<bool>("'x' in globals()").wait().expect("it runs"));
+    }
+    // One of a session's stays there.
+    let kept = pool.session_of("ada", "s").expect("it").request().session("t").tenant("bob");
+    assert_eq!(kept.eval::<i64>("x").wait().expect("the same"), 1);
+    let long = refusal(pool.request().session("x".repeat(300)).run("").wait());
+    assert!(matches!(long, PoolError::Name { what: "session", .. }), "{long:?}");
+    let limits = refusal(ada().limits(ophidia::Limits::default()).run("").wait());
+    assert!(matches!(limits, PoolError::Override { field: "limits", .. }), "{limits:?}");
+}
+
+#[test]
 fn a_lost_session_says_so_once() {
     let (builder, gate) = gated();
     let pool = builder.build().expect("a pool");

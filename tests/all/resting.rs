@@ -2,7 +2,8 @@
 //! they are interrupted, late, dropped or moved.
 
 use crate::library::RUNTIME;
-use crate::support::{number, text};
+use crate::slots::own_memory;
+use crate::support::{alone, number, text};
 use ophidia::{Error, Function, Interpreter, LimitExceeded, Object, Result, Value};
 use std::future::Future;
 use std::pin::pin;
@@ -56,6 +57,15 @@ fn source_text_may_await_at_its_top_level() {
     let code = py.compile("y = await asyncio.sleep(0, 9)", "<mine>", ophidia::CodeKind::Statements);
     py.run_code(&code.expect("compiled")).expect("run");
     assert_eq!(number(&mut py, "y"), 9);
+    // With values of Rust's.
+    let sum: i64 =
+        py.eval_with("n + await asyncio.sleep(0, 1)", ophidia::values! { n: 6 }).expect("a sum");
+    assert_eq!(sum, 7);
+    let source = "global w\nasync with asyncio.timeout(5): w = await asyncio.sleep(0, n)";
+    py.run_with(source, ophidia::values! { n: 4 }).expect("statements");
+    assert_eq!(number(&mut py, "w"), 4);
+    let wrong = py.run_with("await = n", ophidia::values! { n: 4 });
+    assert!(matches!(&wrong, Err(Error::Python(error)) if error.type_name == "SyntaxError"));
     // In those that do not.
     block_on(py.run_async("z = await asyncio.sleep(0.01, 3)")).expect("at rest");
     assert_eq!(
@@ -156,13 +166,41 @@ fn functions_of_the_host_are_awaited_at_rest() {
         matches!(&failed, Err(Error::Python(error)) if error.message == "no tea"),
         "{failed:?}"
     );
-    let many = "for _ in range(20_000): await seven()";
-    block_on(py.run_async(many)).expect("many, one after another");
-    let before = py.usage().peak_memory;
-    block_on(py.run_async(many)).expect("and more");
-    assert_eq!(py.usage().peak_memory, before, "in bounded memory");
     py.run("async def main(): return await seven()\nassert asyncio.run(main()) == 7")
         .expect("by itself");
+}
+
+/// Neither in the guest nor in the host is anything left of an await that is over.
+#[test]
+fn a_hundred_thousand_awaits_take_the_memory_of_a_few() {
+    alone("resting::a_hundred_thousand_awaits_alone");
+}
+
+#[test]
+#[ignore = "run by the test above, in a process of its own"]
+fn a_hundred_thousand_awaits_alone() {
+    let tokio = tokio();
+    let mut py = RUNTIME.interpreter().tokio(tokio.handle().clone()).build().expect("one");
+    py.set("ready", Function::new_async("ready", || async { 1_i64 })).expect("set");
+    let later = || async {
+        tokio::task::yield_now().await;
+        1_i64
+    };
+    py.set("later", Function::new_async("later", later)).expect("set");
+    py.run("async def many(count):\n    total = 0\n    for n in range(count): total += await (later() if n % 10 == 0 else ready())\n    return total")
+        .expect("defined");
+    let mut awaited = |count: i64| {
+        let sum: i64 = block_on(py.eval_async_as(&format!("await many({count})"))).expect("all");
+        assert_eq!(sum, count);
+        let usage = py.usage();
+        let held = (usage.host_memory.now, usage.host_objects.now, usage.objects.now);
+        (usage.peak_memory, own_memory(), held)
+    };
+    let few = awaited(2_000);
+    let many = awaited(100_000);
+    assert_eq!(many.0, few.0, "peak of the guest's memory");
+    assert!(many.1 <= few.1 + (4 << 20), "{few:?} {many:?}: memory of the process");
+    assert_eq!(many.2, few.2, "what the host holds");
 }
 
 #[test]

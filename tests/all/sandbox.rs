@@ -260,6 +260,31 @@ fn a_poisoned_interpreter_keeps_its_cause() {
     assert!(error.source().is_none(), "it is the exception itself");
 }
 
+/// What a system said is there as a value, beside the words that say it too.
+#[test]
+fn a_failure_has_its_cause() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("missing");
+    let grants = Grants { dirs: vec![DirGrant::read_only(&missing, "/in")], ..Grants::default() };
+    let sandbox = Sandbox::builder().grants(grants).build();
+    let error =
+        sandbox.and_then(|sandbox| RUNTIME.start(&sandbox).map(drop)).expect_err("no folder");
+    assert!(matches!(error, Error::Grant(_)), "{error:?}");
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<std::io::Error>());
+    assert_eq!(cause.expect("an io::Error").kind(), std::io::ErrorKind::NotFound);
+    assert!(error.to_string().contains(&missing.display().to_string()), "{error}");
+
+    let error = Runtime::builder(cache())
+        .image_file(folder.path().join("none.image"), "/lib")
+        .build()
+        .map(drop)
+        .expect_err("no image");
+    let Error::Image(said) = &error else { panic!("{error:?}") };
+    assert!(said.contains("none.image"), "{said}");
+    let own = Error::Host(format!("no room for {}", 3).into());
+    assert_eq!((own.to_string().as_str(), own.source().is_none()), ("no room for 3", true));
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_granted_folder_is_opened_once() -> ophidia::Result<()> {

@@ -1,15 +1,14 @@
 //! Slots of interpreters that have ended: what they keep is bounded, and given back when asked.
 
-use crate::support::cache;
+use crate::support::{alone, cache};
 use ophidia::Runtime;
 use std::fs;
-use std::process::Command;
 
 /// How many interpreters live at once.
 const ALIVE: u32 = 200;
 
 /// What a kibibyte figure of this process is, in bytes.
-fn own_memory() -> u64 {
+pub(crate) fn own_memory() -> u64 {
     let text = fs::read_to_string("/proc/self/smaps_rollup").expect("Linux");
     let kib = |line: &str| line.split_whitespace().nth(1)?.parse::<u64>().ok();
     let private = text.lines().filter(|line| line.starts_with("Private_Dirty:"));
@@ -27,13 +26,7 @@ fn used(runtime: &Runtime) {
 
 #[test]
 fn ended_interpreters_keep_little() {
-    // Memory is counted for the whole process, so it has to be one of its own.
-    let this = std::env::current_exe().expect("a path");
-    let mut alone = Command::new(this);
-    alone.args(["--exact", "slots::ended_interpreters_keep_little_alone", "--ignored"]);
-    let output = alone.arg("--nocapture").output().expect("it starts");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    alone("slots::ended_interpreters_keep_little_alone");
 }
 
 #[test]

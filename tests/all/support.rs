@@ -10,6 +10,18 @@ pub(crate) fn interpreter() -> Interpreter {
     RUNTIME.interpreter().build().expect("an interpreter")
 }
 
+/// Runs an ignored test of this name in a process of its own: what it counts is of the whole process.
+#[track_caller]
+pub(crate) fn alone(test: &str) {
+    let this = std::env::current_exe().expect("a path");
+    let mut alone = std::process::Command::new(this);
+    let output = alone.args(["--exact", test, "--ignored", "--nocapture"]).output();
+    let output = output.expect("it starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let more = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{more}");
+}
+
 /// The exception that it was.
 #[track_caller]
 pub(crate) fn raised<T: std::fmt::Debug>(result: ophidia::Result<T>) -> PythonError {

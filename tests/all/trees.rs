@@ -212,6 +212,8 @@ fn memory_has_a_quota_of_bytes_and_files() {
             .expect("room again");
     }
     assert_eq!(py.usage().trees, Stored::default());
+    assert_eq!(py.usage().peak_trees, Stored { bytes: 1 << 20, files: 2 });
+    assert_eq!(py.usage().tree_quotas.bytes, 1 << 20);
     // One without a name counts as long as it is open.
     py.run("held = open('a', 'wb'); held.write(bytes(1 << 20)); held.flush(); os.unlink('a')")
         .expect("full");
@@ -369,6 +371,100 @@ fn files_that_are_given_can_be_read_and_not_changed() {
     }
 }
 
+/// T9: links of archives lead to what is in them and nowhere else.
+#[test]
+fn links_of_archives_stay_in_them() {
+    let made = folder();
+    let links = [
+        ("a", "sub/file"),
+        ("sub/up", "../top"),
+        ("sub/self/back", "../../sub/self/../file"),
+        ("folder", "sub"),
+        ("through", "folder/up"),
+        ("dangling", "none/at/all"),
+        ("out", "../secret"),
+        ("sub/out", "../../secret"),
+        ("absolute", "/secret/file"),
+        ("here", "."),
+        ("indirect", "sub/self/back/../../../../secret"),
+        ("by-link", "here/../secret"),
+        ("ring", "ring"),
+        ("ring-a", "ring-b"),
+        ("ring-b", "ring-a"),
+        ("top", "sub/file"),
+        ("folder/below", "file"),
+        ("empty", ""),
+    ];
+    let tar = made.path().join("a.tar");
+    let mut archive = tar::Builder::new(fs::File::create(&tar).expect("a file"));
+    let zip = made.path().join("a.zip");
+    let mut zipped = zip::ZipWriter::new(fs::File::create(&zip).expect("a file"));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, text) in links {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        if text.is_empty() {
+            // Nobody writes such a one by the ordinary way.
+            header.set_path(name).expect("a name");
+            header.set_cksum();
+            archive.append(&header, std::io::empty()).expect("a link");
+        } else {
+            archive.append_link(&mut header, name, text).expect("a link");
+        }
+        // The writer of zip files takes no name twice.
+        if name != "top" {
+            zipped.add_symlink(name, text, options).expect("a link");
+        }
+    }
+    for name in ["top", "sub/file"] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(name.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, name.as_bytes()).expect("an entry");
+        zipped.start_file(name, options).expect("an entry");
+        zipped.write_all(name.as_bytes()).expect("written");
+    }
+    archive.into_inner().expect("an archive").flush().expect("written");
+    zipped.finish().expect("an archive");
+    for tree in [Tree::Archive(tar), Tree::Archive(zip)] {
+        let what = format!("{tree:?}");
+        let mut py = mounts([
+            Mount::new("/secret", files([("file", "secret")])),
+            Mount::new("/in", tree.clone()),
+            Mount::new("/over", Tree::Overlay(tree.into())),
+        ]);
+        py.run(
+            "for root in ['/in/', '/over/']:
+    found = sorted(os.path.relpath(os.path.join(at, name), root) for at, folders, names in os.walk(root) for name in folders + names)
+    assert found == ['a', 'dangling', 'folder', 'here', 'sub', 'sub/file', 'sub/self', 'sub/self/back', 'sub/up', 'through', 'top'], found
+    for name, text in [('a', 'sub/file'), ('sub/up', 'top'), ('sub/self/back', 'sub/file'), ('folder/file', 'sub/file'), ('through', 'top'), ('here/here/top', 'top')]:
+        assert open(root + name).read() == text, name
+    assert os.readlink(root + 'sub/up') == '../top' and os.lstat(root + 'a').st_size == 8
+    assert sorted(os.listdir(root + 'folder')) == ['file', 'self', 'up']
+    assert fails(open, root + 'dangling') == 'ENOENT'
+assert fails(os.unlink, '/in/a') == 'EPERM'
+write('/over/a', b'new')
+assert open('/over/sub/file').read() == 'new' and open('/in/sub/file').read() == 'sub/file'",
+        )
+        .expect(&what);
+    }
+    // One that would lie outside is refused as any other entry is.
+    let tar = made.path().join("b.tar");
+    let mut archive = tar::Builder::new(fs::File::create(&tar).expect("a file"));
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Symlink);
+    header.set_size(0);
+    header.as_mut_bytes()[..7].copy_from_slice(b"../link");
+    header.set_link_name("top").expect("a link");
+    header.set_cksum();
+    archive.append(&header, std::io::empty()).expect("an entry");
+    archive.into_inner().expect("an archive").flush().expect("written");
+    let mount = Mount::new("/in", Tree::Archive(tar));
+    let refused = RUNTIME.interpreter().mount(mount).build().expect_err("outside");
+    assert!(refused.to_string().contains("../link"), "{refused}");
+}
+
 #[test]
 fn an_overlay_changes_in_memory_alone() {
     let made = folder();
@@ -427,6 +523,8 @@ fn a_folder_of_the_host_is_not_filled_without_bound() {
     let quota = Some(Quota { bytes: 1_000_000, files: 5 });
     let mut py = mounts([Mount { quota, ..Mount::new("/data", host(&made, Access::ReadWrite)) }]);
     let used = |py: &Interpreter| py.usage().folders.bytes;
+    assert_eq!(py.usage().folder_quotas, Stored { bytes: 1_000_000, files: 5 });
+    assert_eq!(py.usage().peak_folders, Stored::default());
     py.run(
         "os.chdir('/data')\n\
          def fill(path, mode='wb'):\n\
@@ -448,6 +546,7 @@ fn a_folder_of_the_host_is_not_filled_without_bound() {
         py.run("with open('a', 'r+b') as file: file.write(bytes(1_000_000))").expect(mode);
         py.run("os.unlink('a'); os.unlink('b')").expect("removed");
         assert_eq!(used(&py), 0, "{mode}");
+        assert_eq!(py.usage().peak_folders, Stored { bytes: 1_000_000, files: 2 });
     }
     for call in ["os.truncate, 'old', 1 << 40", "os.truncate, 'old', 2_000_000"] {
         assert_eq!(text(&mut py, &format!("fails({call})")), "EDQUOT");

@@ -99,7 +99,7 @@ impl App {
             group = group.trace(move |lines| trace.write(lines));
         }
         let group = group.setup(move |py| {
-            let refused = |refused: Usage| Error::Host(refused.to_string());
+            let refused = |refused: Usage| Error::Host(refused.to_string().into());
             run::set(py, &options, &python, &paths)?.map_err(refused)?;
             program.run(py)
         });

@@ -168,10 +168,7 @@ impl Program {
         match &self.what {
             What::Source { bytes, filename } => py.run_source(SourceKind::Main, bytes, filename),
             What::Module(name) => py.run_module(name),
-            What::Main => {
-                let run = b"__import__('runpy')._run_module_as_main('__main__', False)";
-                py.run_source(SourceKind::Main, run, "<string>")
-            }
+            What::Main => py.run_folder(),
         }
     }
 }

@@ -149,7 +149,7 @@ impl Run {
         let (sandbox, options) = (&self.sandbox, &self.python);
         let begin = || {
             let mut py = beginning.start(&settings, streams(false))?;
-            let refused = |refused: Usage| Error::Host(refused.to_string());
+            let refused = |refused: Usage| Error::Host(refused.to_string().into());
             set(&mut py, sandbox, options, &paths)?.map_err(refused)?;
             let task = program.begin(&mut py)?;
             Ok((py, task))

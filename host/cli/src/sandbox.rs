@@ -446,7 +446,7 @@ impl Sandbox {
     pub(crate) fn in_policy<T>(&self, built: ophidia::Result<T>) -> ophidia::Result<T> {
         built.map_err(|error| match (error, &self.policy) {
             (ophidia::Error::Grant(said), Some(file)) => {
-                ophidia::Error::Grant(format!("{}: {said}", file.display()))
+                ophidia::Error::Grant(format!("{}: {said}", file.display()).into())
             }
             (error, _) => error,
         })

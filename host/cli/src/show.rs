@@ -67,11 +67,11 @@ impl Opened {
             return Err(Error::Grant(format!(
                 "--show: figure {number}, {bytes} bytes in all: {FIGURES} figures and {BYTES} bytes are allowed: \
                  show fewer, or save them into a folder that is granted"
-            )));
+            ).into()));
         }
         let name = format!("figure-{number}.{}", figure.format);
         self.dir
             .write(&name, &figure.bytes)
-            .map_err(|error| Error::Grant(format!("--show: {name}: {error}")))
+            .map_err(|error| Error::Grant(format!("--show: {name}: {error}").into()))
     }
 }

@@ -47,7 +47,7 @@ impl<T: HasBridge> Guest<'_, T> {
             (None, Some(limit)) => limit.into(),
             (Some(Error::Python(_)), Some(limit)) if !self.sandbox().is_poisoned() => limit.into(),
             (Some(error), _) => error,
-            (None, None) => Error::Host("an entry has failed without a reason".into()),
+            (None, None) => Error::host("an entry has failed without a reason"),
         }
     }
 

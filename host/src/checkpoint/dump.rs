@@ -95,8 +95,9 @@ pub(super) fn write(
         body.extend_from_slice(bytes);
         pristine.difference(range, body.get_mut(from..).unwrap_or_default());
     }
-    let packed = zstd::stream::encode_all(&*body, LEVEL)
-        .map_err(|error| Error::Host(format!("a checkpoint cannot be compressed: {error}")))?;
+    let packed = zstd::stream::encode_all(&*body, LEVEL).map_err(|error| {
+        Error::host(format!("a checkpoint cannot be compressed: {error}")).because(error)
+    })?;
     let mut out = Vec::with_capacity(packed.len() + 256);
     out.extend_from_slice(&MAGIC);
     VERSION.put(&mut out);
@@ -256,8 +257,9 @@ pub(super) fn damaged(damaged: Damaged) -> Error {
 }
 
 fn seal(key: &[u8], bytes: &[u8]) -> Result<Hmac<Sha256>> {
-    let mut seal = Hmac::<Sha256>::new_from_slice(key)
-        .map_err(|error| Error::Host(format!("a key of {} bytes: {error}", key.len())))?;
+    let mut seal = Hmac::<Sha256>::new_from_slice(key).map_err(|error| {
+        Error::host(format!("a key of {} bytes: {error}", key.len())).because(error)
+    })?;
     seal.update(bytes);
     Ok(seal)
 }

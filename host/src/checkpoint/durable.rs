@@ -9,16 +9,16 @@
 //! Each is whole or not there.
 
 use super::info::CheckpointInfo;
+use super::lock::{LOCK, Locked, is_locked, lock};
 use super::restore::{CheckpointOptions, RestoreOptions, store};
 use crate::error::{CheckpointError, Result};
 use crate::image::{hex, remove_leftovers};
 use crate::python::{Interpreter, Progress, Runtime, Task};
 use sha2::{Digest, Sha256};
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
 /// What is said of an end, in bytes at most.
@@ -269,58 +269,9 @@ impl DurableState {
 
 const CHECKPOINT: &str = "checkpoint";
 const ENDED: &str = "ended";
-const LOCK: &str = "lock";
-
-/// How often a folder is tried again that others look at, and how long after.
-const MOST_LOOKS: u32 = 1_000;
-const LOOK: Duration = Duration::from_millis(1);
 
 fn failed(path: &Path, error: &io::Error) -> CheckpointError {
     CheckpointError::File(format!("{}: {error}", path.display()))
-}
-
-/// Whether somebody has locked it for good; who looks holds a shared lock for a moment.
-fn is_locked(file: &File) -> bool {
-    let is_locked = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-    let _ = file.unlock();
-    is_locked
-}
-
-/// A locked file. It is unlocked, not only closed, at its end: a process that is just being started has its descriptor
-/// too, for a moment.
-#[derive(Debug)]
-struct Locked(File);
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
-}
-
-/// Locks a folder, or says that it is open.
-fn lock(folder: &Path) -> Result<Locked> {
-    let path = folder.join(LOCK);
-    let opened = File::options().create(true).truncate(false).write(true).open(&path);
-    let file = opened.map_err(|error| failed(&path, &error))?;
-    let busy = || CheckpointError::Busy { folder: folder.display().to_string() };
-    let mut looks = 0;
-    while let Err(error) = file.try_lock() {
-        match error {
-            TryLockError::Error(error) => return Err(failed(&path, &error).into()),
-            // Somebody only looks: that is over at once.
-            TryLockError::WouldBlock if looks < MOST_LOOKS && !is_locked(&file) => {
-                looks += 1;
-                thread::sleep(LOOK);
-            }
-            TryLockError::WouldBlock => return Err(busy().into()),
-        }
-    }
-    // Whoever had it may have removed it meanwhile: then another file has the name, or none.
-    let locked = file.metadata().map_err(|error| failed(&path, &error))?;
-    match fs::metadata(&path) {
-        Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => Ok(Locked(file)),
-        _ => Err(busy().into()),
-    }
 }
 
 /// A short text, if there is one.

@@ -46,14 +46,14 @@ impl CheckpointOptions {
         self
     }
 
-    pub(super) fn checked_key(&self) -> Result<Option<&[u8]>> {
+    pub(crate) fn checked_key(&self) -> Result<Option<&[u8]>> {
         checked(self.key.as_deref())
     }
 
     pub(super) fn checked_note(&self) -> Result<&str> {
         match self.note.len() {
             0..=MOST_NOTE => Ok(&self.note),
-            len => Err(Error::Host(format!(
+            len => Err(Error::host(format!(
                 "a note of {len} bytes: give one of {MOST_NOTE} bytes at most"
             ))),
         }
@@ -62,7 +62,7 @@ impl CheckpointOptions {
 
 fn checked(key: Option<&[u8]>) -> Result<Option<&[u8]>> {
     match key {
-        Some(key) if key.len() < SHORTEST_KEY => Err(Error::Host(format!(
+        Some(key) if key.len() < SHORTEST_KEY => Err(Error::host(format!(
             "a key of {} bytes: give one of {SHORTEST_KEY} bytes at least",
             key.len()
         ))),
@@ -175,7 +175,7 @@ impl RestoreOptions {
     }
 
     /// The key to look for, and the most bytes.
-    pub(super) fn bounds(&self) -> Result<(Option<&[u8]>, u64)> {
+    pub(crate) fn bounds(&self) -> Result<(Option<&[u8]>, u64)> {
         let Limits { memory, host_memory, .. } = self.sandbox.limits();
         let most = memory.saturating_add(*host_memory).saturating_add(16 << 20);
         Ok((checked(self.key.as_deref())?, self.most.unwrap_or(most)))
@@ -248,13 +248,13 @@ impl Interpreter {
 }
 
 /// Writes a file that is whole.
-pub(super) fn store(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn store(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, |file| (&*file).write_all(bytes))
         .map_err(|error| CheckpointError::File(format!("{}: {error}", path.display())).into())
 }
 
 /// Reads a file of so many bytes at most.
-pub(super) fn load(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub(crate) fn load(path: &Path, most: u64) -> Result<Vec<u8>> {
     let failed = |error| CheckpointError::File(format!("{}: {error}", path.display()));
     let file = std::fs::File::open(path).map_err(failed)?;
     // Compressing makes nothing much longer.

@@ -87,6 +87,11 @@ impl Template {
         Ok(py)
     }
 
+    /// Whether interpreters of it are this runtime's.
+    pub(crate) fn is_of(&self, runtime: &Runtime) -> bool {
+        Arc::ptr_eq(&self.runtime.shared, &runtime.shared)
+    }
+
     /// Bytes of memory that differ from the image's.
     #[must_use]
     pub fn size(&self) -> usize {

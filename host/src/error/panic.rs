@@ -15,7 +15,7 @@ pub(crate) fn panicked(code: impl Display, panic: &(dyn Any + Send)) -> Error {
     PANICS.set(PANICS.get().wrapping_add(1));
     let text = panic.downcast_ref::<&str>().copied();
     let said = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::Host(format!("{code} panicked: {}", said.unwrap_or_default()))
+    Error::host(format!("{code} panicked: {}", said.unwrap_or_default()))
 }
 
 /// How many panics of the host's code this thread has caught.

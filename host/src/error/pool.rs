@@ -70,6 +70,20 @@ pub enum PoolError {
         #[source]
         reason: Lost,
     },
+    /// A sleeping session cannot be woken: what is written of it is torn, sealed with another key, or belongs to another build,
+    /// or its functions of the host are missing. It stays as it is, for whoever mends that.
+    #[error(
+        "session {key:?} cannot be woken from {place}: {reason} (it stays as it is; Session::end gives it up)"
+    )]
+    SessionAsleep {
+        /// The session's key.
+        key: String,
+        /// Where it lies: `memory`, or its file.
+        place: String,
+        /// What is wrong with it.
+        #[source]
+        reason: Arc<Error>,
+    },
     /// As many sessions are open as may be: [`PoolBuilder::sessions`](crate::PoolBuilder::sessions).
     #[error(
         "session {key:?}: {limit} others are open, as many as may be (end some, or raise PoolBuilder::sessions)"

@@ -321,7 +321,7 @@ impl Module {
         let bound = |member: &Entry| matches!(member, Entry::Value(value) if value.holds_object());
         match self.members.iter().find(|(_, member)| bound(member)) {
             None => Ok(()),
-            Some((name, _)) => Err(Error::Grant(format!(
+            Some((name, _)) => Err(Error::grant(format!(
                 "module {}: {name} is an object of one interpreter: add the module to that one with \
                  `add_module`, or make the value plain",
                 self.name

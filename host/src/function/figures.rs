@@ -54,7 +54,7 @@ pub fn figures(hook: impl Fn(Figure) -> Result<()> + Send + Sync + 'static) -> M
             || !format.bytes().all(|byte| byte.is_ascii_alphanumeric())
         {
             let said = crate::error::beginning(&format);
-            return Err(Error::Grant(format!(
+            return Err(Error::grant(format!(
                 "a figure's format is 1 to 16 letters and digits of ASCII, such as png, not {said:?}"
             )));
         }

@@ -48,8 +48,8 @@ impl CallKey {
         let recorded = recorded.map(|Recorded { function, call, ordinal, .. }| {
             (function.path(), call.clone().into_value(), *ordinal)
         });
-        let (path, value, ordinal) = recorded
-            .ok_or_else(|| Error::Host("a call whose arguments could not be read".into()))?;
+        let (path, value, ordinal) =
+            recorded.ok_or_else(|| Error::host("a call whose arguments could not be read"))?;
         hasher.update(ordinal.to_le_bytes());
         hasher.update(path.as_bytes());
         let write = |out: &mut Encoder<'_>| value.to_python(out);

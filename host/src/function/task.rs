@@ -85,10 +85,9 @@ impl Tasks {
         match &self.runtime {
             Some(runtime) => Ok(runtime.clone()),
             None => Handle::try_current().map_err(|_| {
-                Error::Host(
+                Error::host(
                     "no tokio runtime to run an asynchronous function on: call from within one, or \
-                     name one with InterpreterBuilder::tokio"
-                        .into(),
+                     name one with InterpreterBuilder::tokio",
                 )
             }),
         }

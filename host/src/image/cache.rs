@@ -115,16 +115,16 @@ impl Lock {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut builder = DirBuilder::new();
         let made = builder.recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| unwritable(folder, &error))?;
+        made.map_err(|error| unwritable(folder, error))?;
         let lock = path.with_extension("lock");
-        let file = File::create(&lock).map_err(|error| unwritable(&lock, &error))?;
+        let file = File::create(&lock).map_err(|error| unwritable(&lock, error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 waiting();
-                file.lock().map_err(|error| unwritable(&lock, &error))?;
+                file.lock().map_err(|error| unwritable(&lock, error))?;
             }
-            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&lock, &error)),
+            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&lock, error)),
         }
         files(path).iter().for_each(|file| remove_leftovers(file));
         Ok(Self { _file: file })
@@ -146,7 +146,7 @@ pub(super) fn store(path: &Path, compiled: &[u8], memory: &Segments<'_>) -> Resu
         }
         write_whole(&stamp_path(path), |file| (&*file).write_all(note.as_bytes()))
     };
-    stored().map_err(|error| unwritable(path, &error))
+    stored().map_err(|error| unwritable(path, error))
 }
 
 /// The SHA-256 of what is left to read of a file.
@@ -162,11 +162,12 @@ pub(super) fn hash_of(file: &mut File) -> io::Result<String> {
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::Image(format!(
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::image(format!(
         "{}: {error} (the cache holds no image that can be used, so it must be writable, with some 150 MB free)",
         path.display()
     ))
+    .because(error)
 }
 
 /// Writes a file that is whole from the moment it is there, with mode 0600; and that is there from now on, even if the

@@ -92,7 +92,8 @@ pub(crate) fn sealed(write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<
 
 /// Takes the data out of a module with one memory of 32 bits.
 pub(super) fn take(wasm: &[u8]) -> Result<(Vec<u8>, Segments<'_>)> {
-    split(wasm).map_err(|error| Error::Image(format!("the data of the snapshot: {error}")))
+    split(wasm)
+        .map_err(|error| Error::image(format!("the data of the snapshot: {error}")).because(error))
 }
 
 fn split(wasm: &[u8]) -> Result<(Vec<u8>, Segments<'_>), String> {

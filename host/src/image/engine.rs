@@ -71,5 +71,5 @@ pub(crate) fn fuelled() -> Result<Engine> {
 /// keep them all, or copy what lives while the guest waits.
 fn engine(config: &mut Config) -> Result<Engine> {
     config.collector(Collector::DeferredReferenceCounting);
-    Engine::new(config).map_err(|error| Error::Host(format!("wasmtime: {error:#}")))
+    Engine::new(config).map_err(|error| Error::host(format!("wasmtime: {error:#}")).because(error))
 }

@@ -17,7 +17,8 @@ const FUNCTION: u64 = 32;
 
 /// Fails when an instance of this module would be too large.
 pub(super) fn check(wasm: &[u8]) -> Result<()> {
-    let of = Extent::of(wasm).map_err(|error| Error::Image(format!("the snapshot: {error}")))?;
+    let of = Extent::of(wasm)
+        .map_err(|error| Error::image(format!("the snapshot: {error}")).because(error))?;
     let bytes = of.globals * GLOBAL + of.functions * FUNCTION;
     let too = if of.tables > 1 {
         format!("{} tables, 1 possible", of.tables)
@@ -31,7 +32,7 @@ pub(super) fn check(wasm: &[u8]) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::Image(format!("the snapshot has {too}")))
+    Err(Error::image(format!("the snapshot has {too}")))
 }
 
 #[derive(Default)]

@@ -89,10 +89,17 @@ const WORK_SHIFT: i32 = 4;
 
 /// Gives the module with the checks in it.
 pub(crate) fn instrument(wasm: &[u8]) -> Result<Vec<u8>> {
-    rewrite(wasm).map_err(|error| Error::Image(format!("the snapshot cannot be metered: {error}")))
+    instrument_as(wasm, true)
 }
 
-fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {
+/// The same, or with what belongs to the checks and without any: what they cost is measured against it.
+pub(crate) fn instrument_as(wasm: &[u8], charges: bool) -> Result<Vec<u8>> {
+    rewrite(wasm, charges).map_err(|error| {
+        Error::image(format!("the snapshot cannot be metered: {error}")).because(error)
+    })
+}
+
+fn rewrite(wasm: &[u8], charges: bool) -> Result<Vec<u8>, String> {
     exceptions::refuse_others(wasm)?;
     let survey = Survey::of(wasm).map_err(|error| error.to_string())?;
     let meter = survey
@@ -106,7 +113,7 @@ fn rewrite(wasm: &[u8]) -> Result<Vec<u8>, String> {
     }
     let copy = survey.imported + u32::try_from(survey.functions.len()).unwrap_or(u32::MAX);
     let pieces = Pieces { ty: survey.types, copy, fill: copy + 1 };
-    let writer = Writer { budget: survey.globals, meter, pieces };
+    let writer = Writer { budget: survey.globals, meter, pieces, charges };
     rewrite_with(wasm, &survey, &writer).map_err(|error| error.to_string())
 }
 

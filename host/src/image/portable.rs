@@ -21,7 +21,7 @@ pub(super) fn write(mut snapshot: Vec<u8>) -> Vec<u8> {
 
 /// Checks that an image can be loaded here.
 pub(crate) fn check(image: &[u8]) -> Result<()> {
-    let failed = |said: String| Err(Error::Image(said));
+    let failed = |said: String| Err(Error::image(said));
     let made = match section(image) {
         Ok(Some(made)) => made,
         Ok(None) => {

@@ -54,7 +54,7 @@ impl Policy {
     /// A text that names line, field and what would be right.
     #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+        toml::from_str(text).map_err(|error| in_words(error.to_string().trim_end()))
     }
 
     /// With paths of the host that are relative taken from this folder.
@@ -80,6 +80,25 @@ impl Policy {
             }
         }
         self
+    }
+}
+
+/// What is said of a number that is none of Rust's, with the numbers that there are.
+#[cfg(feature = "toml")]
+fn in_words(said: &str) -> String {
+    let types = [
+        ("u64", u64::MAX),
+        ("u32", u32::MAX.into()),
+        ("u16", u16::MAX.into()),
+        ("u8", u8::MAX.into()),
+    ];
+    let named = |(name, most)| Some((said.strip_suffix(&format!("expected {name}"))?, most));
+    match types.into_iter().find_map(named) {
+        Some((before, most)) => {
+            let before = before.replace("` as i128,", "`,");
+            format!("{before}expected a whole number from 0 to {most}")
+        }
+        None => said.to_owned(),
     }
 }
 

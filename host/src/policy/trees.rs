@@ -51,7 +51,8 @@ pub enum Tree {
     /// These files for reading, by their paths in it.
     Files(BTreeMap<String, Bytes>),
     /// The files of a tar archive (also compressed with gzip) or a zip archive, for reading, read when a sandbox is
-    /// built. Hard links are files of their own; symbolic links and devices are left out. With the feature `archives`.
+    /// built. Hard links are files of their own. Symbolic links lead to what is in the archive; those that lead out of it,
+    /// and devices, are left out. With the feature `archives`.
     Archive(PathBuf),
     /// What another tree holds, which may be changed in memory: the tree itself stays as it is.
     Overlay(Box<Self>),

@@ -1,8 +1,10 @@
 //! `PoolBuilder`: how many threads, how long a queue, which tenants.
 
 use super::Pool;
+use super::asleep::Asleep;
 use super::lease::Interpreters;
 use super::tenants::{Tenant, check_name};
+use crate::checkpoint::Template;
 use crate::error::{Error, PoolError, Result};
 use crate::python::{Runtime, Sandbox};
 use std::collections::HashMap;
@@ -25,8 +27,16 @@ pub(super) struct Settings {
     pub(super) sessions: usize,
     pub(super) session_idle: Option<Duration>,
     pub(super) session_life: Option<Duration>,
+    pub(super) asleep: Option<Asleep>,
     pub(super) grace: Duration,
     pub(super) tokio: Option<Handle>,
+}
+
+impl Settings {
+    /// How many sessions may rest awake, where they are put away at all.
+    pub(super) fn awake(&self) -> Option<usize> {
+        self.asleep.as_ref().map(|asleep| asleep.awake.unwrap_or(usize::MAX))
+    }
 }
 
 /// Configures a [`Pool`]. The defaults:
@@ -34,18 +44,21 @@ pub(super) struct Settings {
 /// | setting | default |
 /// |---|---|
 /// | `sandbox` | [`Sandbox::default`]: no grants, default limits |
+/// | `template` | none: interpreters begin as new |
 /// | `workers` | the processors that the process may use |
 /// | `threads` | 64 more than workers |
 /// | `warm` | one interpreter to four for each worker |
 /// | `queue`, `queue_time` | 1,000 requests, 5 seconds |
 /// | `tenants`, `most_tenants` | [`Tenant::default`], 10,000 of them |
 /// | `sessions`, `session_idle`, `session_life` | 1,000; 5 minutes; none |
+/// | `asleep` | none: sessions stay awake |
 /// | `grace` | 5 seconds |
 /// | `tokio` | the runtime in whose context [`build`](Self::build) is called, if any |
 #[derive(Clone, Debug)]
 pub struct PoolBuilder {
     runtime: Runtime,
     sandbox: Sandbox,
+    template: Option<Template>,
     threads: Option<usize>,
     warm: Option<RangeInclusive<usize>>,
     settings: Settings,
@@ -65,10 +78,12 @@ impl PoolBuilder {
             sessions: 1_000,
             session_idle: Some(Duration::from_secs(300)),
             session_life: None,
+            asleep: None,
             grace: Duration::from_secs(5),
             tokio: None,
         };
-        Self { runtime, sandbox: Sandbox::default(), threads: None, warm: None, settings }
+        let (sandbox, template) = (Sandbox::default(), None);
+        Self { runtime, sandbox, template, threads: None, warm: None, settings }
     }
 
     /// The grants, limits, streams and modules of the host that requests have. One may ask for less of its limits and
@@ -76,6 +91,14 @@ impl PoolBuilder {
     #[must_use]
     pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
         self.sandbox = sandbox;
+        self
+    }
+
+    /// Where interpreters begin: with what its set-up code has made. It is a template of the pool's runtime. Modules of the host
+    /// are those of [`sandbox`](Self::sandbox).
+    #[must_use]
+    pub fn template(mut self, template: Template) -> Self {
+        self.template = Some(template);
         self
     }
 
@@ -164,6 +187,13 @@ impl PoolBuilder {
         self
     }
 
+    /// How sessions sleep that nobody uses. [`session_idle`](Self::session_idle) goes on: a sleeping session ends then, too.
+    #[must_use]
+    pub fn asleep(mut self, asleep: Asleep) -> Self {
+        self.settings.asleep = Some(asleep);
+        self
+    }
+
     /// How long dropping the pool waits for threads in code of the host that does not return. It is not waited for
     /// longer: such a thread ends when its code does.
     #[must_use]
@@ -185,7 +215,7 @@ impl PoolBuilder {
     ///
     /// [`PoolError::Setting`] when a setting is none that works; [`Error::Host`] when a thread is refused.
     pub fn build(self) -> Result<Pool> {
-        let Self { runtime, sandbox, threads, warm, mut settings } = self;
+        let Self { runtime, sandbox, template, threads, warm, mut settings } = self;
         let wrong = |field, reason: String| Err(PoolError::Setting { field, reason }.into());
         let workers = settings.workers;
         settings.threads = threads.unwrap_or_else(|| workers.saturating_add(64));
@@ -213,10 +243,22 @@ impl PoolBuilder {
         if settings.most_tenants == 0 {
             return wrong("most_tenants", "0 asked, 1 or more possible".into());
         }
+        if template.as_ref().is_some_and(|template| !template.is_of(&runtime)) {
+            let reason = "it is of another runtime: make it, or open it, with the pool's".into();
+            return wrong("template", reason);
+        }
+        let opened = match &mut settings.asleep {
+            Some(asleep) => {
+                asleep.awake.get_or_insert(slots / 2);
+                asleep.open()?
+            }
+            None => None,
+        };
         if settings.tokio.is_none() {
             settings.tokio = Handle::try_current().ok();
         }
-        Pool::start(settings, Interpreters::new(runtime, sandbox, warm))
-            .map_err(|error| Error::Host(format!("no thread for a pool: {error}")))
+        let interpreters = Interpreters::new((runtime, template), sandbox, warm);
+        Pool::start(settings, interpreters, opened)
+            .map_err(|error| Error::host(format!("no thread for a pool: {error}")).because(error))
     }
 }

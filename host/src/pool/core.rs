@@ -2,16 +2,18 @@
 //!
 //! Nothing of anybody else's runs under the lock: no waker, no `Drop` of a request, no guest.
 
+use super::asleep::Folder;
 use super::builder::Settings;
 use super::fair::{Fair, Lane, Number};
 use super::job::{Entry, Id, Job, Place, Polled};
 use super::lease::Interpreters;
+use super::metering::{self, Levels};
 use super::sessions::Sessions;
 use super::shutdown::Closing;
 use super::stats::{Counts, Ending, Stats};
 use super::tenants::Tenants;
+use super::turns;
 use super::worker::Threads;
-use super::{metering, turns};
 use crate::error::{PoolError, Result};
 use parking_lot::{Condvar, Mutex};
 use std::collections::{BTreeSet, HashMap};
@@ -38,6 +40,8 @@ pub(super) struct State {
     pub(super) queued: usize,
     pub(super) begun: usize,
     pub(super) counts: Counts,
+    /// What was told last of how many wait and run.
+    told: Levels,
     pub(super) closing: Closing,
     /// When the keeper looks again, if it sleeps.
     pub(super) keeper_looks: Option<Instant>,
@@ -47,11 +51,15 @@ pub(super) struct State {
 pub(super) struct Core {
     pub(super) settings: Settings,
     pub(super) interpreters: Interpreters,
+    /// Where sessions sleep that have no room in memory.
+    pub(super) folder: Option<Folder>,
     pub(super) state: Mutex<State>,
     /// Whether a turn is wanted that nobody has to spare. What guest code looks at.
     pub(super) contended: AtomicBool,
     /// Wakes the keeper.
     pub(super) keep: Condvar,
+    /// Wakes the sleeper.
+    pub(super) sleep: Condvar,
     /// Says that a thread has ended.
     pub(super) left: Condvar,
     last: AtomicU64,
@@ -64,7 +72,11 @@ pub(super) struct Coming<'a> {
 }
 
 impl Core {
-    pub(super) fn new(settings: Settings, interpreters: Interpreters) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        interpreters: Interpreters,
+        folder: Option<Folder>,
+    ) -> Self {
         let most_begun = settings.threads.saturating_sub(settings.workers).max(1);
         let state = State {
             fair: Fair::new(turns::SLICE),
@@ -82,15 +94,18 @@ impl Core {
             queued: 0,
             begun: 0,
             counts: Counts::default(),
+            told: Levels::default(),
             closing: Closing::default(),
             keeper_looks: None,
         };
         Self {
             settings,
             interpreters,
+            folder,
             state: Mutex::new(state),
             contended: AtomicBool::new(false),
             keep: Condvar::new(),
+            sleep: Condvar::new(),
             left: Condvar::new(),
             last: AtomicU64::new(0),
         }
@@ -119,11 +134,12 @@ impl Core {
             None => state.counts.accepted += 1,
         }
         self.wake_keeper(&mut state);
-        let (queued, begun) = (state.queued, state.begun);
+        let (before, now) = state.levels();
         drop(state);
-        metering::level(queued, begun);
+        now.tell(before);
         if let Some((error, job)) = refused {
             metering::refused();
+            job.span.ends("refused");
             refuse.refuse(error.into());
             drop(job);
         }
@@ -253,6 +269,11 @@ impl Core {
             most_threads: state.threads.most,
             warm,
             sessions: state.sessions.with_interpreter(),
+            asleep: state.sessions.sleep.in_memory() + state.sessions.in_folder(),
+            asleep_bytes: state.sessions.sleep.bytes(),
+            put_away: state.sessions.sleep.counts.put_away,
+            woken: state.sessions.sleep.counts.woken,
+            stayed_awake: state.sessions.sleep.counts.failed,
             tenants: state.tenants.len(),
             accepted: counts.accepted,
             refused: counts.refused,
@@ -260,13 +281,28 @@ impl Core {
             finished: counts.finished.clone(),
             slices: counts.slices,
             revoked: counts.revoked,
+            most_memory: counts.most_memory,
             queue_time: counts.queue_time.times(),
             run_time: counts.run_time.times(),
         }
     }
 }
 
+impl Drop for Core {
+    fn drop(&mut self) {
+        // What it has told counts no more.
+        Levels::default().tell(self.state.get_mut().told);
+    }
+}
+
 impl State {
+    /// What was told last, and what is to be told now.
+    pub(super) fn levels(&mut self) -> (Levels, Levels) {
+        let Counts { most_queued, most_begun, .. } = self.counts;
+        let now = Levels { queued: self.queued, begun: self.begun, most_queued, most_begun };
+        (std::mem::replace(&mut self.told, now), now)
+    }
+
     /// A request waits no more.
     fn leave_queue(&mut self, id: Id) {
         let Some(entry) = self.entries.get_mut(&id) else { return };

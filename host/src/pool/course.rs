@@ -2,7 +2,7 @@
 
 use super::core::{Core, Item, State};
 use super::fair::Lane;
-use super::job::{Entry, Id, Job, Place, Polled};
+use super::job::{Entry, Id, Job, Place, Polled, Ran};
 use super::metering;
 use super::stats::Ending;
 use crate::error::Error;
@@ -98,26 +98,26 @@ impl Core {
     }
 
     /// A job is over.
-    pub(super) fn ended(self: &Arc<Self>, job: &Job, ending: Ending, ran: Option<Duration>) {
+    pub(super) fn ended(self: &Arc<Self>, job: &Job, ending: Ending, ran: Option<Ran>) {
         metering::finished(ending, ran);
+        job.span.ends(ending.name());
         let mut state = self.state.lock();
-        if let Some(ran) = ran {
-            state.counts.run_time.add(ran);
+        if let Some(Ran { time, memory }) = ran {
+            state.counts.run_time.add(time);
+            state.counts.most_memory = state.counts.most_memory.max(memory);
         }
         state.forget(job.id, job.tenant, ending);
         self.next_of_session(&mut state, job.session);
         self.dispatch(&mut state);
         self.wake_keeper(&mut state);
         drop(state);
-        self.tell_level();
+        self.tell_levels();
     }
 
     /// Says how many wait and run.
-    pub(super) fn tell_level(&self) {
-        let state = self.state.lock();
-        let (queued, begun) = (state.queued, state.begun);
-        drop(state);
-        metering::level(queued, begun);
+    fn tell_levels(&self) {
+        let (before, now) = self.state.lock().levels();
+        now.tell(before);
     }
 
     /// The next request of a session may begin, now that one is over.
@@ -198,8 +198,9 @@ impl Stopped {
         match self {
             Self::Waiting(job, ending) => {
                 metering::finished(ending, None);
+                job.span.ends(ending.name());
                 refuse(job, error);
-                core.tell_level();
+                core.tell_levels();
             }
             Self::Resting(mut job, ending) => {
                 let work = std::mem::replace(&mut job.work, Box::pin(std::future::pending()));

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::fair::Number;
+use super::metering::Span;
 use super::pending::Finished;
 use super::stats::Ending;
 use crate::error::Error;
@@ -16,10 +17,18 @@ pub(super) type Id = u64;
 /// What the work of a request ends with.
 pub(super) struct Done {
     pub(super) ending: Ending,
-    /// How long it ran; `None` when it did not begin.
-    pub(super) ran: Option<Duration>,
+    /// `None` when it did not begin.
+    pub(super) ran: Option<Ran>,
     /// Hands the result over.
     pub(super) deliver: Box<dyn FnOnce() + Send>,
+}
+
+/// What a request that has begun has taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ran {
+    pub(super) time: Duration,
+    /// Peak of its interpreter's memory, in bytes.
+    pub(super) memory: u64,
 }
 
 pub(super) type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -34,6 +43,7 @@ pub(super) struct Job {
     pub(super) patience: Duration,
     pub(super) work: Work,
     pub(super) refuse: Arc<dyn Refuse>,
+    pub(super) span: Span,
 }
 
 /// Where a result would go: refused, it is an error.

@@ -5,6 +5,7 @@ use super::answer::Answer;
 use super::core::{Core, State};
 use super::course::Stopped;
 use super::shutdown::Drained;
+use super::sleeper::Stage;
 use super::stats::Ending;
 use super::turns::{OVERDUE, SLICE};
 use crate::error::{Error, PoolError};
@@ -31,6 +32,9 @@ pub(super) struct Tasks {
 impl Core {
     /// Makes sure that the keeper looks as early as it has to.
     pub(super) fn wake_keeper(&self, state: &mut State) {
+        if !state.sessions.sleep.tasks.is_empty() {
+            self.sleep.notify_one();
+        }
         let Some(looks) = state.keeper_looks else { return };
         if self.next_look(state, Instant::now()).is_some_and(|next| next < looks) {
             self.keep.notify_one();
@@ -51,7 +55,11 @@ impl Core {
             busy.then(|| now + SLOT),
             self.interpreters.warm.is_over_least().then(|| now + WARM),
             (!state.threads.failed.is_empty()).then_some(now),
-            (state.closing.is_closing() && state.entries.is_empty()).then_some(now),
+            (state.closing.is_closing()
+                && state.entries.is_empty()
+                && state.sessions.sleep.stage != Stage::Ends)
+                .then_some(now),
+            self.settings.awake().and_then(|awake| state.sessions.next_sleep(now, awake)),
         ]
         .into_iter()
         .flatten()
@@ -121,7 +129,7 @@ impl Core {
         }
         for (job, why) in std::mem::take(&mut state.threads.failed) {
             self.next_of_session(state, job.session);
-            let error = Error::Host(format!("no thread for a request: {why}"));
+            let error = Error::host(format!("no thread for a request: {why}"));
             tasks.stopped.push((Stopped::Waiting(job, Ending::Failed), error));
         }
         let settings = &self.settings;
@@ -130,6 +138,12 @@ impl Core {
             tasks.interpreters.extend(interpreter);
             if let Some(tenant) = tenant {
                 state.tenants.sessions(tenant, false);
+            }
+        }
+        if let Some(awake) = self.settings.awake() {
+            state.sessions.put_away(now, awake);
+            if !state.sessions.sleep.tasks.is_empty() {
+                self.sleep.notify_one();
             }
         }
         if state.closing.is_due(now) {

@@ -1,8 +1,9 @@
 //! Interpreters of a pool: started ahead or on demand, and what to do when the runtime has no slot for one.
 
 use super::job::Id;
+use crate::checkpoint::Template;
 use crate::error::{Error, LimitExceeded, PoolError, Result};
-use crate::python::{Interpreter, Runtime, Sandbox};
+use crate::python::{Interpreter, Runtime, Sandbox, Streams};
 use crate::sandbox::reactor::Reactor;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 /// Where a pool's interpreters come from.
 pub(super) struct Interpreters {
     runtime: Runtime,
+    /// Where they begin, if not as new.
+    template: Option<Template>,
     pub(super) sandbox: Sandbox,
     pub(super) warm: Warm,
     /// Requests that wait for a slot.
@@ -25,11 +28,15 @@ pub(super) struct Interpreters {
 }
 
 impl Interpreters {
-    pub(super) fn new(runtime: Runtime, sandbox: Sandbox, warm: RangeInclusive<usize>) -> Self {
+    pub(super) fn new(
+        (runtime, template): (Runtime, Option<Template>),
+        sandbox: Sandbox,
+        warm: RangeInclusive<usize>,
+    ) -> Self {
         // The life of an interpreter begins when it is started: one with an end is not kept waiting.
         let warm = if sandbox.limits().life.is_some() { 0..=0 } else { warm };
         let (line, started) = (Line::default(), AtomicU64::new(0));
-        Self { runtime, sandbox, warm: Warm::new(&warm), line, started }
+        Self { runtime, template, sandbox, warm: Warm::new(&warm), line, started }
     }
 
     /// Native stack that a thread needs, in bytes.
@@ -46,7 +53,10 @@ impl Interpreters {
     }
 
     fn start(&self, sandbox: &Sandbox) -> Result<Interpreter> {
-        let interpreter = self.runtime.start(sandbox)?;
+        let interpreter = match &self.template {
+            Some(template) => template.start_with(sandbox, Streams::default())?,
+            None => self.runtime.start(sandbox)?,
+        };
         self.started.fetch_add(1, Ordering::Relaxed);
         Ok(interpreter)
     }
@@ -68,7 +78,7 @@ impl Interpreters {
         &self,
         id: Id,
         narrowed: Option<&Sandbox>,
-        (until, patience): (Option<Instant>, Duration),
+        patience: (Option<Instant>, Duration),
     ) -> Result<Interpreter> {
         if narrowed.is_none()
             && let Some(interpreter) = self.warm.take()
@@ -76,10 +86,30 @@ impl Interpreters {
             return Ok(interpreter);
         }
         let sandbox = narrowed.unwrap_or(&self.sandbox);
+        self.in_line(id, || self.start(sandbox), patience).await
+    }
+
+    /// The same of one that has slept.
+    pub(super) async fn wake<T>(
+        &self,
+        id: Id,
+        wake: impl Fn(&Runtime, &Sandbox) -> Result<T>,
+        patience: (Option<Instant>, Duration),
+    ) -> Result<T> {
+        self.in_line(id, || wake(&self.runtime, &self.sandbox), patience).await
+    }
+
+    /// What starts one, when it is this request's turn and there is a slot.
+    async fn in_line<T>(
+        &self,
+        id: Id,
+        start: impl Fn() -> Result<T>,
+        (until, patience): (Option<Instant>, Duration),
+    ) -> Result<T> {
         let place = InLine { line: &self.line, id };
         loop {
             if self.line.is_first(id) {
-                match self.start(sandbox) {
+                match start() {
                     Err(Error::Limit(LimitExceeded::Interpreters { .. })) => {
                         // One that waits for a request takes a slot too.
                         if let Some(spare) = self.warm.take_spare() {

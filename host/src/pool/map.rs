@@ -4,15 +4,16 @@ use super::answer::block;
 use super::pending::Pending;
 use super::request::Request;
 use crate::error::Result;
-use crate::python::Interpreter;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Requests under way at once, for each worker: one that runs, and one that is next.
 const AHEAD: usize = 2;
+
+/// Hands in the request of one input.
+type HandIn<I, T> = Box<dyn Fn(Request, I) -> Pending<T> + Send + Sync>;
 
 /// Requests of a map that have been handed in, each with the number of its input.
 struct Running<T: Send + 'static>(VecDeque<(usize, Pending<T>)>);
@@ -36,26 +37,24 @@ impl<T: Send + 'static> Running<T> {
 /// The results of [`Request::map`], in the order of the inputs: an iterator that waits, and a stream. Inputs are taken
 /// as results are, twice as many ahead as the pool has workers. Dropping it cancels what is under way.
 #[must_use = "inputs are taken as results are"]
-pub struct Map<I: Iterator, T: Send + 'static, F> {
+pub struct Map<I: Iterator, T: Send + 'static> {
     request: Request,
     inputs: I,
-    body: Arc<F>,
+    hand_in: HandIn<I::Item, T>,
     ahead: usize,
     taken: usize,
     running: Running<T>,
 }
 
-impl<I, T, F> Map<I, T, F>
-where
-    I: Iterator,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
-{
-    pub(super) fn new(request: Request, inputs: I, body: F) -> Self {
+impl<I: Iterator, T: Send + 'static> Map<I, T> {
+    pub(super) fn new(
+        request: Request,
+        inputs: I,
+        hand_in: impl Fn(Request, I::Item) -> Pending<T> + Send + Sync + 'static,
+    ) -> Self {
         let ahead = request.workers().saturating_mul(AHEAD);
         let running = Running(VecDeque::new());
-        Self { request, inputs, body: Arc::new(body), ahead, taken: 0, running }
+        Self { request, inputs, hand_in: Box::new(hand_in), ahead, taken: 0, running }
     }
 
     /// How many are under way at once. Default: two for each worker of the pool. 0 is taken for 1.
@@ -65,7 +64,7 @@ where
     }
 
     /// The results as they are completed, each with the number of its input, from 0 on.
-    pub fn as_completed(self) -> AsCompleted<I, T, F> {
+    pub fn as_completed(self) -> AsCompleted<I, T> {
         AsCompleted(self)
     }
 
@@ -73,8 +72,7 @@ where
     fn fill(&mut self) {
         while self.running.0.len() < self.ahead {
             let Some(input) = self.inputs.next() else { break };
-            let body = Arc::clone(&self.body);
-            let pending = self.request.clone().with(move |py| body(py, input));
+            let pending = (self.hand_in)(self.request.clone(), input);
             self.running.0.push_back((self.taken, pending));
             self.taken += 1;
         }
@@ -111,13 +109,7 @@ where
     }
 }
 
-impl<I, T, F> Iterator for Map<I, T, F>
-where
-    I: Iterator,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
-{
+impl<I: Iterator, T: Send + 'static> Iterator for Map<I, T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -125,13 +117,7 @@ where
     }
 }
 
-impl<I, T, F> Stream for Map<I, T, F>
-where
-    I: Iterator + Unpin,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
-{
+impl<I: Iterator + Unpin, T: Send + 'static> Stream for Map<I, T> {
     type Item = Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -141,15 +127,9 @@ where
 
 /// The results of [`Request::map`] as they are completed: an iterator that waits, and a stream.
 #[must_use = "inputs are taken as results are"]
-pub struct AsCompleted<I: Iterator, T: Send + 'static, F>(Map<I, T, F>);
+pub struct AsCompleted<I: Iterator, T: Send + 'static>(Map<I, T>);
 
-impl<I, T, F> Iterator for AsCompleted<I, T, F>
-where
-    I: Iterator,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
-{
+impl<I: Iterator, T: Send + 'static> Iterator for AsCompleted<I, T> {
     type Item = (usize, Result<T>);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -157,13 +137,7 @@ where
     }
 }
 
-impl<I, T, F> Stream for AsCompleted<I, T, F>
-where
-    I: Iterator + Unpin,
-    I::Item: Send + 'static,
-    T: Send + 'static,
-    F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
-{
+impl<I: Iterator + Unpin, T: Send + 'static> Stream for AsCompleted<I, T> {
     type Item = (usize, Result<T>);
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -171,14 +145,14 @@ where
     }
 }
 
-impl<I: Iterator, T: Send + 'static, F> std::fmt::Debug for Map<I, T, F> {
+impl<I: Iterator, T: Send + 'static> std::fmt::Debug for Map<I, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let running = self.running.0.len();
         f.debug_struct("Map").field("taken", &self.taken).field("running", &running).finish()
     }
 }
 
-impl<I: Iterator, T: Send + 'static, F> std::fmt::Debug for AsCompleted<I, T, F> {
+impl<I: Iterator, T: Send + 'static> std::fmt::Debug for AsCompleted<I, T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }

@@ -2,15 +2,16 @@
 
 use super::answer::Answer;
 use super::core::{Coming, Core};
-use super::job::{Delivery, Done, Id, Job};
+use super::job::{Delivery, Done, Id, Job, Ran};
+use super::lend::{Asked, give_back, lease};
 use super::map::Map;
 use super::metering;
 use super::narrow::{check_grants, check_limits};
 use super::pending::{Finished, Pending};
-use super::sessions::{Had, Session};
+use super::sessions::Session;
 use super::stats::Ending;
 use crate::convert::{Args, FromPython};
-use crate::error::{Error, Lost, PoolError, Result, panicked, panics};
+use crate::error::{Error, PoolError, Result, panicked, panics};
 use crate::policy::{Grants, Limits};
 use crate::python::{Interpreter, Sandbox};
 use crate::sandbox::control::Interrupter;
@@ -30,29 +31,60 @@ use std::time::{Duration, Instant};
 pub struct Request {
     core: Arc<Core>,
     tenant: String,
-    session: Option<Session>,
+    session: Of,
     limits: Option<Limits>,
     grants: Option<Grants>,
     patience: Duration,
+}
+
+/// On whose interpreter a request runs.
+#[derive(Clone, Debug)]
+enum Of {
+    /// Nobody's: one of its own.
+    Own,
+    /// That of its tenant's session of this key.
+    Key(String),
+    /// That of this one.
+    Session(Session),
 }
 
 impl Request {
     pub(super) fn new(core: &Arc<Core>) -> Self {
         let patience = core.settings.queue_time;
         let (tenant, core) = (String::new(), Arc::clone(core));
-        Self { core, tenant, session: None, limits: None, grants: None, patience }
+        Self { core, tenant, session: Of::Own, limits: None, grants: None, patience }
     }
 
     pub(super) fn of_session(session: &Session) -> Self {
         let tenant = session.0.tenant.clone();
-        Self { tenant, session: Some(session.clone()), ..Self::new(&session.0.core) }
+        Self { tenant, session: Of::Session(session.clone()), ..Self::new(&session.0.core) }
     }
 
     /// Whose it is. At most 256 bytes. A session's request is its session's tenant's, whatever is said here.
     #[must_use]
     pub fn tenant(mut self, name: impl Into<String>) -> Self {
-        if self.session.is_none() {
+        if !matches!(self.session, Of::Session(_)) {
             self.tenant = name.into();
+        }
+        self
+    }
+
+    /// Runs it in its tenant's session of this key: a new one, or the one that there is. At most 256 bytes. Where that is
+    /// refused, as by [`Pool::session_of`](crate::Pool::session_of), so is the request. A session's request stays its own.
+    ///
+    /// ```
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let pool = ophidia::Pool::builder(ophidia::Runtime::ambient()?).build()?;
+    /// pool.request().tenant("ada").session("notebook").run("x = 1").wait()?;
+    /// let x: i64 = pool.request().tenant("ada").session("notebook").eval("x").wait()?;
+    /// assert_eq!(x, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn session(mut self, key: impl Into<String>) -> Self {
+        if !matches!(self.session, Of::Session(_)) {
+            self.session = Of::Key(key.into());
         }
         self
     }
@@ -144,45 +176,94 @@ impl Request {
         let answer = Answer::new();
         let id = self.core.next_id();
         let pending = Pending::new(Arc::clone(&answer), id, Arc::downgrade(&self.core));
-        let narrowed = match self.narrowed() {
-            Ok(narrowed) => narrowed,
+        let (narrowed, of) = match self.narrowed().and_then(|narrowed| Ok((narrowed, self.of()?))) {
+            Ok(settled) => settled,
             Err(error) => {
                 answer.give(Err(error));
                 return pending;
             }
         };
-        let session = self.session.as_ref().map(|session| session.0.number);
+        // Held until the request is in its queue.
+        let session = of.as_ref().map(|session| session.0.number);
         let came = Instant::now();
         let asked = Asked { id, session, narrowed, came, patience: self.patience };
         let delivery = Delivery(Arc::clone(&answer));
         let work = Box::pin(carry_out(Arc::clone(&self.core), asked, body, delivery));
         let patience = self.patience;
-        let job = Job { id, tenant: 0, session, came, patience, work, refuse: answer };
+        let span = metering::Span::new(id, session);
+        let job = Job { id, tenant: 0, session, came, patience, work, refuse: answer, span };
         self.core.submit(Coming { tenant: &self.tenant, job });
         pending
     }
 
     /// Does the same with each input, a few at a time, each on an interpreter of its own. The results come in the order
     /// of the inputs, or [as they are completed](Map::as_completed). An error is that of one input: the others go on.
-    pub fn map<I, T, F>(self, inputs: I, body: F) -> Map<I::IntoIter, T, F>
+    pub fn map<I, T>(
+        self,
+        inputs: I,
+        body: impl Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
     where
-        I: IntoIterator,
-        I::Item: Send + 'static,
+        I: IntoIterator<Item: Send + 'static>,
         T: Send + 'static,
-        F: Fn(&mut Interpreter, I::Item) -> Result<T> + Send + Sync + 'static,
     {
-        Map::new(self, inputs.into_iter(), body)
+        let body = Arc::new(body);
+        Map::new(self, inputs.into_iter(), move |request, input| {
+            let body = Arc::clone(&body);
+            request.with(move |py| body(py, input))
+        })
+    }
+
+    /// The same of futures: while one waits, it holds no thread. [`Map::ahead`] says how many are under way at once.
+    ///
+    /// ```
+    /// # fn main() -> ophidia::Result<()> {
+    /// # let pool = ophidia::Pool::builder(ophidia::Runtime::ambient()?).workers(2).build()?;
+    /// let slept = pool.map_async(0..100, |py, n| {
+    ///     Box::pin(async move {
+    ///         py.set("n", n)?;
+    ///         py.eval_async_as::<i64>("await __import__('asyncio').sleep(0.01, 2 * n)").await
+    ///     })
+    /// });
+    /// let sum = slept.ahead(100).sum::<ophidia::Result<i64>>()?;
+    /// assert_eq!(sum, 9_900);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn map_async<I, T>(
+        self,
+        inputs: I,
+        body: impl for<'i> Fn(&'i mut Interpreter, I::Item) -> Body<'i, T> + Send + Sync + 'static,
+    ) -> Map<I::IntoIter, T>
+    where
+        I: IntoIterator<Item: Send + 'static>,
+        T: Send + 'static,
+    {
+        let body = Arc::new(body);
+        Map::new(self, inputs.into_iter(), move |request, input| {
+            let body = Arc::clone(&body);
+            request.with_async(move |py| body(py, input))
+        })
     }
 
     pub(super) fn workers(&self) -> usize {
         self.core.settings.workers
     }
 
+    /// The session that it runs in, if there is one.
+    fn of(&self) -> Result<Option<Session>> {
+        Ok(match &self.session {
+            Of::Own => None,
+            Of::Key(key) => Some(self.core.open_session(&self.tenant, key)?),
+            Of::Session(session) => Some(session.clone()),
+        })
+    }
+
     /// The sandbox of its own, if it has one.
     fn narrowed(&self) -> Result<Option<Sandbox>> {
         let Self { session, limits, grants, core, .. } = self;
         let pool = &core.interpreters.sandbox;
-        if session.is_some() && (limits.is_some() || grants.is_some()) {
+        if !matches!(session, Of::Own) && (limits.is_some() || grants.is_some()) {
             let field = if limits.is_some() { "limits" } else { "grants" };
             let asked = "other ones for one request of a session".into();
             let allowed = "those that its interpreter was started with".into();
@@ -200,17 +281,8 @@ impl Request {
     }
 }
 
-/// What a job knows of its request.
-struct Asked {
-    id: Id,
-    session: Option<u64>,
-    narrowed: Option<Sandbox>,
-    came: Instant,
-    patience: Duration,
-}
-
-/// What is done with an interpreter, as a future.
-type Body<'i, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'i>>;
+/// What is done with an interpreter, as a future: `Box::pin(async move { … })`.
+pub(super) type Body<'i, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'i>>;
 
 /// An interpreter in the hands of a request. One that ends in the middle, since it is cancelled while it waits, leaves
 /// nothing that could be used again.
@@ -321,11 +393,13 @@ async fn carry_out<T: Send + 'static>(
         Err(_) if has_panicked || unwound => Ending::Panicked,
         Err(error) => Ending::of(error),
     };
+    let usage = interpreter.usage();
+    let took = Ran { time: ran, memory: usage.peak_memory };
     let finished = Finished {
         id: asked.id,
         stdout: interpreter.take_stdout(),
         stderr: interpreter.take_stderr(),
-        usage: interpreter.usage(),
+        usage,
         queued,
         ran,
         result,
@@ -341,7 +415,7 @@ async fn carry_out<T: Send + 'static>(
     let deliver = Box::new(move || {
         delivery.0.give(Ok(finished));
     });
-    Done { ending, ran: Some(ran), deliver }
+    Done { ending, ran: Some(took), deliver }
 }
 
 fn not_begun<T: Send + 'static>(error: Error, delivery: Delivery<T>) -> Done {
@@ -350,46 +424,4 @@ fn not_begun<T: Send + 'static>(error: Error, delivery: Delivery<T>) -> Done {
         delivery.0.give(Err(error));
     });
     Done { ending, ran: None, deliver }
-}
-
-/// An interpreter for a request.
-async fn lease(core: &Core, asked: &Asked) -> Result<Interpreter> {
-    if let Some(session) = asked.session {
-        let had = core.state.lock().sessions.take(session, asked.id, core.settings.session_life);
-        match had {
-            Had::Interpreter(interpreter) => return Ok(interpreter),
-            Had::Lost(error, interpreter) => {
-                core.interpreters.drop_all(interpreter);
-                return Err(error.into());
-            }
-            Had::None(old) => core.interpreters.drop_all(old),
-        }
-    }
-    let until = asked.came.checked_add(asked.patience);
-    let patience = (until, asked.patience);
-    let interpreter = core.interpreters.get(asked.id, asked.narrowed.as_ref(), patience).await?;
-    if let Some(session) = asked.session {
-        core.state.lock().sessions.starts(session);
-    }
-    Ok(interpreter)
-}
-
-/// What becomes of an interpreter: kept by its session, or dropped, for a reason that the session has to tell.
-fn give_back(
-    core: &Core,
-    session: Option<u64>,
-    kept: Result<Interpreter, (Interpreter, Option<Error>)>,
-) {
-    let spare = match (session, kept) {
-        (None, Ok(interpreter) | Err((interpreter, _))) => Some(interpreter),
-        (Some(session), Ok(interpreter)) => {
-            core.state.lock().sessions.keep(session, Ok(interpreter))
-        }
-        (Some(session), Err((interpreter, reason))) => {
-            let reason = Lost::Failed(Arc::new(reason.unwrap_or(Error::Cancelled)));
-            core.state.lock().sessions.keep(session, Err(reason));
-            Some(interpreter)
-        }
-    };
-    core.interpreters.drop_all(spare);
 }

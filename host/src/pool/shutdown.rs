@@ -4,6 +4,7 @@ use super::answer::{Answer, block};
 use super::core::{Core, State};
 use super::course::Stopped;
 use super::keeper::Tasks;
+use super::sleeper::Stage;
 use super::stats::Ending;
 use crate::error::Result;
 use std::pin::Pin;
@@ -81,6 +82,16 @@ impl Core {
     pub(super) fn close_if_done(&self, state: &mut State, tasks: &mut Tasks) -> bool {
         if !state.closing.is_closing() || !state.entries.is_empty() {
             return false;
+        }
+        match state.sessions.sleep.stage {
+            Stage::Works => {
+                let lasts = self.folder.is_some();
+                state.sessions.all_sleep(lasts);
+                self.sleep.notify_one();
+                return false;
+            }
+            Stage::Ends => return false,
+            Stage::None | Stage::Over => {}
         }
         state.closing.done = true;
         state.threads.stop();

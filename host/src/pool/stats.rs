@@ -87,6 +87,16 @@ pub struct Stats {
     pub warm: usize,
     /// Sessions with an interpreter, now.
     pub sessions: usize,
+    /// Sessions that sleep, now: [`Asleep`](crate::Asleep).
+    pub asleep: usize,
+    /// Bytes of memory that they take, but for those in the folder.
+    pub asleep_bytes: u64,
+    /// How often a session was put away.
+    pub put_away: u64,
+    /// How often one was woken.
+    pub woken: u64,
+    /// How often one could not be put away, and has stayed awake.
+    pub stayed_awake: u64,
     /// Tenants that are remembered, now.
     pub tenants: usize,
     /// Requests that have come, but for those that were refused.
@@ -97,6 +107,8 @@ pub struct Stats {
     pub started: u64,
     /// Requests that have ended, by how they did.
     pub finished: BTreeMap<Ending, u64>,
+    /// The most memory that an interpreter of a request has had, in bytes, untouched and shared pages included.
+    pub most_memory: u64,
     /// How often a thread gave its turn to another in the middle of guest code.
     pub slices: u64,
     /// How often a turn was taken from a thread that did not give it back, such as one in a slow function of the host.
@@ -210,6 +222,7 @@ fn upper(bucket: usize) -> u64 {
 pub(super) struct Counts {
     pub(super) most_queued: usize,
     pub(super) most_begun: usize,
+    pub(super) most_memory: u64,
     pub(super) accepted: u64,
     pub(super) refused: u64,
     pub(super) slices: u64,

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const IDLE: Duration = Duration::from_secs(10);
 
 /// Stack of a thread beside what guests may use: the host's share, and room for closures of the caller's.
-const STACK: usize = 1 << 20;
+pub(super) const STACK: usize = 1 << 20;
 
 /// One thread, as others see it.
 #[derive(Debug)]
@@ -244,12 +244,8 @@ fn gone(core: &Arc<Core>, hands: &Arc<Hands>) {
 
 /// Polls a job once.
 fn carry_on(core: &Arc<Core>, mut job: Job) {
-    #[cfg(feature = "tracing")]
-    let _span =
-        tracing::info_span!(target: "ophidia::pool", "request", id = job.id, session = job.session)
-            .entered();
     let waker = core.waker(job.id);
-    let poll = || job.work.as_mut().poll(&mut Context::from_waker(&waker));
+    let poll = || job.span.within(|| job.work.as_mut().poll(&mut Context::from_waker(&waker)));
     match catch_unwind(AssertUnwindSafe(poll)) {
         Ok(Poll::Pending) => {
             if let Some(mut job) = core.awaits(job) {

@@ -229,7 +229,7 @@ fn begin(
         }
         Err(error) => match ledger.take_refused() {
             Some(limit) => Err(limit.into()),
-            None => Err(Error::Host(format!("no interpreter: {error:#}"))),
+            None => Err(Error::host(format!("no interpreter: {error:#}")).because(error)),
         },
     }
 }
@@ -249,7 +249,7 @@ impl Python<'_> {
             .map(drop)
             .map_err(|error| match error {
                 Error::Python(error) => {
-                    Error::Grant(format!("the interpreter cannot start: {error}"))
+                    Error::grant(format!("the interpreter cannot start: {error}")).because(*error)
                 }
                 other => other,
             })

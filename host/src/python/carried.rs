@@ -286,7 +286,7 @@ impl Interpreter {
             sandbox.go_on(&carried.sandbox)?;
             sandbox.wasi.go_on(&carried.sandbox.wasi, how).map_err(|why| match why {
                 NoWay::Limit(limit) => Error::Limit(limit),
-                NoWay::Grant(said) => Error::Grant(said),
+                NoWay::Grant(said) => Error::grant(said),
                 NoWay::Damaged(damaged) => damaged_checkpoint(damaged),
             })?;
             bridge.table = bridge::Table::of(table, limits.objects)?;
@@ -393,7 +393,8 @@ impl Python<'_> {
         }
         let drawn = || getrandom::u64().map(u128::from);
         let life = drawn().and_then(|high| Ok(high << 64 | drawn()?));
-        let life = life.map_err(|error| Error::Host(format!("no random numbers: {error}")))?;
+        let life = life
+            .map_err(|error| Error::host(format!("no random numbers: {error}")).because(error))?;
         self.state_mut().session.life = Some(life);
         Ok(life)
     }

@@ -31,7 +31,7 @@ pub(super) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<Vec<u8>> {
     let engine = engine::snapshot()?;
     let mut linker = Linker::new(&engine);
-    link(&mut linker).map_err(|error| Error::Image(format!("{error:#}")))?;
+    link(&mut linker).map_err(|error| Error::image(format!("{error:#}")).because(error))?;
     let control = Arc::new(Control::new(None));
     let output = || Stdout::new(Output::capture(), 1 << 20);
     let (stdout, stderr) = (output(), output());
@@ -57,7 +57,7 @@ pub(crate) fn snapshot(wasm: &[u8], stdlib: &Path, preload: Preload) -> Result<V
             true => UNCAUGHT.into(),
             false => format!("{error:#}"),
         };
-        Error::Image(format!(
+        Error::image(format!(
             "the guest does not start: {why}\n{}",
             String::from_utf8_lossy(&said).trim_end()
         ))

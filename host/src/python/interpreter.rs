@@ -53,8 +53,16 @@ pub struct Usage {
     pub host_objects: Held,
     /// Bytes and files that it has now in trees in memory, `/tmp` included.
     pub trees: Stored,
+    /// The most that it has had in each of them, added up.
+    pub peak_trees: Stored,
+    /// The quotas of all of them, added up.
+    pub tree_quotas: Stored,
     /// Bytes and files that it has added to folders of the host.
     pub folders: Stored,
+    /// The most that it had added to each of them, added up.
+    pub peak_folders: Stored,
+    /// The quotas of all of them that it may write to, added up.
+    pub folder_quotas: Stored,
     /// What it has used of the network; the limits are [`NetworkLimits`](crate::NetworkLimits).
     pub network: Moved,
 }
@@ -165,11 +173,13 @@ impl Interpreter {
     pub fn usage(&self) -> Usage {
         let state = &self.state().sandbox;
         let held = |(now, peak)| Held { now, peak };
+        let stored = |Quota { bytes, files }| Stored { bytes, files };
         let (trees, folders) = state.wasi.stored();
+        let ([trees, peak_trees, tree_quotas], [folders, peak_folders, folder_quotas]) =
+            (trees.map(stored), folders.map(stored));
         let traffic = &state.wasi.network.traffic;
         let bytes = |(now, peak)| HeldBytes { now, peak };
         let bridge = &self.state().bridge;
-        let stored = |Quota { bytes, files }| Stored { bytes, files };
         Usage {
             limits: self.state().session.limits,
             memory: state.ledger.memory(),
@@ -186,8 +196,12 @@ impl Interpreter {
             host_calls: state.ledger.host_calls(),
             files: held(state.wasi.opened()),
             host_objects: held(self.state().bridge.table.held()),
-            trees: stored(trees),
-            folders: stored(folders),
+            trees,
+            peak_trees,
+            tree_quotas,
+            folders,
+            peak_folders,
+            folder_quotas,
             network: Moved {
                 connections: traffic.open_now(),
                 most_connections: traffic.most_open,

@@ -47,7 +47,7 @@ impl Preview1 {
     ///
     /// [`Error::Grant`] when a folder cannot be opened, [`Error::Image`] when it is no program of preview 1.
     pub fn run(self) -> Result<Preview1Ended> {
-        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
+        let failed = |error: wasmtime::Error| Error::image(format!("{error:#}")).because(error);
         let engine = engine::fuelled()?;
         let module = Module::new(&engine, &self.wasm).map_err(failed)?;
         let mut linker = Linker::new(&engine);

@@ -187,8 +187,7 @@ impl<'i> Program<'i> {
         why: Why,
         what: Value,
     ) -> Result<T> {
-        let task =
-            self.task.as_ref().ok_or_else(|| Error::Host("a program that has ended".into()))?;
+        let task = self.task.as_ref().ok_or_else(|| Error::host("a program that has ended"))?;
         let step = |py: &mut Python<'_>| py.call_helper_as(step, (task, why as u32, what));
         self.interpreter.closing(self.began.elapsed(), step)
     }
@@ -260,7 +259,7 @@ impl<'i> Program<'i> {
     }
 
     fn ended(&mut self) -> Result<Object> {
-        self.task.take().ok_or_else(|| Error::Host("a program that ended before its end".into()))
+        self.task.take().ok_or_else(|| Error::host("a program that ended before its end"))
     }
 
     /// Waits, without anything of the guest on the stack; says why the next step is made.
@@ -300,9 +299,9 @@ impl<'i> Program<'i> {
         let end =
             deadline.as_ref().map(|end| if control.told().is_some() { end.hard } else { end.at });
         let until = [timer, end, most].into_iter().flatten().min();
-        let watched = wasi
-            .watch(&descriptors)
-            .map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
+        let watched = wasi.watch(&descriptors).map_err(|error| {
+            Error::host(format!("a socket cannot be watched: {error}")).because(error)
+        })?;
         let mut waiting = self.interpreter.runtime.shared.reactor.wait(watched, until)?;
         let mut first = true;
         let rested = Rested(&control);

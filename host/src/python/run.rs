@@ -7,6 +7,9 @@ use crate::value::handle::Handle;
 use crate::value::{Object, Value};
 use ophidia_abi::{Mode, Status, Want};
 
+/// What the guest is told in place of a module's name, which no module has.
+const FOLDER: &str = "/";
+
 /// Whether source text is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completeness {
@@ -85,7 +88,7 @@ impl Python<'_> {
     }
 
     /// Runs statements with values of Rust's. The values are local variables: the text runs as the body of a
-    /// function of theirs, in `__main__`. What it assigns to is local too, unless it says `global name`.
+    /// function of theirs, in `__main__`, and may `await`. What it assigns to is local too, unless it says `global name`.
     ///
     /// ```
     /// use ophidia::values;
@@ -169,12 +172,25 @@ impl Python<'_> {
         self.run_mode(kind.mode(), source, filename, None, Want::Nothing).map(drop)
     }
 
-    /// Runs a module as the main program, as `python3 -m` does.
+    /// Runs a module as the main program, as `python3 -m` does. Its text may `await` at the top level.
     ///
     /// # Errors
     ///
     /// A module that is not found is a `SystemExit` with a message.
     pub fn run_module(&mut self, name: &str) -> Result<()> {
+        self.run_named(name)
+    }
+
+    /// Runs the `__main__` of the folder or archive that is first in `sys.path`, as `python3 FOLDER` does.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, a `SystemExit` with a message.
+    pub fn run_folder(&mut self) -> Result<()> {
+        self.run_named(FOLDER)
+    }
+
+    fn run_named(&mut self, name: &str) -> Result<()> {
         let mut guest = self.guest();
         guest
             .call_with_text(|linked| &linked.run_module, name, |address, len| (address, len))

@@ -44,7 +44,7 @@ impl Runtime {
     /// When the environment names no cache folder.
     pub fn ambient() -> Result<Self> {
         let cache = ophidia_guest::ambient_cache_dir()
-            .ok_or_else(|| Error::Host("no cache folder: set OPHIDIA_CACHE, or HOME".into()))?;
+            .ok_or_else(|| Error::host("no cache folder: set OPHIDIA_CACHE, or HOME"))?;
         Self::builder(cache).build()
     }
 
@@ -80,7 +80,7 @@ impl Runtime {
     ) -> Result<Self> {
         let Image { module, memory } = image;
         let mut linker = Linker::new(&engine);
-        let failed = |error: wasmtime::Error| Error::Image(format!("{error:#}"));
+        let failed = |error: wasmtime::Error| Error::image(format!("{error:#}")).because(error);
         first_start::link(&mut linker).map_err(failed)?;
         let shared = Loaded {
             pre: linker.instantiate_pre(&module).map_err(failed)?,
@@ -172,10 +172,10 @@ pub struct RuntimeBuilder {
 }
 
 impl RuntimeBuilder {
-    /// How many interpreters can be alive at once. Default: 1,000. Each reserves 4 GiB of address
-    /// space, which costs nothing; at most 16,000 fit, and Linux may refuse the last thousands of them before, by
-    /// [`Error::Host`], unless `vm.max_map_count` is raised. The standard library is open once for all, a granted folder once
-    /// for all interpreters of a [`Sandbox`](crate::Sandbox).
+    /// How many interpreters can be alive at once. Default: 1,000; 16,000 at most. Each reserves 4 GiB of address
+    /// space, which costs nothing, and takes two to four of the 65,530 mappings that Linux lets a process have
+    /// (`vm.max_map_count`): where these are used up, starting one more is [`Error::Host`]. The standard library is
+    /// open once for all, a granted folder once for all interpreters of a [`Sandbox`](crate::Sandbox).
     #[must_use]
     pub fn max_interpreters(mut self, count: u32) -> Self {
         self.slots.max_interpreters = count;
@@ -300,7 +300,7 @@ impl RuntimeBuilder {
     /// thread is refused.
     pub fn build(mut self) -> Result<Runtime> {
         if !(engine::STACK..=engine::MOST_STACK).contains(&self.slots.stack) {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "stack: {} bytes asked, {} to {} possible",
                 self.slots.stack,
                 engine::STACK,
@@ -342,12 +342,13 @@ impl RuntimeBuilder {
         };
         let bytes = match image.bytes {
             Origin::Bytes(bytes) => bytes,
-            Origin::File(path) => fs::read(&path)
-                .map_err(|error| Error::Image(format!("{}: {error}", path.display())))?,
+            Origin::File(path) => fs::read(&path).map_err(|error| {
+                Error::image(format!("{}: {error}", path.display())).because(error)
+            })?,
         };
         image::check_portable(&bytes)?;
         if !image.stdlib.join("os.py").is_file() {
-            return Err(Error::Image(format!(
+            return Err(Error::image(format!(
                 "{} is not the standard library of the image: it has no os.py",
                 image.stdlib.display()
             )));
@@ -369,6 +370,16 @@ impl RuntimeBuilder {
         let snapshot = first_start::snapshot(wasm, stdlib, self.preload)?;
         let image = image::compile(&snapshot, &engine.0)?;
         Runtime::of(engine, image, stdlib.to_owned(), self.slots.stack)
+    }
+
+    /// A runtime whose guests nothing stops, made without the cache: what metering costs is measured against it.
+    #[cfg(feature = "any-guest")]
+    #[doc(hidden)]
+    pub fn build_unmetered(mut self) -> Result<Runtime> {
+        let (snapshot, stdlib) = self.with_source(image::snapshot)?;
+        let engine = self.slots.engine()?;
+        let image = image::compile_unmetered(&snapshot, &engine.0)?;
+        Runtime::of(engine, image, stdlib, self.slots.stack)
     }
 
     /// As on a system that does not tell which pages were written to; for tests.

@@ -419,7 +419,7 @@ impl Settings {
     /// What of them a guest reads, opened; all of them are checked.
     pub(super) fn world(&self) -> Result<World> {
         if let Some(site) = self.sites.iter().find(|site| site.contains('\0')) {
-            return Err(Error::Grant(format!("folder of packages {site:?}: contains a null byte")));
+            return Err(Error::grant(format!("folder of packages {site:?}: contains a null byte")));
         }
         self.modules.iter().try_for_each(Module::check)?;
         let world = World::new(&self.grants, &self.args)?.standing_at(&self.current_dir);

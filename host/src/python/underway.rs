@@ -154,7 +154,7 @@ impl Interpreter {
     fn program(&mut self, task: &Task) -> Result<&mut UnderWay> {
         self.guest().handle(&task.task)?;
         let found = self.state_mut().session.programs.get_mut(&task.number);
-        found.ok_or_else(|| Error::Host("a program whose result was taken".into()))
+        found.ok_or_else(|| Error::host("a program whose result was taken"))
     }
 
     /// Runs what of a program can run, and tells how far it has come.
@@ -218,10 +218,10 @@ impl Interpreter {
             done.then(|| py.apply_as("rest.result", (&task.task,))).transpose()
         });
         match result {
-            Ok(None) => Err(Error::Host("a program that has not ended".into())),
+            Ok(None) => Err(Error::host("a program that has not ended")),
             ended => {
                 self.state_mut().session.programs.remove(&task.number);
-                ended.and_then(|value| value.ok_or_else(|| Error::Host("no result".into())))
+                ended.and_then(|value| value.ok_or_else(|| Error::host("no result")))
             }
         }
     }

@@ -33,7 +33,7 @@ impl Exports {
         let find = |name: &str| {
             module
                 .get_export_index(name)
-                .ok_or_else(|| Error::Image(format!("the image lacks the export {name}")))
+                .ok_or_else(|| Error::image(format!("the image lacks the export {name}")))
         };
         Ok(Self {
             memory: find(MEMORY)?,

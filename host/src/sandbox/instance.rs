@@ -62,7 +62,7 @@ impl<T: HasSandbox> Entry<'_, '_, T> {
     #[cold]
     fn unwound(&mut self) {
         let said = "code of the host panicked in the middle of a call into the guest";
-        self.guest.poison(Error::Host(said.into()));
+        self.guest.poison(Error::host(said));
     }
 }
 
@@ -287,7 +287,7 @@ fn fault(error: &wasmtime::Error) -> Error {
     } else if error.is::<GcHeapOutOfMemory<()>>() {
         Error::GuestFault("no room for one more exception of C++".into())
     } else {
-        Error::Host(format!("{error:#}"))
+        Error::host(format!("{error:#}"))
     }
 }
 

@@ -38,9 +38,9 @@ use wasmtime::MemoryCreator;
 /// a short program write to. What is over is given back.
 const KEEP: usize = 1 << 20;
 
-/// The most interpreters that one runtime can hold. Address space would do for twice as many. But each takes three of
-/// the 65,530 pieces into which Linux lets a process divide it, one more for exceptions, and one for what wasmtime
-/// takes from an allocator that maps it.
+/// The most interpreters that one runtime can hold. The 128 TiB of address space that a process has are 32,000 slots. But
+/// Linux lets a process divide it into 65,530 pieces (`vm.max_map_count`), of which a memory takes two, a third one when it
+/// has grown, and a fourth for exceptions: guards that adjoin are one.
 const MOST: u32 = 16_000;
 
 /// Of the mappings that Linux lets a process have, what memories take at most, and the rest of the process leaves.
@@ -188,8 +188,9 @@ impl Memories {
     /// When so many do not fit.
     pub(crate) fn new(most: u32, bound: usize, pages: Pages) -> Result<Self> {
         if !(1..=MOST).contains(&most) {
-            return Err(Error::Host(format!(
-                "max_interpreters: {most} asked, 1 to {MOST} possible (each takes 4 GiB of address space)"
+            return Err(Error::host(format!(
+                "max_interpreters: {most} asked, 1 to {MOST} possible (each takes 4 GiB of address space, and up to 4 of the 65,530 \
+                 mappings of a process: use another process for more)"
             )));
         }
         Ok(Self(Arc::new(Shared { most, bound, pages, state: Mutex::default() })))
@@ -293,9 +294,10 @@ fn pieces_over(most: u32) -> usize {
 }
 
 fn refused(what: &str, error: std::io::Error) -> Error {
-    Error::Host(format!(
+    Error::host(format!(
         "{what} cannot be mapped: {error} (address space, or vm.max_map_count, is used up)"
     ))
+    .because(error)
 }
 
 /// A place among those that may be alive at once.

@@ -136,7 +136,7 @@ impl<'a> Pages<'a> {
     /// By how much the whole memory is larger than one that begins with so many bytes.
     fn beyond(&self, have: usize) -> Result<usize> {
         self.len.checked_sub(have).ok_or_else(|| {
-            Error::Host(format!("a memory of {} bytes, where an image has {have}", self.len))
+            Error::host(format!("a memory of {} bytes, where an image has {have}", self.len))
         })
     }
 
@@ -165,7 +165,9 @@ impl<'a> Pages<'a> {
         let more = self.beyond(have)?;
         if more > 0 {
             let grown = memory.0.grow(store.as_context_mut(), (more / WASM_PAGE) as u64);
-            grown.map_err(|error| Error::Host(format!("a memory cannot grow: {error:#}")))?;
+            grown.map_err(|error| {
+                Error::host(format!("a memory cannot grow: {error:#}")).because(error)
+            })?;
         }
         let to = memory.0.data_mut(store.as_context_mut());
         for (range, bytes) in self.each() {

@@ -27,15 +27,14 @@ impl Reactor {
             .thread_name("ophidia-waits")
             .enable_all()
             .build()
-            .map_err(|error| Error::Host(format!("no thread to wait with: {error}")))?;
+            .map_err(|error| {
+                Error::host(format!("no thread to wait with: {error}")).because(error)
+            })?;
         // Another thread may have made one meanwhile.
         if let Err(second) = self.0.set(made) {
             second.shutdown_background();
         }
-        self.0
-            .get()
-            .map(Runtime::handle)
-            .ok_or_else(|| Error::Host("no thread to wait with".into()))
+        self.0.get().map(Runtime::handle).ok_or_else(|| Error::host("no thread to wait with"))
     }
 
     /// Waits for descriptors, and until an instant.
@@ -49,8 +48,9 @@ impl Reactor {
         // Whatever they are: a stream of tokio's is a descriptor that can be watched.
         let watch = |(fd, flags): (OwnedFd, _)| Ok((TcpStream::from_std(fd.into())?, flags));
         let fds = fds.into_iter().map(watch).collect::<io::Result<_>>();
-        let fds =
-            fds.map_err(|error| Error::Host(format!("a socket cannot be watched: {error}")))?;
+        let fds = fds.map_err(|error| {
+            Error::host(format!("a socket cannot be watched: {error}")).because(error)
+        })?;
         let sleep = until.map(|until| Box::pin(sleep_until(until.into())));
         Ok(Waiting { sleep, fds })
     }

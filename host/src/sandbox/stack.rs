@@ -51,7 +51,7 @@ impl Place {
     #[cold]
     fn measure(self, needed: usize) -> Result<()> {
         match stacker::remaining_stack() {
-            Some(left) if left < needed => Err(Error::Host(format!(
+            Some(left) if left < needed => Err(Error::host(format!(
                 "the calling thread has {left} bytes of stack left, {needed} are needed: call from a thread \
                  with a larger one (std::thread::Builder::stack_size), or from further out"
             ))),
@@ -67,9 +67,8 @@ impl Place {
 
 #[cold]
 fn elsewhere() -> Error {
-    Error::Host(
-        "an interpreter was called on another stack than the call it is in the middle of, or too deep in it"
-            .into(),
+    Error::host(
+        "an interpreter was called on another stack than the call it is in the middle of, or too deep in it",
     )
 }
 

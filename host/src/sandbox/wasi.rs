@@ -131,7 +131,7 @@ impl Context {
         ];
         for (host, name) in dirs {
             let folder = tree::host::Folder::open_ambient(host, true).map_err(|error| {
-                crate::Error::Grant(format!("folder {}: {error}", host.display()))
+                crate::Error::grant(format!("folder {}: {error}", host.display())).because(error)
             })?;
             let position = mounts::Position::folder(tree::Folder::Host(folder));
             first.push(Descriptor::Folder(OpenFolder {

@@ -105,7 +105,7 @@ impl Domain {
         let taken = self.inbox.take();
         let frames = &taken.batch.frames;
         let Ok(len) = u32::try_from(frames.len()) else {
-            return Err(Error::Host(format!("{} bytes of messages at once", frames.len())));
+            return Err(Error::host(format!("{} bytes of messages at once", frames.len())));
         };
         if len == 0 {
             return Ok(0);

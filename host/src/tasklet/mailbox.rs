@@ -122,9 +122,9 @@ impl Mailbox {
     ) -> Result<T> {
         let router = &self.shared.router;
         // Whoever knows it may answer.
-        let number = getrandom::u64()
-            .map_err(|error| Error::Host(format!("no random number for a call: {error}")))?
-            >> 1;
+        let number = getrandom::u64().map_err(|error| {
+            Error::host(format!("no random number for a call: {error}")).because(error)
+        })? >> 1;
         let reference = Ref { domain: self.pid.domain, number };
         let until = Instant::now().checked_add(timeout);
         let until = self.shared.reactor.wait(Watched { fds: Vec::new(), until: None }, until)?;

@@ -97,7 +97,7 @@ impl NatsBuilder {
     pub async fn connect(self) -> Result<Nats> {
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         if self.group.is_empty() || self.group.len() > 64 || !self.group.bytes().all(is_name) {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "a group cannot be called {:.100?}: a name has 1 to 64 letters, digits, - and _",
                 self.group
             )));
@@ -108,10 +108,10 @@ impl NatsBuilder {
         let (prefix, urls) = (format!("ophidia.{}", self.group), without_secrets(&self.urls));
         let inner = Worker { prefix: prefix.clone(), shared: Arc::clone(&shared), inbox, turn: 0 };
         let thread = std::thread::Builder::new().name("ophidia-nats".into());
-        let failed = |error| Error::Host(format!("no thread for NATS: {error}"));
+        let failed = |error| Error::host(format!("no thread for NATS: {error}")).because(error);
         thread.spawn(move || inner.run(self, started)).map_err(failed)?;
         let ended =
-            |_| Error::Host(format!("no connection to NATS at {urls}: its thread has ended"));
+            |_| Error::host(format!("no connection to NATS at {urls}: its thread has ended"));
         let most = start.await.map_err(ended)??;
         Ok(Nats { prefix, commands, shared, most })
     }
@@ -120,7 +120,7 @@ impl NatsBuilder {
         let server = |url: &str| {
             url.trim().parse::<ServerAddr>().map_err(|error| {
                 let url = without_secrets(url);
-                Error::Host(format!("{url:?} is no address of a NATS server: {error}"))
+                Error::host(format!("{url:?} is no address of a NATS server: {error}"))
             })
         };
         self.urls.split(',').map(server).collect()
@@ -163,7 +163,7 @@ impl NatsBuilder {
         };
         if let Some(file) = &self.credentials {
             options = options.credentials_file(file).await.map_err(|error| {
-                Error::Host(format!("credentials from {}: {error}", file.display()))
+                Error::host(format!("credentials from {}: {error}", file.display())).because(error)
             })?;
         }
         if let Some(file) = &self.authorities {
@@ -217,9 +217,7 @@ impl Nats {
 impl Transport for Nats {
     fn listen(&self, name: &str, takes_any: bool, listener: Arc<dyn Listener>) -> Result<()> {
         let listen = Command::Listen { name: name.to_owned(), takes_any, listener };
-        self.commands
-            .send(listen)
-            .map_err(|_| Error::Host("the connection to NATS is closed".into()))
+        self.commands.send(listen).map_err(|_| Error::host("the connection to NATS is closed"))
     }
 
     fn send(&self, to: To<'_>, packet: Vec<u8>) {
@@ -306,7 +304,7 @@ impl Worker {
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
-                let _ = started.send(Err(Error::Host(format!("no thread for NATS: {error}"))));
+                let _ = started.send(Err(Error::host(format!("no thread for NATS: {error}"))));
                 return;
             }
         };
@@ -340,7 +338,7 @@ impl Worker {
                 cause = inner.source();
             }
             let urls = without_secrets(&builder.urls);
-            Error::Host(format!("no connection to NATS at {urls}: {said}"))
+            Error::host(format!("no connection to NATS at {urls}: {said}"))
         })
     }
 

@@ -61,7 +61,7 @@ impl NodeBuilder {
     pub async fn join(self, group: &Group, transport: impl Transport) -> Result<Node> {
         let Self { name, lost_after, on_event } = self;
         if !is_name(&name) {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "a node cannot be called {name:.100?}: a name has 1 to {MOST_NAME} letters, digits, - and _"
             )));
         }
@@ -69,9 +69,7 @@ impl NodeBuilder {
         let (router, transport) = (Arc::clone(&shared.router), Arc::new(transport));
         let alarm = Arc::new(Alarm::default());
         if !router.peers.join(&name, Arc::clone(&transport) as _, Arc::clone(&alarm)) {
-            return Err(Error::Host(
-                "the group is a node already, or was one: build another".into(),
-            ));
+            return Err(Error::host("the group is a node already, or was one: build another"));
         }
         let core = Membership::new(name, router, transport, alarm, lost_after, on_event);
         let core = Arc::new(core);
@@ -82,7 +80,7 @@ impl NodeBuilder {
         let mut waiting = node.shared.reactor.wait(waits, Some(until))?;
         std::future::poll_fn(|context| waiting.poll(context)).await;
         if !core.take_name() {
-            return Err(Error::Host(format!(
+            return Err(Error::host(format!(
                 "a node called {} is in the group already: give this one another name",
                 core.name
             )));
@@ -90,7 +88,7 @@ impl NodeBuilder {
         let ticking = Arc::clone(&core);
         let ticks = std::thread::Builder::new().name("ophidia-node".into());
         let ticks = ticks.spawn(move || ticking.run());
-        let failed = |error| Error::Host(format!("no thread for a node: {error}"));
+        let failed = |error| Error::host(format!("no thread for a node: {error}")).because(error);
         node.ticks = Some(ticks.map_err(failed)?);
         Ok(node)
     }

@@ -94,8 +94,9 @@ pub(super) struct Router {
 
 impl Router {
     pub(super) fn new() -> Result<Self> {
-        let start = getrandom::u64()
-            .map_err(|error| Error::Host(format!("no random number for a group: {error}")))?;
+        let start = getrandom::u64().map_err(|error| {
+            Error::host(format!("no random number for a group: {error}")).because(error)
+        })?;
         // Never 0, which is an interpreter by itself, and never near the end.
         let start = node_of(start >> 1) | 1 << 24;
         Ok(Self {

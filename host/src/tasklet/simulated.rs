@@ -221,7 +221,7 @@ impl Transport for Access {
     fn listen(&self, name: &str, takes_any: bool, listener: Arc<dyn Listener>) -> Result<()> {
         let mut own = self.name.lock();
         if own.is_some() {
-            return Err(Error::Host(format!("{name} listens already")));
+            return Err(Error::host(format!("{name} listens already")));
         }
         let mut state = self.net.network.state.lock();
         *own = Some(name.to_owned());

@@ -5,7 +5,7 @@
 //! byte passes unparsed, so nothing can be smuggled past the rule. Nothing here does I/O or reads a clock.
 //!
 //! What is not prevented: an origin that sends a secret back in pieces, compressed by itself, encrypted, hashed, or in
-//! an encoding that [`forms`] does not list; and a guest that guesses a whole secret and has it echoed.
+//! an encoding that [`forms`] and [`spelling`] do not list; and a guest that guesses a whole secret and has it echoed.
 //!
 //! Framing is that of RFC 9112, read strictly: <https://www.rfc-editor.org/rfc/rfc9112>.
 
@@ -18,6 +18,7 @@ mod refusal;
 mod request;
 mod response;
 mod rule;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
@@ -38,8 +39,8 @@ const MOST_UNANSWERED: usize = 16;
 
 /// One connection of a guest to one origin.
 ///
-/// Besides the rule it holds at most 408 KiB between calls: two heads (64 and 128 KiB, in buffers of up to twice that)
-/// and the end of a body (shorter than the longest form of a secret, so at most 24 KiB and commonly some hundred
+/// Besides the rule it holds at most 448 KiB between calls: two heads (64 and 128 KiB, in buffers of up to twice that)
+/// and the end of a body (shorter than the longest spelling of a secret, so at most 64 KiB and commonly some hundred
 /// bytes). To this come the needles, about a hundred times the secrets' length and 8 KiB, and the buffer of the body's
 /// end, which stays as long as the longest piece that `receive` was given.
 #[derive(Debug)]

@@ -63,12 +63,12 @@ impl Rules {
     pub(crate) fn new(network: &Network) -> Result<Self> {
         let hosts = network.hosts.iter().map(|text| {
             HostRule::parse(text)
-                .map_err(|said| Error::Grant(format!("network host {text:?}: {said}")))
+                .map_err(|said| Error::grant(format!("network host {text:?}: {said}")))
         });
         let hosts: Vec<HostRule> = hosts.collect::<Result<_>>()?;
         let mut http: Vec<Arc<OriginRule>> = Vec::new();
         for grant in &network.http {
-            let refused = |said: String| Error::Grant(format!("origin {:?}: {said}", grant.origin));
+            let refused = |said: String| Error::grant(format!("origin {:?}: {said}", grant.origin));
             let rule = OriginRule::new(grant).map_err(refused)?;
             let (host, port) = (&rule.host, rule.rule.port);
             if http.iter().any(|other| other.host == *host && other.rule.port == port) {
@@ -105,7 +105,7 @@ impl Rules {
             ("connect", connect.is_zero()),
         ];
         match nothing.iter().find(|(_, is_nothing)| *is_nothing && !self.is_empty()) {
-            Some((field, _)) => Err(Error::Grant(format!(
+            Some((field, _)) => Err(Error::grant(format!(
                 "limit network.{field}: 0, so that no host that is granted can be used: give more, or grant none"
             ))),
             None => Ok(()),

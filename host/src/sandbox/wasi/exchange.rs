@@ -210,16 +210,19 @@ impl Context {
         told(path, self.at(path, false).and_then(|found| found.remove_file(self.now())))
     }
 
-    /// Bytes and files that the guest has now in trees in memory, and that it has added to folders of the host.
-    pub(crate) fn stored(&self) -> (Quota, Quota) {
-        let (mut memory, mut host) = (NOTHING, NOTHING);
+    /// Bytes and files that the guest has in trees in memory, and that it has added to folders of the host: now, the most
+    /// there have been in each, added up, and as much as there may be.
+    pub(crate) fn stored(&self) -> ([Quota; 3], [Quota; 3]) {
+        let (mut memory, mut host) = ([NOTHING; 3], [NOTHING; 3]);
         for (_, folder) in self.namespace.mounted() {
-            let (sum, used) = match folder {
-                Folder::Memory(folder) => (&mut memory, folder.tree().quota.used()),
-                Folder::Host(folder) => (&mut host, folder.added().unwrap_or(NOTHING)),
+            let (sums, account) = match folder {
+                Folder::Memory(folder) => (&mut memory, Some(folder.tree().quota.account())),
+                Folder::Host(folder) => (&mut host, folder.account()),
             };
-            sum.bytes = sum.bytes.saturating_add(used.bytes);
-            sum.files = sum.files.saturating_add(used.files);
+            for (sum, one) in sums.iter_mut().zip(account.into_iter().flatten()) {
+                sum.bytes = sum.bytes.saturating_add(one.bytes);
+                sum.files = sum.files.saturating_add(one.files);
+            }
         }
         (memory, host)
     }

@@ -35,7 +35,7 @@ pub(crate) struct Stdlib {
 impl Stdlib {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let folder = host::Folder::open_ambient(path, false).map_err(|error| {
-            Error::Host(format!("standard library {}: {error}", path.display()))
+            Error::host(format!("standard library {}: {error}", path.display())).because(error)
         })?;
         Ok(Self { library: kept(folder, STDLIB_DEVICE), devices: devices(DEVICES_DEVICE) })
     }
@@ -106,7 +106,7 @@ impl Default for World {
 impl World {
     pub(crate) fn new(grants: &Grants, args: &[String]) -> Result<Self> {
         check(grants, args)?;
-        grants.check().map_err(Error::Grant)?;
+        grants.check().map_err(Error::grant)?;
         let mut world = Self::default();
         let mut shape = (*world.shape).clone();
         let now = match grants.clock {
@@ -123,7 +123,7 @@ impl World {
                 shape = shape.without(DEVICES);
             }
             if !shape.mount(&mount.guest, world.trees.len()) {
-                return Err(Error::Grant(format!(
+                return Err(Error::grant(format!(
                     "guest path {:?}: two grants have it: give one of them another path",
                     mount.guest
                 )));
@@ -135,7 +135,7 @@ impl World {
                 Some(Quota { bytes: 0, .. } | Quota { files: 0, .. }),
             ) = (&tree, mount.quota)
             {
-                return Err(Error::Grant(format!(
+                return Err(Error::grant(format!(
                     "guest path {:?}: a quota of nothing: give it bytes and files, or grant it for reading",
                     mount.guest
                 )));
@@ -145,7 +145,7 @@ impl World {
                 _ => format!("quota of {}", mount.guest),
             };
             if let (Ready::Own(_), Some(Quota { bytes: 1..PAGE, .. })) = (&tree, mount.quota) {
-                return Err(Error::Grant(format!(
+                return Err(Error::grant(format!(
                     "guest path {:?}: a quota of less than {PAGE} bytes: files in memory take whole pages of these: give \
                      at least one",
                     mount.guest
@@ -168,14 +168,14 @@ impl World {
 
     /// That what is granted can be used within these limits.
     pub(crate) fn check(&self, limits: &Limits) -> Result<()> {
-        limits.check().map_err(Error::Grant)?;
+        limits.check().map_err(Error::grant)?;
         let is_bound = |granted: &&Granted| {
             granted.quota.is_none() && matches!(&granted.tree, Ready::Host(host) if host.writable)
         };
         if let (Quota { bytes: 0, .. } | Quota { files: 0, .. }, Some(granted)) =
             (limits.folder, self.trees.iter().find(is_bound))
         {
-            return Err(Error::Grant(format!(
+            return Err(Error::grant(format!(
                 "{}: a quota of nothing: give it bytes and files, or grant it for reading",
                 granted.bound
             )));
@@ -253,7 +253,7 @@ fn open(
     now: u64,
 ) -> Result<Ready> {
     let failed = |what: &str, path: &Path, error: io::Error, way: &str| {
-        Error::Grant(format!("{what} {}: {error} ({way})", path.display()))
+        Error::grant(format!("{what} {}: {error} ({way})", path.display())).because(error)
     };
     let folder = |path: &Path, writable| {
         host::Folder::open_ambient(path, writable).map_err(|error| {
@@ -269,13 +269,14 @@ fn open(
         }
         policy::Tree::Kept(host) => Ready::Shared(kept(folder(host, false)?, device)),
         policy::Tree::Memory => Ready::Own(None),
-        policy::Tree::Files(files) => Ready::Shared(
-            given::of_files(files, device, now)
-                .map_err(|error| Error::Grant(format!("files for {}: {error}", mount.guest)))?,
-        ),
+        policy::Tree::Files(files) => {
+            Ready::Shared(given::of_files(files, device, now).map_err(|error| {
+                Error::grant(format!("files for {}: {error}", mount.guest)).because(error)
+            })?)
+        }
         #[cfg(not(feature = "archives"))]
         policy::Tree::Archive(path) => {
-            return Err(Error::Grant(format!(
+            return Err(Error::grant(format!(
                 "archive {}: archives are read by the feature `archives` of the crate",
                 path.display()
             )));
@@ -313,14 +314,14 @@ fn kept_below(outer: &Path, mounts: &[Mount]) -> Vec<PathBuf> {
 fn check(grants: &Grants, args: &[String]) -> Result<()> {
     for (name, value) in &grants.env {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(Error::Grant(format!(
+            return Err(Error::grant(format!(
                 "environment variable {name:?}: a name must not be empty or contain '=', \
                  and neither name nor value a null byte"
             )));
         }
     }
     match args.iter().find(|arg| arg.contains('\0')) {
-        Some(arg) => Err(Error::Grant(format!("argument {arg:?}: contains a null byte"))),
+        Some(arg) => Err(Error::grant(format!("argument {arg:?}: contains a null byte"))),
         None => Ok(()),
     }
 }
@@ -328,15 +329,15 @@ fn check(grants: &Grants, args: &[String]) -> Result<()> {
 fn check_guest_path(path: &str) -> Result<()> {
     let plain = || path.split('/').all(|name| name != "." && name != "..");
     if !path.starts_with('/') || path.contains('\0') || !plain() {
-        return Err(Error::Grant(format!(
+        return Err(Error::grant(format!(
             "guest path {path:?}: must be absolute, such as /data, without null bytes, . and .."
         )));
     }
     if path.split('/').any(|name| name.len() > 255) {
-        return Err(Error::Grant(format!("guest path {path:?}: a name has more than 255 bytes")));
+        return Err(Error::grant(format!("guest path {path:?}: a name has more than 255 bytes")));
     }
     if path.trim_end_matches('/') == STDLIB {
-        return Err(Error::Grant(format!("guest path {path:?}: is the standard library's")));
+        return Err(Error::grant(format!("guest path {path:?}: is the standard library's")));
     }
     Ok(())
 }

@@ -4,15 +4,17 @@
 //! body, never on whether bytes look like a secret's beginning. Otherwise a guest could have an origin echo guesses,
 //! see which are held back, and learn a secret letter by letter.
 
-use super::forms;
+use super::forms::{self, Form};
+use super::spelling::{ESCAPES, Units};
 use std::collections::BTreeMap;
 
 /// What is searched for: each form of each secret, letters without regard to case.
 pub(super) struct Needles {
-    /// By their first four bytes; see [`key`].
-    by_key: BTreeMap<u32, Vec<Vec<u8>>>,
-    /// A bit for each hash of a key, so that most positions cost one look: 8 KiB.
+    /// In lower case, by their first bytes.
+    by_first: BTreeMap<u8, Vec<Form>>,
+    /// A bit for each two bytes that one may begin with in whatever spelling, so that most places cost one look: 8 KiB.
     filter: Vec<u64>,
+    /// All spellings that are found are shorter than this.
     longest: usize,
 }
 
@@ -27,27 +29,41 @@ impl Needles {
     pub(super) fn new<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let parts = values.flat_map(forms::parts);
         let mut all: Vec<_> = parts.flat_map(|part| forms::of(&part)).collect();
-        all.iter_mut().for_each(|needle| needle.make_ascii_lowercase());
+        all.iter_mut().for_each(|form| form.text.make_ascii_lowercase());
         all.sort();
         all.dedup();
-        let longest = all.iter().map(Vec::len).max().unwrap_or_default();
-        let mut found = Self { by_key: BTreeMap::new(), filter: Vec::new(), longest };
-        for needle in all {
-            let Some((first, _)) = needle.split_first_chunk::<4>() else { continue };
-            let key = key(first);
-            found.filter.resize(1 << 10, 0);
-            let (word, bit) = place(key);
-            if let Some(word) = found.filter.get_mut(word) {
-                *word |= bit;
+        let longest = all.iter().map(|form| form.most).max().unwrap_or_default();
+        let mut needles = Self { by_first: BTreeMap::new(), filter: Vec::new(), longest };
+        for form in all {
+            let Some((&[first, second], _)) = form.text.split_first_chunk() else { continue };
+            needles.filter.resize(1 << 10, 0);
+            for first in raw(first) {
+                // In UTF-16 a zero follows.
+                for second in raw(second).into_iter().chain(ESCAPES).chain([0]) {
+                    needles.may_begin(first, second);
+                }
             }
-            found.by_key.entry(key).or_default().push(needle);
+            needles.by_first.entry(first).or_default().push(form);
         }
-        found
+        if !needles.is_empty() {
+            ESCAPES
+                .iter()
+                .for_each(|first| (0..=255).for_each(|second| needles.may_begin(*first, second)));
+        }
+        needles
+    }
+
+    /// Notes that one may begin with these two bytes.
+    fn may_begin(&mut self, first: u8, second: u8) {
+        let (word, bit) = place(first, second);
+        if let Some(word) = self.filter.get_mut(word) {
+            *word |= bit;
+        }
     }
 
     /// Whether there is nothing to blank.
     pub(super) fn is_empty(&self) -> bool {
-        self.by_key.is_empty()
+        self.by_first.is_empty()
     }
 
     /// A text that is all there.
@@ -57,18 +73,25 @@ impl Needles {
         blanked
     }
 
-    /// The longest needle that `text` begins with, as a length.
+    /// The length of the longest needle, as it is spelled, that `text` begins with.
     fn found(&self, text: &[u8]) -> Option<usize> {
-        let (first, _) = text.split_first_chunk::<4>()?;
-        let key = key(first);
-        let (word, bit) = place(key);
+        let (&[first, second], rest) = text.split_first_chunk()?;
+        let (word, bit) = place(first, second);
         if self.filter.get(word)? & bit == 0 {
             return None;
         }
-        let begins = |needle: &&Vec<u8>| {
-            text.get(..needle.len()).is_some_and(|text| text.eq_ignore_ascii_case(needle))
+        let widths: &[usize] = match (second, rest) {
+            (0, [0, 0, ..]) => &[2, 4],
+            (0, _) => &[2],
+            _ => &[1],
         };
-        self.by_key.get(&key)?.iter().filter(begins).map(Vec::len).max()
+        let spelled = |&width| {
+            let units = Units { text, width };
+            let firsts = units.first_bytes().into_iter();
+            let forms = firsts.filter_map(|first| self.by_first.get(&first.to_ascii_lowercase()));
+            forms.flatten().filter_map(|form| units.spell(form)).max()
+        };
+        widths.iter().filter_map(spelled).max()
     }
 
     /// Appends the first `most` bytes of `text`, blanked, the first `starred` of them in any case. Gives how many bytes
@@ -78,9 +101,9 @@ impl Needles {
         out.extend_from_slice(text.get(..most).unwrap_or(text));
         let mut star = |from: usize, until: usize| {
             let until = until.min(most);
-            if let Some(range) = out.get_mut(begin + from..begin + until) {
-                range.fill(b'*');
-            }
+            let range = out.get_mut(begin + from..begin + until).unwrap_or_default();
+            // The zeros of UTF-16 stay.
+            range.iter_mut().filter(|byte| **byte != 0).for_each(|byte| *byte = b'*');
         };
         star(0, starred);
         let mut end = starred;
@@ -95,22 +118,20 @@ impl Needles {
     }
 }
 
-/// Four bytes such that those that differ only in case are the same. Some others are as well, so the needles are
-/// compared after it.
-fn key(bytes: &[u8; 4]) -> u32 {
-    u32::from_le_bytes(*bytes) | 0x2020_2020
+/// The bytes that a byte in lower case may stand as without an escape.
+fn raw(byte: u8) -> [u8; 2] {
+    [byte, if byte == b' ' { b'+' } else { byte.to_ascii_uppercase() }]
 }
 
-/// Where the filter has a key: which word, and the bit in it.
-fn place(key: u32) -> (usize, u64) {
-    let hash = key.wrapping_mul(0x9e37_79b1) >> 16;
-    (usize::try_from(hash >> 6).unwrap_or_default(), 1 << (hash & 63))
+/// Where the filter has two bytes: which word, and the bit in it.
+fn place(first: u8, second: u8) -> (usize, u64) {
+    (usize::from(first) << 2 | usize::from(second >> 6), 1 << (second & 63))
 }
 
 /// Blanks one body as it comes.
 #[derive(Default)]
 pub(super) struct Blanker {
-    /// What came and was not passed on: shorter than the longest needle.
+    /// What came and was not passed on: shorter than the longest needle as it may be spelled.
     held: Vec<u8>,
     /// How many bytes of it are to be starred in any case.
     starred: usize,
@@ -137,11 +158,10 @@ impl Blanker {
         *self = Self::default();
     }
 
-    /// How many bytes at the end a needle could begin in and reach past. No needle holds a control character, so none
-    /// reaches past a line's end: events and lines are passed on at once.
+    /// How many bytes at the end a needle could begin in and reach past. No spelling has a control character but the
+    /// zeros of UTF-16, so none reaches past a line's end: events and lines are passed on at once.
     fn tail(&self, needles: &Needles) -> usize {
-        let most = needles.longest.saturating_sub(1);
-        let last = self.held.iter().rev().take(most);
-        last.take_while(|byte| !byte.is_ascii_control()).count()
+        let last = self.held.iter().rev().take(needles.longest.saturating_sub(1));
+        last.take_while(|byte| **byte == 0 || !byte.is_ascii_control()).count()
     }
 }

@@ -1,15 +1,26 @@
-//! The forms in which a secret may come back.
+//! The forms in which a secret may come back: as it is, and in each encoding that regroups its bits. Each of them may be
+//! spelled in its turn ([`spelling`](super::spelling)).
 //!
-//! Letters are compared without regard to case, so one form stands for both cases of hexadecimal digits and escapes.
+//! Letters are compared without regard to case, so one form stands for both cases of hexadecimal digits.
 
-/// Shorter middles of base64 would blank by accident.
-const LEAST_BASE64: usize = 8;
+/// How many bytes each byte of a text may take in a spelling, on the average: `\u002f` in UTF-16, `&amp;#x2f;`. What
+/// takes more is not found.
+const SPELLED: usize = 12;
+
+/// The same of an encoding, of which few digits have to be escaped: UTF-32, or UTF-16 with some escapes.
+const ENCODED_SPELLED: usize = 4;
+
+/// Shorter pieces of an encoding would blank by accident.
+const LEAST_ENCODED: usize = 8;
 
 /// Shorter user names of `Basic` and values of parameters are names rather than keys.
 const LEAST_NAME: usize = 8;
 
-const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const HEXADECIMAL: &[u8] = b"0123456789abcdef";
+const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const BASE32_HEX: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUV";
+const STANDARD: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// The texts within a header's value that are secret by themselves: the value, the credentials after its scheme,
 /// values of parameters, and what `Basic` encodes.
@@ -38,88 +49,83 @@ pub(super) fn parts(value: &str) -> Vec<Vec<u8>> {
     found
 }
 
-/// A text as it is and in each encoding that servers commonly reflect it in.
-pub(super) fn of(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut found = vec![text.to_vec(), hex(text)];
-    // Strictly unreserved, `encodeURIComponent`, Python's `quote`, `encodeURI`, and older ones.
-    for kept in ["-_.~", "-_.~!'()*", "-_.~/", "-_.~!'()*;,/?:@&=+$#", "-_."] {
-        for space in ["%20", "+"] {
-            found.push(percent(text, kept.as_bytes(), space));
-        }
+/// A text that is looked for.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Form {
+    pub(super) text: Vec<u8>,
+    /// As many bytes of it are there in any case; what follows depends on what comes after the secret.
+    pub(super) least: usize,
+    /// A spelling of it that is found is shorter than this.
+    pub(super) most: usize,
+}
+
+impl Form {
+    fn whole(text: Vec<u8>) -> Self {
+        Self { least: text.len(), most: text.len() * SPELLED, text }
     }
-    found.push(text.iter().flat_map(|byte| format!("%{byte:02x}").into_bytes()).collect());
-    for alphabet in [STANDARD, URL] {
-        for before in 0..3 {
-            found.extend(middles(text, before, alphabet));
-        }
-    }
-    let text = String::from_utf8_lossy(text);
-    for (slash, html, ascii) in [
-        (false, false, false),
-        (true, false, false),
-        (false, true, false),
-        (false, false, true),
-        (true, false, true),
-        (false, true, true),
-    ] {
-        found.push(json(&text, slash, html, ascii));
-    }
-    for quotes in [["&quot;", "&#39;"], ["&quot;", "&#x27;"], ["&#34;", "&#39;"], ["\"", "'"]] {
-        for slash in ["/", "&#x2F;"] {
-            found.push(markup(&text, quotes, slash));
+}
+
+/// A text as it is, in either of the encodings of characters that a `Basic` password may have, and in each encoding of
+/// bytes, also of its UTF-16.
+pub(super) fn of(text: &[u8]) -> Vec<Form> {
+    let mut found = vec![Form::whole(text.to_vec())];
+    found.extend(otherwise(text).map(Form::whole));
+    // Without the zero before the first or behind the last, it is the same in either order of bytes.
+    let mut wide: Vec<u8> = text.iter().flat_map(|byte| [*byte, 0]).collect();
+    wide.pop();
+    for bytes in [text, &wide] {
+        for alphabet in [HEXADECIMAL, BASE32, BASE32_HEX, STANDARD, URL] {
+            let bits = alphabet.len().ilog2() as usize;
+            let alignments = bits >> bits.trailing_zeros().min(3);
+            found.extend((0..alignments).filter_map(|before| encoded(bytes, before, alphabet)));
         }
     }
     found
 }
 
-fn hex(text: &[u8]) -> Vec<u8> {
-    text.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect()
+/// What is not ASCII, in UTF-8 if it is in Latin-1, and the other way round.
+fn otherwise(text: &[u8]) -> Option<Vec<u8>> {
+    if text.is_ascii() {
+        return None;
+    }
+    match std::str::from_utf8(text) {
+        Ok(text) => text.chars().map(|char| u8::try_from(char).ok()).collect(),
+        Err(_) => Some(text.iter().copied().map(char::from).collect::<String>().into_bytes()),
+    }
 }
 
-fn percent(text: &[u8], kept: &[u8], space: &str) -> Vec<u8> {
-    let mut found = Vec::new();
-    for byte in text {
-        match byte {
-            b' ' => found.extend_from_slice(space.as_bytes()),
-            _ if byte.is_ascii_alphanumeric() || kept.contains(byte) => found.push(*byte),
-            _ => found.extend_from_slice(format!("%{byte:02x}").as_bytes()),
+/// What the encoding of a longer text certainly holds if `before` bytes of it come before this one, as far as that
+/// makes a difference: without the digits that it shares with its neighbours. Then what follows at the end.
+fn encoded(text: &[u8], before: usize, alphabet: &[u8]) -> Option<Form> {
+    let bits = alphabet.len().ilog2() as usize;
+    let bytes = [&vec![0; before], text].concat();
+    let mut digits = digits(&bytes, alphabet);
+    // Bits of the bytes before reach into this many digits.
+    let shared = (before * 8).div_ceil(bits);
+    let (whole, all) = (bytes.len() * 8 / bits, digits.len());
+    let least = [whole, all].map(|end| end.saturating_sub(shared));
+    let least = least.into_iter().find(|least| *least >= LEAST_ENCODED)?;
+    let group = 8 >> bits.trailing_zeros();
+    digits.resize(all.next_multiple_of(group), b'=');
+    digits.drain(..shared);
+    Some(Form { least, most: digits.len() * ENCODED_SPELLED, text: digits })
+}
+
+/// Bytes in digits of an alphabet, whose length is a power of two, without padding.
+fn digits(bytes: &[u8], alphabet: &[u8]) -> Vec<u8> {
+    let bits = alphabet.len().ilog2();
+    let (mut found, mut left, mut count) = (Vec::new(), 0_usize, 0);
+    let digit = |number: usize| alphabet.get(number & (alphabet.len() - 1)).copied();
+    for byte in bytes {
+        left = (left & 0xff) << 8 | usize::from(*byte);
+        count += 8;
+        while count >= bits {
+            count -= bits;
+            found.extend(digit(left >> count));
         }
     }
-    found
-}
-
-/// What base64 of a longer text certainly holds if `before` bytes of it (modulo three) come before this one: without
-/// the characters that it shares with its neighbours, then as it is at the end, with and without padding.
-fn middles(text: &[u8], before: usize, alphabet: &[u8; 64]) -> Vec<Vec<u8>> {
-    let mut bytes = vec![0; before];
-    bytes.extend_from_slice(text);
-    let encoded = base64(&bytes, alphabet);
-    // Bits of the bytes before reach into this many characters.
-    let shared = (before * 8).div_ceil(6);
-    let whole = bytes.len() * 8 / 6;
-    let inner = encoded.get(shared..whole).unwrap_or_default();
-    let ending = encoded.get(shared..).unwrap_or_default();
-    let padding = match encoded.len() % 4 {
-        2 => "==",
-        3 => "=",
-        _ => "",
-    };
-    let padded = [ending, padding.as_bytes()].concat();
-    let mut found = vec![inner.to_vec(), ending.to_vec(), padded];
-    found.retain(|middle| middle.len() >= LEAST_BASE64);
-    found
-}
-
-/// Base64 without padding.
-fn base64(bytes: &[u8], alphabet: &[u8; 64]) -> Vec<u8> {
-    let mut found = Vec::new();
-    for group in bytes.chunks(3) {
-        let bits = (0..3).fold(0_usize, |bits, at| {
-            bits << 8 | usize::from(group.get(at).copied().unwrap_or_default())
-        });
-        for at in 0..=group.len() {
-            found.extend(alphabet.get(bits >> (18 - 6 * at) & 63));
-        }
+    if count > 0 {
+        found.extend(digit(left << (bits - count)));
     }
     found
 }
@@ -129,7 +135,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
     let mut found = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);
     for byte in text.trim_end_matches('=').bytes() {
-        let of = |alphabet: &[u8; 64]| alphabet.iter().position(|one| *one == byte);
+        let of = |alphabet: &[u8]| alphabet.iter().position(|one| *one == byte);
         bits = bits << 6 | u32::try_from(of(STANDARD).or_else(|| of(URL))?).ok()?;
         count += 6;
         if count >= 8 {
@@ -140,41 +146,4 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         }
     }
     Some(found)
-}
-
-/// As within a string of JSON: slashes escaped by some, markup by others, and all but ASCII by others again.
-fn json(text: &str, slash: bool, html: bool, ascii: bool) -> Vec<u8> {
-    let mut found = String::new();
-    for char in text.chars() {
-        match char {
-            '"' | '\\' => found.extend(['\\', char]),
-            '/' if slash => found.push_str("\\/"),
-            '<' | '>' | '&' | '\'' if html => {
-                found.push_str(&format!("\\u{:04x}", u32::from(char)))
-            }
-            _ if ascii && !char.is_ascii() => {
-                for unit in char.encode_utf16(&mut [0; 2]) {
-                    found.push_str(&format!("\\u{unit:04x}"));
-                }
-            }
-            _ => found.push(char),
-        }
-    }
-    found.into_bytes()
-}
-
-fn markup(text: &str, [double, single]: [&str; 2], slash: &str) -> Vec<u8> {
-    let mut found = String::new();
-    for char in text.chars() {
-        match char {
-            '&' => found.push_str("&amp;"),
-            '<' => found.push_str("&lt;"),
-            '>' => found.push_str("&gt;"),
-            '"' => found.push_str(double),
-            '\'' => found.push_str(single),
-            '/' => found.push_str(slash),
-            _ => found.push(char),
-        }
-    }
-    found.into_bytes()
 }

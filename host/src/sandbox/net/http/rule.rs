@@ -7,7 +7,7 @@ use super::path;
 use super::refusal::Fault;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Longest value of a secret header. What is derived from it for blanking is at most six times as long.
+/// Longest value of a secret header. The longest spelling that is blanked is sixteen times as long.
 const MOST_SECRET: usize = 4096;
 
 /// Shorter secrets would blank by accident, and could be guessed by what is blanked.

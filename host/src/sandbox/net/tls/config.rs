@@ -50,7 +50,7 @@ impl Roots {
         let mut store = RootCertStore::empty();
         for file in files {
             let refused = |said: String| {
-                Error::Grant(format!(
+                Error::grant(format!(
                     "roots {}: {said} (name a file with certificates in the PEM format)",
                     file.display()
                 ))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// A tree of these files, by their paths in it.
@@ -19,18 +19,22 @@ pub(in crate::sandbox::wasi) fn of_files(
 ) -> io::Result<Arc<FolderNode>> {
     let root = Tree::root(Kind::Shared, Quota::none(), device, None, now);
     for (path, bytes) in files {
-        put(&root, Path::new(path), Some(Arc::clone(&bytes.0)), now)?;
+        put(&root, Path::new(path), Given::File(Arc::clone(&bytes.0)), now)?;
     }
     Ok(root)
 }
 
-/// Puts a file at a path, or makes a folder.
-pub(super) fn put(
-    root: &Arc<FolderNode>,
-    path: &Path,
-    bytes: Option<Arc<[u8]>>,
-    now: u64,
-) -> io::Result<()> {
+/// What is to lie at a path.
+#[cfg_attr(not(feature = "archives"), expect(dead_code, reason = "maps have files alone"))]
+pub(super) enum Given {
+    Folder,
+    File(Arc<[u8]>),
+    /// A symbolic link with this text, unless something is there.
+    Link(PathBuf),
+}
+
+/// Puts this at a path.
+pub(super) fn put(root: &Arc<FolderNode>, path: &Path, given: Given, now: u64) -> io::Result<()> {
     let mut names: Vec<&OsStr> = Vec::new();
     for part in path.components() {
         match part {
@@ -46,15 +50,19 @@ pub(super) fn put(
         }
         Failure::Stop(stop) => io::Error::other(format!("{}: {stop}", path.display())),
     };
-    let last = if bytes.is_some() { names.pop() } else { None };
+    let last = if let Given::Folder = given { None } else { names.pop() };
     let mut folder = Arc::clone(root);
     for name in names {
         folder = folder.give_folder(name.as_bytes(), now).map_err(failed)?;
     }
-    match (last, bytes) {
-        (Some(name), Some(bytes)) => folder.give(name.as_bytes(), bytes, now).map_err(failed),
-        (None, Some(_)) => Err(unfit(path)),
-        (_, None) => Ok(()),
+    match (last.map(OsStr::as_bytes), given) {
+        (_, Given::Folder) => Ok(()),
+        (None, _) => Err(unfit(path)),
+        (Some(name), Given::File(bytes)) => folder.give(name, bytes, now).map_err(failed),
+        (Some(name), Given::Link(text)) => match folder.child(name).map_err(failed)? {
+            Some(_) => Ok(()),
+            None => folder.give_link(name, text, now).map_err(failed),
+        },
     }
 }
 

@@ -97,6 +97,11 @@ impl Folder {
         Some(self.charge.as_ref()?.used())
     }
 
+    /// The same, with the most there have been and as much as there may be.
+    pub(in super::super) fn account(&self) -> Option<[Most; 3]> {
+        Some(self.charge.as_ref()?.account())
+    }
+
     /// Goes on where the guest has added so much.
     pub(in super::super) fn go_on(&self, added: Most) {
         if let Some(charge) = &self.charge {

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug)]
 pub(in crate::sandbox::wasi) struct Quota {
     most: Most,
-    bytes: AtomicU64,
-    files: AtomicU64,
+    bytes: Count,
+    files: Count,
     /// What the host holds for the guest in all, where these bytes are in its memory.
     holding: Option<Arc<Holding>>,
     /// What a refusal calls it.
@@ -23,7 +23,7 @@ const NODE: u64 = 512;
 
 impl Quota {
     pub(in crate::sandbox::wasi) fn new(most: Most, name: Arc<str>) -> Self {
-        Self { most, bytes: AtomicU64::new(0), files: AtomicU64::new(0), holding: None, name }
+        Self { most, bytes: Count::default(), files: Count::default(), holding: None, name }
     }
 
     /// That of a tree to which nothing can be added.
@@ -53,8 +53,10 @@ impl Quota {
 
     /// Takes these bytes, or says how many there are.
     pub(in crate::sandbox::wasi) fn take(&self, bytes: u64) -> Result<(), u64> {
-        take(&self.bytes, bytes, self.most.bytes)?;
-        self.hold(bytes).inspect_err(|_| give_back(&self.bytes, bytes))
+        self.bytes.take(bytes, self.most.bytes)?;
+        self.hold(bytes).inspect_err(|_| self.bytes.give_back(bytes))?;
+        self.bytes.note();
+        Ok(())
     }
 
     /// That bytes could not be taken: by which limit, and the way out.
@@ -85,50 +87,76 @@ impl Quota {
 
     /// Bytes that may still be taken.
     pub(in crate::sandbox::wasi) fn room(&self) -> u64 {
-        let own = self.most.bytes.saturating_sub(self.bytes.load(Ordering::Relaxed));
+        let own = self.most.bytes.saturating_sub(self.bytes.now());
         self.holding.as_ref().map_or(own, |holding| own.min(holding.room()))
     }
 
     pub(in crate::sandbox::wasi) fn give_back(&self, bytes: u64) {
-        give_back(&self.bytes, bytes);
+        self.bytes.give_back(bytes);
         self.let_go(bytes);
     }
 
     /// Takes one file, folder or link, or says that there is none left.
     pub(in crate::sandbox::wasi) fn take_file(&self) -> Result<(), u64> {
-        take(&self.files, 1, self.most.files)?;
-        self.hold(NODE).inspect_err(|_| give_back(&self.files, 1))
+        self.files.take(1, self.most.files)?;
+        self.hold(NODE).inspect_err(|_| self.files.give_back(1))?;
+        self.files.note();
+        Ok(())
     }
 
     pub(in crate::sandbox::wasi) fn give_file_back(&self) {
-        give_back(&self.files, 1);
+        self.files.give_back(1);
         self.let_go(NODE);
     }
 
     /// Counts what was taken before, whatever there is room for.
     pub(in crate::sandbox::wasi) fn go_on(&self, used: Most) {
-        self.bytes.store(used.bytes, Ordering::Relaxed);
-        self.files.store(used.files, Ordering::Relaxed);
+        for (count, used) in [(&self.bytes, used.bytes), (&self.files, used.files)] {
+            count.now.store(used, Ordering::Relaxed);
+            count.note();
+        }
     }
 
     /// Bytes and files at present.
     pub(in crate::sandbox::wasi) fn used(&self) -> Most {
-        Most {
-            bytes: self.bytes.load(Ordering::Relaxed),
-            files: self.files.load(Ordering::Relaxed),
-        }
+        Most { bytes: self.bytes.now(), files: self.files.now() }
+    }
+
+    /// The account: now, the most there have been, and as much as there may be.
+    pub(in crate::sandbox::wasi) fn account(&self) -> [Most; 3] {
+        let peak = |count: &Count| count.peak.load(Ordering::Relaxed);
+        [self.used(), Most { bytes: peak(&self.bytes), files: peak(&self.files) }, self.most]
     }
 }
 
-fn take(have: &AtomicU64, more: u64, most: u64) -> Result<(), u64> {
-    let taken = have.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |have| {
-        have.checked_add(more).filter(|sum| *sum <= most)
-    });
-    taken.map(drop).map_err(|have| most.saturating_sub(have))
+/// How many there are, and the most there have been.
+#[derive(Debug, Default)]
+struct Count {
+    now: AtomicU64,
+    peak: AtomicU64,
 }
 
-fn give_back(have: &AtomicU64, less: u64) {
-    let given = |have: u64| Some(have.saturating_sub(less));
-    // It never fails: the closure always has an answer.
-    let _ = have.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
+impl Count {
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Takes these, or says how many there are.
+    fn take(&self, more: u64, most: u64) -> Result<(), u64> {
+        let taken = self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |have| {
+            have.checked_add(more).filter(|sum| *sum <= most)
+        });
+        taken.map(drop).map_err(|have| most.saturating_sub(have))
+    }
+
+    /// Takes notice of how many there are.
+    fn note(&self) {
+        self.peak.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    fn give_back(&self, less: u64) {
+        let given = |have: u64| Some(have.saturating_sub(less));
+        // It never fails: the closure always has an answer.
+        let _ = self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, given);
+    }
 }

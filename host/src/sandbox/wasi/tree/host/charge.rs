@@ -36,6 +36,10 @@ impl Charge {
         self.quota.used()
     }
 
+    pub(super) fn account(&self) -> [Most; 3] {
+        self.quota.account()
+    }
+
     /// Pays for what is new at a path, which comes to be by `make`, or is given back.
     pub(super) fn file<T>(&self, make: impl FnOnce() -> Answer<T>) -> Answer<T> {
         self.quota.take_file().map_err(|_| self.quota.no_file())?;

@@ -353,6 +353,17 @@ impl FolderNode {
         self.put(name, Node::File(Arc::new(FileNode::of_bytes(&self.head.tree, bytes, now))))
     }
 
+    /// A link of that name, which is free, on the host's behalf.
+    pub(in super::super::super) fn give_link(
+        self: &Arc<Self>,
+        name: &[u8],
+        text: PathBuf,
+        now: u64,
+    ) -> Answer {
+        let head = Head::new(&self.head.tree, Origin::Given, [now; 3]);
+        self.put(name, Node::Link(Arc::new(LinkNode { head, text })))
+    }
+
     /// A folder of that name, which is made on the host's behalf if it is not there.
     pub(in super::super::super) fn give_folder(
         self: &Arc<Self>,
