@@ -153,4 +153,6 @@ fn bytecode_is_kept_by_content() {
     // A module that does not compile says so when it is imported, not before.
     fs::write(folder.path().join("broken.py"), "def (\n").expect("a file");
     run("3 True\n");
+    // What is as it was is not compiled again for it.
+    assert_eq!(fs::metadata(&files[0]).expect("there").modified().expect("a time"), before);
 }

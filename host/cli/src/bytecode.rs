@@ -4,6 +4,7 @@
 use crate::progress::Bar;
 use crate::sandbox::Sandbox;
 use ophidia::{Access, DirGrant, Interpreter, Runtime};
+use ophidia_guest::SERIES;
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, DirBuilder, File};
 use std::hash::{Hash, Hasher};
@@ -111,7 +112,7 @@ impl Source {
     fn is_newer_than(&self, folder: &Path) -> bool {
         let path = Path::new(&self.name);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let tag = format!("{stem}.cpython-313.pyc");
+        let tag = format!("{stem}.cpython-{}.pyc", SERIES.replace('.', ""));
         let kept =
             folder.join(path.parent().unwrap_or(Path::new(""))).join("__pycache__").join(tag);
         fs::metadata(kept).map_or(true, |kept| modified(&kept) <= self.modified)
