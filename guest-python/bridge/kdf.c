@@ -15,16 +15,16 @@ HASH(SHA1_hash);
 #undef HASH
 
 /* Those of SHA-2 are run by their states. */
-#define STATES(bits)                                                                         \
+#define STATES(bits)                                                                      \
     extern void *_Py_LibHacl_Hacl_Hash_SHA2_malloc_##bits(void);                          \
-    extern void _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(void *);                                         \
+    extern void _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(void *);                          \
     extern uint8_t _Py_LibHacl_Hacl_Hash_SHA2_update_##bits(void *, uint8_t *, uint32_t); \
     extern void _Py_LibHacl_Hacl_Hash_SHA2_digest_##bits(void *, uint8_t *);              \
     extern void _Py_LibHacl_Hacl_Hash_SHA2_free_##bits(void *);                           \
-    static void *sha##bits;                                                                  \
-    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                      \
-    {                                                                                        \
-        _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(sha##bits);                                              \
+    static void *sha##bits;                                                               \
+    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                   \
+    {                                                                                     \
+        _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(sha##bits);                               \
         _Py_LibHacl_Hacl_Hash_SHA2_update_##bits(sha##bits, in, len);                     \
         _Py_LibHacl_Hacl_Hash_SHA2_digest_##bits(sha##bits, out);                         \
     }

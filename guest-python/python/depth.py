@@ -1,4 +1,4 @@
-"""Classes of iterators, which may lie in one another as deep as a program likes: CPython does not count that."""
+"""Classes of iterators, which may lie in one another as deep as a program likes: CPython does not count it."""
 
 import itertools
 

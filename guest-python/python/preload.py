@@ -20,8 +20,8 @@ mimetypes numbers opcode operator os pathlib pickle pkgutil platform pprint queu
 reprlib runpy secrets select selectors shlex shutil signal socket sqlite3 ssl stat statistics string
 string.templatelib stringprep struct subprocess tarfile tempfile textwrap threading time timeit token tokenize
 traceback types typing unicodedata unittest urllib.parse urllib.request uuid warnings weakref
-xml.etree.ElementTree zipfile zlib zoneinfo bz2 compression.zstd lzma encodings.ascii encodings.latin_1 encodings.idna
-encodings.utf_8_sig encodings.cp437 array _strptime
+xml.etree.ElementTree zipfile zlib zoneinfo bz2 compression.zstd lzma encodings.ascii encodings.latin_1
+encodings.idna encodings.utf_8_sig encodings.cp437 array _strptime
 """.split()
 
 

@@ -72,7 +72,7 @@ fn doctor_finds_nothing_wrong_here() {
     let found = json(&["doctor", "--json"], 0);
     assert_eq!(found["usable"], true);
     assert_eq!(found["cache"], cache().to_str().expect("UTF-8"));
-    assert_eq!(found["python"].as_str(), Some(PYTHON), "{found}");
+    assert!(found["python"].as_str().expect("a version").starts_with(PYTHON), "{found}");
     assert!(found["failure"].is_null() && found["image_bytes"].as_u64() > Some(1 << 20), "{found}");
     ophidia(["doctor"]).expect_ok().stdout_has("runs").stdout_has(&format!("Python {PYTHON}"));
 }
@@ -266,7 +266,7 @@ fn a_build_on_a_terminal_shows_its_stages() {
     command.env("OPHIDIA_CACHE", made.path().join("cache"));
     let options = Options::new().timeout_ms(Some(60_000)).strip_ansi_escape_codes(true);
     let mut terminal = spawn_with_options(command, options).expect("a terminal");
-    for words in ["building CPython", "[1/16] download", "is not what is pinned"] {
+    for words in ["building CPython", "[1/17] download", "is not what is pinned"] {
         terminal.exp_string(words).unwrap_or_else(|error| panic!("no {words:?}: {error}"));
     }
     let ended = terminal.process().wait().expect("it ends");

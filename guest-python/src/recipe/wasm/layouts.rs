@@ -319,7 +319,8 @@ mod tests {
         assert_eq!(name(48), None);
         assert_eq!(name(64), Some("tp_methods"));
         assert_eq!(name(81), Some("am_send"));
-        assert_eq!(name(82), None);
+        assert_eq!(name(82), Some("tp_vectorcall"));
+        assert_eq!(name(84), None);
         assert_eq!(name(0), None);
     }
 }
