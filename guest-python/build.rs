@@ -55,9 +55,14 @@ fn main() -> io::Result<()> {
 /// What a program knows of the recipe without its files.
 fn known(python: &str, libraries: &str, keys: &keys::Keys) -> String {
     let keys::Keys { cpython, bridge, packages, flavours } = keys;
+    let series = python.rsplit_once('.').map_or(python, |(series, _)| series);
     let mut code = format!(
-        "/// The version of CPython in the guest, such as `3.13.5`.\n\
+        "/// The version of CPython in the guest, such as `3.14.7`.\n\
          pub const PYTHON: &str = {python:?};\n\n\
+         /// Its series, such as `3.14`.\n\
+         pub const SERIES: &str = {series:?};\n\n\
+         /// Where the guest sees its standard library.\n\
+         pub const STDLIB: &str = \"/usr/lib/python{series}\";\n\n\
          pub(crate) const CPYTHON: &str = {cpython:?};\n\
          pub(crate) const BRIDGE: &str = {bridge:?};\n\
          pub(crate) const LIBRARIES: &[&str] = &{libraries};\n\

@@ -2,6 +2,7 @@
 //! by the machine's pip. Nothing is installed anywhere else.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ophidia::guest::SERIES;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::fd::AsFd as _;
@@ -43,8 +44,9 @@ fn pip(target: &Path, list: &Path) -> Result<()> {
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]);
     pip.args(["--no-deps", "--require-hashes", "--only-binary=:all:", "--root-user-action=ignore"]);
     // For the native Python of the guest's version, not for the one that runs pip.
-    pip.args(["--python-version=3.13", "--implementation=cp"]);
-    pip.args(["--abi=cp313", "--abi=abi3", "--abi=none"]);
+    pip.args([&*format!("--python-version={SERIES}"), "--implementation=cp"]);
+    let abi = format!("--abi=cp{}", SERIES.replace('.', ""));
+    pip.args([&*abi, "--abi=abi3", "--abi=none"]);
     for glibc in ["2014", "_2_27", "_2_28"] {
         pip.arg(format!("--platform=manylinux{glibc}_{}", std::env::consts::ARCH));
     }

@@ -2,6 +2,7 @@
 //! own that is told through pipes what to time.
 
 use anyhow::{Context as _, Result, bail, ensure};
+use ophidia::guest::SERIES;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ pub fn installed(packages: &[(&str, String)]) -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let pinned: Vec<String> =
         packages.iter().map(|(name, version)| format!("{name}=={version}")).collect();
-    let name = pinned.join("+");
+    let name = format!("{SERIES}+{}", pinned.join("+"));
     let target = folder.join(&name);
     let lock = File::create(folder.join(format!("{name}.lock")))?;
     lock.lock()?;
@@ -83,9 +84,9 @@ pub fn installed(packages: &[(&str, String)]) -> Result<PathBuf> {
     // For the native Python of the guest's version, not for the one that runs pip.
     pip.args([
         "--ignore-requires-python",
-        "--python-version=3.13",
+        &format!("--python-version={SERIES}"),
         "--implementation=cp",
-        "--abi=cp313",
+        &format!("--abi=cp{}", SERIES.replace('.', "")),
     ]);
     for glibc in ["2014", "_2_27", "_2_28"] {
         pip.arg(format!("--platform=manylinux{glibc}_{}", std::env::consts::ARCH));

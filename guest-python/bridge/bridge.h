@@ -8,7 +8,7 @@
 #include "ophidia_abi.h"
 
 /* Where the guest sees its standard library. */
-#define OPHIDIA_STDLIB L"/usr/lib/python3.13"
+#define OPHIDIA_STDLIB L"/usr/lib/python" Py_STRINGIFY(PY_MAJOR_VERSION) "." Py_STRINGIFY(PY_MINOR_VERSION)
 
 /* What every operation goes through is inlined at the link, across files. */
 #define BRIDGE_HOT __attribute__((always_inline))

@@ -1,14 +1,16 @@
-/* How deep objects in objects go: iterators over iterators, and what goes away with what holds it. CPython does not count
-   either, and the native stack ends before a program's memory does. Here classes that `_ophidia.depth` lists do count. */
+/* How deep objects in objects go, where CPython does not count it and the native stack ends before a program's memory
+   does: iterators over iterators, and the end of what holds objects but is not the collector's. Here classes that
+   `_ophidia.depth` and packages list do count. What is the collector's counts in CPython itself
+   (patches/0025-dealloc-depth.patch). */
 
 #define Py_BUILD_CORE 1
 #include "bridge.h"
-#include "internal/pycore_gc.h"
+#include "internal/pycore_pystate.h"
 
 /* A level takes an eighth at most of what a level of CPython's own recursion may take. */
 #define SHARE 8
 
-/* So many classes of each kind. */
+/* So many classes at most, all together. */
 #define CLASSES 64
 
 #define EACH_8(X, n) X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7) /* octal */
@@ -55,24 +57,12 @@ EACH(NEXT)
 
 static PyObject *waiting;
 
-/* Keeps an object whose last reference has gone away until there is room on the native stack. It is in a list
-   linked through its collector's head; that it was tracked is told by the head's other word. One that has no such head is
-   linked through its count of references, which is 0 and nobody's. */
+/* Keeps an object whose last reference has gone away until there is room on the native stack: in a list linked through
+   its count of references, which is 0 and nobody's. */
 static void
 wait_for_room(PyObject *object)
 {
-    if (!PyObject_IS_GC(object)) {
-        object->ob_refcnt = (Py_ssize_t)(uintptr_t)waiting;
-        waiting = object;
-        return;
-    }
-    PyGC_Head *head = _Py_AS_GC(object);
-    int tracked = PyObject_GC_IsTracked(object);
-    if (tracked) {
-        PyObject_GC_UnTrack(object);
-    }
-    _PyGCHead_SET_PREV(head, (PyGC_Head *)waiting);
-    head->_gc_next = (uintptr_t)tracked;
+    object->ob_refcnt = (Py_ssize_t)(uintptr_t)waiting;
     waiting = object;
 }
 
@@ -81,20 +71,8 @@ end_waiting(void)
 {
     while (waiting != NULL) {
         PyObject *object = waiting;
-        if (!PyObject_IS_GC(object)) {
-            waiting = (PyObject *)(uintptr_t)object->ob_refcnt;
-            object->ob_refcnt = 0;
-            Py_TYPE(object)->tp_dealloc(object);
-            continue;
-        }
-        PyGC_Head *head = _Py_AS_GC(object);
-        waiting = (PyObject *)_PyGCHead_PREV(head);
-        _PyGCHead_SET_PREV(head, NULL);
-        int tracked = head->_gc_next != 0;
-        head->_gc_next = 0;
-        if (tracked) {
-            PyObject_GC_Track(object);
-        }
+        waiting = (PyObject *)(uintptr_t)object->ob_refcnt;
+        object->ob_refcnt = 0;
         Py_TYPE(object)->tp_dealloc(object);
     }
 }
@@ -104,16 +82,17 @@ static void
 dealloc_of(destructor dealloc, destructor own, PyObject *object)
 {
     PyThreadState *tstate = PyThreadState_Get();
-    if (tstate->c_recursion_remaining <= 2 * Py_TRASHCAN_HEADROOM && Py_TYPE(object)->tp_dealloc == own) {
+    if (_Py_RecursionLimit_GetMargin(tstate) < 2 && Py_TYPE(object)->tp_dealloc == own) {
         wait_for_room(object);
         return;
     }
-    tstate->c_recursion_remaining--;
+    int *levels = &((_PyThreadStateImpl *)tstate)->c_recursion_remaining;
+    --*levels;
     dealloc(object);
-    if (waiting != NULL && tstate->c_recursion_remaining > 4 * Py_TRASHCAN_HEADROOM) {
+    if (waiting != NULL && _Py_RecursionLimit_GetMargin(tstate) >= 4) {
         end_waiting();
     }
-    tstate->c_recursion_remaining++;
+    ++*levels;
 }
 
 #define DEALLOC(n)                                           \
@@ -139,7 +118,7 @@ count_one(PyTypeObject *type, size_t number)
         originals[number].next = type->tp_iternext;
         type->tp_iternext = counted[number].next;
     }
-    if (type->tp_dealloc != NULL) {
+    if (type->tp_dealloc != NULL && !PyType_IS_GC(type)) {
         originals[number].dealloc = type->tp_dealloc;
         type->tp_dealloc = counted[number].dealloc;
     }

@@ -12,10 +12,10 @@ static void look_into(PyObject *);
 static int
 become_immortal(PyObject *object)
 {
-    if (Py_REFCNT(object) == _Py_IMMORTAL_REFCNT) {
+    if (_Py_IsImmortal(object)) {
         return 0;
     }
-    Py_SET_REFCNT(object, _Py_IMMORTAL_REFCNT);
+    Py_SET_REFCNT(object, _Py_IMMORTAL_INITIAL_REFCNT);
     return 1;
 }
 

@@ -4,11 +4,11 @@
 #define Py_BUILD_CORE 1
 #include "tasklets.h"
 #include "internal/pycore_ceval.h"
-#include "internal/pycore_frame.h"
+#include "internal/pycore_interpframe.h"
 
 #include <wasi/api.h>
 
-/* Defined in signalmodule.c by patches/host-interrupt.patch. */
+/* Defined in signalmodule.c by patches/0002-host-interrupt.patch. */
 extern volatile uint32_t ophidia_interrupt_requested;
 
 void

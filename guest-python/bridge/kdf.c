@@ -9,24 +9,24 @@
 #define DIGEST 64
 
 /* Of CPython's Modules/_hacl: a whole message at once. */
-#define HASH(name) extern void python_hashlib_Hacl_Hash_##name(uint8_t *out, uint8_t *in, uint32_t len)
+#define HASH(name) extern void _Py_LibHacl_Hacl_Hash_##name(uint8_t *out, uint8_t *in, uint32_t len)
 HASH(MD5_hash);
 HASH(SHA1_hash);
 #undef HASH
 
 /* Those of SHA-2 are run by their states. */
-#define STATES(bits)                                                                         \
-    extern void *python_hashlib_Hacl_Hash_SHA2_malloc_##bits(void);                          \
-    extern void Hacl_Hash_SHA2_reset_##bits(void *);                                         \
-    extern uint8_t python_hashlib_Hacl_Hash_SHA2_update_##bits(void *, uint8_t *, uint32_t); \
-    extern void python_hashlib_Hacl_Hash_SHA2_digest_##bits(void *, uint8_t *);              \
-    extern void python_hashlib_Hacl_Hash_SHA2_free_##bits(void *);                           \
-    static void *sha##bits;                                                                  \
-    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                      \
-    {                                                                                        \
-        Hacl_Hash_SHA2_reset_##bits(sha##bits);                                              \
-        python_hashlib_Hacl_Hash_SHA2_update_##bits(sha##bits, in, len);                     \
-        python_hashlib_Hacl_Hash_SHA2_digest_##bits(sha##bits, out);                         \
+#define STATES(bits)                                                                      \
+    extern void *_Py_LibHacl_Hacl_Hash_SHA2_malloc_##bits(void);                          \
+    extern void _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(void *);                          \
+    extern uint8_t _Py_LibHacl_Hacl_Hash_SHA2_update_##bits(void *, uint8_t *, uint32_t); \
+    extern void _Py_LibHacl_Hacl_Hash_SHA2_digest_##bits(void *, uint8_t *);              \
+    extern void _Py_LibHacl_Hacl_Hash_SHA2_free_##bits(void *);                           \
+    static void *sha##bits;                                                               \
+    static void hash_sha##bits(uint8_t *out, uint8_t *in, uint32_t len)                   \
+    {                                                                                     \
+        _Py_LibHacl_Hacl_Hash_SHA2_reset_##bits(sha##bits);                               \
+        _Py_LibHacl_Hacl_Hash_SHA2_update_##bits(sha##bits, in, len);                     \
+        _Py_LibHacl_Hacl_Hash_SHA2_digest_##bits(sha##bits, out);                         \
     }
 STATES(224)
 STATES(256)
@@ -41,8 +41,8 @@ static const struct hash {
     hash_function *run;
     uint32_t block, digest;
 } hashes[] = {
-    {"md5", python_hashlib_Hacl_Hash_MD5_hash, 64, 16},
-    {"sha1", python_hashlib_Hacl_Hash_SHA1_hash, 64, 20},
+    {"md5", _Py_LibHacl_Hacl_Hash_MD5_hash, 64, 16},
+    {"sha1", _Py_LibHacl_Hacl_Hash_SHA1_hash, 64, 20},
     {"sha224", hash_sha224, 64, 28},
     {"sha256", hash_sha256, 64, 32},
     {"sha384", hash_sha384, 128, 48},
@@ -53,10 +53,10 @@ static int
 states_ready(void)
 {
     if (sha224 == NULL) {
-        sha224 = python_hashlib_Hacl_Hash_SHA2_malloc_224();
-        sha256 = python_hashlib_Hacl_Hash_SHA2_malloc_256();
-        sha384 = python_hashlib_Hacl_Hash_SHA2_malloc_384();
-        sha512 = python_hashlib_Hacl_Hash_SHA2_malloc_512();
+        sha224 = _Py_LibHacl_Hacl_Hash_SHA2_malloc_224();
+        sha256 = _Py_LibHacl_Hacl_Hash_SHA2_malloc_256();
+        sha384 = _Py_LibHacl_Hacl_Hash_SHA2_malloc_384();
+        sha512 = _Py_LibHacl_Hacl_Hash_SHA2_malloc_512();
     }
     return sha224 != NULL && sha256 != NULL && sha384 != NULL && sha512 != NULL;
 }

@@ -372,6 +372,11 @@ bridge_flush_written(void)
         }
         Py_INCREF(stream);
         PyObject *done = PyObject_CallMethodNoArgs(stream, bridge.flush);
+        if (done == NULL && PyErr_ExceptionMatches(PyExc_OSError)) {
+            /* What the host has no room for it says once, and drops then. So nothing waits for the next operation. */
+            PyErr_Clear();
+            done = PyObject_CallMethodNoArgs(stream, bridge.flush);
+        }
         if (done == NULL) {
             bridge_forget(&interruption);
         }

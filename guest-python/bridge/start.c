@@ -2,7 +2,9 @@
    not share in other ways, entropy and clocks, is arranged before it (init.c, preload.py), so that
    starting touches no more memory than it has to. */
 
+#define Py_BUILD_CORE 1
 #include "bridge.h"
+#include "internal/pycore_tstate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,21 +117,20 @@ enter_folder(uint32_t cwd, uint32_t cwd_len)
     return failed;
 }
 
-/* Defined by patches/0015-recursion-words.patch and patches/0016-parser-stack.patch. */
-extern int ophidia_c_recursion_limit, ophidia_parser_stack;
+/* Defined by patches/0015-recursion-words.patch. */
+extern int ophidia_c_recursion_limit;
 
-/* As deep as the host's stack allows; of the parser's levels, each takes some of three twentieths of one, and
-   there are never more than everywhere else. */
+/* As deep as the host's stack allows. The parser's own levels follow (patches/0018-parser-room.patch). */
 static void
 set_recursion(void)
 {
-    int limit = (int)frame_recursion(), parser = 6000;
+    int limit = (int)frame_recursion();
     if (limit == 0 || limit == ophidia_c_recursion_limit) {
         return;
     }
-    PyThreadState_Get()->c_recursion_remaining += limit - ophidia_c_recursion_limit;
+    _PyThreadStateImpl *tstate = (_PyThreadStateImpl *)PyThreadState_Get();
+    tstate->c_recursion_remaining += limit - ophidia_c_recursion_limit;
     ophidia_c_recursion_limit = limit;
-    ophidia_parser_stack = limit < parser * 3 / 20 ? limit * 20 / 3 : parser;
 }
 
 uint32_t

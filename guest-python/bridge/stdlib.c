@@ -56,8 +56,8 @@ put_fraction(PyObject *value)
 {
     PyObject *numerator = int_attribute(value, "_numerator");
     PyObject *denominator = int_attribute(value, "_denominator");
-    int result = 0;
-    if (numerator != NULL && denominator != NULL && _PyLong_Sign(denominator) > 0) {
+    int result = 0, sign = 0;
+    if (numerator != NULL && denominator != NULL && PyLong_GetSign(denominator, &sign) == 0 && sign > 0) {
         int failed = value_put(OPHIDIA_ENCODED_FRACTION, "", 0) < 0
                      || value_put_int(numerator) < 0 || value_put_int(denominator) < 0;
         result = failed ? -1 : 1;

@@ -60,6 +60,29 @@ next_ready(void)
     return process;
 }
 
+/* --- room ---------------------------------------------------------------------------------- */
+
+/* Given up when a tasklet ends for want of memory, so that its end can be told and the others go on; taken again when
+   there is as much besides. */
+#define KEPT (512u << 10)
+
+static void *kept;
+
+static void
+keep_room(void)
+{
+    if (kept == NULL && (kept = PyMem_RawMalloc(2 * KEPT)) != NULL) {
+        kept = PyMem_RawRealloc(kept, KEPT);
+    }
+}
+
+static void
+give_room(void)
+{
+    PyMem_RawFree(kept);
+    kept = NULL;
+}
+
 /* --- ends ---------------------------------------------------------------------------------- */
 
 int
@@ -80,6 +103,9 @@ end_raised(struct process *process)
 {
     PyObject *error = PyErr_GetRaisedException();
     process->is_active = 0;
+    if (PyErr_GivenExceptionMatches(error, PyExc_MemoryError)) {
+        give_room();
+    }
     tasklets_escape(error);
     tasklets_running = NULL;
     PyObject *doom = process->doom;
@@ -360,6 +386,7 @@ tasklets_run(PyObject *Py_UNUSED(self), PyObject *argument)
         return NULL;
     }
     is_running = 1;
+    keep_room();
     ring_timers();
     struct process *process;
     while (most-- > 0 && escaped == NULL && !post_is_full() && (process = next_ready()) != NULL) {

@@ -46,6 +46,11 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
             options.flavour = options.flavour.with(&names)?;
             false
         }
+        Some("--flavour") => {
+            let names = arguments.next().ok_or("--flavour which?")?;
+            options.flavour = ophidia_guest::Flavour::named(&names)?;
+            false
+        }
         argument => argument == Some("--verify"),
     };
     let guest = ophidia_guest::build(&cache, &options, &mut lines)?;

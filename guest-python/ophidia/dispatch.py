@@ -36,6 +36,7 @@ import itertools
 import re
 import sys
 import weakref
+from annotationlib import Format
 from collections.abc import Callable
 from types import FunctionType
 
@@ -52,7 +53,7 @@ _serial = itertools.count(1)
 def _defined(name: str, source: str, names: dict[str, object], model: type | FunctionType) -> FunctionType:
     """The function that `source` defines, documented as `model`. `names` are its globals.
 
-    It is made for speed. CPython 3.13 does not specialise calls of a function from `types.FunctionType`, or of
+    It is made for speed. CPython does not specialise calls of a function from `types.FunctionType`, or of
     one whose code or defaults were replaced: a `def` has to run. Each call copies the cells of a closure: what
     the function uses is global.
     """
@@ -61,6 +62,11 @@ def _defined(name: str, source: str, names: dict[str, object], model: type | Fun
     for attribute in ("__qualname__", "__module__", "__doc__"):
         setattr(function, attribute, getattr(model, attribute))
     return function
+
+
+def _signature(function: FunctionType) -> inspect.Signature:
+    """That of a function whose annotations may name what is defined later."""
+    return inspect.signature(function, annotation_format=Format.FORWARDREF)
 
 
 # --- arities -----------------------------------------------------------------------------------
@@ -126,7 +132,7 @@ def arities(cls: type) -> FunctionType:
 
 def _required(function: FunctionType, variadic: bool) -> int:
     """The number of positional parameters of an arity, `*rest` apart."""
-    kinds = [parameter.kind for parameter in inspect.signature(function).parameters.values()]
+    kinds = [parameter.kind for parameter in _signature(function).parameters.values()]
     if variadic and (not kinds or kinds.pop() is not inspect.Parameter.VAR_POSITIONAL):
         raise TypeError(f"{function.__qualname__} does not end in *rest")
     if function.__defaults__ or not all(kind in _POSITIONAL for kind in kinds):
@@ -200,7 +206,7 @@ class ProtocolFn:
     def _dispatching(self, name: str, declared: FunctionType) -> str:
         """The source of `function`, with the signature of the declaration."""
         parameters, arguments = [], []
-        for parameter in inspect.signature(declared).parameters.values():
+        for parameter in _signature(declared).parameters.values():
             default = parameter.default
             if default is not parameter.empty:
                 default = _Source(f"__default_{parameter.name}__")

@@ -17,6 +17,7 @@ while [ "$left" -gt 0 ]; do
     case $argument in
         -shared) module=1; continue ;;
         -march=* | -mabi=*) continue ;;
+        -I*/include/python3.[0-9]*) continue ;; # of the native Python, which runs the build
         -fPIC | -pthread | -Wl,--start-group | -Wl,--end-group | -Wl,--as-needed | -Wl,--no-undefined) continue ;;
         -Wl,--allow-shlib-undefined | -Wl,-O1 | -Wl,-soname* | -Wl,-rpath* | -Wl,--version-script*) continue ;;
     esac

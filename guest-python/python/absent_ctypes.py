@@ -22,7 +22,30 @@ class ArgumentError(Exception):
     """An argument that a foreign function does not take."""
 
 
+class CField:
+    """What describes a field of a structure; none is made."""
+
+
 class _Meta(type):
+    def __init__(cls, name: str, bases: tuple[type, ...], names: dict[str, object]) -> None:
+        super().__init__(name, bases, names)
+        code = names.get("_type_")
+        if isinstance(code, str) and code in "DFG":
+            raise AttributeError(f"{name}: there are no complex numbers of C in the sandbox")
+        if isinstance(code, _Meta) and issubclass(cls, _Pointer):
+            code.__pointer_type__ = cls
+
+    @property
+    def __pointer_type__(cls) -> type:
+        """The type of pointers to its values, where there is one."""
+        if "_pointer_type" not in vars(cls):
+            raise AttributeError(f"type {cls.__name__} has no attribute '__pointer_type__'")
+        return cls._pointer_type
+
+    @__pointer_type__.setter
+    def __pointer_type__(cls, kind: type) -> None:
+        cls._pointer_type = kind
+
     def __mul__(cls, length: int) -> type:
         if length < 0:
             raise ValueError("Array length must be >= 0, not " + str(length))
@@ -152,17 +175,6 @@ def _fields(kind: type) -> list[tuple]:
     return [field for one in reversed(kind.__mro__) for field in vars(one).get("_fields_", ())]
 
 
-_pointer_type_cache: dict[object, type] = {}
-
-
-def POINTER(kind: object) -> type:
-    """The type of pointers to values of a type."""
-    if kind not in _pointer_type_cache:
-        name = kind if isinstance(kind, str) else "c_void_p" if kind is None else f"LP_{kind.__name__}"
-        _pointer_type_cache[kind] = _Meta(name, (_Pointer,), {"_type_": kind})
-    return _pointer_type_cache[kind]
-
-
 def dlopen(name: object, flags: int = 0) -> int:
     """Opens no library; the process itself has a handle without anything behind it."""
     if name is None:
@@ -170,7 +182,7 @@ def dlopen(name: object, flags: int = 0) -> int:
     raise OSError(f"{name}: cannot open shared object file: {_WHY}")
 
 
-byref = addressof = resize = pointer = dlsym = dlclose = call_function = call_cdeclfunction = _refuse
+byref = addressof = resize = dlsym = dlclose = call_function = call_cdeclfunction = _refuse
 RTLD_LOCAL, RTLD_GLOBAL = 0, 256
 FUNCFLAG_CDECL, FUNCFLAG_PYTHONAPI, FUNCFLAG_USE_ERRNO, FUNCFLAG_USE_LASTERROR = 1, 4, 8, 16
 SIZEOF_TIME_T = 8

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from annotationlib import Format, ForwardRef, get_annotations
 from types import ModuleType
 
 _MOST = 2_000
@@ -52,12 +53,15 @@ def _doc(value: object) -> str:
 def _annotation(value: object) -> str:
     if isinstance(value, type):
         return value.__name__
+    if isinstance(value, ForwardRef):
+        return value.__forward_arg__
     return value if isinstance(value, str) else "None" if value is None else ""
 
 
 def _function(name: str, value: object, raw: object, is_method: bool) -> dict[str, object]:
     try:
-        signature = inspect.signature(value)
+        # Names that are missing are no error.
+        signature = inspect.signature(value, annotation_format=Format.FORWARDREF)
         parameters = list(signature.parameters.values())[:_MOST]
     except (TypeError, ValueError):
         return {"name": name, "doc": _doc(value), "parameters": None, "returns": ""}
@@ -79,6 +83,13 @@ def _function(name: str, value: object, raw: object, is_method: bool) -> dict[st
     }
 
 
+def _returns(getter: object) -> object:
+    try:
+        return get_annotations(getter, format=Format.FORWARDREF).get("return", "")
+    except Exception:  # of the program's own code, or not annotated
+        return ""
+
+
 def _class(name: str, value: type) -> dict[str, object]:
     methods, properties = [], []
     for key in dir(value)[:_MOST]:
@@ -88,7 +99,7 @@ def _class(name: str, value: type) -> dict[str, object]:
         bound = getattr(value, key, None)
         if inspect.isdatadescriptor(raw):
             getter = getattr(raw, "fget", None)
-            returns = getattr(getter, "__annotations__", {}).get("return", "")
+            returns = _returns(getter)
             settable = not isinstance(raw, property) or raw.fset is not None
             properties.append(
                 {

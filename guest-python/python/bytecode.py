@@ -104,7 +104,7 @@ def compile_files(folder: str, names: list[str], out: str) -> int:
             code = compile(source, path, "exec", dont_inherit=True)
         except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError, OSError):
             continue  # importing it will say so
-        hashed = _imp.source_hash(importing._RAW_MAGIC_NUMBER, source)
+        hashed = _imp.source_hash(_imp.pyc_magic_number_token, source)
         target = f"{out}/{_cache_from_source(name)}"
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with open(target, "wb") as file:

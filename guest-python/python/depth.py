@@ -1,9 +1,6 @@
-"""Classes whose objects may lie in one another as deep as a program likes, where CPython does not count it."""
+"""Classes of iterators, which may lie in one another as deep as a program likes: CPython does not count it."""
 
-import functools
 import itertools
-import types
-import weakref
 
 from _ophidia import _host
 
@@ -20,23 +17,6 @@ def _iterators() -> list[type]:
     return own
 
 
-def _holders() -> list[type]:
-    own = [types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType, types.MethodType, types.CellType]
-    own += [types.FunctionType, types.GenericAlias, types.MappingProxyType, types.MemberDescriptorType]
-    own += [
-        property,
-        slice,
-        super,
-        classmethod,
-        staticmethod,
-        memoryview,
-        weakref.ReferenceType,
-        functools.partial,
-    ]
-    own += [type({}.keys()), type({}.values()), type({}.items())]
-    return own
-
-
 def install() -> None:
     """Let them count as recursion."""
-    _host.count_depth(list(dict.fromkeys(_iterators() + _holders())))
+    _host.count_depth(list(dict.fromkeys(_iterators())))

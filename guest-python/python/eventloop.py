@@ -9,7 +9,7 @@ import contextvars
 import select
 import selectors
 import time
-from asyncio import events, selector_events
+from asyncio import events, selector_events, unix_events
 from collections.abc import Awaitable, Callable
 
 from _ophidia import _host, interop
@@ -119,7 +119,7 @@ class EventLoop(selector_events.BaseSelectorEventLoop):
         return future
 
 
-class EventLoopPolicy(events.BaseDefaultEventLoopPolicy):
+class EventLoopPolicy(events._BaseDefaultEventLoopPolicy):
     """Makes `EventLoop` the loop of `asyncio.run`."""
 
     _loop_factory = EventLoop
@@ -127,17 +127,8 @@ class EventLoopPolicy(events.BaseDefaultEventLoopPolicy):
 
 def install() -> None:
     """Make the policy asyncio's default, also for programs that ask for the default by name."""
-    asyncio.DefaultEventLoopPolicy = EventLoopPolicy
+    # Where `asyncio.DefaultEventLoopPolicy`, which warns, and what makes the default look for it.
+    unix_events._DefaultEventLoopPolicy = EventLoopPolicy
     asyncio.SelectorEventLoop = EventLoop
     asyncio.EventLoop = EventLoop
     events._event_loop_policy = None
-    _patch_default(EventLoopPolicy)
-
-
-def _patch_default(policy: type) -> None:
-    def init_policy() -> None:
-        with events._lock:
-            if events._event_loop_policy is None:
-                events._event_loop_policy = policy()
-
-    events._init_event_loop_policy = init_policy

@@ -12,6 +12,7 @@ import pydoc
 import sys
 import traceback
 import weakref
+from annotationlib import Format
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 
@@ -166,7 +167,8 @@ def help_text(value: object) -> str:
 
 def signature_text(value: object) -> str:
     """The signature as it is written: `(a, b=2)`."""
-    return str(inspect.signature(value))
+    # As `help` does: annotations are not evaluated.
+    return inspect.signature(value, annotation_format=Format.STRING).format(quote_annotation_strings=False)
 
 
 class Weak:
@@ -238,12 +240,17 @@ class Steps:
     def close(self) -> None:
         """Ends the iteration."""
         # It may be let go of in the middle of anything.
-        running = asyncio._get_running_loop()
+        running, task = asyncio._get_running_loop(), None
+        if running is not None:
+            # The current task is the thread's, whichever loop runs.
+            task = asyncio.tasks._swap_current_task(running, None)
         asyncio._set_running_loop(None)
         try:
             self._runner.close()
         finally:
             asyncio._set_running_loop(running)
+            if running is not None:
+                asyncio.tasks._swap_current_task(running, task)
             self._iterator = None
 
     __del__ = close

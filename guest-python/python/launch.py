@@ -213,7 +213,7 @@ def _flush_standard() -> BaseException | None:
         except BaseException as error:
             failed = failed or error
             if name == "stdout":
-                _tell(f"Exception ignored on flushing sys.stdout:\n{_plain(error)}")
+                _tell(f"Exception ignored while flushing sys.stdout:\n{_plain(error)}")
     return failed
 
 

@@ -11,17 +11,17 @@ import sys
 import warnings
 
 MODULES = """
-abc argparse ast asyncio base64 bdb binascii bisect calendar cmath cmd codecs codeop collections
+abc annotationlib argparse ast asyncio base64 bdb binascii bisect calendar cmath cmd codecs codeop collections
 collections.abc colorsys concurrent.futures configparser contextlib contextvars copy copyreg csv
 dataclasses datetime decimal difflib dis email email.message email.parser enum errno fnmatch
 fractions functools glob graphlib gzip hashlib heapq hmac html html.parser http http.client importlib.metadata
 importlib.resources inspect io ipaddress itertools json keyword linecache locale logging math
 mimetypes numbers opcode operator os pathlib pickle pkgutil platform pprint queue quopri random re
 reprlib runpy secrets select selectors shlex shutil signal socket sqlite3 ssl stat statistics string
-stringprep struct subprocess tarfile tempfile textwrap threading time timeit token tokenize
+string.templatelib stringprep struct subprocess tarfile tempfile textwrap threading time timeit token tokenize
 traceback types typing unicodedata unittest urllib.parse urllib.request uuid warnings weakref
-xml.etree.ElementTree zipfile zlib zoneinfo bz2 lzma encodings.ascii encodings.latin_1 encodings.idna
-encodings.utf_8_sig encodings.cp437 array _strptime
+xml.etree.ElementTree zipfile zlib zoneinfo bz2 compression.zstd lzma encodings.ascii encodings.latin_1
+encodings.idna encodings.utf_8_sig encodings.cp437 array _strptime
 """.split()
 
 

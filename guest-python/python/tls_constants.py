@@ -57,7 +57,7 @@ ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE = 114
 ALERT_DESCRIPTION_UNKNOWN_PSK_IDENTITY = 115
 
 HAS_SNI = HAS_ALPN = HAS_ECDH = HAS_TLSv1_2 = HAS_TLSv1_3 = True
-HAS_NPN = HAS_PSK = HAS_SSLv2 = HAS_SSLv3 = HAS_TLSv1 = HAS_TLSv1_1 = HAS_TLS_UNIQUE = False
+HAS_NPN = HAS_PHA = HAS_PSK = HAS_SSLv2 = HAS_SSLv3 = HAS_TLSv1 = HAS_TLSv1_1 = HAS_TLS_UNIQUE = False
 
 # Programs parse the version (urllib3 wants "OpenSSL " and at least 1.1.1), so it names the API that is met.
 OPENSSL_VERSION = "OpenSSL 3.0.0 (API only: TLS is the host's rustls)"

@@ -60,7 +60,7 @@ impl Guest {
         self.dir.join("guest.wasm")
     }
 
-    /// The standard library, which the guest expects to see as `/usr/lib/python3.13`.
+    /// The standard library, which the guest expects to see as [`STDLIB`](crate::STDLIB).
     #[must_use]
     pub fn stdlib(&self) -> PathBuf {
         self.dir.join("lib")

@@ -30,7 +30,7 @@ pub use cache::ambient_cache_dir;
 pub use error::{Error, Missing};
 pub use flavour::{Flavour, Package, flavours, package_of, packages, version_of};
 pub use guest::{Guest, Info, locate, locate_flavour};
-pub use keys::PYTHON;
+pub use keys::{PYTHON, SERIES, STDLIB};
 #[cfg(feature = "build")]
 pub use recipe::{
     BuildOptions, Cleaned, Client, Lock, Progress, Purpose, Reproduced, Silent, Source, build,

@@ -8,7 +8,7 @@ pub struct Version {
     pub ophidia: &'static str,
     /// The interop ABI's, which a portable image must match.
     pub abi: u32,
-    /// CPython's, such as `3.13.5`.
+    /// CPython's, such as `3.14.7`.
     pub python: &'static str,
     /// numpy's, such as `2.5.5`.
     pub numpy: &'static str,

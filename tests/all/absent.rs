@@ -101,7 +101,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
         "`ssl` for servers",
         &[
             (
-                "import ssl; ssl.create_default_context().load_cert_chain('/usr/lib/python3.13/os.py')",
+                "import ssl; ssl.create_default_context().load_cert_chain(ssl.__file__)",
                 "ssl.SSLError",
             ),
             (

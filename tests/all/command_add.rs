@@ -16,7 +16,7 @@ use crate::support::{Call, cache, ophidia};
 
 /// A wheel's tags: what the guest can have, and what it cannot.
 const PURE: &str = "py3-none-any";
-const COMPILED: &str = "cp313-cp313-manylinux_2_17_x86_64";
+const COMPILED: &str = "cp314-cp314-manylinux_2_17_x86_64";
 
 /// A folder with an index, a cache of its own, and a project.
 struct Place {

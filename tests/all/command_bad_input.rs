@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use ophidia_guest::STDLIB;
+
 use crate::support::{native_python, ophidia};
 
 /// The command refuses these arguments, and says all of these words.
@@ -65,10 +67,7 @@ fn folders_that_cannot_be_granted() {
     );
     dir(&format!("{path}::data"), &["--dir", "\"data\"", "must be absolute", "/data"]);
     dir(&format!("{path}::/a/../b"), &["--dir", "/a/../b", "must be absolute"]);
-    dir(
-        &format!("{path}::/usr/lib/python3.13"),
-        &["--dir", "/usr/lib/python3.13", "standard library", "another name"],
-    );
+    dir(&format!("{path}::{STDLIB}"), &["--dir", STDLIB, "standard library", "another name"]);
     let (one, two) = (format!("{path}::/data"), format!("{path}::/data/:rw"));
     refused(&["run", "--dir", &one, "--dir", &two, "-c", "1"], &["--dir", "/data", "another name"]);
     refused(&["run", "--site", "/no/such", "-c", "1"], &["--site", "/no/such", "no such folder"]);
@@ -140,7 +139,10 @@ fn python_says(source: &[u8], words: &str) {
 
 #[test]
 fn source_that_python_cannot_read() {
-    python_says(b"print('before')\nx = 'caf\xe9'\n", "SyntaxError: (unicode error) 'utf-8' codec");
+    python_says(
+        b"print('before')\nx = 'caf\xe9'\n",
+        r"SyntaxError: Non-UTF-8 code starting with '\xe9' on line 2",
+    );
     python_says(b"print(1)\nx = (\n", "SyntaxError: '(' was never closed");
     python_says(b"if x:\n\tpass\n        pass\n", "TabError");
     python_says(b"# coding: no-such-codec\n", "SyntaxError");

@@ -199,6 +199,8 @@ fn deep_recursion_is_a_recursion_error() {
         ),
         ("the parser", "import ast; ast.parse('-' * 10 ** 5 + '1')"),
         ("the compiler", "compile('x' + '.y' * 10 ** 5, '', 'exec')"),
+        ("a sum", "compile('+'.join(['a'] * 10 ** 5), '', 'exec')"),
+        ("elif", "compile('if a: pass\\n' + 'elif a: pass\\n' * 5_000, '', 'exec')"),
     ] {
         let program = format!(
             "code = {code:?}\ntry:\n    exec(code, {{}})\nexcept (RecursionError, MemoryError, SyntaxError) as error:\n    \

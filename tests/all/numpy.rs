@@ -38,7 +38,7 @@ fn the_configuration_holds_no_path_of_the_build() {
     holds(
         "
 config = np.show_config(mode='dicts')
-assert config['Python Information'] == {'path': 'python3.13', 'version': '3.13'}
+assert config['Python Information'] == {'path': 'python3.14', 'version': '3.14'}
 assert '/' not in str(config)
 ",
     );

@@ -147,7 +147,7 @@ fn in_a_runtime() {
     let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     tokio.block_on(async {
         let mut py = interpreter();
-        let source = "import time; time.sleep(0.01); open('/usr/lib/python3.13/os.py').read()";
+        let source = "import os, time; time.sleep(0.01); open(os.__file__).read()";
         match catch_unwind(AssertUnwindSafe(|| py.run(source))) {
             Ok(ended) => ended.expect("it works"),
             Err(_) => assert!(py.is_poisoned()),

@@ -23,7 +23,7 @@ const STRANGERS: [&str; 18] = [
     "perl",
     "pkg-config",
     "python",
-    "python3.13",
+    "python3.14",
     "wasm-ld",
     "wasm-opt",
 ];

@@ -27,6 +27,48 @@ fn a_small_stack_is_refused() {
     py.run("assert x == 2").expect("here too");
 }
 
+/// Deep programs compile, or Python says that they are too deep.
+fn compile_deep(py: &mut Interpreter) {
+    py.run(
+        r#"
+for source in (
+    "+".join(["a"] * 6_000),
+    "f" + "()" * 8_000,
+    "f(" * 150 + ")" * 150,
+    "a" + ".a" * 8_000,
+    "a" + "[0]" * 8_000,
+    "if a: pass\n" + "elif a: pass\n" * 3_000,
+    "1 if a else " * 3_000 + "1",
+    "lambda: " * 3_000 + "1",
+    "not " * 3_000 + "1",
+    "-" * 8_000 + "1",
+    "a" + " ** a" * 3_000,
+    "match a:\n case " + "[" * 150 + "]" * 150 + ": pass",
+    "match a:\n case " + " | ".join(["1"] * 6_000) + ": pass",
+    "f'{" * 140 + "a" + "}'" * 140,
+    "".join(" " * depth + "for a in a:\n" for depth in range(19)) + " " * 19 + "pass",
+    "[" + "".join(f" for a{n} in a" for n in range(3_000)).join(["a", "]"]),
+    "with " + ", ".join(["a"] * 3_000) + ": pass",
+    "x = " * 6_000 + "1",
+    "async def f():\n " + "await " * 3_000 + "a",
+    "def f(" + ", ".join(f"a{n}: a" for n in range(6_000)) + "): pass",
+):
+    try:
+        compile(source, "deep", "exec")
+    except (RecursionError, MemoryError, SyntaxError):
+        pass
+"#,
+    )
+    .expect("an error of Python at most");
+}
+
+#[test]
+fn deep_programs_are_compiled_or_refused() {
+    let mut py = interpreter();
+    on(2 << 20, || compile_deep(&mut py));
+    py.run("f = lambda n: n and f(n - 1)\nf(900)").expect("as deep as before");
+}
+
 /// Recursion of every kind, on as little as is accepted.
 #[test]
 fn the_smallest_stack_is_enough() {
@@ -42,6 +84,7 @@ fn the_smallest_stack_is_enough() {
         for source in SOURCES {
             assert_eq!(raised(py.run(source)).type_name, "RecursionError", "{source}");
         }
+        compile_deep(py);
     }
     let mut py = interpreter();
     py.run("import json\nnested = []\nfor _ in range(100_000): nested = [nested]").expect("a list");

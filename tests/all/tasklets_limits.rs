@@ -268,29 +268,31 @@ fn an_interruption_ends_the_run() {
 /// Who sends more than there is room for is told.
 #[test]
 fn a_flood_is_a_memory_error_of_the_sender() {
-    let mut py = with(
-        RUNTIME.interpreter().memory(96 << 20),
-        "
-        async def idle(): await receive('never')
-        async def floods(to):
-            while True: to << list(range(1_000))
-        async def spawns():
-            while True: spawn(idle)
-        async def timers():
-            while True: send_after(1e6, self_(), [0] * 100)
-        async def main(function):
-            to = spawn(idle)
-            pid, ref = spawn_monitor(function, *[to] * (function is floods))
-            _, _, _, reason = await receive(('DOWN', ref, ..., ...))
-            assert reason[0] == 'MemoryError', reason
-            assert to.is_alive
-            for pid in processes():
-                if pid != self_(): exit(pid, 'kill')
-            self_() << 'goes on'
-            assert await receive() == 'goes on'
-        ",
-    );
-    for function in ["floods", "spawns"] {
+    for function in ["floods", "spawns", "drips"] {
+        let mut py = with(
+            RUNTIME.interpreter().memory(96 << 20),
+            "
+            async def idle(*_): await receive('never')
+            async def floods(to):
+                while True: to << list(range(1_000))
+            async def drips(to):
+                while True: to << 1
+            async def spawns(_):
+                while True:
+                    spawn(idle, bytes(10_000))
+                    await yield_()
+            async def main(function):
+                to = spawn(idle)
+                pid, ref = spawn_monitor(function, to)
+                _, _, _, reason = await receive(('DOWN', ref, ..., ...))
+                assert reason[0] == 'MemoryError', reason
+                assert to.is_alive
+                for pid in processes():
+                    if pid != self_(): exit(pid, 'kill')
+                self_() << 'goes on'
+                assert await receive() == 'goes on'
+            ",
+        );
         py.run(&format!("run(main, {function})"))
             .unwrap_or_else(|error| panic!("{function}: {error}"));
         assert_eq!(number(&mut py, "counters()['alive']"), 0);

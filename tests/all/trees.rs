@@ -6,6 +6,7 @@ use ophidia::{
     Access, DirGrant, Error, FileKind, Grants, Interpreter, InterpreterBuilder, Mount, Quota,
     Stored, Tree,
 };
+use ophidia_guest::STDLIB;
 use std::fs;
 use std::io::ErrorKind;
 use tempfile::TempDir;
@@ -345,7 +346,7 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
         ),
         (one(Mount::new("a", Tree::Memory)), "must be absolute"),
         (one(Mount::new("/a/../b", Tree::Memory)), "must be absolute"),
-        (one(Mount::new("/usr/lib/python3.13", Tree::Memory)), "the standard library's"),
+        (one(Mount::new(STDLIB, Tree::Memory)), "the standard library's"),
         (
             one(Mount {
                 quota: Some(Quota { bytes: 0, files: 1 }),

@@ -132,7 +132,7 @@ fn what_is_below_no_tree_is_told_and_explained() {
         ("os.stat, '/etc/passwd'", plain, Some(["stat", "/etc/passwd"])),
         ("os.stat, '/home/ada'", plain, None),
         ("open, '/in/none/x'", plain, None),
-        ("open, '/usr/lib/python3.13/none/x.py'", plain, None),
+        ("open, '/usr/lib/python3.14/none/x.py'", plain, None),
         ("open, '/tmp/none'", plain, None),
     ] {
         denials.ends(&mut py, call, says, told);

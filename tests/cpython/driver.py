@@ -121,6 +121,10 @@ class StandIn(types.ModuleType):
         """What test.support asks _testinternalcapi: whether tracebacks can point into lines."""
         return {"code_debug_ranges": 1}
 
+    def get_c_recursion_remaining(self) -> int:
+        """What test.support asks it: how deep C may recurse, here as deep as the command lets it."""
+        return 10_000
+
     def exception_print(self, value: object, legacy: bool = False) -> None:
         """Print an exception by the C function that the interpreter uses for uncaught ones."""
         sys.__excepthook__(type(value), value, getattr(value, "__traceback__", None))

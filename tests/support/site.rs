@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use ophidia_guest::SERIES;
 use sha2::{Digest as _, Sha256};
 
 use crate::{pieces, suite};
@@ -39,7 +40,8 @@ fn install(requirements: &Path, target: &Path) {
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"])
         .arg(target);
     pip.args(["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]);
-    pip.args(["--implementation", "cp", "--python-version", "3.13", "--abi", "cp313"]);
+    let abi = format!("cp{}", SERIES.replace('.', ""));
+    pip.args(["--implementation", "cp", "--python-version", SERIES, "--abi", &abi]);
     pip.args(["--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64", "-r"])
         .arg(requirements);
     let output =

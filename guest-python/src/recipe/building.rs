@@ -158,13 +158,14 @@ impl Building<'_> {
         folders.join(":")
     }
 
-    /// The options that name folders of headers: CPython's, and those of what it needs.
+    /// The options that name folders of headers: CPython's, and those of what it needs. They come behind a package's own,
+    /// which may have files of the same names.
     fn includes(&self) -> Vec<String> {
         let folders = self.cpython.map(|cpython| cpython.join("include")).into_iter();
         let folders = folders.chain(self.needed());
         folders
             .filter(|folder| folder.is_dir())
-            .map(|folder| format!("-I{}", folder.display()))
+            .map(|folder| format!("-isystem{}", folder.display()))
             .collect()
     }
 

@@ -20,12 +20,20 @@ pub(crate) const NATIVE_LINES: u64 = 1050;
 /// About how many lines the guest's make prints.
 pub(crate) const GUEST_LINES: u64 = 620;
 
-/// The guest's own static libraries, in the order they are made.
-const ARCHIVES: [&str; 4] = [
-    "libpython3.13.a",
+/// The static libraries of the guest's own beside CPython's, in the order they are made. That of HMAC holds the
+/// hashes, too.
+const ARCHIVES: [&str; 3] = [
     "Modules/_decimal/libmpdec/libmpdec.a",
     "Modules/expat/libexpat.a",
-    "Modules/_hacl/libHacl_Hash_SHA2.a",
+    "Modules/_hacl/libHacl_HMAC.a",
+];
+
+/// The program that makes the evaluation loop out of the definitions of its instructions.
+const GENERATOR: [&str; 4] = [
+    "Tools/cases_generator/tier1_generator.py",
+    "-o",
+    "Python/generated_cases.c.h",
+    "Python/bytecodes.c",
 ];
 
 /// The name that the native Python has for the guest's makefile.
@@ -186,7 +194,7 @@ pub(crate) fn configure_guest(
         .arg("--build=x86_64-pc-linux-gnu")
         .arg(format!("--with-build-python={BUILD_PYTHON}"))
         .args(&lock.configure.guest)
-        .env("CONFIG_SITE", "../Tools/wasm/config.site-wasm32-wasi")
+        .env("CONFIG_SITE", "../Tools/wasm/wasi/config.site-wasm32-wasi")
         .env("CC", format!("{TARGET}-clang"))
         .env("CXX", format!("{TARGET}-clang++"))
         .env("AR", format!("{TARGET}-ar"))
@@ -255,8 +263,22 @@ pub(crate) fn check_native(
     branch: &Branch<'_>,
 ) -> Result<(), Error> {
     let mut command = tools.command(python);
-    command.args(["-I", "-B", "-c", "import bz2, lzma, sqlite3, zlib"]);
+    command.args(["-I", "-B", "-c", "import bz2, compression.zstd, lzma, sqlite3, zlib"]);
     process::run(&mut command, "trying the native Python", log, branch)
+}
+
+/// Writes the evaluation loop anew, as `make regen-cases` does: patches change the definitions of its
+/// instructions, and of what that target makes out of those only this. `python` is the native one, made before:
+/// its own loop stays as CPython ships it.
+pub(crate) fn generate_loop(
+    tree: &Tree,
+    tools: &Tools,
+    python: &Path,
+    branch: &Branch<'_>,
+) -> Result<(), Error> {
+    let mut command = tools.command(python);
+    command.current_dir(tree.source()).args(["-s", "-S", "-B"]).args(GENERATOR);
+    process::run(&mut command, "generating the evaluation loop", &tree.log("generate"), branch)
 }
 
 /// Compiles the guest's static libraries and its configuration data. `profile` are options of it alone:
@@ -292,8 +314,8 @@ pub(crate) fn guest_log(tree: &Tree) -> PathBuf {
 
 /// CPython's own static libraries below the guest's build folder.
 pub(crate) fn archives(inputs: &Inputs) -> Vec<String> {
-    let series = inputs.lock.python_series();
-    ARCHIVES.iter().map(|name| name.replace("3.13", series)).collect()
+    let own = format!("libpython{}.a", inputs.lock.python_series());
+    std::iter::once(own).chain(ARCHIVES.map(str::to_owned)).collect()
 }
 
 /// The modules that are built into the guest, from the table that configure's choice led to.
@@ -315,9 +337,9 @@ mod tests {
         for (name, bytes) in inputs.folder("patches") {
             let text = std::str::from_utf8(bytes).expect("text");
             assert!(diffy::Patch::from_str(text).is_ok(), "{name}");
-            // The marks of metering are nothing outside the guest (patches/0009-meter-macro.patch), and a return
-            // value of the type that callers expect is one more instruction.
-            let harmless = ["__wasi__", "OPHIDIA_METER", "methodcaller_clear"];
+            // The marks of metering and recursion are nothing outside the guest (patches/0009-meter-macro.patch,
+            // 0022 and 0023), and a return value of the type that callers expect is one more instruction.
+            let harmless = ["__wasi__", "OPHIDIA_", "methodcaller_clear"];
             assert!(
                 harmless.iter().any(|mark| text.contains(mark)),
                 "{name} would change the native Python, the baseline"

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Raised whenever this crate's own code changes what a build gives of CPython or of everything.
-const RECIPE: u32 = 10;
+const RECIPE: u32 = 11;
 
 /// The same for packages alone.
 const PACKAGES: u32 = 1;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Lock {
-    /// CPython's version, such as `3.13.5`.
+    /// CPython's version, such as `3.14.7`.
     pub python: String,
     /// Seconds since 1970 that stand in for "now" in whatever a build dates.
     pub source_date_epoch: u64,
@@ -124,7 +124,7 @@ impl Lock {
         Ok(lock)
     }
 
-    /// `3.13` of `3.13.5`.
+    /// `3.14` of `3.14.7`.
     pub(crate) fn python_series(&self) -> &str {
         self.python.rsplit_once('.').map_or(&*self.python, |(series, _)| series)
     }
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_committed_file_is_complete() {
         let lock = Lock::parse(COMMITTED).expect("valid");
-        assert_eq!(lock.python_series(), "3.13");
+        assert_eq!(lock.python_series(), "3.14");
         for name in ["cpython", "wasi-libc", "compiler-rt", "ziglang"] {
             assert!(lock.sources.iter().any(|source| source.name == name), "{name}");
         }
@@ -185,7 +185,7 @@ mod tests {
             assert!(COMMITTED.contains(from));
             Lock::parse(&COMMITTED.replace(from, to)).expect_err("a mistake").to_string()
         };
-        assert!(edit("sha256 = \"93e5", "sha256 = \"93E5").contains("64 lower-case"));
+        assert!(edit("sha256 = \"3b48", "sha256 = \"3B48").contains("64 lower-case"));
         assert!(edit("package = \"ziglang\"\n", "").contains("need `package`"));
         assert!(edit("client = \"pip\"", "client = \"curl\"").contains("curl"));
         assert!(edit("upstream = [\"https:", "upstream = [\"http:").contains("https://"));

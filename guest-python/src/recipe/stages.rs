@@ -179,6 +179,7 @@ impl<'a> Build<'a> {
         self.libraries(&tools, &fetched, &finished, &lacks)?;
         announce_build_python(&tools, &first.native_python(), self.series())?;
         self.configure(&tools, &finished, None)?;
+        self.generate_loop(&tools, &first.dir.join("native"))?;
         let out = self.tree.folder("cpython-out");
         self.guest(&tools, &fetched, &out)?;
         let native = first.dir.join("native");

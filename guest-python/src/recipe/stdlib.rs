@@ -33,11 +33,6 @@ pub(crate) const PARTS: usize = 2;
 /// About how many files are compiled.
 pub(crate) const FILES: u64 = 640;
 
-/// Where the guest sees its standard library.
-pub(crate) fn guest_path(inputs: &Inputs) -> String {
-    format!("/usr/lib/python{}", inputs.lock.python_series())
-}
-
 /// The native Python of a finished CPython.
 pub(crate) fn python(inputs: &Inputs, cpython: &Path) -> PathBuf {
     cpython.join("native/bin").join(format!("python{}", inputs.lock.python_series()))

@@ -52,7 +52,7 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
 
 /// Run Python programs in a sandbox
 ///
-/// CPython 3.13, compiled to WebAssembly: a program reads the folder that it is in, and nothing else
+/// CPython 3.14, compiled to WebAssembly: a program reads the folder that it is in, and nothing else
 /// unless it is granted. Without a subcommand: an interactive session on a terminal, else the
 /// program on standard input.
 #[derive(Debug, Parser)]

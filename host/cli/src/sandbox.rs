@@ -12,7 +12,7 @@ use crate::values::{self, Variable};
 use crate::wide;
 use crate::{Usage, policy};
 use ophidia::{Access, Audit, DirGrant, Limits, Mount, Policy, Quota, SandboxBuilder, Tree};
-use ophidia_guest::Flavour;
+use ophidia_guest::{Flavour, STDLIB};
 use parking_lot::Mutex;
 use std::fs;
 use std::io::Write as _;
@@ -111,9 +111,6 @@ pub(crate) struct Sandbox {
 }
 
 const HEADING: &str = "What the program may touch and use";
-
-/// Below it lies the guest's standard library.
-pub(crate) const STDLIB: &str = "/usr/lib/python3.13";
 
 impl Sandbox {
     /// Which packages with C code the guest has.

@@ -204,11 +204,11 @@ mod tests {
     fn modules_are_named_after_where_they_are_installed() {
         let installed = [
             (
-                "src/ft2font.cpython-313-wasm32-wasi.so",
-                "/usr/lib/python3.13/site-packages/matplotlib/ft2font.cpython-313-wasm32-wasi.so",
+                "src/ft2font.cpython-314-wasm32-wasi.so",
+                "/usr/lib/python3.14/site-packages/matplotlib/ft2font.cpython-314-wasm32-wasi.so",
             ),
-            ("src/_tests.so", "/usr/lib/python3.13/site-packages/matplotlib/_tests.so"),
-            ("lib/x.py", "/usr/lib/python3.13/site-packages/matplotlib/x.py"),
+            ("src/_tests.so", "/usr/lib/python3.14/site-packages/matplotlib/_tests.so"),
+            ("lib/x.py", "/usr/lib/python3.14/site-packages/matplotlib/x.py"),
         ];
         let installed = installed.map(|(from, to)| (from.to_owned(), to.to_owned())).into();
         let found = extensions(&installed, &["_tests".to_owned()]);

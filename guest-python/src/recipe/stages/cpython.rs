@@ -3,7 +3,7 @@
 use super::{Build, Finished};
 use crate::Error;
 use crate::error::At;
-use crate::keys::Toolchain;
+use crate::keys::{SERIES, STDLIB, Toolchain};
 use crate::recipe::cpython::{self, place_libraries};
 use crate::recipe::fetch::Fetched;
 use crate::recipe::product::Product;
@@ -27,7 +27,8 @@ impl Build<'_> {
         let python = self.tree.native().join("python");
         cpython::announce_build_python(tools, &python, self.series())?;
         self.configure(tools, finished, Some(home))?;
-        self.native(tools, home, target)
+        self.native(tools, home, target)?;
+        self.generate_loop(tools, target)
     }
 
     pub(super) fn configure(
@@ -75,6 +76,15 @@ impl Build<'_> {
                 fs::rename(&installed, target).at("move into place", target)
             })],
         )
+    }
+
+    /// Makes the guest's evaluation loop of the patched instructions, by the native Python in a folder.
+    pub(super) fn generate_loop(&mut self, tools: &Tools, native: &Path) -> Result<(), Error> {
+        let tree = self.tree.clone();
+        let python = native.join("bin").join(format!("python{SERIES}"));
+        let work: Work<'_> =
+            Box::new(move |branch| cpython::generate_loop(&tree, tools, &python, branch));
+        run_stage(self.progress, 1, vec![work])
     }
 
     /// Compiles the guest's CPython; leaves archives, headers and licences in `out`.
@@ -133,8 +143,7 @@ impl Build<'_> {
         let build = tree.guest();
         // First the one file that is written, then all that are compiled.
         run_stage(self.progress, 1, vec![scripts.sysconfigdata(&build, root, &lib)])?;
-        let guest = stdlib::guest_path(inputs);
-        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, &guest))?;
+        self.stage("standard library", stdlib::FILES, scripts.compile(&lib, STDLIB))?;
         stdlib::normalise(&lib, epoch)
     }
 }

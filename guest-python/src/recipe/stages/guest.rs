@@ -5,6 +5,7 @@ use crate::Error;
 use crate::digest::{hash_tree, sha256_file};
 use crate::error::At;
 use crate::guest::Info;
+use crate::keys::STDLIB;
 use crate::recipe::inputs::NOTICES;
 use crate::recipe::toolchain::Tools;
 use crate::recipe::{check, face, link, stdlib};
@@ -64,7 +65,7 @@ impl Build<'_> {
             if folder == "python" {
                 face::write(inputs, finished, &package.join("packages"))?;
             }
-            let guest = format!("{}/{name}", stdlib::guest_path(inputs));
+            let guest = format!("{STDLIB}/{name}");
             let steps = inputs.folder(folder).count() as u64;
             self.compile(tools, &native, &package, &guest, "install", steps)?;
         }

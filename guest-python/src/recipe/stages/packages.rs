@@ -3,7 +3,7 @@
 use super::{Build, Finished, Lacks};
 use crate::Error;
 use crate::flavour::{Package as Known, packages};
-use crate::keys::LIBRARIES;
+use crate::keys::{LIBRARIES, STDLIB};
 use crate::recipe::building::{Building, Workshop};
 use crate::recipe::fetch::Fetched;
 use crate::recipe::package::{Export, Package};
@@ -94,7 +94,7 @@ impl Build<'_> {
         if out.lib().is_dir() {
             let native = stdlib::python(inputs, &finished.cpython);
             let stage = format!("{}'s bytecode", known.name);
-            self.compile(tools, &native, &out.lib(), &stdlib::guest_path(inputs), &stage, FILES)?;
+            self.compile(tools, &native, &out.lib(), STDLIB, &stage, FILES)?;
         }
         let found = finished.linked().find(|(other, _)| other.name == known.name);
         found.map_or(Ok(()), |(_, product)| self.keep(out.dir(), product.dir()))

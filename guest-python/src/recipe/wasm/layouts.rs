@@ -1,7 +1,7 @@
 //! What CPython's structures hold in 32-bit memory, and which signatures their functions must have.
 //!
 //! After `object.h`, `cpython/object.h`, `typeslots.h`, `methodobject.h`, `descrobject.h` and
-//! `moduleobject.h` of CPython 3.13. A pointer, an `int` and a `Py_ssize_t` are all an `i32`.
+//! `moduleobject.h` of CPython 3.14. A pointer, an `int` and a `Py_ssize_t` are all an `i32`.
 
 /// What a word of a structure points to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,6 +252,8 @@ const TYPE_SLOTS: &[&str] = &[
     "am_anext",
     "tp_finalize",
     "am_send",
+    "tp_vectorcall",
+    "tp_token",
 ];
 
 /// The structure that data of this name is, as in `gentype_as_number`.
@@ -317,7 +319,8 @@ mod tests {
         assert_eq!(name(48), None);
         assert_eq!(name(64), Some("tp_methods"));
         assert_eq!(name(81), Some("am_send"));
-        assert_eq!(name(82), None);
+        assert_eq!(name(82), Some("tp_vectorcall"));
+        assert_eq!(name(84), None);
         assert_eq!(name(0), None);
     }
 }

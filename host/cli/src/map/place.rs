@@ -1,10 +1,11 @@
 //! Where an interpreter finds the file that it is given: under the file's own absolute path, alone in its folder.
 
 use crate::Usage;
-use crate::sandbox::{STDLIB, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::trees::folder_and_name;
 use crate::values::{self, GivenFile};
 use ophidia::{Bytes, Mount, Tree};
+use ophidia_guest::STDLIB;
 use std::path::Path;
 
 /// How a file gets to its place.

@@ -105,7 +105,7 @@ pub(super) fn is_stub(version: &str) -> bool {
 }
 
 /// Packages whose wheels hold C code that they do without: its files are left out. Each was tried without them, under a
-/// native Python 3.13.
+/// native Python of its series.
 const DO_WITHOUT_C: &[&str] = &[
     "aiohttp",
     "coverage",

@@ -8,14 +8,12 @@ use crate::error::{Error, Result};
 use crate::policy::{self, Access, Clock, Grants, Limits, Mount, Quota};
 use crate::sandbox::holding::Holding;
 use crate::sandbox::net::Rules;
+use ophidia_guest::STDLIB;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Where the guest finds its standard library; the bridge names the same folder.
-const STDLIB: &str = "/usr/lib/python3.13";
 
 const DEVICES: &str = "/dev";
 
