@@ -117,9 +117,9 @@ class StandIn(types.ModuleType):
 
         return skip
 
-    def get_config(self) -> dict[str, object]:
-        """What test.support asks _testinternalcapi: whether tracebacks can point into lines."""
-        return {"code_debug_ranges": 1}
+    def config_get(self, name: str) -> object:
+        """What test.support asks _testcapi: whether tracebacks can point into lines."""
+        return {"code_debug_ranges": 1}[name]
 
     def get_c_recursion_remaining(self) -> int:
         """What test.support asks it: how deep C may recurse, here as deep as the command lets it."""
