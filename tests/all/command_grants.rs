@@ -140,6 +140,9 @@ fn code_and_standard_input_are_granted_nothing() {
         let bare = format!("import os\nprint(os.path.exists({from:?}), os.getcwd())");
         ophidia::<&str>([]).stdin(bare).current_dir(from).expect_ok().stdout_is(unseen);
     }
+    // What it may use is what it may with every option left out.
+    let bare = "import tempfile, time; tempfile.TemporaryFile().write(b'x' * 60_000_000); print('written')";
+    ophidia::<&str>([]).stdin(bare).expect_ok().stdout_is("written\n");
 }
 
 #[test]

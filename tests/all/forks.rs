@@ -728,9 +728,16 @@ fn every_hazard_has_its_test() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let page = std::fs::read_to_string(format!("{root}/docs/src/forks.md")).expect("the page");
     let (_, table) = page.split_once("| hazard |").expect("the table");
-    let files = ["forks", "checkpoints", "templates", "borrows", "durable", "command_durable"].map(
-        |name| std::fs::read_to_string(format!("{root}/tests/all/{name}.rs")).expect("the tests"),
-    );
+    let files = [
+        "forks",
+        "checkpoints",
+        "templates",
+        "borrows",
+        "durable",
+        "command_durable",
+        "command_image",
+    ]
+    .map(|name| std::fs::read_to_string(format!("{root}/tests/all/{name}.rs")).expect("the tests"));
     let mut named = 0;
     for row in table.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<_> = row.split('|').collect();

@@ -6,7 +6,7 @@ use ophidia::{Limits, NetworkLimits, Quota};
 const HEADING: &str = "What the program may use";
 
 /// The options.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Bounds {
     /// Stop the program after this time: 500ms, 2s, 1m 30s, none
     #[arg(

@@ -136,7 +136,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Status {
         Some(Command::Doctor(doctor)) => doctor.run(),
         Some(Command::Bindgen(bindgen)) => bindgen.run(),
         Some(Command::Policy(policy)) => policy.run(),
-        None if std::io::stdin().is_terminal() => repl::Repl::default().run(),
+        None if std::io::stdin().is_terminal() => values::unset::<repl::Repl>().run(),
         None => run::run_stdin(),
     };
     done.unwrap_or_else(|error| match error.downcast_ref::<ophidia::Error>() {

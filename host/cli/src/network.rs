@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const HEADING: &str = "Network";
 
 /// The options.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Net {
     /// Grant a host: a name, *.NAME, an address, a network (10.0.0.0/8), or * for every public host
     ///

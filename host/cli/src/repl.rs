@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 /// Shows the value of each expression. Ctrl-C clears the line, or interrupts what runs; Ctrl-D or
 /// exit() leaves. The timeout is that of one statement. A statement that has to be stopped for good
 /// takes the session with it, and a new one begins.
-#[derive(clap::Args, Debug, Default)]
+#[derive(clap::Args, Debug)]
 #[command(after_help = HELP)]
 pub(crate) struct Repl {
     #[command(flatten)]

@@ -205,7 +205,7 @@ pub(crate) fn utf8(word: OsString) -> Result<String, Usage> {
 
 /// Runs what stands on standard input, as a bare `python3` in a pipe does.
 pub(crate) fn run_stdin() -> anyhow::Result<Status> {
-    let mut sandbox = Sandbox::default();
+    let mut sandbox: Sandbox = crate::values::unset();
     let program = Program::stdin(&sandbox)?;
     let begun = (&mut sandbox, &Origin::default());
     execute(begun, &mut PythonOptions::default(), program, vec![String::new()], false)

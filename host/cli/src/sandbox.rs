@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The options.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Sandbox {
     /// Grant and limit what this file says: `ophidia policy check FILE` says it in words
     ///
@@ -196,7 +196,7 @@ impl Sandbox {
             audit: None,
             show: Show::default(),
             packages: Packages::default(),
-            bounds: Bounds::default(),
+            bounds: values::unset(),
             ..self.clone()
         };
         let policy = self.policy.as_ref().map(fs::read);

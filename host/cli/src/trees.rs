@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const HEADING: &str = "Files in memory, clocks, random values";
 
 /// The options.
-#[derive(clap::Args, Clone, Debug, Default)]
+#[derive(clap::Args, Clone, Debug)]
 pub(crate) struct Trees {
     /// Give it a copy of a file, under the file's own absolute path or as GUEST
     ///

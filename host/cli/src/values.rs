@@ -9,6 +9,12 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// Options of which none is given: each has the default that `--help` names.
+pub(crate) fn unset<T: clap::Args>() -> T {
+    let matches = T::augment_args(clap::Command::new("ophidia")).get_matches_from(["ophidia"]);
+    T::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
 /// One page of linear memory.
 const LEAST_MEMORY: u64 = 64 << 10;
 

@@ -226,7 +226,7 @@ fn calls_before_anything_is_known() {
     for export in ["ophidia_frame", "ophidia_buffer", "ophidia_start"] {
         for number in [0, ATTEND] {
             let guest = Guest::new().does(export, &call([number, 0, 0, 0, 0, 0]));
-            let runtime = guest.runtime();
+            let runtime = runtime(&guest);
             let _ = fault(bounded(|| interpreter(&runtime)));
         }
     }

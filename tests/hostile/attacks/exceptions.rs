@@ -44,7 +44,7 @@ const CALL: &str = "(drop (call $call (i32.const 0) (i32.const 16384) (i32.const
 
 /// Runs a guest that has some memory and all the time it needs; gives what came of it, and the most memory there was.
 fn within(memory: u64, guest: &Guest) -> (Result<(), Error>, u64) {
-    let runtime = guest.runtime();
+    let runtime = runtime(guest);
     let builder = runtime.interpreter().memory(memory).timeout(Duration::from_secs(600));
     let mut py = builder.build().expect("it is not hostile yet");
     let result = bounded(|| py.run("!"));
@@ -97,7 +97,7 @@ fn what_nothing_catches_is_a_fault() {
 #[test]
 fn what_is_thrown_while_it_starts_is_a_fault() {
     for export in ["ophidia_frame", "ophidia_buffer", "ophidia_start"] {
-        let runtime = throwing("(i32.const 0)").does(export, "(throw $e)").runtime();
+        let runtime = runtime(&throwing("(i32.const 0)").does(export, "(throw $e)"));
         assert_eq!(fault(bounded(|| interpreter(&runtime))), UNCAUGHT, "{export}");
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -221,7 +221,7 @@ fn memory_and_exceptions_have_one_limit() {
 
 #[test]
 fn slots_of_exceptions_are_free_again() {
-    let runtime = throwing(&format!("{} (i32.const 0)", caught("(throw $e)"))).runtime();
+    let runtime = runtime(&throwing(&format!("{} (i32.const 0)", caught("(throw $e)"))));
     for _ in 0..100 {
         let mut py = interpreter(&runtime).expect("a slot");
         py.run("!").expect("it is caught");

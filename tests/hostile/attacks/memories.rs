@@ -198,7 +198,7 @@ fn what_was_grown_is_zeros_and_out_of_reach_before() {
           (local.set $mode (i32.add (local.get $mode) (i32.const 4)))
           (br_if $next (i32.lt_u (local.get $mode) (i32.const 5242880))))
         (i32.const 0)";
-    let runtime = running(body).runtime();
+    let runtime = runtime(&running(body));
     for _ in 0..50 {
         interpreter(&runtime).expect("an interpreter").run("!").expect("zeros");
     }

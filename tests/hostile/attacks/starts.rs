@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// A guest that does this in an export, once its working directory is named.
 fn starting(export: &'static str, body: &str) -> Result<Interpreter, Error> {
-    let runtime = Guest::new().does(export, body).runtime();
+    let runtime = runtime(&Guest::new().does(export, body));
     bounded(|| interpreter(&runtime))
 }
 
@@ -31,7 +31,7 @@ fn buffers_outside_memory() {
                    (i32.and (local.get $size) (i32.const -2)))"
             ),
         );
-        let runtime = guest.runtime();
+        let runtime = runtime(&guest);
         let mut py = interpreter(&runtime).expect("an empty text fits");
         let result = bounded(|| py.run(&text));
         // A short buffer is asked for once; the one for nothing serves.
@@ -82,7 +82,7 @@ fn bulk_operations_that_take_long() {
     ] {
         // Nothing looks at the clock afterwards: the instruction itself has to end.
         let body = format!("(drop (memory.grow (i32.const 16400))) {operation} (i32.const 0)");
-        let runtime = running(&body).runtime();
+        let runtime = runtime(&running(&body));
         let py = runtime.interpreter().memory(2 << 30).timeout(Duration::from_millis(20));
         let mut py = py.build().expect("an interpreter");
         let result = bounded(|| py.run("!"));

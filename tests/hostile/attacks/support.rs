@@ -1,28 +1,35 @@
 //! The one helper: a guest that turns hostile when its source text is not empty, and what is said of it.
 
+use ophidia::Runtime;
 pub(crate) use ophidia::{Error, Function, Interpreter, LimitExceeded, Value};
 pub(crate) use ophidia_hostile::{FRAME, Guest, INPUT, OBJECTS, ROOM, VALUE, interpreter};
 use peak_alloc::PeakAlloc;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 
 #[global_allocator]
 static PEAK: PeakAlloc = PeakAlloc;
 
-/// One attack at a time: memory is counted for the whole process.
-static TURN: Mutex<()> = Mutex::new(());
+/// One attack at a time, and no guest is compiled meanwhile: memory is counted for the whole process.
+static TURN: RwLock<()> = RwLock::new(());
 
 /// What any attack may make the host hold: a value, twice over, and what a trap and a new interpreter take.
 pub(crate) const BOUND: usize = 2 * VALUE as usize + (1 << 20);
 
 /// Runs this, and compares the host's peak of memory with the bound.
 pub(crate) fn bounded<T>(body: impl FnOnce() -> T) -> T {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
     let before = PEAK.current_usage();
     PEAK.reset_peak_usage();
     let result = body();
     let peak = PEAK.peak_usage().saturating_sub(before);
     assert!(peak <= BOUND, "{peak} bytes of the host's memory were taken");
     result
+}
+
+/// The runtime of a guest.
+pub(crate) fn runtime(guest: &Guest) -> Runtime {
+    let _turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
+    guest.runtime()
 }
 
 /// A guest that does this in `ophidia_run` unless the source text is empty.
@@ -38,7 +45,7 @@ pub(crate) fn attack<T>(
     guest: &Guest,
     attack: impl FnOnce(&mut Interpreter) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    let runtime = guest.runtime();
+    let runtime = runtime(guest);
     let mut other = interpreter(&runtime).expect("it is not hostile yet");
     let mut py = interpreter(&runtime).expect("it is not hostile yet");
     let result = bounded(|| attack(&mut py));
