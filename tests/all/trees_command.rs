@@ -47,6 +47,10 @@ fn the_command_takes_files_in_and_out() {
     let call = ophidia(["run", "--timeout", "300ms", "--out"]);
     call.arg(at("out3")).args(["-c", program]).expect_status(124);
     assert_eq!(read("out3/tmp/late"), "x");
+    // A copy hides no device.
+    let copy = format!("{}::/dev/null", input.display());
+    let refused = ophidia(["run", "--file", &copy, "-c", ""]).expect_status(2);
+    refused.stderr_has("--file: /dev/null would hide /dev");
 }
 
 #[test]

@@ -81,6 +81,9 @@ pub(crate) struct Trees {
 /// Where a tree in memory is unless something else is granted there.
 pub(crate) const TMP: &str = "/tmp";
 
+/// Where every program has its devices.
+const DEVICES: &str = "/dev";
+
 impl Trees {
     /// Reads the files, and opens the folder of --out. `granted` are the folders of the host that are granted, as
     /// the guest names them.
@@ -111,6 +114,14 @@ impl Trees {
         let mut trees: BTreeMap<String, BTreeMap<String, ophidia::Bytes>> = BTreeMap::new();
         for file in std::mem::take(&mut self.copies) {
             let inside = |folder: &str| Path::new(&file.guest).starts_with(folder);
+            if inside(DEVICES) {
+                return Err(Usage(format!(
+                    "--file: {} would hide {DEVICES}, where a program finds null, zero and urandom: give the file another \
+                     name with --file {}::/NAME",
+                    file.guest,
+                    file.host.display()
+                )));
+            }
             if let Some(folder) = granted.clone().find(|guest| inside(guest)) {
                 return Err(Usage(format!(
                     "--file: {} would be in {folder}, a folder that is granted: give the file another name with \
