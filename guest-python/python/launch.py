@@ -164,8 +164,10 @@ _of_template: list[object] = []
 
 
 def settle() -> None:
-    """Leave all that there is for others to begin with: the collector does not come to it, references to it are not
-    counted, and what has something to do at its end is noted for the end of their programs.
+    """Leave all that there is for others to begin with.
+
+    The collector does not come to it, references to it are not counted, and what has something to do at its
+    end is noted for the end of their programs.
     """
     gc.collect()
     _of_template.extend(value for value in gc.get_objects() if hasattr(type(value), "__del__"))
@@ -243,8 +245,8 @@ def _plain(error: BaseException) -> str:
 def _finalize() -> None:
     """Call what the program's objects have for their end, while all of them are whole.
 
-    Files are written out first, the outer streams before those inside them. What the snapshot holds stays; of what a
-    template holds, no reference that goes away ends anything.
+    Files are written out first, the outer streams before those inside them. What the snapshot holds stays; of
+    what a template holds, no reference that goes away ends anything.
     """
     objects = [*_of_template, *gc.get_objects()]
     streams = [value for value in objects if issubclass(type(value), _io._IOBase)]
