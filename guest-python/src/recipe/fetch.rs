@@ -146,6 +146,8 @@ impl Tried<'_> {
         let file = folder.join(&self.source.file);
         for address in addresses {
             any = true;
+            // What another address gave is no beginning of what this one has.
+            let _ = fs::remove_file(&file);
             let mut helper = Command::new(APT_HELPER);
             helper.arg("download-file").arg(&address).arg(&file);
             let got = client(&mut helper, self.source).map(|()| file.clone());
